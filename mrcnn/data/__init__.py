@@ -1,0 +1,1 @@
+"""What becomes a training sample: data sets, readers, augmentation, molding. No keras."""

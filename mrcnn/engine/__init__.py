@@ -1,0 +1,1 @@
+"""Where data and networks meet: training, detection, checkpoints."""

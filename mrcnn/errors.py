@@ -1,0 +1,41 @@
+"""Errors that tell a user which file or setting is wrong, what is wrong with it, and what to do."""
+
+
+class MrcnnError(ValueError):
+    """Base of all errors that this package raises on purpose."""
+
+
+class ConfigError(MrcnnError):
+    """A setting that cannot work; the message names it and the cure."""
+
+
+class DataError(MrcnnError):
+    """An image, mask or annotation that cannot be used.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file (or folder) at fault.
+    problem : str
+        What is wrong with it.
+    cure : str
+        What the user can do.
+    """
+
+    def __init__(self, path, problem, cure):
+        super().__init__(path, problem, cure)
+        self.path, self.problem, self.cure = str(path), problem, cure
+
+    def __str__(self):
+        return f"{self.path}: {self.problem}. {self.cure}"
+
+
+class WeightsError(MrcnnError):
+    """A weight file or checkpoint that cannot be read, or does not fit the model."""
+
+
+class MissingExtra(ImportError):
+    """An optional dependency is not installed; the message holds the command that installs it."""
+
+    def __init__(self, package, extra):
+        super().__init__(f"This needs the package '{package}'. Install it with: pip install 'mrcnn[{extra}]'")

@@ -1,0 +1,1 @@
+"""Arithmetic on boxes, masks and anchors: NumPy on plain arrays, no settings."""

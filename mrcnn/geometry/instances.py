@@ -1,0 +1,132 @@
+"""`Instances`: the objects of one image, with masks that are only as large as their boxes."""
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Instances:
+    """The objects of one image: truth or detections.
+
+    Attributes
+    ----------
+    image_shape : (int, int)
+        Height and width of the image in pixels.
+    boxes : int32 [N, 4]
+        (y1, x1, y2, x2) in pixels, y2 and x2 exclusive, inside the image.
+    class_ids : int32 [N]
+        From 1; 0 is background.
+    scores : float32 [N]
+        Confidence; ones for ground truth.
+    masks : list of N bool arrays
+        Each of its box's size, [y2 - y1, x2 - x1].
+    pixel_size_nm : (float, float) or None
+        Height and width of a pixel in nm.
+    """
+
+    image_shape: tuple
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int32))
+    class_ids: np.ndarray = None
+    scores: np.ndarray = None
+    masks: list = field(default_factory=list)
+    pixel_size_nm: tuple = None
+
+    def __post_init__(self):
+        self.image_shape = tuple(int(v) for v in self.image_shape[:2])
+        self.boxes = np.asarray(self.boxes, np.int32).reshape(-1, 4)
+        count = len(self.boxes)
+        self.class_ids = np.ones(count, np.int32) if self.class_ids is None else np.asarray(self.class_ids, np.int32).reshape(-1)
+        self.scores = np.ones(count, np.float32) if self.scores is None else np.asarray(self.scores, np.float32).reshape(-1)
+        self.masks = [np.asarray(m, bool) for m in self.masks]
+        if not count == len(self.class_ids) == len(self.scores) == len(self.masks):
+            raise ValueError(f"{count} boxes, {len(self.class_ids)} class ids, {len(self.scores)} scores and "
+                             f"{len(self.masks)} masks: all must be of one length.")
+        for i, (box, mask) in enumerate(zip(self.boxes, self.masks)):
+            if mask.shape != (box[2] - box[0], box[3] - box[1]):
+                raise ValueError(f"The mask of object {i} is {mask.shape}, its box {tuple(box)}.")
+
+    def __len__(self):
+        return len(self.boxes)
+
+    @classmethod
+    def from_masks(cls, masks, class_ids=None, scores=None, pixel_size_nm=None):
+        """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score."""
+        masks = np.asarray(masks) > 0
+        return cls.from_mask_iterator(masks.shape[:2], (masks[..., i] for i in range(masks.shape[-1])), class_ids, scores,
+                                      pixel_size_nm)
+
+    @classmethod
+    def from_mask_iterator(cls, image_shape, masks, class_ids=None, scores=None, pixel_size_nm=None):
+        """From an iterable of full-size masks [H, W], decoded one at a time; empty ones are dropped."""
+        boxes, crops, kept = [], [], []
+        for i, mask in enumerate(masks):
+            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+            if not len(rows):
+                continue
+            y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+            boxes.append((y1, x1, y2, x2))
+            crops.append(np.array(mask[y1:y2, x1:x2], bool))
+            kept.append(i)
+        return cls(image_shape, np.array(boxes, np.int32).reshape(-1, 4),
+                   None if class_ids is None else np.asarray(class_ids)[kept],
+                   None if scores is None else np.asarray(scores)[kept], crops, pixel_size_nm)
+
+    @classmethod
+    def from_label_image(cls, labels, class_ids=None, scores=None, pixel_size_nm=None):
+        """From an integer label image [H, W], 0 background; objects in ascending order of their label.
+
+        `class_ids` and `scores`, where given, are in that same order.
+        """
+        from scipy.ndimage import find_objects
+
+        labels = np.asarray(labels)
+        values = np.unique(labels)
+        values = values[values != 0]
+        compact = np.searchsorted(values, labels).astype(np.int32) + 1
+        compact[labels == 0] = 0
+        boxes, crops = [], []
+        for i, (rows, columns) in enumerate(find_objects(compact), start=1):
+            boxes.append((rows.start, columns.start, rows.stop, columns.stop))
+            crops.append(compact[rows, columns] == i)
+        return cls(labels.shape, np.array(boxes, np.int32).reshape(-1, 4), class_ids, scores, crops, pixel_size_nm)
+
+    @classmethod
+    def from_matterport(cls, result, image_shape, pixel_size_nm=None):
+        """From a dict of `MaskRCNN.detect` (`rois`, `class_ids`, `scores`, `masks` [H, W, N])."""
+        boxes = np.asarray(result["rois"], np.int32).reshape(-1, 4)
+        crops = [result["masks"][y1:y2, x1:x2, i] for i, (y1, x1, y2, x2) in enumerate(boxes)]
+        return cls(image_shape, boxes, result["class_ids"], result.get("scores"), crops, pixel_size_nm)
+
+    def to_matterport(self):
+        """Matterport's dict: `rois` int32 [N, 4], `class_ids`, `scores`, `masks` bool [H, W, N]."""
+        return {"rois": self.boxes, "class_ids": self.class_ids, "scores": self.scores, "masks": self.to_masks()}
+
+    def to_masks(self):
+        """Full-size masks, bool [H, W, N]."""
+        full = np.zeros((*self.image_shape, len(self)), bool)
+        for i, (y1, x1, y2, x2) in enumerate(self.boxes):
+            full[y1:y2, x1:x2, i] = self.masks[i]
+        return full
+
+    def to_label_image(self, dtype=np.int32):
+        """Label image [H, W]: object i has the value i + 1; where objects overlap, the higher score is on top."""
+        labels = np.zeros(self.image_shape, dtype)
+        for i in np.argsort(self.scores, kind="stable"):
+            y1, x1, y2, x2 = self.boxes[i]
+            labels[y1:y2, x1:x2][self.masks[i]] = i + 1
+        return labels
+
+    def foreground(self):
+        """Union of all objects, bool [H, W]."""
+        return self.to_label_image() > 0
+
+    def areas(self):
+        """Pixels of each object, int64 [N]."""
+        return np.array([np.count_nonzero(m) for m in self.masks], np.int64)
+
+    def select(self, indices):
+        """The objects at these indices (or where a bool mask is True), in this order."""
+        indices = np.asarray(indices)
+        indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
+        return Instances(self.image_shape, self.boxes[indices], self.class_ids[indices], self.scores[indices],
+                         [self.masks[i] for i in indices], self.pixel_size_nm)

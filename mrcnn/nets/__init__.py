@@ -1,0 +1,1 @@
+"""Backbones, feature pyramid, heads, and the networks built from them."""

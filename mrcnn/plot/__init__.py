@@ -1,0 +1,1 @@
+"""Pictures: objects over images, curves, and looks into data and model."""
