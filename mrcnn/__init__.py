@@ -1,0 +1,32 @@
+"""Mask R-CNN for Keras 3, for people who look through microscopes.
+
+The public names are imported when they are first used, so that ``import mrcnn`` costs nothing and loads no Keras.
+"""
+import importlib
+
+from mrcnn._version import __version__
+
+_HOMES = {
+    "Config": "mrcnn.config",
+    "Dataset": "mrcnn.data.dataset",
+    "Instances": "mrcnn.geometry.instances",
+    "MaskRCNN": "mrcnn.engine.detector",
+}
+_SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "losses", "nets", "plot",
+               "results")
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        return importlib.import_module(f"mrcnn.{name}")
+    raise AttributeError(f"module 'mrcnn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_HOMES, *_SUBMODULES})
