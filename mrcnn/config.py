@@ -1,24 +1,25 @@
 """Settings of a model and its training: subclass `Config` and override class attributes, as in Matterport's package."""
+import ast
 import difflib
 import json
-import math
-import numbers
+import os
 from pathlib import Path
 
 import numpy as np
 
+from mrcnn.config_checks import LOSS_NAMES, check_settings
 from mrcnn.errors import ConfigError
 
-RESIZE_MODES = ("none", "square", "pad64", "crop")
-LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
+_NO_SETTINGS = ("COMPUTED", "MASK_SLOTS")
+_OLD_NAMES = ("IMAGE_PADDING", "BACKBONE_SHAPES")     # of Matterport before 2.1; without effect, as in 2.1
 
 
 class Config:
     """Settings of a Mask R-CNN, with Matterport's names and defaults.
 
-    Override class attributes in a subclass, or pass them by name: ``Config(NUM_CLASSES=2)``. They may also be set on the
-    instance later. Everything is validated when a model is built from it (`validate`), not while it is being edited.
-    Sizes are in pixels of the resized image.
+    Override class attributes in a subclass, or pass them by name: ``Config(NUM_CLASSES=2)``. They may also be set on
+    the instance later. Everything is validated when a model is built from it (`validate`), not while it is being
+    edited. Sizes are in pixels of the resized image.
     """
 
     # --- Identity and devices ---
@@ -37,6 +38,11 @@ class Config:
     LEARNING_RATE_SCHEDULE = "constant"   # or "cosine": from the rate given down to 1 % of it at the last epoch
     WARMUP_STEPS = 0                # linear warm-up of the learning rate
     LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}
+    KEEP_CHECKPOINTS = 2            # the last so many, beside the best
+    SAVE_EVERY_STEPS = None         # also save within an epoch, for long ones
+    VALIDATE_EVERY = 1              # detect on the validation images every so many epochs; 0: never
+    VALIDATION_IMAGES = None        # that many images for it; None: all
+    EARLY_STOPPING = None           # stop after so many epochs without a better result
     TRAIN_BN = False                # False: frozen statistics. None: batch statistics while training. True: always
     SEED = 0                        # of initial weights, data order, augmentation and sampling
 
@@ -98,6 +104,11 @@ class Config:
     COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 
     def __init__(self, **overrides):
+        # Own copies of what can be changed in place, so that config.LOSS_WEIGHTS[...] = 2 changes this config only.
+        for name in self.known_names():
+            value = getattr(type(self), name)
+            if isinstance(value, (dict, list, np.ndarray)) and name not in vars(self):
+                setattr(self, name, value.copy())
         for name, value in overrides.items():
             self._refuse_unknown(name)
             setattr(self, name, value)
@@ -138,22 +149,39 @@ class Config:
     @classmethod
     def known_names(cls):
         """Names of all settings of this class, own additions of subclasses included."""
-        return sorted(n for n in dir(cls) if n.isupper() and not n.startswith("_") and n not in ("COMPUTED", "MASK_SLOTS"))
+        return sorted(n for n in dir(cls) if n.isupper() and not n.startswith("_") and n not in _NO_SETTINGS)
+
+    def _set_by_hand(self, name):
+        """Whether a computed setting was assigned, on the instance or as an attribute of a subclass."""
+        return f"_{name}" in vars(self) or not isinstance(getattr(type(self), name), property)
 
     def to_dict(self):
-        """All settings as a dict of JSON-ready values (callables by their name); computed ones only when set by hand."""
-        names = {n for n in self.known_names()} | {n for n in vars(self) if n.isupper() and not n.startswith("_")}
-        return {n: _plain(getattr(self, n)) for n in sorted(names)
-                if n not in self.COMPUTED or f"_{n}" in self.__dict__}
+        """All settings of this class as a dict of JSON-ready values: arrays and tuples as lists, callables by name.
+
+        Computed ones are in it only when set by hand. What a user hung onto the instance under a name of their own,
+        which is no setting of the class, is not.
+        """
+        names = (n for n in self.known_names() if n not in self.COMPUTED or self._set_by_hand(n))
+        return {n: _plain(getattr(self, n)) for n in names}
 
     def to_json(self, path):
-        """Write the settings to a JSON file."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        """Write the settings to a JSON file; an existing one is replaced only when the new one is complete."""
+        path = Path(path)
+        draft = path.with_name(path.name + ".part")
+        try:
+            draft.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+            os.replace(draft, path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise ConfigError(f"{path}: the settings cannot be written ({error.strerror or error}).") from error
 
     @classmethod
     def from_dict(cls, values):
-        """A config with these values; unknown names raise `ConfigError`, naming the nearest known one."""
-        return cls(**{n: np.array(v) if isinstance(getattr(cls, n, None), np.ndarray) else v for n, v in values.items()})
+        """A config with these values; unknown names raise `ConfigError`, naming the nearest known one.
+
+        Lists become arrays or tuples again where the class has such a default.
+        """
+        return cls(**{name: _like_default(value, getattr(cls, name, None)) for name, value in values.items()})
 
     @classmethod
     def from_json(cls, path):
@@ -164,20 +192,20 @@ class Config:
             raise ConfigError(f"{path}: cannot be read as a JSON file of settings ({error}).") from error
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: holds no settings; expected one JSON object of names and values.")
-        return cls.from_dict(values)
+        try:
+            return cls.from_dict(values)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
 
     def set_from_text(self, assignment):
-        """Apply ``NAME=VALUE`` from a command line; the value is read as JSON, else taken as text."""
+        """Apply ``NAME=VALUE`` from a command line; the value is JSON or a Python literal, else it is taken as text."""
         name, equals, text = assignment.partition("=")
-        if not equals:
+        name = name.strip()
+        if not equals or not name:
             raise ConfigError(f"'{assignment}': expected NAME=VALUE, for example IMAGES_PER_GPU=1.")
         self._refuse_unknown(name)
-        aliases = {"None": None, "True": True, "False": False}
-        try:
-            value = aliases[text] if text in aliases else json.loads(text.replace("(", "[").replace(")", "]"))
-        except json.JSONDecodeError:
-            value = text
-        setattr(self, name, np.array(value) if isinstance(getattr(type(self), name), np.ndarray) else value)
+        value = text if name == "NAME" else _parsed(text.strip())
+        setattr(self, name, _like_default(value, getattr(type(self), name)))
 
     def display(self):
         """Print all settings, one a line."""
@@ -189,7 +217,7 @@ class Config:
     # --- Validation ---
     def _refuse_unknown(self, name):
         known = self.known_names()
-        if name not in known:
+        if name not in known and name not in _OLD_NAMES:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
             hint = f" Did you mean {near[0]}?" if near else " Config.known_names() lists all."
             raise ConfigError(f"There is no setting {name}.{hint}")
@@ -211,80 +239,29 @@ class Config:
             The data set's class names, background first; their number must be NUM_CLASSES.
         """
         self._refuse_misspelt()
-        self._validate_types()
-        self._validate_image()
-        self._validate_pyramid()
-        self._validate_heads()
+        check_settings(self)
         if class_names is not None and len(class_names) != self.NUM_CLASSES:
             raise ConfigError(
-                f"NUM_CLASSES is {self.NUM_CLASSES}, but the data set has {len(class_names)} classes, background included: "
-                f"{', '.join(class_names)}. Set NUM_CLASSES = {len(class_names)}.")
+                f"NUM_CLASSES is {self.NUM_CLASSES}, but the data set has {len(class_names)} classes, background "
+                f"included: {', '.join(class_names)}. Set NUM_CLASSES = {len(class_names)}.")
 
-    def _validate_types(self):
-        for names, low in _INTEGERS:
-            for name in names:
-                value = getattr(self, name)
-                if value is None and name in ("STEPS_PER_EPOCH", "VALIDATION_STEPS"):
-                    continue
-                if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
-                    raise ConfigError(f"{name} must be a whole number of at least {low}, not {value!r}.")
-        for names, low, high in _NUMBERS:
-            for name in names:
-                value = getattr(self, name)
-                good = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-                if not good or not low <= value <= high:
-                    raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ConfigError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {getattr(self, name)!r}.")
-        if isinstance(self.LOSS_WEIGHTS, dict):
-            unknown = [k for k in self.LOSS_WEIGHTS if k not in LOSS_NAMES]
-            if unknown:
-                raise ConfigError(f"LOSS_WEIGHTS has no loss {unknown[0]!r}; the losses are {', '.join(LOSS_NAMES)}.")
-        else:
-            raise ConfigError(f"LOSS_WEIGHTS must be a dict of loss names and weights, not {self.LOSS_WEIGHTS!r}.")
 
-    def _validate_image(self):
-        height, width, channels = (int(v) for v in self.IMAGE_SHAPE)
-        multiple = 64
-        for name, size in (("height", height), ("width", width)):
-            if size % multiple or size < multiple:
-                down = max(multiple, size // multiple * multiple)
-                source = "IMAGE_MIN_DIM" if self.IMAGE_RESIZE_MODE == "crop" else "IMAGE_MAX_DIM"
-                raise ConfigError(f"The image {name} of {size} pixels ({source}) is not divisible by {multiple}, which five "
-                                  f"halvings and P6 need. Use {down} or {down + multiple}.")
-        if self.IMAGE_RESIZE_MODE == "square" and self.IMAGE_MIN_DIM > self.IMAGE_MAX_DIM:
-            raise ConfigError(f"IMAGE_MIN_DIM ({self.IMAGE_MIN_DIM}) is larger than IMAGE_MAX_DIM ({self.IMAGE_MAX_DIM}).")
-        mean = np.atleast_1d(np.asarray(self.MEAN_PIXEL, dtype=object))
+def _parsed(text):
+    for read in (json.loads, ast.literal_eval):
         try:
-            mean = mean.astype(float)
-        except (TypeError, ValueError):
-            raise ConfigError(f"MEAN_PIXEL must be numbers, one a channel, not {self.MEAN_PIXEL!r}.") from None
-        if mean.size not in (1, channels) or not np.isfinite(mean).all():
-            raise ConfigError(f"MEAN_PIXEL has {mean.size} values, but IMAGE_CHANNEL_COUNT is {channels}. Give one number a "
-                              f"channel, for example the mean of your training images.")
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
 
-    def _validate_pyramid(self):
-        strides, scales = list(self.BACKBONE_STRIDES), list(self.RPN_ANCHOR_SCALES)
-        if len(strides) != len(scales):
-            raise ConfigError(f"RPN_ANCHOR_SCALES has {len(scales)} entries and BACKBONE_STRIDES {len(strides)}: each level of "
-                              "the pyramid (P2 to P6) takes one scale. Give five of each.")
-        if callable(self.BACKBONE) and self.COMPUTE_BACKBONE_SHAPE is None:
-            raise ConfigError("BACKBONE is a callable: COMPUTE_BACKBONE_SHAPE must be one too (image_shape -> sizes of P2..P6).")
-        if not callable(self.BACKBONE) and not isinstance(self.BACKBONE, str):
-            raise ConfigError(f"BACKBONE must be a name or a callable, not {self.BACKBONE!r}.")
-        for name in ("RPN_BBOX_STD_DEV", "BBOX_STD_DEV"):
-            if np.shape(getattr(self, name)) != (4,) or not (np.asarray(getattr(self, name)) > 0).all():
-                raise ConfigError(f"{name} must be four positive numbers, not {getattr(self, name)!r}.")
-        if not len(self.RPN_ANCHOR_RATIOS) or min(self.RPN_ANCHOR_RATIOS) <= 0 or min(scales) <= 0:
-            raise ConfigError("RPN_ANCHOR_RATIOS and RPN_ANCHOR_SCALES must hold positive numbers.")
 
-    def _validate_heads(self):
-        if tuple(self.MASK_SHAPE) != (2 * self.MASK_POOL_SIZE,) * 2:
-            raise ConfigError(f"MASK_SHAPE is {list(self.MASK_SHAPE)}, but the mask head doubles MASK_POOL_SIZE "
-                              f"({self.MASK_POOL_SIZE}): set MASK_SHAPE = [{2 * self.MASK_POOL_SIZE}, {2 * self.MASK_POOL_SIZE}].")
-        if len(self.MINI_MASK_SHAPE) != 2 or min(self.MINI_MASK_SHAPE) < 2:
-            raise ConfigError(f"MINI_MASK_SHAPE must be (height, width), not {self.MINI_MASK_SHAPE!r}.")
+def _like_default(value, default):
+    """A list as the array or tuple that the setting's default is."""
+    if isinstance(default, np.ndarray) and isinstance(value, (list, tuple)):
+        return np.array(value)
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(value)
+    return value
 
 
 def _plain(value):
@@ -297,27 +274,3 @@ def _plain(value):
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     return getattr(value, "__name__", repr(value)) if callable(value) else value
-
-
-_OLD_NAMES = ("IMAGE_PADDING", "BACKBONE_SHAPES")     # of Matterport before 2.1; without effect, as in 2.1
-_INTEGERS = (
-    (("GPU_COUNT", "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "BATCH_SIZE", "IMAGE_MAX_DIM", "IMAGE_CHANNEL_COUNT",
-      "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE", "MASK_HEAD_SIZE",
-      "RPN_ANCHOR_STRIDE", "RPN_TRAIN_ANCHORS_PER_IMAGE", "PRE_NMS_LIMIT", "POST_NMS_ROIS_TRAINING",
-      "POST_NMS_ROIS_INFERENCE", "TRAIN_ROIS_PER_IMAGE", "POOL_SIZE", "MASK_POOL_SIZE", "MAX_GT_INSTANCES",
-      "DETECTION_MAX_INSTANCES"), 1),
-    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS"), 0),
-)
-_NUMBERS = (
-    (("RPN_NMS_THRESHOLD", "ROI_POSITIVE_RATIO", "DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD",
-      "LEARNING_MOMENTUM", "RPN_POSITIVE_IOU", "RPN_NEGATIVE_IOU"), 0, 1),
-    (("LEARNING_RATE", "WEIGHT_DECAY"), 0, 1e6),
-    (("IMAGE_MIN_SCALE",), 0, 64),
-    (("GRADIENT_CLIP_NORM",), 1e-12, 1e12),
-)
-_CHOICES = {
-    "IMAGE_RESIZE_MODE": RESIZE_MODES, "ROI_ALIGN": ("matterport", "aligned"), "OPTIMIZER": ("sgd", "adam"),
-    "LEARNING_RATE_SCHEDULE": ("constant", "cosine"), "PRECISION": ("auto", "float32", "mixed_bfloat16"),
-    "TRAIN_BN": (None, False, True), "USE_MINI_MASK": (False, True), "USE_RPN_ROIS": (False, True),
-    "USE_MASK_HEAD": (False, True), "MATTERPORT_EXACT": (False, True),
-}

@@ -1,0 +1,143 @@
+"""What makes a `Config` unusable: one function a group of settings, each raising `ConfigError` for the first fault."""
+import math
+import numbers
+
+import numpy as np
+
+from mrcnn.errors import ConfigError
+
+RESIZE_MODES = ("none", "square", "pad64", "crop")
+LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
+_INTEGERS = (     # names and the lowest value
+    (("GPU_COUNT", "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "BATCH_SIZE", "IMAGE_MAX_DIM",
+      "IMAGE_CHANNEL_COUNT", "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE",
+      "MASK_HEAD_SIZE", "RPN_ANCHOR_STRIDE", "RPN_TRAIN_ANCHORS_PER_IMAGE", "PRE_NMS_LIMIT", "POST_NMS_ROIS_TRAINING",
+      "POST_NMS_ROIS_INFERENCE", "TRAIN_ROIS_PER_IMAGE", "POOL_SIZE", "MASK_POOL_SIZE", "MAX_GT_INSTANCES",
+      "DETECTION_MAX_INSTANCES"), 1),
+    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS"), 0),
+)
+_NUMBERS = (     # names, lowest and highest value
+    (("ROI_POSITIVE_RATIO",), 0.001, 1),
+    (("RPN_NMS_THRESHOLD", "DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD",
+      "LEARNING_MOMENTUM", "RPN_POSITIVE_IOU", "RPN_NEGATIVE_IOU"), 0, 1),
+    (("LEARNING_RATE", "WEIGHT_DECAY"), 0, 1e6),
+    (("IMAGE_MIN_SCALE",), 0, 64),
+    (("GRADIENT_CLIP_NORM",), 1e-12, 1e12),
+)
+_CHOICES = {
+    "IMAGE_RESIZE_MODE": RESIZE_MODES, "ROI_ALIGN": ("matterport", "aligned"), "OPTIMIZER": ("sgd", "adam"),
+    "LEARNING_RATE_SCHEDULE": ("constant", "cosine"), "PRECISION": ("auto", "float32", "mixed_bfloat16"),
+    "TRAIN_BN": (None, False, True), "USE_MINI_MASK": (False, True), "USE_RPN_ROIS": (False, True),
+    "USE_MASK_HEAD": (False, True), "MATTERPORT_EXACT": (False, True),
+}
+_POSITIVE_LISTS = {     # and how many numbers, None for any
+    "BACKBONE_STRIDES": None, "RPN_ANCHOR_SCALES": None, "RPN_ANCHOR_RATIOS": None, "RPN_BBOX_STD_DEV": 4,
+    "BBOX_STD_DEV": 4, "MASK_SHAPE": 2, "MINI_MASK_SHAPE": 2,
+}
+
+
+def check_settings(config):
+    """Raise `ConfigError` for the first setting of a `Config` that cannot work; the message holds the cure."""
+    _check_types(config)
+    _check_loss_weights(config)
+    _check_image(config)
+    _check_pyramid(config)
+    _check_heads(config)
+
+
+def _check_types(config):
+    for names, low in _INTEGERS:
+        for name in names:
+            value = getattr(config, name)
+            if value is None and name in ("STEPS_PER_EPOCH", "VALIDATION_STEPS"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
+                raise ConfigError(f"{name} must be a whole number of at least {low}, not {value!r}.")
+    for names, low, high in _NUMBERS:
+        for name in names:
+            if not _is_number(getattr(config, name), low, high):
+                raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {getattr(config, name)!r}.")
+    for name, allowed in _CHOICES.items():
+        value = getattr(config, name)
+        if isinstance(value, np.ndarray) or value not in allowed:
+            raise ConfigError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}.")
+    for name, length in _POSITIVE_LISTS.items():
+        value = getattr(config, name)
+        good = isinstance(value, (list, tuple, np.ndarray)) and len(value) and all(_is_number(v, 1e-9) for v in value)
+        if not good or length not in (None, len(value)):
+            raise ConfigError(f"{name} must be a list of {length or 'one or more'} positive numbers, not {value!r}.")
+    if config.NAME is not None and not isinstance(config.NAME, str):
+        raise ConfigError(f"NAME must be a text, not {config.NAME!r}.")
+
+
+def _check_loss_weights(config):
+    if not isinstance(config.LOSS_WEIGHTS, dict):
+        raise ConfigError(f"LOSS_WEIGHTS must be a dict of loss names and weights, not {config.LOSS_WEIGHTS!r}.")
+    for name, weight in config.LOSS_WEIGHTS.items():
+        if name not in LOSS_NAMES:
+            raise ConfigError(f"LOSS_WEIGHTS has no loss {name!r}; the losses are {', '.join(LOSS_NAMES)}.")
+        if not _is_number(weight, 0):
+            raise ConfigError(f"LOSS_WEIGHTS[{name!r}] must be a number of at least 0, not {weight!r}.")
+
+
+def _check_image(config):
+    shape = np.asarray(config.IMAGE_SHAPE)
+    if shape.shape != (3,) or not np.issubdtype(shape.dtype, np.integer):
+        raise ConfigError(f"IMAGE_SHAPE must be (height, width, channels) in whole pixels, not {config.IMAGE_SHAPE!r}.")
+    height, width, channels = (int(v) for v in shape)
+    source = "IMAGE_MIN_DIM" if config.IMAGE_RESIZE_MODE == "crop" else "IMAGE_MAX_DIM"
+    _need_multiple_of_64(f"image height ({source})", height)
+    _need_multiple_of_64(f"image width ({source})", width)
+    if config.IMAGE_RESIZE_MODE == "pad64" and config.IMAGE_MIN_DIM:
+        _need_multiple_of_64("shorter side (IMAGE_MIN_DIM, in mode 'pad64')", config.IMAGE_MIN_DIM)
+    if config.IMAGE_RESIZE_MODE == "square" and config.IMAGE_MIN_DIM > config.IMAGE_MAX_DIM:
+        raise ConfigError(
+            f"IMAGE_MIN_DIM ({config.IMAGE_MIN_DIM}) is larger than IMAGE_MAX_DIM ({config.IMAGE_MAX_DIM}).")
+    mean = np.atleast_1d(np.asarray(config.MEAN_PIXEL, dtype=object)).ravel()
+    if not all(_is_number(v, -math.inf) for v in mean):
+        raise ConfigError(f"MEAN_PIXEL must be numbers, one a channel, not {config.MEAN_PIXEL!r}.")
+    if mean.size not in (1, channels):
+        raise ConfigError(f"MEAN_PIXEL has {mean.size} values, but IMAGE_CHANNEL_COUNT is {channels}. Give one number "
+                          f"a channel, for example the mean of your training images.")
+    pixel = () if config.PIXEL_SIZE_NM is None else np.atleast_1d(np.asarray(config.PIXEL_SIZE_NM, dtype=object))
+    if len(pixel) > 2 or not all(_is_number(v, 1e-9) for v in pixel):
+        raise ConfigError(f"PIXEL_SIZE_NM must be one positive number or (y, x), not {config.PIXEL_SIZE_NM!r}.")
+
+
+def _check_pyramid(config):
+    scales, strides = len(config.RPN_ANCHOR_SCALES), len(config.BACKBONE_STRIDES)
+    if scales != strides:
+        raise ConfigError(f"RPN_ANCHOR_SCALES has {scales} entries and BACKBONE_STRIDES {strides}: each level of the "
+                          f"pyramid (P2 to P6) takes one scale. Give five of each.")
+    if config.RPN_NEGATIVE_IOU > config.RPN_POSITIVE_IOU:
+        raise ConfigError(f"RPN_NEGATIVE_IOU ({config.RPN_NEGATIVE_IOU}) is larger than RPN_POSITIVE_IOU "
+                          f"({config.RPN_POSITIVE_IOU}): an anchor cannot be both.")
+    if not callable(config.BACKBONE) and not isinstance(config.BACKBONE, str):
+        raise ConfigError(f"BACKBONE must be a name or a callable, not {config.BACKBONE!r}.")
+    if callable(config.BACKBONE) and not callable(config.COMPUTE_BACKBONE_SHAPE):
+        raise ConfigError("BACKBONE is a callable: COMPUTE_BACKBONE_SHAPE must be one too "
+                          "(image_shape -> sizes of P2..P6).")
+    if config.COMPUTE_BACKBONE_SHAPE is not None and not callable(config.COMPUTE_BACKBONE_SHAPE):
+        raise ConfigError(f"COMPUTE_BACKBONE_SHAPE must be a callable or None, not {config.COMPUTE_BACKBONE_SHAPE!r}.")
+
+
+def _check_heads(config):
+    side = 2 * config.MASK_POOL_SIZE
+    if tuple(config.MASK_SHAPE) != (side, side):
+        raise ConfigError(f"MASK_SHAPE is {list(config.MASK_SHAPE)}, but the mask head doubles MASK_POOL_SIZE "
+                          f"({config.MASK_POOL_SIZE}): set MASK_SHAPE = [{side}, {side}].")
+    if not all(isinstance(v, numbers.Integral) and v >= 2 for v in config.MINI_MASK_SHAPE):
+        raise ConfigError(f"MINI_MASK_SHAPE must be (height, width), at least 2 pixels each, not "
+                          f"{config.MINI_MASK_SHAPE!r}.")
+
+
+def _need_multiple_of_64(what, size):
+    if size % 64 or size < 64:
+        down = max(64, size // 64 * 64)
+        raise ConfigError(f"The {what} is {size} pixels, not divisible by 64, which the halvings of the backbone and "
+                          f"P6 need. Use {down} or {down + 64}.")
+
+
+def _is_number(value, low, high=math.inf):
+    good = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    return good and math.isfinite(value) and low <= value <= high

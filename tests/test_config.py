@@ -1,0 +1,354 @@
+"""Settings: Matterport's names and defaults, what is refused and how, and the way to a file and back."""
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrcnn.config import Config
+from mrcnn.errors import ConfigError
+
+MATTERPORT = {
+    "NAME": None, "GPU_COUNT": 1, "IMAGES_PER_GPU": 2, "STEPS_PER_EPOCH": 1000, "VALIDATION_STEPS": 50,
+    "BACKBONE": "resnet101", "COMPUTE_BACKBONE_SHAPE": None, "BACKBONE_STRIDES": [4, 8, 16, 32, 64],
+    "FPN_CLASSIF_FC_LAYERS_SIZE": 1024, "TOP_DOWN_PYRAMID_SIZE": 256, "NUM_CLASSES": 1,
+    "RPN_ANCHOR_SCALES": [32, 64, 128, 256, 512], "RPN_ANCHOR_RATIOS": [0.5, 1, 2], "RPN_ANCHOR_STRIDE": 1,
+    "RPN_NMS_THRESHOLD": 0.7, "RPN_TRAIN_ANCHORS_PER_IMAGE": 256, "PRE_NMS_LIMIT": 6000,
+    "POST_NMS_ROIS_TRAINING": 2000, "POST_NMS_ROIS_INFERENCE": 1000, "USE_MINI_MASK": True, "MINI_MASK_SHAPE": [56, 56],
+    "IMAGE_RESIZE_MODE": "square", "IMAGE_MIN_DIM": 800, "IMAGE_MAX_DIM": 1024, "IMAGE_MIN_SCALE": 0,
+    "IMAGE_CHANNEL_COUNT": 3, "MEAN_PIXEL": [123.7, 116.8, 103.9], "TRAIN_ROIS_PER_IMAGE": 200,
+    "ROI_POSITIVE_RATIO": 0.33, "POOL_SIZE": 7, "MASK_POOL_SIZE": 14, "MASK_SHAPE": [28, 28], "MAX_GT_INSTANCES": 100,
+    "RPN_BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2], "BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2], "DETECTION_MAX_INSTANCES": 100,
+    "DETECTION_MIN_CONFIDENCE": 0.7, "DETECTION_NMS_THRESHOLD": 0.3, "LEARNING_RATE": 0.001, "LEARNING_MOMENTUM": 0.9,
+    "WEIGHT_DECAY": 0.0001, "USE_RPN_ROIS": True, "TRAIN_BN": False, "GRADIENT_CLIP_NORM": 5.0,
+    "LOSS_WEIGHTS": {"rpn_class_loss": 1.0, "rpn_bbox_loss": 1.0, "mrcnn_class_loss": 1.0, "mrcnn_bbox_loss": 1.0,
+                     "mrcnn_mask_loss": 1.0},
+}
+
+
+class Cells(Config):
+    NAME = "cells"
+    NUM_CLASSES = 2
+    IMAGE_MIN_DIM = 128
+    IMAGE_MAX_DIM = 128
+    STAIN = "DAPI"     # a user's own
+
+
+def same(one, other):
+    """Whether two settings hold the same value, a list and an array of the same numbers included."""
+    if isinstance(one, (list, tuple, np.ndarray)):
+        return np.array_equal(np.asarray(one), np.asarray(other))
+    return one == other and type(one) is type(other)
+
+
+@pytest.mark.parametrize("name", MATTERPORT)
+def test_default_is_matterports(name):
+    assert same(getattr(Config(), name), MATTERPORT[name])
+
+
+def test_kinds_of_defaults_that_scripts_calculate_with():
+    for name in ("MEAN_PIXEL", "RPN_BBOX_STD_DEV", "BBOX_STD_DEV"):
+        assert isinstance(getattr(Config(), name), np.ndarray)
+    assert isinstance(Config().RPN_ANCHOR_SCALES, tuple)
+
+
+def test_defaults_are_valid():
+    Config().validate()
+    Cells().validate(["BG", "cell"])
+
+
+# --- computed attributes ---
+def test_computed_attributes_follow_the_settings():
+    config = Cells(IMAGES_PER_GPU=3, GPU_COUNT=2, IMAGE_CHANNEL_COUNT=4)
+    assert config.BATCH_SIZE == 6
+    assert config.IMAGE_SHAPE.tolist() == [128, 128, 4]
+    assert config.IMAGE_META_SIZE == 1 + 3 + 3 + 4 + 1 + 2
+    config.IMAGES_PER_GPU, config.IMAGE_MAX_DIM, config.NUM_CLASSES = 1, 192, 5
+    assert (config.BATCH_SIZE, config.IMAGE_SHAPE.tolist(), config.IMAGE_META_SIZE) == (2, [192, 192, 4], 17)
+
+
+def test_image_shape_in_crop_mode_is_the_crop():
+    assert Cells(IMAGE_RESIZE_MODE="crop", IMAGE_MIN_DIM=64).IMAGE_SHAPE.tolist() == [64, 64, 3]
+
+
+def test_computed_attributes_set_by_hand_win():
+    config = Cells()
+    config.BATCH_SIZE, config.IMAGE_SHAPE, config.IMAGE_META_SIZE = 5, [64, 128, 3], 14
+    assert (config.BATCH_SIZE, config.IMAGE_SHAPE.tolist(), config.IMAGE_META_SIZE) == (5, [64, 128, 3], 14)
+    assert Cells.from_dict(config.to_dict()).BATCH_SIZE == 5
+    assert "BATCH_SIZE" not in Cells().to_dict()
+
+
+def test_computed_attribute_set_in_a_subclass_is_kept_in_the_file():
+    class Four(Cells):
+        BATCH_SIZE = 4
+
+    assert Config.from_dict({"BATCH_SIZE": Four().to_dict()["BATCH_SIZE"]}).BATCH_SIZE == 4
+
+
+def test_settings_on_the_instance_take_effect_and_stay_there():
+    config = Cells()
+    config.MEAN_PIXEL = np.array([1.0, 2.0, 3.0])
+    config.LOSS_WEIGHTS["mrcnn_mask_loss"] = 2.0
+    config.BACKBONE_STRIDES[0] = 8
+    assert config.MEAN_PIXEL.tolist() == [1, 2, 3]
+    assert Cells().LOSS_WEIGHTS["mrcnn_mask_loss"] == 1.0
+    assert Cells().BACKBONE_STRIDES[0] == 4
+
+
+def test_a_subclass_may_set_values_before_calling_our_constructor():
+    class Early(Config):
+        def __init__(self):
+            self.MEAN_PIXEL = np.array([7.0, 7.0, 7.0])
+            super().__init__()
+
+    assert Early().MEAN_PIXEL.tolist() == [7, 7, 7]
+
+
+def test_mask_slots_are_the_positive_share_of_the_rois():
+    assert Config().MASK_SLOTS == 66
+    assert Config(TRAIN_ROIS_PER_IMAGE=1).MASK_SLOTS == 1
+
+
+# --- names ---
+def test_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="no setting NUM_CLASES. Did you mean NUM_CLASSES"):
+        Config(NUM_CLASES=2)
+    with pytest.raises(ConfigError, match="known_names"):
+        Config(XYZZY=2)
+
+
+def test_misspelt_attribute_of_a_subclass_is_refused_on_use():
+    class Slip(Config):
+        NUM_CLASES = 2
+
+    with pytest.raises(ConfigError, match="NUM_CLASES. Did you mean NUM_CLASSES"):
+        Slip().validate()
+
+
+def test_misspelt_attribute_of_an_instance_is_refused_on_use():
+    config = Config()
+    config.LEARNIN_RATE = 0.1
+    with pytest.raises(ConfigError, match="Did you mean LEARNING_RATE"):
+        config.validate()
+
+
+def test_own_and_old_names_are_allowed():
+    class Old(Cells):
+        IMAGE_PADDING = True
+
+    config = Old()
+    config.MICROSCOPE = "Talos"
+    config.validate()
+    assert Cells(STAIN="HE").STAIN == "HE"
+    assert Cells.from_dict(config.to_dict()).IMAGE_PADDING is True
+
+
+# --- values ---
+@pytest.mark.parametrize(("name", "value", "message"), [
+    ("IMAGES_PER_GPU", 0, "whole number of at least 1, not 0"),
+    ("IMAGES_PER_GPU", "2", "whole number of at least 1, not '2'"),
+    ("IMAGES_PER_GPU", True, "whole number"),
+    ("TRAIN_ROIS_PER_IMAGE", 10.5, "whole number"),
+    ("SEED", -1, "at least 0"),
+    ("LEARNING_RATE", "0.1", "number from 0"),
+    ("LEARNING_RATE", float("nan"), "number from 0"),
+    ("DETECTION_MIN_CONFIDENCE", 70, "number from 0 to 1"),
+    ("ROI_POSITIVE_RATIO", 0, "ROI_POSITIVE_RATIO must be a number from 0.001 to 1"),
+    ("GRADIENT_CLIP_NORM", 0, "GRADIENT_CLIP_NORM"),
+    ("IMAGE_RESIZE_MODE", "quadratic", "one of 'none', 'square', 'pad64', 'crop'"),
+    ("IMAGE_RESIZE_MODE", np.array(["square"]), "one of"),
+    ("OPTIMIZER", "rmsprop", "one of 'sgd', 'adam'"),
+    ("TRAIN_BN", "yes", "one of None, False, True"),
+    ("LOSS_WEIGHTS", [1, 1, 1, 1, 1], "must be a dict"),
+    ("LOSS_WEIGHTS", {"mask_loss": 1.0}, "no loss 'mask_loss'; the losses are rpn_class_loss"),
+    ("LOSS_WEIGHTS", {"rpn_class_loss": "a"}, "LOSS_WEIGHTS\\['rpn_class_loss'\\] must be a number"),
+    ("IMAGE_MAX_DIM", 1000, "1000 pixels.*not divisible by 64.*Use 960 or 1024"),
+    ("IMAGE_MAX_DIM", 32, "Use 64 or 128"),
+    ("IMAGE_MIN_DIM", 192, "IMAGE_MIN_DIM \\(192\\) is larger than IMAGE_MAX_DIM \\(128\\)"),
+    ("IMAGE_SHAPE", [128, 128], "IMAGE_SHAPE must be"),
+    ("IMAGE_SHAPE", [100, 128, 3], "image height.*not divisible"),
+    ("IMAGE_SHAPE", [128, 100, 3], "image width.*not divisible"),
+    ("MEAN_PIXEL", [1.0, 2.0], "MEAN_PIXEL has 2 values, but IMAGE_CHANNEL_COUNT is 3"),
+    ("MEAN_PIXEL", "grey", "MEAN_PIXEL must be numbers"),
+    ("MEAN_PIXEL", [1, 2, float("inf")], "MEAN_PIXEL must be numbers"),
+    ("PIXEL_SIZE_NM", 0, "PIXEL_SIZE_NM must be one positive number or \\(y, x\\)"),
+    ("PIXEL_SIZE_NM", [5, 5, 5], "PIXEL_SIZE_NM"),
+    ("RPN_ANCHOR_SCALES", (32, 64, 128), "RPN_ANCHOR_SCALES has 3 entries and BACKBONE_STRIDES 5"),
+    ("RPN_ANCHOR_SCALES", 32, "RPN_ANCHOR_SCALES must be a list of one or more positive numbers"),
+    ("BACKBONE_STRIDES", [4, 8, 16, 32], "RPN_ANCHOR_SCALES has 5 entries and BACKBONE_STRIDES 4"),
+    ("RPN_ANCHOR_RATIOS", [], "RPN_ANCHOR_RATIOS must be"),
+    ("RPN_ANCHOR_RATIOS", [1, -1], "RPN_ANCHOR_RATIOS must be"),
+    ("RPN_BBOX_STD_DEV", [0.1, 0.1], "list of 4 positive numbers"),
+    ("BBOX_STD_DEV", ["a", "b", "c", "d"], "BBOX_STD_DEV must be"),
+    ("RPN_NEGATIVE_IOU", 0.9, "larger than RPN_POSITIVE_IOU"),
+    ("BACKBONE", 50, "BACKBONE must be a name or a callable"),
+    ("BACKBONE", len, "COMPUTE_BACKBONE_SHAPE must be one too"),
+    ("COMPUTE_BACKBONE_SHAPE", "sizes", "COMPUTE_BACKBONE_SHAPE must be a callable"),
+    ("MASK_SHAPE", [56, 56], "set MASK_SHAPE = \\[28, 28\\]"),
+    ("MASK_SHAPE", 28, "MASK_SHAPE must be a list of 2"),
+    ("MASK_POOL_SIZE", 7, "set MASK_SHAPE = \\[14, 14\\]"),
+    ("MINI_MASK_SHAPE", (56,), "MINI_MASK_SHAPE must be a list of 2"),
+    ("MINI_MASK_SHAPE", (0.5, 56), "MINI_MASK_SHAPE must be \\(height, width\\)"),
+    ("NAME", 7, "NAME must be a text"),
+])
+def test_value_that_cannot_work_gives_one_clear_error(name, value, message):
+    with pytest.raises(ConfigError, match=message):
+        Cells(**{name: value}).validate()
+
+
+def test_shorter_side_must_fit_in_mode_pad64():
+    with pytest.raises(ConfigError, match="IMAGE_MIN_DIM, in mode 'pad64'"):
+        Config(IMAGE_RESIZE_MODE="pad64").validate()
+    Config(IMAGE_RESIZE_MODE="pad64", IMAGE_MIN_DIM=512).validate()
+    Config(IMAGE_RESIZE_MODE="pad64", IMAGE_MIN_DIM=0).validate()
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("STEPS_PER_EPOCH", None), ("VALIDATION_STEPS", None), ("TRAIN_BN", None), ("MEAN_PIXEL", 40),
+    ("NUM_CLASSES", np.int64(2)),
+    ("PIXEL_SIZE_NM", 5), ("PIXEL_SIZE_NM", (5.0, 5.5)), ("RPN_ANCHOR_SCALES", [8, 16, 32, 64, 128]),
+    ("LOSS_WEIGHTS", {"mrcnn_mask_loss": 0}),
+])
+def test_values_that_users_give_are_allowed(name, value):
+    Cells(**{name: value}).validate()
+
+
+def test_class_names_must_be_as_many_as_num_classes():
+    with pytest.raises(ConfigError, match="NUM_CLASSES is 2.*has 3 classes.*BG, cell, debris. Set NUM_CLASSES = 3"):
+        Cells().validate(["BG", "cell", "debris"])
+
+
+# --- to a file and back ---
+def test_json_round_trip_keeps_values_and_kinds(tmp_path):
+    config = Cells(MEAN_PIXEL=np.array([1.5, 2.0, 3.0]), RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128),
+                   PIXEL_SIZE_NM=(5.0, 4.0))
+    config.to_json(tmp_path / "config.json")
+    again = Cells.from_json(tmp_path / "config.json")
+    assert again.to_dict() == config.to_dict()
+    for name in Cells.known_names():
+        assert same(getattr(config, name), getattr(again, name)), name
+    assert isinstance(again.MEAN_PIXEL, np.ndarray)
+    assert again.RPN_ANCHOR_SCALES == (8, 16, 32, 64, 128)
+    assert again.PIXEL_SIZE_NM == [5.0, 4.0]
+    assert list(tmp_path.iterdir()) == [tmp_path / "config.json"]
+
+
+def test_callables_are_written_by_their_name():
+    def tiny_net(image, stage5, train_bn):
+        return image
+
+    assert Config(BACKBONE=tiny_net, COMPUTE_BACKBONE_SHAPE=len).to_dict()["BACKBONE"] == "tiny_net"
+
+
+values = {
+    "IMAGES_PER_GPU": st.integers(1, 64), "LEARNING_RATE": st.floats(0, 1), "NAME": st.none() | st.text(),
+    "MEAN_PIXEL": st.lists(st.floats(0, 255), min_size=3, max_size=3).map(np.array),
+    "RPN_ANCHOR_SCALES": st.tuples(*[st.integers(1, 512)] * 5),
+    "RPN_ANCHOR_RATIOS": st.lists(st.floats(0.1, 9), min_size=1),
+    "TRAIN_BN": st.sampled_from([None, False, True]), "IMAGE_MAX_DIM": st.integers(2, 20).map(lambda n: 64 * n),
+    "STAIN": st.text(), "BATCH_SIZE": st.integers(1, 8),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=values))
+def test_any_valid_settings_survive_the_way_through_json(settings):
+    config = Cells(**settings)
+    config.validate()
+    again = Cells.from_dict(json.loads(json.dumps(config.to_dict())))
+    again.validate()
+    for name in Cells.known_names():
+        assert same(getattr(again, name), getattr(config, name)), name
+
+
+anything = st.none() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
+
+
+@given(st.sampled_from(sorted(Config.known_names())), anything)
+def test_any_value_is_either_usable_or_a_config_error(name, value):
+    try:
+        Config.from_dict({name: value}).validate()
+    except ConfigError as error:
+        assert str(error)
+
+
+def test_file_with_an_unknown_name_says_which_file(tmp_path):
+    (tmp_path / "config.json").write_text('{"NUM_CLASES": 2}')
+    with pytest.raises(ConfigError, match="config.json.*NUM_CLASES. Did you mean NUM_CLASSES"):
+        Config.from_json(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b"3"])
+def test_file_without_settings_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ConfigError, match="config.json"):
+        Config.from_json(tmp_path / "config.json")
+
+
+def test_missing_file_and_unwritable_place_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="absent.json"):
+        Config.from_json(tmp_path / "absent.json")
+    with pytest.raises(ConfigError, match="absent.*cannot be written"):
+        Config().to_json(tmp_path / "absent" / "config.json")
+
+
+def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "config.json"
+    Cells().to_json(path)
+    before = path.read_bytes()
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mrcnn.config.os.replace", full)
+    with pytest.raises(ConfigError, match="No space left on device"):
+        Cells(NUM_CLASSES=3).to_json(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- from the command line ---
+@pytest.mark.parametrize(("text", "name", "value"), [
+    ("IMAGES_PER_GPU=1", "IMAGES_PER_GPU", 1), ("LEARNING_RATE=1e-4", "LEARNING_RATE", 1e-4),
+    ("LEARNING_RATE=.5", "LEARNING_RATE", 0.5), ("BACKBONE=mobilenet_v2", "BACKBONE", "mobilenet_v2"),
+    ("USE_MINI_MASK=False", "USE_MINI_MASK", False), ("USE_MINI_MASK=false", "USE_MINI_MASK", False),
+    ("TRAIN_BN=None", "TRAIN_BN", None), ("TRAIN_BN=null", "TRAIN_BN", None), ("NAME=2024", "NAME", "2024"),
+    ("RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128)", "RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128)),
+    ("RPN_ANCHOR_SCALES=[8,16,32,64,128]", "RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128)),
+    ("MINI_MASK_SHAPE=(28, 28,)", "MINI_MASK_SHAPE", (28, 28)),
+    ("LOSS_WEIGHTS={'mrcnn_mask_loss': 2}", "LOSS_WEIGHTS", {"mrcnn_mask_loss": 2}),
+])
+def test_setting_from_text(text, name, value):
+    config = Config()
+    config.set_from_text(text)
+    assert getattr(config, name) == value
+    assert type(getattr(config, name)) is type(value)
+
+
+def test_arrays_from_text_become_arrays():
+    config = Config()
+    config.set_from_text("MEAN_PIXEL=(40, 41.5, 42)")
+    assert isinstance(config.MEAN_PIXEL, np.ndarray)
+    assert config.MEAN_PIXEL.tolist() == [40, 41.5, 42]
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("IMAGES_PER_GPU", "expected NAME=VALUE"), ("=1", "expected NAME=VALUE"),
+    ("IMAGES_PR_GPU=1", "Did you mean IMAGES_PER_GPU"),
+    ("images_per_gpu=1", "Did you mean IMAGES_PER_GPU"),
+])
+def test_bad_text_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        Config().set_from_text(text)
+
+
+def test_display_prints_every_setting(capsys):
+    config = Cells()
+    config.MICROSCOPE = "Talos"
+    config.display()
+    printed = capsys.readouterr().out
+    assert "Configurations:" in printed
+    names = [line.split()[0] for line in printed.splitlines()[2:] if line]
+    assert names == sorted([*Cells.known_names(), "MICROSCOPE"])
+    assert {"BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE", "STAIN"} <= set(names)
