@@ -1,0 +1,36 @@
+"""Smooth random fields, at the cost of a coarse grid."""
+import math
+
+import numpy as np
+
+
+def smooth_field(rng, shape, sigma):
+    """White noise smoothed by a Gaussian, scaled to a standard deviation of about 1.
+
+    It is drawn on a grid four times finer than `sigma` and interpolated from there, so that a wide field costs no more
+    than a narrow one.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : (int, int)
+        Height and width in pixels.
+    sigma : float
+        Standard deviation of the Gaussian in pixels, at least 1.
+
+    Returns
+    -------
+    float32 [H, W]
+    """
+    from scipy.ndimage import gaussian_filter
+    from skimage.transform import warp
+
+    step = max(1.0, sigma / 4)
+    narrow = sigma / step
+    coarse_shape = [math.ceil((side - 1) / step) + 2 for side in shape]
+    coarse = gaussian_filter(rng.standard_normal(coarse_shape, dtype=np.float32), narrow, mode="reflect", truncate=3)
+    coarse *= 2 * math.sqrt(math.pi) * narrow      # white noise behind a 2-D Gaussian has 1 / (2 sqrt(pi) sigma)
+    if step == 1:
+        return coarse[:shape[0], :shape[1]]
+    return warp(coarse, np.diag([1 / step, 1 / step, 1]), output_shape=tuple(shape), order=1, mode="edge", clip=False,
+                preserve_range=True)

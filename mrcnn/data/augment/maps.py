@@ -1,0 +1,228 @@
+"""Coordinate maps: where each pixel of the augmented picture comes from. One map moves the image and every mask."""
+import math
+
+import numpy as np
+
+from mrcnn.geometry.instances import Instances
+
+MIN_AREA_PX = 4        # what is left of an object below this is no object any more
+HALF = 0.5 - 1e-4      # of a mask's bilinear value; the slack keeps ties of float32 inside
+
+
+class RightAngleMap:
+    """Exact flips and right angles: transposed (only where H == W), then mirrored; no pixel is interpolated."""
+
+    def __init__(self, transpose=False, mirror_y=False, mirror_x=False):
+        self.transpose, self.mirror_y, self.mirror_x = transpose, mirror_y, mirror_x
+
+    def _move(self, array):
+        array = array.swapaxes(0, 1) if self.transpose else array
+        return np.ascontiguousarray(array[::-1 if self.mirror_y else 1, ::-1 if self.mirror_x else 1])
+
+    def image(self, image):
+        """The moved image [H, W, C]."""
+        return self._move(image)
+
+    def instances(self, instances):
+        """The moved objects; all of them stay."""
+        height, width = instances.image_shape
+        y1, x1, y2, x2 = instances.boxes.T
+        if self.transpose:
+            y1, x1, y2, x2, height, width = x1, y1, x2, y2, width, height
+        if self.mirror_y:
+            y1, y2 = height - y2, height - y1
+        if self.mirror_x:
+            x1, x2 = width - x2, width - x1
+        return Instances((height, width), np.stack([y1, x1, y2, x2], axis=1), instances.class_ids, instances.scores,
+                         [self._move(m) for m in instances.masks], instances.pixel_size_nm)
+
+
+class ResamplingMap:
+    """A map with values between the pixels; subclasses say `sample`, `window` and `extent`.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the picture, the same before and after.
+    mode : {"reflect", "constant"}
+        What lies outside of the input: its mirror image (``d c b a | a b c d | d c b a``) or black. Mirrored objects
+        are objects too: they join the original where it touches the border, else they become objects of their own, so
+        that the picture shows none without a mask.
+    """
+
+    def __init__(self, shape, mode):
+        self.shape, self.mode = shape, mode
+
+    def image(self, image):
+        """The resampled image [H, W, C], of the same dtype."""
+        everything = (0, 0, *self.shape)
+        planes = [self.sample(image[..., c].astype(np.float32), (0, 0), everything, self.mode)
+                  for c in range(image.shape[-1])]
+        return restore_dtype(np.stack(planes, axis=-1), image.dtype)
+
+    def instances(self, instances):
+        """The resampled objects, in their order, mirrored ones last; vanished ones are dropped with class and score."""
+        found = []
+        for index, (box, mask) in enumerate(zip(instances.boxes.tolist(), instances.masks)):
+            smallest = min(MIN_AREA_PX, np.count_nonzero(mask))
+            for is_mirrored, copies in self._copies(box, mask):
+                tight = self._resampled(copies)
+                if tight is not None and np.count_nonzero(tight[1]) >= smallest:
+                    found.append((is_mirrored, index, *tight))
+        found.sort(key=lambda entry: entry[:2])
+        kept = [index for _, index, _, _ in found]
+        return Instances(self.shape, np.array([box for *_, box, _ in found], np.int32).reshape(-1, 4),
+                         instances.class_ids[kept], instances.scores[kept], [mask for *_, mask in found],
+                         instances.pixel_size_nm)
+
+    def _resampled(self, copies):
+        """(box, mask) of the union of copies [(box, mask), ...] of one object in the output, or None."""
+        windows = [(self.window(box), box, mask) for box, mask in copies]
+        windows = [(w, box, mask) for w, box, mask in windows if w[0] < w[2] and w[1] < w[3]]
+        if not windows:
+            return None
+        corners = np.array([w for w, _, _ in windows])
+        (y0, x0), (y3, x3) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+        total = np.zeros((y3 - y0, x3 - x0), np.float32)
+        # Bilinear values add up to those of the union, so no seam opens where an object meets its mirror image.
+        for (y1, x1, y2, x2), box, mask in windows:
+            total[y1 - y0:y2 - y0, x1 - x0:x2 - x0] += self.sample(mask.astype(np.float32), box[:2], (y1, x1, y2, x2),
+                                                                   "constant")
+        return tight_crop(total >= HALF, (y0, x0))
+
+    def _copies(self, box, mask):
+        """Yield (is_mirrored, [(box, mask), ...]) for the object and those mirror images that the output may show."""
+        if self.mode == "constant":
+            yield False, [(box, mask)]
+            return
+        (height, width), (y_low, x_low, y_high, x_high) = self.shape, self.extent()
+        touches_y, touches_x = (box[0] == 0, box[2] == height), (box[1] == 0, box[3] == width)
+        groups = {}
+        for tile_y in range(math.floor((y_low - 1) / height), math.floor((y_high + 1) / height) + 1):
+            for tile_x in range(math.floor((x_low - 1) / width), math.floor((x_high + 1) / width) + 1):
+                y1, y2, flip_y = _mirrored_side(box[0], box[2], height, tile_y)
+                x1, x2, flip_x = _mirrored_side(box[1], box[3], width, tile_x)
+                if y1 > y_high + 1 or y2 < y_low - 1 or x1 > x_high + 1 or x2 < x_low - 1:
+                    continue
+                key = (_joined_tile(tile_y, *touches_y), _joined_tile(tile_x, *touches_x))
+                groups.setdefault(key, []).append(((y1, x1, y2, x2), mask[::flip_y, ::flip_x]))
+        for key, copies in groups.items():
+            yield key != (0, 0), copies      # the object itself lies in tile (0, 0), which always joins group (0, 0)
+
+
+class AffineMap(ResamplingMap):
+    """A linear map and a shift.
+
+    Parameters
+    ----------
+    matrix : [3, 3]
+        From an output pixel (x, y, 1) to its place in the input.
+    """
+
+    def __init__(self, shape, mode, matrix):
+        super().__init__(shape, mode)
+        self.matrix = np.asarray(matrix, float)
+        self.inverse = np.linalg.inv(self.matrix)
+
+    def sample(self, plane, offset, window, mode):
+        """Bilinear values, float32, in a window of the output.
+
+        The first pixel of `plane` [h, w] float32 lies at `offset` (y, x) of the input.
+        """
+        from skimage.transform import warp
+
+        y1, x1, y2, x2 = window
+        local = _shift(-offset[1], -offset[0]) @ self.matrix @ _shift(x1, y1)
+        return warp(plane, local, output_shape=(y2 - y1, x2 - x1), order=1, clip=False, preserve_range=True,
+                    mode="symmetric" if mode == "reflect" else "constant")
+
+    def window(self, box):
+        """The part (y1, x1, y2, x2) of the output to which a box of the input can map."""
+        y1, x1, y2, x2 = box[0] - 1, box[1] - 1, box[2], box[3]      # bilinear values reach one pixel further
+        x, y, _ = self.inverse @ np.array([[x1, x2, x1, x2], [y1, y1, y2, y2], [1, 1, 1, 1]], float)
+        return (max(0, math.floor(y.min())), max(0, math.floor(x.min())),
+                min(self.shape[0], math.ceil(y.max()) + 1), min(self.shape[1], math.ceil(x.max()) + 1))
+
+    def extent(self):
+        """(y_low, x_low, y_high, x_high) of all places in the input that the output looks at."""
+        bottom, right = self.shape[0] - 1, self.shape[1] - 1
+        x, y, _ = self.matrix @ np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]], float)
+        return y.min(), x.min(), y.max(), x.max()
+
+
+class DisplacementMap(ResamplingMap):
+    """Every pixel comes from beside itself.
+
+    Parameters
+    ----------
+    dy, dx : float32 [H, W]
+        From each output pixel to its place in the input.
+    """
+
+    def __init__(self, shape, mode, dy, dx):
+        super().__init__(shape, mode)
+        self.dy, self.dx = dy, dx
+        self.reach = (float(dy.min()), float(dx.min()), float(dy.max()), float(dx.max()))
+
+    def sample(self, plane, offset, window, mode):
+        """Bilinear values, float32, in a window of the output.
+
+        The first pixel of `plane` [h, w] float32 lies at `offset` (y, x) of the input.
+        """
+        from scipy.ndimage import map_coordinates
+
+        y1, x1, y2, x2 = window
+        rows = self.dy[y1:y2, x1:x2] + np.arange(y1 - offset[0], y2 - offset[0], dtype=np.float32)[:, None]
+        columns = self.dx[y1:y2, x1:x2] + np.arange(x1 - offset[1], x2 - offset[1], dtype=np.float32)
+        return map_coordinates(plane, (rows, columns), output=np.float32, order=1,
+                               mode="reflect" if mode == "reflect" else "grid-constant")
+
+    def window(self, box):
+        """The part (y1, x1, y2, x2) of the output to which a box of the input can map."""
+        y_low, x_low, y_high, x_high = self.reach
+        return (max(0, math.floor(box[0] - 1 - y_high)), max(0, math.floor(box[1] - 1 - x_high)),
+                min(self.shape[0], math.ceil(box[2] - y_low) + 1), min(self.shape[1], math.ceil(box[3] - x_low) + 1))
+
+    def extent(self):
+        """(y_low, x_low, y_high, x_high) of all places in the input that the output looks at."""
+        y_low, x_low, y_high, x_high = self.reach
+        return y_low, x_low, self.shape[0] - 1 + y_high, self.shape[1] - 1 + x_high
+
+
+def tight_crop(mask, origin=(0, 0)):
+    """(box, crop) of the True pixels of a mask whose first pixel lies at `origin` (y, x), or None without any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+    return (origin[0] + y1, origin[1] + x1, origin[0] + y2, origin[1] + x2), mask[y1:y2, x1:x2].copy()
+
+
+def restore_dtype(values, dtype):
+    """Float values as `dtype`: whole numbers are rounded and clipped to their range, never wrapped."""
+    if not np.issubdtype(dtype, np.integer):
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+
+
+def _shift(x, y):
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], float)
+
+
+def _mirrored_side(low, high, side, tile):
+    """Where [low, high) of [0, side) appears in that tile of the mirrored plane: (low, high, step of the pixels)."""
+    if tile % 2:
+        return (tile + 1) * side - high, (tile + 1) * side - low, -1
+    return tile * side + low, tile * side + high, 1
+
+
+def _joined_tile(tile, touches_low, touches_high):
+    """One number for those tiles in which an object and its mirror images meet at the borders that it touches."""
+    if touches_low and touches_high:
+        return 0
+    if touches_low:
+        return (tile + 1) // 2
+    if touches_high:
+        return tile // 2
+    return tile

@@ -1,0 +1,138 @@
+"""Photometric transforms: they change grey values of the image and never see the masks."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.data.augment.maps import restore_dtype
+from mrcnn.data.augment.ranges import check_probability, check_range, draw
+
+
+class Photometric:
+    """Base of the photometric transforms; a subclass says in `change` what becomes of the image."""
+
+    p: float = 1.0
+
+    def change(self, image, rng):
+        """The changed image, of the same shape and dtype."""
+        raise NotImplementedError
+
+    def __call__(self, image, instances, rng):
+        """Change the image [H, W, C] with probability p; the objects are handed through.
+
+        Whole-number images are rounded and clipped to their dtype's range, never wrapped.
+        """
+        return (self.change(image, rng) if rng.random() < self.p else image), instances
+
+
+@dataclass(frozen=True)
+class BrightnessContrast(Photometric):
+    """Stretch grey values about the image's mean, then shift them.
+
+    Attributes
+    ----------
+    brightness : number or range
+        Shift, as a fraction of the full range (255 for uint8; of a float image, its own range).
+    contrast : number or range
+        Factor.
+    p : float
+        Probability.
+    """
+
+    brightness: float | tuple = (-0.1, 0.1)
+    contrast: float | tuple = (0.8, 1.25)
+    p: float = 1.0
+
+    def __post_init__(self):
+        check_range(self, "brightness", -1, 1)
+        check_range(self, "contrast", 0, 10)
+        check_probability(self)
+
+    def change(self, image, rng):
+        low, high = _full_range(image)
+        mean, contrast = image.mean(), draw(rng, self.contrast)
+        shift = mean + draw(rng, self.brightness) * (high - low)
+        return _pointwise(image, lambda values: (values - mean) * contrast + shift)
+
+
+@dataclass(frozen=True)
+class Gamma(Photometric):
+    """Raise grey values, scaled to [0, 1], to a power: below 1 brighter, above 1 darker."""
+
+    gamma: float | tuple = (0.7, 1.4)
+    p: float = 1.0
+
+    def __post_init__(self):
+        check_range(self, "gamma", 0.05, 20)
+        check_probability(self)
+
+    def change(self, image, rng):
+        low, high = _full_range(image)
+        gamma = draw(rng, self.gamma)
+        if high == low:
+            return image
+        return _pointwise(image, lambda values: ((values - low) / (high - low)) ** gamma * (high - low) + low)
+
+
+@dataclass(frozen=True)
+class GaussianBlur(Photometric):
+    """Gaussian blur; sigma in pixels."""
+
+    sigma: float | tuple = (0, 1.5)
+    p: float = 1.0
+
+    def __post_init__(self):
+        check_range(self, "sigma", 0)
+        check_probability(self)
+
+    def change(self, image, rng):
+        from scipy.ndimage import gaussian_filter
+
+        sigma = draw(rng, self.sigma)
+        if sigma < 0.1:      # no pixel would change by a grey value
+            return image
+        planes = [gaussian_filter(image[..., c].astype(np.float32), sigma, mode="reflect", truncate=3)
+                  for c in range(image.shape[-1])]
+        return restore_dtype(np.stack(planes, axis=-1), image.dtype)
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Photometric):
+    """Add Gaussian noise.
+
+    Attributes
+    ----------
+    sigma : number or range
+        Standard deviation, as a fraction of the full range (255 for uint8; of a float image, its own range).
+    per_channel : bool
+        False: all channels get the same noise, as the copies of one grey picture would.
+    p : float
+        Probability.
+    """
+
+    sigma: float | tuple = (0, 0.04)
+    per_channel: bool = False
+    p: float = 1.0
+
+    def __post_init__(self):
+        check_range(self, "sigma", 0, 1)
+        check_probability(self)
+
+    def change(self, image, rng):
+        low, high = _full_range(image)
+        sigma = draw(rng, self.sigma) * (high - low)
+        noise = rng.standard_normal(image.shape if self.per_channel else (*image.shape[:2], 1), dtype=np.float32)
+        return restore_dtype(image + np.float32(sigma) * noise, image.dtype)
+
+
+def _full_range(image):
+    """(low, high) that grey values of this image can take: of whole numbers by dtype, of floats the image's own."""
+    if np.issubdtype(image.dtype, np.integer):
+        return 0.0, float(np.iinfo(image.dtype).max)
+    return float(image.min()), float(image.max())
+
+
+def _pointwise(image, function):
+    """`function` of every grey value; of uint8 through a table of its 256 values, which is many times faster."""
+    if image.dtype == np.uint8:
+        return restore_dtype(function(np.arange(256.0)), image.dtype)[image]
+    return restore_dtype(function(image.astype(np.float64)), image.dtype)
