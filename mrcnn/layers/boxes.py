@@ -1,0 +1,69 @@
+"""Box arithmetic in `keras.ops`; boxes are (y1, x1, y2, x2), normalised unless said otherwise, in the last axis."""
+from keras import ops
+
+
+def split_boxes(boxes):
+    """y1, x1, y2, x2, each of the shape of `boxes` without its last axis."""
+    return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
+
+
+def apply_box_deltas(boxes, deltas):
+    """Move boxes [..., 4] by (dy, dx, log(dh), log(dw)) [..., 4] (R-CNN, eq. 1-4; Matterport's `apply_box_deltas_graph`)."""
+    y1, x1, y2, x2 = split_boxes(boxes)
+    height, width = y2 - y1, x2 - x1
+    centre_y = y1 + 0.5 * height + deltas[..., 0] * height
+    centre_x = x1 + 0.5 * width + deltas[..., 1] * width
+    height, width = height * ops.exp(deltas[..., 2]), width * ops.exp(deltas[..., 3])
+    y1, x1 = centre_y - 0.5 * height, centre_x - 0.5 * width
+    return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
+
+
+def box_refinement(boxes, gt_boxes):
+    """Deltas (dy, dx, log(dh), log(dw)) that turn `boxes` [..., 4] into `gt_boxes` [..., 4] (Matterport's `box_refinement_graph`).
+
+    Boxes without area give zeros, not infinities: such rows are padding, and an infinity would poison the gradient even
+    where the loss selects other rows.
+    """
+    y1, x1, y2, x2 = split_boxes(boxes)
+    gt_y1, gt_x1, gt_y2, gt_x2 = split_boxes(gt_boxes)
+    height, width, gt_height, gt_width = y2 - y1, x2 - x1, gt_y2 - gt_y1, gt_x2 - gt_x1
+    solid = (height > 0) & (width > 0) & (gt_height > 0) & (gt_width > 0)
+    height, width = ops.where(solid, height, 1.0), ops.where(solid, width, 1.0)
+    gt_height, gt_width = ops.where(solid, gt_height, 1.0), ops.where(solid, gt_width, 1.0)
+    dy = (gt_y1 + 0.5 * gt_height - (y1 + 0.5 * height)) / height
+    dx = (gt_x1 + 0.5 * gt_width - (x1 + 0.5 * width)) / width
+    deltas = ops.stack([dy, dx, ops.log(gt_height / height), ops.log(gt_width / width)], axis=-1)
+    return ops.where(solid[..., None], deltas, 0.0)
+
+
+def clip_boxes(boxes, window):
+    """Clip boxes [..., 4] to `window` (broadcast against [..., 4]; y1, x1, y2, x2)."""
+    y1, x1, y2, x2 = split_boxes(boxes)
+    low_y, low_x, high_y, high_x = split_boxes(window)
+    return ops.stack([ops.maximum(ops.minimum(y1, high_y), low_y), ops.maximum(ops.minimum(x1, high_x), low_x),
+                      ops.maximum(ops.minimum(y2, high_y), low_y), ops.maximum(ops.minimum(x2, high_x), low_x)], axis=-1)
+
+
+def overlaps(boxes1, boxes2):
+    """IoU of all pairs: [..., N, 4] and [..., M, 4] -> [..., N, M]. Boxes without area have IoU 0 with everything."""
+    y1, x1, y2, x2 = (v[..., :, None] for v in split_boxes(boxes1))
+    other_y1, other_x1, other_y2, other_x2 = (v[..., None, :] for v in split_boxes(boxes2))
+    height = ops.maximum(ops.minimum(y2, other_y2) - ops.maximum(y1, other_y1), 0.0)
+    width = ops.maximum(ops.minimum(x2, other_x2) - ops.maximum(x1, other_x1), 0.0)
+    intersection = height * width
+    union = (y2 - y1) * (x2 - x1) + (other_y2 - other_y1) * (other_x2 - other_x1) - intersection
+    return ops.where(union > 0, intersection / ops.where(union > 0, union, 1.0), 0.0)
+
+
+def normalize_boxes(boxes, height, width):
+    """Pixel boxes [..., 4] (far corner exclusive) to normalised ones (Matterport's `norm_boxes_graph`)."""
+    scale = ops.cast(ops.stack([height - 1, width - 1, height - 1, width - 1]), "float32")
+    return (ops.cast(boxes, "float32") - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0])) / scale
+
+
+def gather_rows(values, indices):
+    """Rows of each image: values [B, N, ...], indices [B, K] -> [B, K, ...]."""
+    shape = ops.shape(values)
+    flat = ops.reshape(values, (-1, *shape[2:]))
+    offsets = ops.arange(shape[0], dtype="int32")[:, None] * shape[1]
+    return ops.take(flat, ops.cast(indices, "int32") + offsets, axis=0)

@@ -1,0 +1,140 @@
+"""What the heads should say: choice of regions of interest, their classes, deltas and masks."""
+import keras
+from keras import ops
+
+from mrcnn.layers.boxes import box_refinement, gather_rows, overlaps, split_boxes
+from mrcnn.layers.sampling import sample_balanced
+
+
+def crop_masks(masks, boxes, assigned, shape):
+    """Bilinear crops of the assigned object's mask, rounded to 0 or 1.
+
+    Parameters
+    ----------
+    masks : [B, h, w, G]
+        Bool or numbers.
+    boxes : float32 [B, P, 4]
+        In the masks' frame: 0 the first, 1 the last row or column.
+    assigned : int32 [B, P]
+        Index of the mask.
+    shape : (int, int)
+        Of the crop.
+
+    Returns
+    -------
+    float32 [B, P, shape[0], shape[1]]
+        Samples outside of a mask are 0, halves round to 0 (Matterport's `crop_and_resize` and `round`).
+    """
+    batch, height, width, count = ops.shape(masks)
+    flat = ops.reshape(masks, (-1,))
+    y1, x1, y2, x2 = split_boxes(boxes)
+
+    def coordinates(low, high, length, n):
+        step = (high - low) * (length - 1.0) / (n - 1.0)
+        points = (low * (length - 1.0))[..., None] + ops.arange(n, dtype="float32") * step[..., None]
+        inside = (points >= 0) & (points <= length - 1.0)
+        points = ops.clip(points, 0.0, length - 1.0)
+        first = ops.floor(points)
+        second = ops.minimum(first + 1.0, length - 1.0)
+        return ops.cast(first, "int32"), ops.cast(second, "int32"), points - first, inside
+
+    top, bottom, y_weight, y_inside = coordinates(y1, y2, ops.cast(height, "float32"), shape[0])
+    left, right, x_weight, x_inside = coordinates(x1, x2, ops.cast(width, "float32"), shape[1])
+    image = ops.arange(batch, dtype="int32")[:, None, None, None] * height
+    last = assigned[:, :, None, None]
+
+    def corner(rows, columns):
+        index = ((image + rows[..., :, None]) * width + columns[..., None, :]) * count + last
+        return ops.cast(ops.take(flat, index, axis=0), "float32")
+
+    y_weight, x_weight = y_weight[..., :, None], x_weight[..., None, :]
+    upper = corner(top, left) * (1 - x_weight) + corner(top, right) * x_weight
+    lower = corner(bottom, left) * (1 - x_weight) + corner(bottom, right) * x_weight
+    values = ops.round(upper * (1 - y_weight) + lower * y_weight)
+    return ops.where(y_inside[..., :, None] & x_inside[..., None, :], values, 0.0)
+
+
+class DetectionTargetLayer(keras.layers.Layer):
+    """Choose the regions that the heads learn from, and their targets (Matterport's `DetectionTargetLayer`).
+
+    Called with [proposals [B, N, 4], gt_class_ids [B, G], gt_boxes [B, G, 4], gt_masks [B, h, w, G]], boxes normalised,
+    class ids > 0 objects, < 0 crowds, 0 padding. Returns, with T = `count` and P = `mask_slots`:
+
+    - rois float32 [B, T, 4], normalised: positives first, then negatives, then zeros
+    - match int32 [B, T]: 1 positive, -1 negative, 0 padding
+    - class_ids int32 [B, T]: 0 where not positive
+    - deltas float32 [B, T, 4] in units of `std_dev`
+    - masks float32 [B, P, mask_shape] of the first P rows, or none when `mask_shape` is None
+
+    Parameters
+    ----------
+    exact : bool
+        True: negatives only in proportion to the positives, so none in an image without objects, and the objects' own
+        boxes are not offered as regions (the original). False: negatives fill up to `count`, and the true boxes join the
+        proposals, so that the heads have something to learn before the RPN proposes well (Faster R-CNN in torchvision).
+    """
+
+    def __init__(self, count, mask_slots, positive_ratio, std_dev, mask_shape=(28, 28), mini_masks=True, exact=False,
+                 seed=None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.count, self.mask_slots, self.positive_ratio = int(count), int(mask_slots), float(positive_ratio)
+        self.std_dev = tuple(map(float, std_dev))
+        self.mask_shape = None if mask_shape is None else tuple(map(int, mask_shape))
+        self.mini_masks, self.exact = bool(mini_masks), bool(exact)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs):
+        proposals, gt_class_ids, gt_boxes, *gt_masks = inputs
+        gt_class_ids = ops.cast(gt_class_ids, "int32")
+        if not self.exact:
+            true_boxes = ops.where((gt_class_ids > 0)[..., None], gt_boxes, 0.0)
+            proposals = ops.concatenate([proposals, true_boxes], axis=1)
+        proposals = ops.stop_gradient(proposals)
+        real = ops.any(proposals != 0, axis=2)
+
+        iou = overlaps(proposals, gt_boxes)
+        crowd_iou = ops.max(ops.where((gt_class_ids < 0)[:, None, :], iou, 0.0), axis=2)
+        iou = ops.where((gt_class_ids > 0)[:, None, :], iou, -1.0)
+        best, assigned = ops.max(iou, axis=2), ops.argmax(iou, axis=2)
+        positive = (best >= 0.5) & real
+        negative = (best < 0.5) & (crowd_iou < 0.001) & real
+        uniform = keras.random.uniform(ops.shape(best), seed=self.seed_generator)
+        indices, match = sample_balanced(positive, negative, uniform, self.count, self.mask_slots,
+                                         self._negatives_of if self.exact else None)
+        rois = ops.where((match != 0)[..., None], gather_rows(proposals, indices), 0.0)
+        assigned = ops.take_along_axis(ops.cast(assigned, "int32"), indices, axis=1)
+        is_positive = match == 1
+        class_ids = ops.where(is_positive, ops.take_along_axis(gt_class_ids, assigned, axis=1), 0)
+        roi_gt = gather_rows(gt_boxes, assigned)
+        deltas = box_refinement(rois, roi_gt) / ops.convert_to_tensor(self.std_dev)
+        deltas = ops.where(is_positive[..., None], deltas, 0.0)
+        if self.mask_shape is None:
+            return rois, match, class_ids, deltas
+        masks = self._masks(gt_masks[0], rois, roi_gt, assigned, is_positive)
+        return rois, match, class_ids, deltas, masks
+
+    def _negatives_of(self, positives):
+        """The original's arithmetic: float32 reciprocal, truncated product."""
+        ratio = ops.cast(1.0 / self.positive_ratio, "float32")
+        return ops.cast(ratio * ops.cast(positives, "float32"), "int32") - positives
+
+    def _masks(self, gt_masks, rois, roi_gt, assigned, is_positive):
+        slots = self.mask_slots
+        rois, roi_gt, is_positive = rois[:, :slots], roi_gt[:, :slots], is_positive[:, :slots, None]
+        if self.mini_masks:
+            y1, x1, y2, x2 = split_boxes(roi_gt)
+            height, width = ops.where(is_positive[..., 0], y2 - y1, 1.0), ops.where(is_positive[..., 0], x2 - x1, 1.0)
+            rois = (rois - ops.stack([y1, x1, y1, x1], axis=-1)) / ops.stack([height, width, height, width], axis=-1)
+        rois = ops.where(is_positive, rois, 0.0)
+        masks = crop_masks(gt_masks, rois, assigned[:, :slots], self.mask_shape)
+        return ops.where(is_positive[..., None], masks, 0.0)
+
+    def compute_output_spec(self, inputs):
+        batch = inputs[0].shape[0]
+        specs = [keras.KerasTensor((batch, self.count, 4), dtype="float32"),
+                 keras.KerasTensor((batch, self.count), dtype="int32"),
+                 keras.KerasTensor((batch, self.count), dtype="int32"),
+                 keras.KerasTensor((batch, self.count, 4), dtype="float32")]
+        if self.mask_shape is not None:
+            specs.append(keras.KerasTensor((batch, self.mask_slots, *self.mask_shape), dtype="float32"))
+        return tuple(specs)

@@ -1,0 +1,84 @@
+"""Non-maximum suppression with a static number of results."""
+import keras
+from keras import ops
+
+from mrcnn.layers.boxes import gather_rows, overlaps
+
+
+def keep_mask(boxes, iou_threshold, groups=None):
+    """Which boxes greedy suppression keeps; boxes come best first.
+
+    Parameters
+    ----------
+    boxes : float32 [B, N, 4]
+        Sorted by score, best first.
+    iou_threshold : float
+        A box is suppressed by a kept better one when their IoU is larger than this.
+    groups : int32 [B, N], optional
+        Only boxes of the same group (class) suppress one another.
+
+    Returns
+    -------
+    bool [B, N]
+
+    Notes
+    -----
+    Greedy suppression is the only fixed point of "kept unless a better kept box suppresses it". Repeating that rule
+    reaches it in as many rounds as the longest chain of suppressions has links, each of them one product of a matrix and
+    a vector: few, where the greedy loop has N.
+    """
+    boxes = ops.convert_to_tensor(boxes)
+    count = ops.shape(boxes)[1]
+    rank = ops.arange(count)
+    suppresses = (overlaps(boxes, boxes) > iou_threshold) & (rank[:, None] < rank[None, :])
+    if groups is not None:
+        suppresses = suppresses & (groups[:, :, None] == groups[:, None, :])
+    suppresses = ops.cast(suppresses, "float32")
+
+    def one_round(kept):
+        return ops.cast(ops.matmul(kept[:, None, :], suppresses)[:, 0, :] < 0.5, "float32")
+
+    first = ops.ones_like(boxes[..., 0])
+    kept, _ = ops.while_loop(lambda kept, previous: ops.any(kept != previous),
+                             lambda kept, previous: (one_round(kept), kept), (one_round(first), first))
+    return kept > 0.5
+
+
+def first_rows(values, mask, count):
+    """The first `count` rows of each image where `mask`, zero padded: [B, N, D], bool [B, N] -> [B, count, D]."""
+    total = values.shape[1]
+    if total is not None and total < count:
+        values = ops.pad(values, [[0, 0], [0, count - total], [0, 0]])
+        mask = ops.pad(mask, [[0, 0], [0, count - total]])
+    rank = ops.cast(ops.arange(ops.shape(mask)[1]), "float32")
+    order = ops.cast(mask, "float32") * (ops.cast(ops.shape(mask)[1], "float32") - rank)
+    top, indices = ops.top_k(order, count)
+    return ops.where(top[..., None] > 0, gather_rows(values, indices), 0.0)
+
+
+def portable_nms(boxes, count, iou_threshold):
+    """Greedy suppression of boxes [B, N, 4], best first; the kept ones, zero padded, [B, count, 4]."""
+    # One image at a time: the [N, N] overlaps of a whole batch would be the largest array of the step.
+    mask = ops.map(lambda image: keep_mask(image[None], iou_threshold)[0], boxes)
+    return first_rows(boxes, mask, count)
+
+
+def _tensorflow_nms(boxes, count, iou_threshold):
+    """The same through TensorFlow's own kernel, which stops as soon as `count` boxes are kept."""
+    import tensorflow as tf
+
+    descending = -tf.cast(tf.range(tf.shape(boxes)[1]), tf.float32)
+
+    def one_image(image):
+        kept = tf.gather(image, tf.image.non_max_suppression(image, descending, count, iou_threshold))
+        return tf.pad(kept, [[0, count - tf.shape(kept)[0]], [0, 0]])
+
+    result = tf.map_fn(one_image, boxes)
+    return tf.ensure_shape(result, [boxes.shape[0], count, 4])
+
+
+def nms(boxes, count, iou_threshold):
+    """The backend's quickest way to `portable_nms`."""
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_nms(boxes, count, iou_threshold)
+    return portable_nms(boxes, count, iou_threshold)

@@ -1,0 +1,150 @@
+"""Features of regions of interest, from the right level of the pyramid, in one gather."""
+import keras
+from keras import ops
+
+from mrcnn.layers.boxes import split_boxes
+
+
+def flatten_pyramid(feature_maps, border=0):
+    """All levels as rows of one table.
+
+    Parameters
+    ----------
+    feature_maps : list of L arrays [B, H, W, C]
+    border : int
+        Zeros laid around each map first.
+
+    Returns
+    -------
+    table : [B * S, C]
+        Image after image, within it level after level, row after row.
+    heights, widths, offsets : int32 [L]
+        Of the levels, borders included; `offsets` is where a level starts within its image.
+    rows_per_image : int
+        S.
+    """
+    if border:
+        feature_maps = [ops.pad(m, [[0, 0], [border, border], [border, border], [0, 0]]) for m in feature_maps]
+    shapes = [ops.shape(m) for m in feature_maps]
+    batch, channels = shapes[0][0], feature_maps[0].shape[-1]
+    table = ops.concatenate([ops.reshape(m, (batch, -1, channels)) for m in feature_maps], axis=1)
+    heights = ops.cast(ops.stack([s[1] for s in shapes]), "int32")
+    widths = ops.cast(ops.stack([s[2] for s in shapes]), "int32")
+    sizes = heights * widths
+    offsets = ops.cumsum(sizes) - sizes
+    return ops.reshape(table, (-1, channels)), heights, widths, offsets, ops.shape(table)[1]
+
+
+def roi_levels(boxes, image_area):
+    """Pyramid level 2..5 of each normalised box [B, N, 4]: int32 [B, N] (FPN, eq. 1; Matterport's constants).
+
+    `4 + round(log2(sqrt(h * w) / (224 / sqrt(image area))))`, half to even; a box without area belongs to level 2.
+    """
+    y1, x1, y2, x2 = split_boxes(boxes)
+    size = ops.sqrt(ops.maximum((y2 - y1) * (x2 - x1), 0.0))
+    # Boxes without area: any tiny size gives level 2; log(0) would have no defined integer.
+    level = ops.log(ops.maximum(size, 1e-12) / (224.0 / ops.sqrt(image_area))) / ops.log(2.0)
+    return 4 + ops.cast(ops.clip(ops.round(level), -2.0, 1.0), "int32")
+
+
+def sample_points(low, high, length, count, image_length, aligned):
+    """Coordinates in feature pixels of `count` samples (2 * count when aligned) between `low` and `high` [B, N].
+
+    Not aligned: TensorFlow's `crop_and_resize`, corners included. Aligned: two samples a bin at its quarters, pixel centres
+    at halves (Detectron's `aligned=True`); boxes are first put back from the normalised convention to pixels.
+    """
+    if not aligned:
+        last = length - 1.0
+        if count == 1:
+            return (0.5 * (low + high) * last)[..., None]
+        step = (high - low) * last / (count - 1.0)
+        return (low * last)[..., None] + ops.arange(count, dtype="float32") * step[..., None]
+    low_px, high_px = low * (image_length - 1.0), high * (image_length - 1.0) + 1.0
+    scale = length / image_length
+    step = (high_px - low_px) * scale / (2.0 * count)
+    return (low_px * scale)[..., None] + (ops.arange(2 * count, dtype="float32") + 0.5) * step[..., None] - 0.5
+
+
+def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False):
+    """Crop every box out of its pyramid level.
+
+    Parameters
+    ----------
+    boxes : float32 [B, N, 4]
+        Normalised. No gradient passes into them.
+    feature_maps : list of 4 arrays [B, H, W, C]
+        P2..P5.
+    pool_size : int
+    image_shape : (height, width)
+        Of the molded image; numbers or scalar tensors.
+    aligned : bool
+        False: one sample a bin, corner to corner, 0 outside of the map (Matterport's `PyramidROIAlign`, which its weights
+        expect). True: ROIAlign of the Mask R-CNN paper, mean of 2 x 2 samples, borders extended.
+
+    Returns
+    -------
+    [B, N, pool_size, pool_size, C], in the dtype of the feature maps
+    """
+    boxes = ops.stop_gradient(boxes)
+    table, heights, widths, offsets, rows_per_image = flatten_pyramid(feature_maps)
+    image_height, image_width = (ops.cast(v, "float32") for v in image_shape)
+    level = roi_levels(boxes, image_height * image_width) - 2
+    height, width = ops.take(heights, level), ops.take(widths, level)
+    y1, x1, y2, x2 = split_boxes(boxes)
+    y = sample_points(y1, y2, ops.cast(height, "float32"), pool_size, image_height, aligned)
+    x = sample_points(x1, x2, ops.cast(width, "float32"), pool_size, image_width, aligned)
+    last_y, last_x = ops.cast(height - 1, "float32")[..., None], ops.cast(width - 1, "float32")[..., None]
+    inside_y, inside_x = (y >= 0) & (y <= last_y), (x >= 0) & (x <= last_x)
+    y, x = ops.clip(y, 0.0, last_y), ops.clip(x, 0.0, last_x)
+    top, left = ops.floor(y), ops.floor(x)
+    y_weight, x_weight = y - top, x - left
+
+    batch = ops.shape(boxes)[0]
+    start = ops.arange(batch, dtype="int32")[:, None] * rows_per_image + ops.take(offsets, level)
+    top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
+    bottom = ops.minimum(top + 1, (height - 1)[..., None])
+    right = ops.minimum(left + 1, (width - 1)[..., None])
+
+    def corner(rows, columns):
+        index = start[..., None, None] + rows[..., :, None] * width[..., None, None] + columns[..., None, :]
+        return ops.take(table, index, axis=0)
+
+    dtype = table.dtype
+    x_weight = ops.cast(x_weight, dtype)[..., None, :, None]
+    y_weight = ops.cast(y_weight, dtype)[..., :, None, None]
+    upper, lower = corner(top, left), corner(bottom, left)
+    upper = upper + (corner(top, right) - upper) * x_weight
+    lower = lower + (corner(bottom, right) - lower) * x_weight
+    samples = upper + (lower - upper) * y_weight
+    if not aligned:
+        inside = inside_y[..., :, None] & inside_x[..., None, :]
+        return samples * ops.cast(inside, dtype)[..., None]
+    shape = ops.shape(samples)
+    samples = ops.reshape(samples, (shape[0], shape[1], pool_size, 2, pool_size, 2, samples.shape[-1]))
+    return ops.mean(samples, axis=(3, 5))
+
+
+class PyramidROIAlign(keras.layers.Layer):
+    """`pyramid_roi_align` as a layer: called with [boxes, image_meta, P2, P3, P4, P5] (Matterport's signature).
+
+    The image's size is read from `image_meta` (entries 4 and 5), of the first image: all of a batch have one size.
+    """
+
+    def __init__(self, pool_shape, aligned=False, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_shape, self.aligned = tuple(pool_shape), bool(aligned)
+        if self.pool_shape[0] != self.pool_shape[1]:
+            raise ValueError(f"pool_shape must be square, not {self.pool_shape}.")
+        # Boxes and metas are float32 whatever the features are computed in.
+        self.autocast = False
+
+    def call(self, inputs):
+        boxes, image_meta, *feature_maps = inputs
+        return pyramid_roi_align(boxes, feature_maps, self.pool_shape[0], (image_meta[0, 4], image_meta[0, 5]), self.aligned)
+
+    def compute_output_spec(self, inputs):
+        boxes, features = inputs[0], inputs[2]
+        return keras.KerasTensor((*boxes.shape[:2], *self.pool_shape, features.shape[-1]), dtype=features.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "pool_shape": self.pool_shape, "aligned": self.aligned}
