@@ -1,0 +1,152 @@
+"""Files for other programs: label TIFF with its pixel size, and outlines as ROIs for ImageJ."""
+from fractions import Fraction
+
+import numpy as np
+import tifffile
+
+from mrcnn.errors import ConfigError, MissingExtra
+from mrcnn.geometry.instances import Instances
+from mrcnn.results.files import whole_file
+from mrcnn.results.measure import pixel_size
+
+_NM_PER_CM = 10_000_000
+_UINT16_MAX = np.iinfo(np.uint16).max
+_LARGEST_RATIONAL = 2**31 - 1        # ImageJ reads the parts of a TIFF rational as signed 32-bit numbers
+
+
+def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
+    """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    instances : Instances, or list of Instances
+        One image, or the slices of a stack: one page each, all of one size, every slice with its own labels from 1.
+    pixel_size_nm : float or (float, float), optional
+        Size of a pixel in nm, or its height and width; default that of the (first) `Instances`.
+    voxel_depth_nm : float, optional
+        Distance of the slices of a stack in nm.
+
+    Notes ----- uint16 in an ImageJ file; with more than 65535 objects in a slice uint32 in an OME-TIFF, as ImageJ's
+    format has no uint32. Both compressed with zlib, and both hold the pixel size twice: as TIFF resolution in pixels
+    per cm, and in ImageJ's or OME's own metadata in µm.
+
+    Raises
+    ------
+    ConfigError
+        When slices differ in size, there is none, or a size is not positive.
+    DataError
+        When the file cannot be written; one that was there before is kept.
+    """
+    pages = [instances] if isinstance(instances, Instances) else list(instances)
+    _check_pages(pages)
+    size = pixel_size(pages[0].pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
+    depth = pixel_size(voxel_depth_nm)
+    dtype = np.uint16 if max(len(p) for p in pages) <= _UINT16_MAX else np.uint32
+    options = _imagej_options(size, depth) if dtype == np.uint16 else _ome_options(size, depth)
+    if size is not None:
+        options["resolution"] = tuple(_rational(_NM_PER_CM / v) for v in (size[1], size[0]))
+        options["resolutionunit"] = "CENTIMETER"
+    with whole_file(path) as temporary:
+        # from a generator, so that only one page of a stack is in memory
+        tifffile.imwrite(temporary, (page.to_label_image(dtype) for page in pages), dtype=dtype,
+                         shape=(len(pages), *pages[0].image_shape), compression="zlib", **options)
+
+
+def write_imagej_rois(path, instances):
+    """Write the outlines of objects as a zip of ImageJ ROIs, for ImageJ's and Fiji's ROI Manager.
+
+    Parameters
+    ----------
+    path : str or Path
+        The `.zip` file to write; one that exists is replaced.
+    instances : Instances, or list of Instances
+        One image, or the slices of a stack.
+
+    Notes ----- A ROI is named like the object's value in the label image ("7"), in a stack with the slice before it
+    ("0003-0007"). Further parts of an object in pieces get a number behind ("7-2"). The polygon runs half a pixel
+    outside the centres of border pixels, so that filling it gives the mask; holes are not cut out.
+
+    Raises
+    ------
+    ConfigError
+        When the name does not end in ".zip".
+    DataError
+        When it cannot be written; one that was there before is kept.
+    MissingExtra
+        When the package `roifile` is not installed.
+    """
+    try:
+        import roifile
+    except ImportError as error:
+        raise MissingExtra("roifile", "rois") from error
+    if not str(path).lower().endswith(".zip"):
+        raise ConfigError(f"ROIs are written to a zip file, and '{path}' does not end in .zip. Rename it.")
+    stack = not isinstance(instances, Instances)
+    rois = []
+    for page, objects in enumerate(instances if stack else [instances], start=1):
+        for i in range(len(objects)):
+            name = f"{page:04d}-{i + 1:04d}" if stack else str(i + 1)
+            for part, outline in enumerate(outlines(objects, i), start=1):
+                rois.append(roifile.ImagejRoi.frompoints(outline[:, ::-1], name=name if part == 1 else f"{name}-{part}",
+                                                         position=page - 1 if stack else None))
+    with whole_file(path) as temporary:
+        # roifile appends to a zip that exists; the temporary name never does
+        roifile.roiwrite(temporary, rois, mode="w")
+
+
+def outlines(instances, index):
+    """Outer boundaries of one object's parts, the largest part first.
+
+    Returns
+    -------
+    list of float64 [K, 2]
+        Points (y, x) in pixels, where the first pixel of the image covers 0 to 1; closed, without the repeated last
+        point.
+    """
+    from scipy.ndimage import binary_fill_holes, find_objects, label
+    from skimage.measure import find_contours
+
+    parts, _ = label(binary_fill_holes(instances.masks[index]))
+    found = []
+    for value, area in enumerate(find_objects(parts), start=1):
+        part = np.pad(parts[area] == value, 1).astype(float)
+        # one closed line, as the part is 4-connected and without holes; centre of pixel 0 is at 0.5, less 1 of padding
+        line = find_contours(part, 0.5, fully_connected="low")[0][:-1] - 0.5
+        found.append((part.sum(), line + instances.boxes[index, :2] + (area[0].start, area[1].start)))
+    return [line for _, line in sorted(found, key=lambda item: -item[0])]
+
+
+def _check_pages(pages):
+    if not pages:
+        raise ConfigError("A stack without a slice cannot be written: pass at least one Instances.")
+    shapes = [page.image_shape for page in pages]
+    for number, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ConfigError(f"Slice {number} is {shape[0]} x {shape[1]} pixels, slice 0 is {shapes[0][0]} x "
+                              f"{shapes[0][1]}: slices of one file must be of one size. Write them to separate files.")
+
+
+def _imagej_options(size, depth):
+    metadata = {"axes": "ZYX"}
+    if size is not None:
+        metadata["unit"] = "um"      # with a resolution in cm, ImageJ converts when it reads exactly this word
+    if depth is not None:
+        metadata["spacing"] = depth[0] / 1e3
+        metadata["unit"] = "um"
+    return {"imagej": True, "metadata": metadata}
+
+
+def _ome_options(size, depth):
+    metadata = {"axes": "ZYX"}
+    for axis, value in (("Y", size and size[0]), ("X", size and size[1]), ("Z", depth and depth[0])):
+        if value:
+            metadata |= {f"PhysicalSize{axis}": value / 1e3, f"PhysicalSize{axis}Unit": "µm"}
+    return {"ome": True, "metadata": metadata}
+
+
+def _rational(value):
+    limit = max(1, int(_LARGEST_RATIONAL / max(value, 1)))
+    fraction = Fraction(value).limit_denominator(min(limit, _LARGEST_RATIONAL))
+    return fraction.numerator, fraction.denominator

@@ -1,0 +1,44 @@
+"""Writing a file so that it is there whole or not at all."""
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mrcnn.errors import DataError
+
+
+@contextmanager
+def whole_file(path):
+    """Give a temporary name in the folder of `path`, and rename it to `path` when the block has ended without an error.
+
+    On any error the temporary file is removed and a file that was at `path` before stays as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder is made when missing.
+
+    Yields
+    ------
+    Path
+        Name to write to, with the suffix of `path` (some writers choose the format by it).
+
+    Raises
+    ------
+    DataError
+        When the system refuses (disk full, no permission, a folder of that name).
+    """
+    path = Path(path)
+    # named by chance, so that two runs that write the same file do not share it
+    temporary = path.with_name(f".writing-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(path, f"cannot be written ({error.strerror or error})",
+                        "Free some space or choose another folder, then run it again.") from error
+    finally:
+        # where its folder is a file or forbidden, there is nothing to remove and the error above says why
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

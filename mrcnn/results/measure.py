@@ -1,0 +1,227 @@
+"""Counts, areas and shapes of objects as tables: `measure` (one row an object), `summarize` and `summarize_set`."""
+import numbers
+
+import numpy as np
+import pandas as pd
+from skimage.measure import regionprops_table
+
+from mrcnn.errors import ConfigError
+from mrcnn.results.files import whole_file
+from mrcnn.results.shapes import PHYSICAL_COLUMNS, SHAPE_COLUMNS, shape_of, touches_border
+
+
+def measure(instances, image=None, pixel_size_nm=None, class_names=None):
+    """Measure every object on its own mask, so that overlapping objects do not disturb one another.
+
+    Parameters
+    ----------
+    instances : Instances
+        The objects.
+    image : array [H, W] or [H, W, C], optional
+        The picture, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...).
+    pixel_size_nm : float or (float, float), optional
+        Size of a pixel in nm, or its height and width; default `instances.pixel_size_nm`.
+    class_names : sequence of str, optional
+        Names by class id, background first; default the ids as text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an object, in the order of `instances`:
+
+        - `instance` from 1, the object's value in the label image; `class_id`, `class`, `score`;
+        - `y1, x1, y2, x2` box in pixels, `y2, x2` exclusive; `touches_border`: a pixel of it lies at the image's edge;
+        - `area_px`, `equivalent_diameter_px` (of the circle of that area), `perimeter_px` (through the centres of the
+          border pixels), `major_axis_px`, `minor_axis_px` (of the ellipse of the same second moments), `centroid_y_px`,
+          `centroid_x_px` (the centre of the first pixel is 0), `solidity` (area / area of the convex hull),
+          `eccentricity`;
+        - `orientation_deg`: angle of the major axis with the horizontal, counterclockwise as seen on the screen, from 0
+          to below 180 (ImageJ's "Angle"); 0 for an object without a longer axis;
+        - with a pixel size `area_um2`, `equivalent_diameter_nm`, `perimeter_nm`, `major_axis_nm`, `minor_axis_nm`,
+          `centroid_y_nm`, `centroid_x_nm`. Where pixels are not square, the axes, the angle and the eccentricity are
+          those of the physical shape, and `perimeter_nm` is by Crofton's formula in eight directions.
+
+        An object of one pixel has axes, `perimeter_px`, eccentricity and angle 0; a mask without a pixel has zeros
+        throughout, its box's centre as centroid and no mean intensity.
+
+    Raises
+    ------
+    ConfigError
+        When the pixel size is not positive, the image has another size, or a class has no name.
+
+    Notes
+    -----
+    The shapes are those of `skimage.measure.regionprops_table`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mrcnn.results import Instances
+    >>> mask = np.zeros((8, 8, 1), bool)
+    >>> mask[2:4, 1:6] = True
+    >>> table = measure(Instances.from_masks(mask), pixel_size_nm=100)
+    >>> table[["instance", "area_px", "area_um2", "centroid_x_px", "orientation_deg"]].values.tolist()
+    [[1.0, 10.0, 0.1, 3.0, 0.0]]
+    """
+    size = pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
+    image = _checked_image(image, instances.image_shape)
+    names = _names_of(instances.class_ids, class_names)
+    rows = []
+    for i, (box, mask) in enumerate(zip(instances.boxes, instances.masks, strict=True)):
+        y1, x1, y2, x2 = (int(v) for v in box)
+        row = {"instance": i + 1, "class_id": int(instances.class_ids[i]), "class": names[i],
+               "score": round(float(instances.scores[i]), 6), "y1": y1, "x1": x1, "y2": y2, "x2": x2}
+        row |= shape_of(box, mask, size)
+        row["touches_border"] = touches_border(box, mask, instances.image_shape)
+        if image is not None:
+            row |= _intensity(image[y1:y2, x1:x2], mask)
+        rows.append(row)
+    columns = _columns(size, image)
+    table = pd.DataFrame(rows, columns=columns)
+    return table if rows else table.astype({c: _dtype(c) for c in columns})
+
+
+def pixel_size(value):
+    """A pixel's (height, width) in nm as floats, from a number or a pair; None stays None.
+
+    Raises
+    ------
+    ConfigError
+        When it is not one or two positive numbers.
+    """
+    if value is None:
+        return None
+    pair = (value, value) if isinstance(value, numbers.Real) else tuple(np.asarray(value, float).ravel())
+    if len(pair) != 2 or not all(np.isfinite(v) and v > 0 for v in pair):
+        raise ConfigError(f"The pixel size must be one or two (y, x) positive numbers of nm, not {value!r}.")
+    return float(pair[0]), float(pair[1])
+
+
+def summarize(table, image_shape, pixel_size_nm=None):
+    """Count, areas and density of one image's objects.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `measure`.
+    image_shape : (int, int, ...)
+        Height and width in pixels.
+    pixel_size_nm : float or (float, float), optional
+        As for `measure`; without it there are no columns in µm.
+
+    Returns
+    -------
+    dict
+        `count`; `area_total_px`, `area_mean_px`, `area_median_px`, `area_sd_px` (sample standard deviation) and the
+        same in `_um2`; `image_area_px` (`_um2`); `area_fraction` (total area of objects / area of the image: pixels
+        where objects overlap count for each); `density_per_um2`. What is not defined (a mean of no objects) is NaN.
+    """
+    return summarize_set([table], [image_shape], [pixel_size_nm])
+
+
+def summarize_set(tables, image_shapes, pixel_sizes_nm=None):
+    """As `summarize`, over the objects of several images together; `images` is added when there is not just one.
+
+    Parameters
+    ----------
+    tables : list of pandas.DataFrame
+        Of `measure`, one an image.
+    image_shapes : list of (int, int, ...)
+        One an image.
+    pixel_sizes_nm : list, number or (float, float), optional
+        One an image (a list, with None where unknown), or one for all. Figures in µm are given when every image has
+        one.
+    """
+    if not isinstance(pixel_sizes_nm, list):
+        pixel_sizes_nm = [pixel_sizes_nm] * len(tables)
+    if not len(tables) == len(image_shapes) == len(pixel_sizes_nm):
+        raise ConfigError(f"{len(tables)} tables, {len(image_shapes)} image shapes and {len(pixel_sizes_nm)} pixel "
+                          "sizes: all must be of one length.")
+    sizes = [pixel_size(size) for size in pixel_sizes_nm]
+    areas = [np.asarray(t["area_px"], float) for t in tables]
+    image_areas = np.array([float(shape[0]) * float(shape[1]) for shape in image_shapes])
+    summary = {"images": len(tables)} if len(tables) != 1 else {}
+    summary["count"] = sum(len(a) for a in areas)
+    summary |= _area_statistics(areas, image_areas, "px")
+    summary["area_fraction"] = _ratio(summary["area_total_px"], summary["image_area_px"])
+    if sizes and None not in sizes:
+        um2_per_px = np.array([y * x / 1e6 for y, x in sizes])
+        areas_um2 = [a * s for a, s in zip(areas, um2_per_px, strict=True)]
+        summary |= _area_statistics(areas_um2, image_areas * um2_per_px, "um2")
+        summary["density_per_um2"] = _ratio(summary["count"], summary["image_area_um2"])
+    return summary
+
+
+def write_csv(table, path):
+    """Write a table (DataFrame, or list of dicts) as UTF-8 CSV, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        When it cannot be written; a file that was there before is kept.
+    """
+    with whole_file(path) as temporary:
+        pd.DataFrame(table).to_csv(temporary, index=False)
+
+
+def _intensity(crop, mask):
+    if mask.any():
+        found = regionprops_table(mask.astype(np.uint8), crop, properties=("intensity_mean",))
+        means = [float(v[0]) for v in found.values()]
+    else:
+        means = [float("nan")] * crop.shape[-1]
+    return dict(zip(_intensity_columns(crop), means, strict=True))
+
+
+def _intensity_columns(image):
+    count = image.shape[-1]
+    return ["mean_intensity"] if count == 1 else [f"mean_intensity_{c}" for c in range(count)]
+
+
+def _checked_image(image, image_shape):
+    if image is None:
+        return None
+    image = np.asarray(image)
+    image = image[..., None] if image.ndim == 2 else image
+    if image.ndim != 3 or image.shape[:2] != image_shape:
+        raise ConfigError(f"The image is {image.shape}, but the objects belong to one of {image_shape[0]} x "
+                          f"{image_shape[1]} pixels: pass the image they were found in.")
+    return image
+
+
+def _names_of(class_ids, class_names):
+    if class_names is None:
+        return [str(int(c)) for c in class_ids]
+    unnamed = [int(c) for c in class_ids if not 0 <= c < len(class_names)]
+    if unnamed:
+        raise ConfigError(f"Class {unnamed[0]} has no name: {len(class_names)} names are given, background included.")
+    return [str(class_names[c]) for c in class_ids]
+
+
+_INTEGER = ("instance", "class_id", "y1", "x1", "y2", "x2", "area_px")
+
+
+def _columns(size, image):
+    columns = ["instance", "class_id", "class", "score", "y1", "x1", "y2", "x2", *SHAPE_COLUMNS, "touches_border"]
+    columns += [] if size is None else PHYSICAL_COLUMNS
+    return columns + ([] if image is None else _intensity_columns(image))
+
+
+def _dtype(column):
+    if column in _INTEGER:
+        return "int64"
+    return {"class": "str", "touches_border": "bool"}.get(column, "float64")
+
+
+def _area_statistics(areas, image_areas, unit):
+    areas = np.concatenate(areas) if areas else np.zeros(0)
+    nan = float("nan")
+    return {f"area_total_{unit}": float(areas.sum()),
+            f"area_mean_{unit}": float(areas.mean()) if len(areas) else nan,
+            f"area_median_{unit}": float(np.median(areas)) if len(areas) else nan,
+            f"area_sd_{unit}": float(areas.std(ddof=1)) if len(areas) > 1 else nan,
+            f"image_area_{unit}": float(image_areas.sum())}
+
+
+def _ratio(part, whole):
+    return part / whole if whole else float("nan")

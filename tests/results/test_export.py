@@ -1,0 +1,150 @@
+"""Label TIFFs and ImageJ ROIs read back by other programs' libraries."""
+import errno
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+
+from mrcnn.errors import ConfigError, DataError, MissingExtra
+from mrcnn.geometry.instances import Instances
+from mrcnn.results.export import outlines, write_imagej_rois, write_label_tiff
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture
+def objects():
+    masks = np.zeros((30, 40, 3), bool)
+    masks[2:10, 3:12, 0] = True
+    masks[5:20, 8:30, 1] = True       # overlaps the first
+    masks[25, 39, 2] = True
+    return Instances.from_masks(masks, scores=[.9, .5, .7], pixel_size_nm=(5, 8))
+
+
+@pytest.mark.parametrize("depth", [None, 50])
+def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, depth):
+    pages = [objects, objects.select([1]), objects.select([])]
+    write_label_tiff(tmp_path / "a.tif", pages, voxel_depth_nm=depth)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert len(file.pages) == 3 and file.is_imagej
+        assert file.series[0].axes == "ZYX"
+        assert file.imagej_metadata["unit"] == "um"
+        assert file.imagej_metadata.get("spacing") == (0.05 if depth else None)
+        for page, instances in zip(file.pages, pages, strict=True):
+            assert page.dtype == np.uint16
+            assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
+            np.testing.assert_array_equal(page.asarray(), instances.to_label_image())
+        tags = file.pages[0].tags
+        assert tags["ResolutionUnit"].value == 3      # cm
+        x, y = (tags[name].value[0] / tags[name].value[1] for name in ("XResolution", "YResolution"))
+        assert (1e7 / y, 1e7 / x) == pytest.approx((5, 8))
+
+
+@pytest.mark.parametrize("size", [0.01, 4.7169905660283, 22.25 ** 0.5, 1234.56789, 3e8])
+def test_any_pixel_size_survives_in_numbers_that_imagej_can_read(tmp_path, objects, size):
+    write_label_tiff(tmp_path / "a.tif", objects, pixel_size_nm=size)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        numerator, denominator = file.pages[0].tags["XResolution"].value
+        assert max(numerator, denominator) < 2**31
+        assert 1e7 * denominator / numerator == pytest.approx(size, rel=1e-6)
+
+
+def test_single_image_without_pixel_size(tmp_path, objects):
+    objects.pixel_size_nm = None
+    write_label_tiff(tmp_path / "a.tif", objects)
+    image = tifffile.imread(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image, objects.to_label_image())
+    assert image[6, 9] == 1        # the higher score is on top
+    assert image[10, 9] == 2
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert "unit" not in file.imagej_metadata
+
+
+def test_more_objects_than_uint16_go_to_an_ome_tiff(tmp_path):
+    side, count = 260, 65_537
+    index = np.arange(count)
+    boxes = np.stack([index // side, index % side, index // side + 1, index % side + 1], axis=1)
+    objects = Instances((side, side), boxes, masks=[np.ones((1, 1), bool)] * count, pixel_size_nm=(5, 8))
+    write_label_tiff(tmp_path / "a.tif", objects)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.is_ome and file.pages[0].dtype == np.uint32
+        image = file.asarray()
+        assert image.max() == count and image[0, 1] == 2
+        assert 'PhysicalSizeX="0.008"' in file.ome_metadata and 'PhysicalSizeY="0.005"' in file.ome_metadata
+        numerator, denominator = file.pages[0].tags["YResolution"].value
+        assert 1e7 * denominator / numerator == pytest.approx(5)
+
+
+def test_slices_of_different_size_and_no_slice_are_clear_errors(tmp_path, objects):
+    with pytest.raises(ConfigError, match="Slice 1 is 3 x 3 pixels, slice 0 is 30 x 40"):
+        write_label_tiff(tmp_path / "a.tif", [objects, Instances((3, 3))])
+    with pytest.raises(ConfigError, match="without a slice"):
+        write_label_tiff(tmp_path / "a.tif", [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_disk_full_keeps_the_old_file(tmp_path, objects, monkeypatch):
+    write_label_tiff(tmp_path / "a.tif", objects)
+    before = (tmp_path / "a.tif").read_bytes()
+
+    def fill_the_disk(name, *args, **kwargs):
+        with open(name, "wb") as file:
+            file.write(b"II*")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tifffile, "imwrite", fill_the_disk)
+    with pytest.raises(DataError, match="a.tif: cannot be written .No space left"):
+        write_label_tiff(tmp_path / "a.tif", objects)
+    assert (tmp_path / "a.tif").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_outline_filled_gives_the_mask(rng_masks):
+    from matplotlib.path import Path
+
+    objects = Instances.from_masks(rng_masks)
+    y, x = np.mgrid[:rng_masks.shape[0], :rng_masks.shape[1]]
+    centres = np.stack([y.ravel() + 0.5, x.ravel() + 0.5], axis=1)
+    for i in range(len(objects)):
+        filled = np.zeros(rng_masks.shape[:2], bool)
+        for line in outlines(objects, i):
+            filled |= Path(line).contains_points(centres).reshape(filled.shape)
+        np.testing.assert_array_equal(filled, objects.to_masks()[..., i])
+
+
+@pytest.fixture
+def rng_masks():
+    """Smooth random blobs without holes, some in several parts, some at the border, and a single pixel."""
+    from scipy.ndimage import binary_fill_holes, gaussian_filter
+
+    noise = np.random.default_rng(0).random((40, 50, 5))
+    masks = np.stack([binary_fill_holes(gaussian_filter(noise[..., i], 3) > 0.52) for i in range(5)], axis=-1)
+    masks[..., 4] = False
+    masks[39, 49, 4] = True
+    return masks
+
+
+def test_rois_are_named_like_labels_and_replace_an_existing_zip(tmp_path, objects):
+    roifile = pytest.importorskip("roifile")
+    two_parts = np.zeros((30, 40, 1), bool)
+    two_parts[20:28, 5:15] = two_parts[2, 30] = True
+    write_imagej_rois(tmp_path / "a.zip", Instances.from_masks(two_parts))
+    assert [r.name for r in roifile.roiread(tmp_path / "a.zip")] == ["1", "1-2"]
+    write_imagej_rois(tmp_path / "a.zip", objects)
+    rois = roifile.roiread(tmp_path / "a.zip")
+    assert [r.name for r in rois] == ["1", "2", "3"]
+    points = rois[0].coordinates()
+    assert points.min(axis=0).tolist() == [3, 2] and points.max(axis=0).tolist() == [12, 10]     # x, y
+    write_imagej_rois(tmp_path / "stack.zip", [objects.select([]), objects.select([2])])
+    (roi,) = roifile.roiread(tmp_path / "stack.zip")
+    assert (roi.name, roi.position) == ("0002-0001", 2)
+
+
+def test_rois_need_the_extra_and_a_zip(tmp_path, objects, monkeypatch):
+    pytest.importorskip("roifile")
+    with pytest.raises(ConfigError, match="does not end in .zip"):
+        write_imagej_rois(tmp_path / "a.roi", objects)
+    monkeypatch.setitem(sys.modules, "roifile", None)
+    with pytest.raises(MissingExtra, match=r"mrcnn\[rois\]"):
+        write_imagej_rois(tmp_path / "a.zip", objects)
