@@ -1,0 +1,151 @@
+"""Holds docs/architecture.md: who may import whom, no keras below the networks, small documented files."""
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = sorted((ROOT / "mrcnn").rglob("*.py"))
+SAMPLES = sorted((ROOT / "samples").rglob("*.py"))
+EVERYTHING = sorted(p for f in ("mrcnn", "samples", "tests", "benchmarks") for p in (ROOT / f).rglob("*.py"))
+FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
+
+BELOW = {"config", "geometry", "errors"}
+MAY_IMPORT = {
+    "errors": set(),
+    "config_checks": {"errors"},
+    "config": {"config_checks", "errors"},
+    "geometry": {"errors"},
+    "data": BELOW,
+    "results": BELOW,
+    "evaluate": BELOW,
+    "plot": BELOW | {"evaluate"},
+    "layers": {"geometry", "errors"},
+    "losses": {"layers", "errors"},
+    "nets": BELOW | {"layers", "losses"},
+    "engine": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "nets"},
+    "cli": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "nets", "engine"},
+}
+WITHOUT_KERAS = ("errors", "config_checks", "config", "geometry", "data", "results", "evaluate", "plot")
+
+
+def imported(source, module=""):
+    """Dotted names that this source imports, inside functions too; relative ones resolved from `module`'s package."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = module.split(".")[:-node.level] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names += [f"{base}.{alias.name}" for alias in node.names]
+    return names
+
+
+def room_of(path):
+    """The room of mrcnn that a file is in: errors.py -> errors, data/readers/x.py -> data."""
+    return Path(path).parts[0].removesuffix(".py")
+
+
+def wrong_imports(path, source):
+    """Imports of a file of mrcnn (path inside the package) that its room may not have."""
+    room = room_of(path)
+    module = ".".join(["mrcnn", *Path(path).with_suffix("").parts])
+    wrong = []
+    for name in imported(source, module):
+        top, *rest = name.split(".")
+        if top == "mrcnn" and rest[0] != "__version__" and rest[0] not in {room, *MAY_IMPORT[room]}:
+            wrong.append(name)
+        elif top in ("samples", "tests", "benchmarks") or (top in FRAMEWORKS and room in WITHOUT_KERAS):
+            wrong.append(name)
+    return wrong
+
+
+def foreign_samples(domain, source, domains):
+    """Imports of a sample's file that reach into another sample; `domains`: folder name -> names of its modules."""
+    own = {domain, *domains[domain]}
+    others = {name for folder, modules in domains.items() if folder != domain for name in (folder, *modules)} - own
+    wrong = []
+    for name in imported(source):
+        parts = name.split(".")
+        target = parts[1] if parts[0] == "samples" and len(parts) > 1 else parts[0]
+        if target in others:
+            wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("path", [p for p in PACKAGE if p.parent != ROOT / "mrcnn" or p.name != "__init__.py"],
+                         ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    assert wrong_imports(path.relative_to(ROOT / "mrcnn"), path.read_text(encoding="utf-8")) == []
+
+
+def test_the_package_itself_imports_nothing_of_its_own():
+    source = (ROOT / "mrcnn" / "__init__.py").read_text(encoding="utf-8")
+    assert imported(source) == ["importlib"]
+
+
+def test_samples_do_not_import_one_another():
+    domains = {f.name: {p.stem for p in f.glob("*.py")} for f in (ROOT / "samples").iterdir() if f.is_dir()}
+    for path in SAMPLES:
+        domain = path.relative_to(ROOT / "samples").parts[0]
+        assert foreign_samples(domain, path.read_text(encoding="utf-8"), domains) == [], path
+
+
+@pytest.mark.parametrize(("path", "source"), [
+    ("data/split.py", "import keras"),
+    ("plot/curves.py", "def f():\n    from keras import ops"),
+    ("config.py", "import tensorflow as tf"),
+    ("evaluate/counts.py", "def f():\n    import jax.numpy"),
+    ("layers/nms.py", "from mrcnn.config import Config"),
+    ("geometry/boxes.py", "from mrcnn import config"),
+    ("data/readers/stack.py", "from mrcnn.engine.detector import MaskRCNN"),
+    ("data/readers/stack.py", "from ...engine import detector"),
+    ("results/measure.py", "from mrcnn import MaskRCNN"),
+    ("engine/detector.py", "from samples.mitochondria import mitochondria"),
+    ("engine/detector.py", "import mrcnn.cli"),
+])
+def test_the_check_of_imports_finds_a_wrong_one(path, source):
+    assert len(wrong_imports(path, source)) == 1
+
+
+@pytest.mark.parametrize(("path", "source"), [
+    ("data/readers/stack.py", "from ..dataset import Dataset\nfrom mrcnn.errors import DataError\nimport numpy.random"),
+    ("engine/detector.py", "import keras\nfrom mrcnn.nets.fpn import fpn\nfrom mrcnn import __version__"),
+    ("plot/instances.py", "from mrcnn.evaluate import counts"),
+])
+def test_the_check_of_imports_allows_a_right_one(path, source):
+    assert wrong_imports(path, source) == []
+
+
+def test_the_check_of_samples_finds_a_wrong_import():
+    domains = {"mitochondria": {"mitochondria", "train"}, "cells": {"cells", "train"}}
+    for source in ("import cells", "from samples.cells import cells", "from samples import cells"):
+        assert len(foreign_samples("mitochondria", source, domains)) == 1
+    assert foreign_samples("mitochondria", "import mitochondria\nimport train\nimport mrcnn.cli", domains) == []
+
+
+def test_rooms_are_those_of_the_architecture():
+    assert {room_of(p.relative_to(ROOT / "mrcnn")) for p in PACKAGE} - {"__init__"} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", [*PACKAGE, *SAMPLES], ids=lambda p: str(p.relative_to(ROOT)))
+def test_file_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_files_are_short():
+    lines = {str(p.relative_to(ROOT)): len(p.read_text(encoding="utf-8").splitlines()) for p in EVERYTHING}
+    assert {path: count for path, count in lines.items() if count > 400} == {}
+
+
+def test_every_folder_of_the_package_is_a_package():
+    """setuptools leaves folders without __init__.py out of the wheel."""
+    folders = {p.parent for p in PACKAGE}
+    assert [f for f in sorted(folders) if not (f / "__init__.py").is_file()] == []
+
+
+def test_samples_and_tests_are_no_packages():
+    """Users have folders of these names themselves; ours must never be importable in their place."""
+    for folder in ("samples", "tests", "benchmarks", "notebooks"):
+        assert list((ROOT / folder).rglob("__init__.py")) == []
