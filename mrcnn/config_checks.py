@@ -13,9 +13,10 @@ _INTEGERS = (     # names and the lowest value
       "IMAGE_CHANNEL_COUNT", "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE",
       "MASK_HEAD_SIZE", "RPN_ANCHOR_STRIDE", "RPN_TRAIN_ANCHORS_PER_IMAGE", "PRE_NMS_LIMIT", "POST_NMS_ROIS_TRAINING",
       "POST_NMS_ROIS_INFERENCE", "TRAIN_ROIS_PER_IMAGE", "POOL_SIZE", "MASK_POOL_SIZE", "MAX_GT_INSTANCES",
-      "DETECTION_MAX_INSTANCES"), 1),
-    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS"), 0),
+      "DETECTION_MAX_INSTANCES", "KEEP_CHECKPOINTS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING"), 1),
+    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY"), 0),
 )
+_OR_NONE = ("STEPS_PER_EPOCH", "VALIDATION_STEPS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING")
 _NUMBERS = (     # names, lowest and highest value
     (("ROI_POSITIVE_RATIO",), 0.001, 1),
     (("RPN_NMS_THRESHOLD", "DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD",
@@ -49,7 +50,7 @@ def _check_types(config):
     for names, low in _INTEGERS:
         for name in names:
             value = getattr(config, name)
-            if value is None and name in ("STEPS_PER_EPOCH", "VALIDATION_STEPS"):
+            if value is None and name in _OR_NONE:
                 continue
             if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
                 raise ConfigError(f"{name} must be a whole number of at least {low}, not {value!r}.")

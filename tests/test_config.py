@@ -152,6 +152,9 @@ def test_own_and_old_names_are_allowed():
     ("IMAGES_PER_GPU", True, "whole number"),
     ("TRAIN_ROIS_PER_IMAGE", 10.5, "whole number"),
     ("SEED", -1, "at least 0"),
+    ("KEEP_CHECKPOINTS", 0, "KEEP_CHECKPOINTS must be a whole number of at least 1"),
+    ("EARLY_STOPPING", True, "EARLY_STOPPING must be"),
+    ("VALIDATE_EVERY", None, "VALIDATE_EVERY must be"),
     ("LEARNING_RATE", "0.1", "number from 0"),
     ("LEARNING_RATE", float("nan"), "number from 0"),
     ("DETECTION_MIN_CONFIDENCE", 70, "number from 0 to 1"),
@@ -206,7 +209,7 @@ def test_shorter_side_must_fit_in_mode_pad64():
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("STEPS_PER_EPOCH", None), ("VALIDATION_STEPS", None), ("TRAIN_BN", None), ("MEAN_PIXEL", 40),
+    ("STEPS_PER_EPOCH", None), ("VALIDATION_STEPS", None), ("VALIDATE_EVERY", 0), ("TRAIN_BN", None), ("MEAN_PIXEL", 40),
     ("NUM_CLASSES", np.int64(2)),
     ("PIXEL_SIZE_NM", 5), ("PIXEL_SIZE_NM", (5.0, 5.5)), ("RPN_ANCHOR_SCALES", [8, 16, 32, 64, 128]),
     ("LOSS_WEIGHTS", {"mrcnn_mask_loss": 0}),
