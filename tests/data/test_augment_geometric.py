@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mrcnn.data.augment import Affine, Elastic, FlipLR, FlipUD, Rot90, apply_augmentation
 from mrcnn.data.augment.fields import smooth_field
+from mrcnn.data.augment.maps import MIN_AREA_PX
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
@@ -43,8 +44,8 @@ def assert_aligned(image, instances):
     masks = instances.to_masks()
     for i in range(image.shape[-1]):
         white, masked = image[..., i] >= 128, masks[..., instances.class_ids == i + 1].any(axis=-1)
-        if (white | masked).sum() > 12:      # objects of a few pixels are dropped on purpose
-            assert (white & masked).sum() / (white | masked).sum() > 0.95
+        # Up to 5 %, and a few pixels: parts smaller than an object may be are dropped on purpose.
+        assert (white ^ masked).sum() <= 0.05 * (white | masked).sum() + 2 * (MIN_AREA_PX - 1)
 
 
 @pytest.mark.parametrize("name", exact)
@@ -98,7 +99,7 @@ def test_affine_moves_image_and_masks_together(seed, mode):
 @settings(max_examples=25)
 def test_elastic_moves_image_and_masks_together(seed, mode):
     image, instances = ellipses(seed)
-    moved_image, moved = apply_augmentation(Elastic((2, 5), 16, mode), image, instances, np.random.default_rng(seed))
+    moved_image, moved = apply_augmentation(Elastic((2, 4), 16, mode), image, instances, np.random.default_rng(seed))
     assert moved_image.shape == image.shape and moved_image.dtype == np.uint8
     assert_tight(moved)
     assert_aligned(moved_image, moved)
@@ -187,7 +188,7 @@ def test_smooth_fields_have_unit_deviation(seed, sigma):
 @pytest.mark.parametrize("make", [
     lambda: FlipLR(1.5), lambda: FlipUD("yes"), lambda: Rot90((4,)), lambda: Rot90(()), lambda: Affine((10, -10)),
     lambda: Affine(scale=0), lambda: Affine(mode="wrap"), lambda: Affine(shear=(0, 90)), lambda: Elastic(10, 12),
-    lambda: Elastic(1, 0), lambda: Affine((1, 2, 3)), lambda: Affine(p=None)])
+    lambda: Elastic(1, 0), lambda: Elastic(1, (8, 16)), lambda: Affine((1, 2, 3)), lambda: Affine(p=None)])
 def test_a_parameter_that_cannot_work_is_refused(make):
     with pytest.raises(ConfigError, match=r"\(\w+=\.\.\.\)"):
         make()

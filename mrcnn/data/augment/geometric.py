@@ -6,7 +6,7 @@ import numpy as np
 
 from mrcnn.data.augment.fields import smooth_field
 from mrcnn.data.augment.maps import AffineMap, DisplacementMap, RightAngleMap
-from mrcnn.data.augment.ranges import bounds, check_probability, check_range, draw
+from mrcnn.data.augment.ranges import check_number, check_probability, check_range, draw
 from mrcnn.errors import ConfigError
 
 
@@ -138,7 +138,7 @@ class Elastic(Geometric):
     Attributes
     ----------
     alpha : pixels, number or range
-        Standard deviation of the displacement in y and in x. At most a third of sigma: above that pictures fold.
+        Standard deviation of the displacement in y and in x. At most a quarter of sigma: above that pictures fold.
     sigma : pixels
         Of the Gaussian that smooths the displacements: the larger, the longer the waves.
     mode : {"reflect", "constant"}
@@ -147,22 +147,22 @@ class Elastic(Geometric):
         Probability.
     """
 
-    alpha: float | tuple = (0, 6)
+    alpha: float | tuple = (0, 4)
     sigma: float = 24.0
     mode: str = "reflect"
     p: float = 1.0
 
     def __post_init__(self):
-        check_range(self, "sigma", 1)
-        check_range(self, "alpha", 0, bounds(self.sigma)[0] / 3)
+        check_number(self, "sigma", 1)
+        check_range(self, "alpha", 0, self.sigma / 4)
         check_probability(self)
         _check_mode(self)
 
     def draw_map(self, shape, rng):
         if rng.random() >= self.p:
             return None
-        alpha, sigma = draw(rng, self.alpha), draw(rng, self.sigma)
-        dy, dx = (alpha * smooth_field(rng, shape, sigma) for _ in range(2))
+        alpha = draw(rng, self.alpha)
+        dy, dx = (alpha * smooth_field(rng, shape, self.sigma) for _ in range(2))
         return DisplacementMap(shape, self.mode, dy, dx)
 
 

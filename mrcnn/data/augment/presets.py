@@ -33,5 +33,5 @@ def micrograph_augmentation(strength="normal"):
         GaussianNoise(sigma=(0, 0.04 * k), p=0.4),
     ]
     if strength == "strong":
-        transforms.insert(4, Sometimes(0.4, Elastic(alpha=(0, 6), sigma=24)))
+        transforms.insert(4, Sometimes(0.4, Elastic(alpha=(0, 4), sigma=24)))
     return Compose(tuple(transforms))

@@ -30,8 +30,14 @@ def check_range(owner, name, low=-math.inf, high=math.inf):
                           f"not {value!r}.")
 
 
-def check_probability(owner, name="p"):
-    """Raise `ConfigError` unless ``owner.name`` is one number from 0 to 1."""
+def check_number(owner, name, low, high=math.inf):
+    """Raise `ConfigError` unless ``owner.name`` is one number from low to high."""
     value = getattr(owner, name)
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value <= 1:
-        raise ConfigError(f"{type(owner).__name__}({name}=...) takes a probability from 0 to 1, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not low <= value <= high:
+        limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
+        raise ConfigError(f"{type(owner).__name__}({name}=...) takes a number {limits}, not {value!r}.")
+
+
+def check_probability(owner):
+    """Raise `ConfigError` unless ``owner.p`` is a probability."""
+    check_number(owner, "p", 0, 1)

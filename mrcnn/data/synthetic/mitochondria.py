@@ -1,0 +1,177 @@
+"""Schematic electron micrographs of mitochondria with known truth: for demonstrations, tests and pre-training."""
+import numpy as np
+
+from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.synthetic import background, organelles
+from mrcnn.data.synthetic.placing import Arrangement
+from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
+
+SOURCE = "synthetic"
+
+
+def generate_micrograph(rng, shape=(256, 256), objects=(3, 8), touching=0.35, size_px=(28, 70), distractors=(2, 5),
+                        noise=(0.03, 0.07), pixel_size_nm=None):
+    """Draw one schematic transmission electron micrograph.
+
+    Mitochondria have a double membrane and cristae; some touch in pairs and some are cut by the border of the picture.
+    Lysosomes, vacuoles and multivesicular bodies are drawn too, and are no objects: they tempt a detector as they tempt
+    in real pictures.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of randomness.
+    shape : (int, int)
+        Height and width in pixels, at least 64.
+    objects : (int, int)
+        Fewest and most mitochondria; where the picture is too full, fewer.
+    touching : float
+        Probability that a mitochondrion is placed against another, sharing a border.
+    size_px : (float, float)
+        Shortest and longest long axis of a mitochondrion in pixels.
+    distractors : (int, int)
+        Fewest and most other bodies.
+    noise : (float, float)
+        Range of the noise's standard deviation, as a fraction of white.
+    pixel_size_nm : float or (float, float), optional
+        Handed on to the objects.
+
+    Returns
+    -------
+    (image, instances)
+        uint8 [H, W], and `Instances` of class 1 whose masks reach to the outer edge of the outer membrane.
+
+    Raises
+    ------
+    ConfigError
+        A parameter that cannot work.
+    """
+    _check_parameters(shape, size_px, touching, objects=objects, distractors=distractors)
+    arrangement = _arrange(rng, shape, objects, touching, size_px, distractors)
+    canvas = _draw(rng, arrangement)
+    image = background.develop(rng, canvas, blur=rng.uniform(0.6, 1.0), noise=rng.uniform(*noise),
+                               light=rng.uniform(0.02, 0.14))
+    return image, _truth(arrangement, pixel_size_nm)
+
+
+def _arrange(rng, shape, objects, touching, size_px, distractors):
+    """Places of all bodies: mitochondria first, so that the picture holds as many as asked where that is possible."""
+    arrangement = Arrangement(shape)
+    for _ in range(rng.integers(objects[0], objects[1] + 1)):
+        length = rng.uniform(*size_px)
+        outline = organelles.make_outline(rng, length, length * rng.uniform(0.42, 0.9), rng.uniform(0, np.pi),
+                                          wobble=rng.uniform(0.02, 0.09), bend=rng.normal(0, 0.22))
+        if not (rng.random() < touching and arrangement.place_touching(rng, outline, "mitochondrion")):
+            arrangement.place_apart(rng, outline, "mitochondrion")
+    for _ in range(rng.integers(distractors[0], distractors[1] + 1)):
+        length = rng.uniform(0.35, 0.8) * size_px[1]
+        outline = organelles.make_outline(rng, length, length * rng.uniform(0.65, 1.0), rng.uniform(0, np.pi),
+                                          wobble=rng.uniform(0.01, 0.05), bend=0.0)
+        arrangement.place_apart(rng, outline, str(rng.choice(list(_DISTRACTORS))))
+    return arrangement
+
+
+def _draw(rng, arrangement):
+    """The scene before the camera: grey values [H, W] float32."""
+    shape = arrangement.shape
+    canvas = background.cytoplasm(rng, shape, cell_size=rng.uniform(90, 150))
+    background.add_reticulum(rng, canvas, coverage=rng.uniform(0.1, 0.35))
+    background.add_granules(rng, canvas)
+    clusters = max(1, round(shape[0] * shape[1] / 256 ** 2 * rng.uniform(1, 6)))
+    organelles.draw_vesicles(rng, canvas, arrangement.owner < 0, clusters)
+    for placed in arrangement.placed:
+        picture, outline = placed.cropped(shape)
+        draw = organelles.draw_mitochondrion if placed.kind == "mitochondrion" else _DISTRACTORS[placed.kind]
+        draw(rng, canvas[picture], outline)
+    return canvas
+
+
+def _truth(arrangement, pixel_size_nm):
+    """The mitochondria as `Instances`, in the order in which they were placed."""
+    boxes, masks = [], []
+    for placed in arrangement.placed:
+        if placed.kind != "mitochondrion":
+            continue
+        (rows, columns), outline = placed.cropped(arrangement.shape)
+        inside = outline.depth > 0
+        y, x = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        boxes.append((rows.start + y[0], columns.start + x[0], rows.start + y[-1] + 1, columns.start + x[-1] + 1))
+        masks.append(inside[y[0]:y[-1] + 1, x[0]:x[-1] + 1])
+    return Instances(arrangement.shape, np.array(boxes, np.int32).reshape(-1, 4), masks=masks,
+                     pixel_size_nm=as_pixel_size(pixel_size_nm))
+
+
+def _check_parameters(shape, size_px, touching, **counts):
+    if len(shape) != 2 or min(shape) < 64:
+        raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
+    if len(size_px) != 2 or not 16 <= size_px[0] <= size_px[1] <= min(shape):
+        raise ConfigError(f"size_px is (shortest, longest) from 16 to the shorter side of the picture, {min(shape)}, "
+                          f"not {size_px!r}.")
+    if not 0 <= touching <= 1:
+        raise ConfigError(f"touching is a probability from 0 to 1, not {touching!r}.")
+    for name, pair in counts.items():
+        if len(pair) != 2 or not 0 <= pair[0] <= pair[1]:
+            raise ConfigError(f"{name} is (fewest, most), not {pair!r}.")
+
+
+_DISTRACTORS = {"lysosome": organelles.draw_lysosome, "vacuole": organelles.draw_vacuole,
+                "multivesicular body": organelles.draw_multivesicular_body}
+
+
+class SyntheticMitochondria(Dataset):
+    """A data set of schematic electron micrographs, drawn when they are asked for; ready for use, like a reader.
+
+    Picture i depends on `seed` and i alone, so it is the same in whichever order pictures are loaded, and the first
+    ten of a hundred are the ten of a set of ten. Sets of different seeds share no picture.
+
+    Parameters
+    ----------
+    count : int
+        Number of pictures.
+    shape : (int, int)
+        Height and width in pixels.
+    seed : int
+    pixel_size_nm : float or (float, float)
+    objects, touching, **look
+        As in `generate_micrograph`.
+    """
+
+    channels = 1
+
+    def __init__(self, count, shape=(256, 256), seed=0, objects=(3, 8), touching=0.35, pixel_size_nm=12.0, **look):
+        super().__init__()
+        self.shape, self.seed = tuple(int(side) for side in shape), int(seed)
+        self.look = {"objects": objects, "touching": touching, "pixel_size_nm": pixel_size_nm, **look}
+        self._last = (None, None)
+        self.add_class(SOURCE, 1, "mitochondrion")
+        for index in range(count):
+            name = f"micrograph_{self.seed}_{index:04d}"
+            self.add_image(SOURCE, name, None, index=index, group=name, pixel_size_nm=pixel_size_nm)
+        self.prepare()
+        if count:
+            self._generate(0)      # a parameter that cannot work is refused here, not in the middle of a training
+
+    def _generate(self, image_id):
+        index = self.image_info[image_id]["index"]
+        last, result = self._last
+        if last != index:      # image and objects are asked for one after the other: the last picture is kept
+            result = generate_micrograph(np.random.default_rng([self.seed, index]), self.shape, **self.look)
+            self._last = (index, result)
+        return result
+
+    def load_image(self, image_id):
+        """The picture, uint8 [H, W, 1]."""
+        return self._generate(image_id)[0][..., None].copy()
+
+    def load_instances(self, image_id):
+        """The picture's mitochondria as `Instances`."""
+        return self._generate(image_id)[1]
+
+    def image_shape(self, image_id):
+        """(H, W, 1), without drawing the picture."""
+        return (*self.shape, 1)
+
+    def image_reference(self, image_id):
+        """The picture's name, of its seed and number."""
+        return self.image_info[image_id]["id"]

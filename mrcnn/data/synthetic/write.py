@@ -1,0 +1,71 @@
+"""Writing a data set as files that people and other programs can read."""
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.errors import DataError
+
+
+def write_mask_folders(dataset, folder, image_ids=None):
+    """Write pictures and one mask file an object, as `mrcnn.data.readers.mask_folders` reads them.
+
+    The layout is `Images/<name>.png` and `Masks/<name>/<name>_Mask_<i>.png`, masks 0 and 255, i from 0. A picture
+    without objects gets an empty mask folder. Class ids and pixel sizes have no place in this layout.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its ids become the file names.
+    folder : str or Path
+        Made when missing.
+    image_ids : iterable of int, optional
+        All by default.
+
+    Returns
+    -------
+    list of Path
+        The pictures written.
+
+    Raises
+    ------
+    DataError
+        There are masks of an earlier writing under the same name, a picture is nothing that PNG can hold, or a file
+        cannot be written.
+    """
+    folder = Path(folder)
+    written = []
+    for image_id in dataset.image_ids if image_ids is None else image_ids:
+        name = Path(str(dataset.image_info[image_id]["id"])).stem
+        masks = folder / "Masks" / name
+        picture = folder / "Images" / f"{name}.png"
+        try:
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            masks.mkdir(parents=True, exist_ok=True)
+            if any(masks.iterdir()):
+                raise DataError(masks, "holds masks already", "Choose an empty folder")
+            _write_png(picture, dataset.load_image(image_id))
+            _write_masks(masks, name, dataset.load_instances(image_id))
+        except OSError as error:
+            raise DataError(picture, f"cannot be written ({error.strerror or error})",
+                            "Check the folder's permissions and the space left") from error
+        written.append(picture)
+    return written
+
+
+def _write_masks(folder, name, instances):
+    for i, ((y1, x1, y2, x2), mask) in enumerate(zip(instances.boxes, instances.masks)):
+        full = np.zeros(instances.image_shape, np.uint8)
+        full[y1:y2, x1:x2][mask] = 255
+        _write_png(folder / f"{name}_Mask_{i}.png", full)
+
+
+def _write_png(path, image):
+    import imageio.v3 as iio
+
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim == 3 and (image.shape[-1], image.dtype) not in (
+            (3, np.uint8), (4, np.uint8)):
+        raise DataError(path, f"cannot hold an image {image.shape} of {image.dtype}",
+                        "PNG takes grey uint8 and uint16, and RGB or RGBA uint8: convert it first")
+    iio.imwrite(path, image, extension=".png")
