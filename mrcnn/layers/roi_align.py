@@ -57,7 +57,10 @@ def sample_points(low, high, length, count, image_length, aligned):
         last = length - 1.0
         if count == 1:
             return (0.5 * (low + high) * last)[..., None]
-        step = (high - low) * last / (count - 1.0)
+        # XLA turns a division by a constant into a product with its reciprocal, an ulp off, which pushes samples at the edge
+        # of the image over it. Under TensorFlow this is the same division as written plainly.
+        divisor = length * 0.0 + (count - 1.0)
+        step = (high - low) * last / divisor
         return (low * last)[..., None] + ops.arange(count, dtype="float32") * step[..., None]
     low_px, high_px = low * (image_length - 1.0), high * (image_length - 1.0) + 1.0
     scale = length / image_length

@@ -1,0 +1,37 @@
+"""From the network's normalised detections to objects in the pixels of the original image."""
+import numpy as np
+
+from mrcnn.geometry.boxes import denorm_boxes, norm_boxes
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.masks import unmold_mask_local
+
+
+def detections_to_instances(detections, masks, original_shape, molded_shape, window):
+    """Objects of one image (Matterport's `unmold_detections`).
+
+    Parameters
+    ----------
+    detections : float32 [D, 6]
+        (y1, x1, y2, x2, class_id, score), normalised to the molded image, zero padded.
+    masks : float32 [n, h, w] or None
+        Of the first n detections, at their own class. None: boxes are filled.
+    original_shape, molded_shape : (height, width, ...)
+    window : (y1, x1, y2, x2)
+        The original's place in the molded image, in pixels.
+
+    Returns
+    -------
+    Instances
+        Detections whose box has no area in the original are left out.
+    """
+    zero = np.flatnonzero(detections[:, 4] == 0)
+    count = zero[0] if len(zero) else len(detections)
+    wy1, wx1, wy2, wx2 = norm_boxes(np.asarray(window), molded_shape[:2]).astype(np.float32)
+    shift, scale = np.array([wy1, wx1, wy1, wx1]), np.array([wy2 - wy1, wx2 - wx1] * 2)
+    boxes = denorm_boxes((detections[:count, :4] - shift) / scale, original_shape[:2])
+    height, width = original_shape[:2]
+    boxes = np.clip(boxes, 0, [height, width, height, width]).astype(np.int32)
+    kept = np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
+    crops = [np.ones((boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]), bool) if masks is None
+             else unmold_mask_local(masks[i], boxes[i]) for i in kept]
+    return Instances(original_shape, boxes[kept], detections[kept, 4].astype(np.int32), detections[kept, 5], crops)

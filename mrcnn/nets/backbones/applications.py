@@ -1,0 +1,102 @@
+"""Any network of `keras.applications` as a backbone."""
+import difflib
+
+import keras
+import numpy as np
+
+from mrcnn.errors import ConfigError
+
+STRIDES = (4, 8, 16, 32)
+# How each family was trained to see pixels; the others carry their own scaling as first layers and take 0..255.
+SCALED_TO_ONE = ("MobileNet", "MobileNetV2", "InceptionV3", "Xception", "InceptionResNetV2", "NASNet", "ResNet50V2", "ResNet101V2",
+                 "ResNet152V2")
+SCALED_BY_STD = ("DenseNet",)
+CAFFE_ORDER = ("VGG", "ResNet50", "ResNet101", "ResNet152")
+
+
+def architecture_names():
+    """The names that can be used, in lower case with underscores: 'mobilenet_v2', 'efficientnet_b0', ..."""
+    return {_plain_name(n): n for n in dir(keras.applications) if n[0].isupper()}
+
+
+def _plain_name(name):
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def find_class(name):
+    """The constructor in `keras.applications`; `ConfigError` with the nearest name when there is none."""
+    known = architecture_names()
+    plain = _plain_name(name)
+    if plain not in known:
+        near = difflib.get_close_matches(plain, ["resnet50", "resnet101", *known], n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(f"There is no backbone '{name}'.{hint} Use resnet50, resnet101, or a name of keras.applications.")
+    return known[plain], getattr(keras.applications, known[plain])
+
+
+def is_application(name):
+    """Whether `name` is a network of keras.applications (and not one of the two ResNets in Matterport's layout)."""
+    return isinstance(name, str) and name not in ("resnet50", "resnet101")
+
+
+class PixelsAsTrained(keras.layers.Layer):
+    """Undo the molding (add the mean pixel) and scale as the backbone's pretrained weights expect."""
+
+    def __init__(self, mean_pixel, family, **kwargs):
+        super().__init__(**kwargs)
+        self.mean_pixel, self.family = tuple(np.atleast_1d(np.asarray(mean_pixel, float)).tolist()), family
+
+    def call(self, images):
+        images = images + keras.ops.convert_to_tensor(self.mean_pixel, images.dtype)
+        if self.family in SCALED_TO_ONE or self.family.startswith("NASNet"):
+            return images / 127.5 - 1.0
+        if self.family.startswith(SCALED_BY_STD):
+            return (images / 255.0 - 0.45) / 0.225
+        if self.family.startswith("VGG") or self.family in CAFFE_ORDER:
+            return images[..., ::-1] - 110.0
+        return images
+
+    def get_config(self):
+        return {**super().get_config(), "mean_pixel": self.mean_pixel, "family": self.family}
+
+
+def _last_layer_of_each_stride(model, size):
+    """Outputs at strides 4, 8, 16, 32: of each, the last layer that has that size.
+
+    A stage's map is what enters the next stage's first strided layer, so padding layers, which some networks put before
+    that layer, do not count.
+    """
+    found = {}
+    for layer in model.layers:
+        shape = getattr(layer.output, "shape", ())
+        if len(shape) != 4 or isinstance(layer, keras.layers.ZeroPadding2D):
+            continue
+        for stride in STRIDES:
+            if shape[1] == size // stride and shape[2] == size // stride:
+                found[stride] = layer.name
+    missing = [s for s in STRIDES if s not in found]
+    if missing:
+        raise ConfigError(f"The backbone {model.name} has no feature map at stride {missing[0]}: it cannot carry a feature pyramid.")
+    return [found[s] for s in STRIDES]
+
+
+def application(x, name, mean_pixel, train_bn=False):
+    """C2..C5 of a molded image [B, H, W, C], from the network `name` with random weights.
+
+    The network is one nested layer named "backbone". Its batch norm follows `train_bn` as everywhere.
+    """
+    class_name, constructor = find_class(name)
+    channels, size = x.shape[-1], 256
+    probe = constructor(include_top=False, weights=None, input_shape=(size, size, channels))
+    names = _last_layer_of_each_stride(probe, size)
+    whole = constructor(include_top=False, weights=None, input_shape=(None, None, channels))
+    # Automatic names ("add_3") count on from network to network: find the layers by position.
+    positions = {layer.name: i for i, layer in enumerate(probe.layers)}
+    outputs = [whole.layers[positions[n]].output for n in names]
+    backbone = keras.Model(whole.input, outputs, name="backbone")
+    x = PixelsAsTrained(mean_pixel, class_name, name="pixels_as_trained")(x)
+    if train_bn is None:
+        return backbone(x)
+    return backbone(x, training=train_bn)
+
+

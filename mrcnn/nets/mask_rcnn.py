@@ -1,0 +1,244 @@
+"""Mask R-CNN (He et al. 2017): one set of layers, and the graphs for training and for detection over them."""
+import random
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from mrcnn.geometry.anchors import compute_backbone_shapes, generate_pyramid_anchors
+from mrcnn.geometry.boxes import norm_boxes
+from mrcnn.layers.anchor_targets import AnchorTargets, GivenAnchorTargets
+from mrcnn.layers.boxes import normalize_boxes
+from mrcnn.layers.detection_targets import DetectionTargetLayer
+from mrcnn.layers.detections import DetectionLayer
+from mrcnn.layers.proposals import ProposalLayer
+from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.nets.backbones.applications import application, is_application
+from mrcnn.nets.backbones.resnet import resnet
+from mrcnn.nets.fpn import feature_pyramid
+from mrcnn.nets.heads import BoxHead, MaskHead
+from mrcnn.nets.rpn import RPNHead, SampledRPN
+from mrcnn.nets.training_model import TrainingModel
+
+
+@contextmanager
+def _building(seed, precision):
+    """Seeded initial weights and a dtype policy, without changing either for the rest of the program."""
+    state, policy = random.getstate(), keras.config.dtype_policy()
+    random.seed(seed)
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        keras.config.set_dtype_policy(policy)
+
+
+def pyramid_anchors(config, image_shape):
+    """Anchors in pixels, float64 [A, 4], levels P2..P6 one after the other, for a molded image of this shape."""
+    if callable(config.BACKBONE):
+        shapes = np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
+    else:
+        shapes = compute_backbone_shapes(image_shape, config.BACKBONE_STRIDES)
+    return generate_pyramid_anchors(config.RPN_ANCHOR_SCALES, config.RPN_ANCHOR_RATIOS, shapes, config.BACKBONE_STRIDES,
+                                    config.RPN_ANCHOR_STRIDE)
+
+
+class Concatenate(layers.Layer):
+    """All levels' anchors one after the other, [B, A, ...]; a layer so that it can carry a name (`rpn_bbox`)."""
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+
+    def call(self, inputs):
+        return ops.concatenate(inputs, axis=1)
+
+
+class ActiveClasses(layers.Layer):
+    """The active class ids [B, C] out of the image meta."""
+
+    def call(self, image_meta):
+        return image_meta[:, 12:]
+
+
+class NormalizeBoxes(layers.Layer):
+    """Pixel boxes [B, N, 4] to normalised ones; called with [boxes, image of the size that they belong to]."""
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.autocast = False
+
+    def call(self, inputs):
+        boxes, image = inputs
+        return normalize_boxes(boxes, ops.shape(image)[1], ops.shape(image)[2])
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs[0].shape, dtype="float32")
+
+
+class MaskRCNNGraph:
+    """The layers of a Mask R-CNN and the graphs over them; all graphs share weights.
+
+    Parameters
+    ----------
+    config : Config
+        Validated by the caller.
+    precision : str
+        Keras dtype policy of the convolutions; boxes and losses are float32 always.
+    """
+
+    def __init__(self, config, precision="float32"):
+        self.config, self.precision = config, precision
+        self._inference = None
+        with self._scope():
+            self._build_trunk()
+
+    def _scope(self):
+        return _building(self.config.SEED, self.precision)
+
+    def _build_trunk(self):
+        config = self.config
+        self.image = keras.Input((None, None, int(config.IMAGE_SHAPE[2])), name="input_image", dtype="float32")
+        self.meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta", dtype="float32")
+        if callable(config.BACKBONE):
+            stages = config.BACKBONE(self.image, True, config.TRAIN_BN)[-4:]
+        elif is_application(config.BACKBONE):
+            stages = application(self.image, config.BACKBONE, config.MEAN_PIXEL, config.TRAIN_BN)
+        else:
+            stages = resnet(self.image, config.BACKBONE, config.TRAIN_BN)[1:]
+        self.pyramid = feature_pyramid(*stages, size=config.TOP_DOWN_PYRAMID_SIZE)
+        self.rpn = RPNHead(len(config.RPN_ANCHOR_RATIOS), config.RPN_ANCHOR_STRIDE, config.RPN_CONV_SIZE, name="rpn_model")
+        outputs = [self.rpn(level) for level in self.pyramid]
+        self.rpn_logits = Concatenate(name="rpn_class_logits")([logits for logits, _ in outputs])
+        self.rpn_class = layers.Softmax(name="rpn_class", dtype="float32")(self.rpn_logits)
+        self.rpn_bbox = Concatenate(name="rpn_bbox")([deltas for _, deltas in outputs])
+        self.box_head = BoxHead(config.NUM_CLASSES, config.POOL_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE, config.TRAIN_BN)
+        self.mask_head = MaskHead(config.NUM_CLASSES, config.MASK_HEAD_SIZE, config.TRAIN_BN) if config.USE_MASK_HEAD else None
+
+    def _pool(self, size, name):
+        return PyramidROIAlign((size, size), self.config.ROI_ALIGN == "aligned", name=name)
+
+    def _proposals(self, anchors, count):
+        config = self.config
+        layer = ProposalLayer(count, config.RPN_NMS_THRESHOLD, config.PRE_NMS_LIMIT, config.RPN_BBOX_STD_DEV, name="ROI")
+        return layer([self.rpn_class, self.rpn_bbox, anchors])
+
+    # --- Training ---
+    def training_model(self, given_rpn_targets=False):
+        """The model that `fit` trains.
+
+        Inputs are a dict of `input_image`, `input_image_meta`, `input_gt_class_ids` [B, G], `input_gt_boxes` [B, G, 4] pixels,
+        `input_gt_masks` [B, h, w, G] (with a mask head), `input_roi` [B, N, 4] pixels (without USE_RPN_ROIS).
+
+        Parameters
+        ----------
+        given_rpn_targets : bool
+            Take `input_rpn_match` [B, A, 1] and `input_rpn_bbox` [B, K, 4] as two more inputs, instead of matching anchors
+            to the objects inside.
+        """
+        with self._scope():
+            inputs, outputs = self._training_graph(given_rpn_targets)
+            model = TrainingModel(inputs=inputs, outputs=outputs, name="mask_rcnn")
+            model.configure(self.config)
+        return model
+
+    def _training_graph(self, given_rpn_targets):
+        config, exact = self.config, self.config.MATTERPORT_EXACT
+        height, width = (int(v) for v in config.IMAGE_SHAPE[:2])
+        anchors_px = pyramid_anchors(config, (height, width))
+        inputs = {"input_image": self.image, "input_image_meta": self.meta}
+
+        def new_input(name, shape, dtype):
+            inputs[name] = keras.Input(shape, name=name, dtype=dtype)
+            return inputs[name]
+
+        gt_class_ids = new_input("input_gt_class_ids", (config.MAX_GT_INSTANCES,), "int32")
+        gt_boxes_px = new_input("input_gt_boxes", (config.MAX_GT_INSTANCES, 4), "float32")
+        if given_rpn_targets:
+            rpn_targets = GivenAnchorTargets(config.RPN_TRAIN_ANCHORS_PER_IMAGE, name="rpn_targets")([
+                new_input("input_rpn_match", (None, 1), "int32"), new_input("input_rpn_bbox", (None, 4), "float32")])
+        else:
+            rpn_targets = AnchorTargets(
+                anchors_px.astype(np.float32), config.RPN_TRAIN_ANCHORS_PER_IMAGE, config.RPN_BBOX_STD_DEV, config.RPN_POSITIVE_IOU,
+                config.RPN_NEGATIVE_IOU, exact, seed=config.SEED + 1, name="rpn_targets")([gt_class_ids, gt_boxes_px])
+        indices, rpn_match, rpn_deltas = rpn_targets
+        sampled_logits, sampled_deltas = SampledRPN(self.rpn, name="rpn_sampled")([indices, *self.pyramid])
+
+        if config.USE_RPN_ROIS:
+            proposals = self._proposals(norm_boxes(anchors_px, (height, width))[None].astype(np.float32), config.POST_NMS_ROIS_TRAINING)
+        else:
+            proposals = NormalizeBoxes(name="roi_norm")([new_input("input_roi", (None, 4), "float32"), self.image])
+        gt_boxes = NormalizeBoxes(name="gt_boxes_norm")([gt_boxes_px, self.image])
+        target_inputs = [proposals, gt_class_ids, gt_boxes]
+        if self.mask_head:
+            mask_size = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (height, width)
+            target_inputs.append(new_input("input_gt_masks", (*mask_size, config.MAX_GT_INSTANCES), "bool"))
+        rois, roi_match, class_ids, deltas, *masks = DetectionTargetLayer(
+            config.TRAIN_ROIS_PER_IMAGE, config.MASK_SLOTS, config.ROI_POSITIVE_RATIO, config.BBOX_STD_DEV,
+            config.MASK_SHAPE if self.mask_head else None, config.USE_MINI_MASK, exact, seed=config.SEED + 2,
+            name="proposal_targets")(target_inputs)
+
+        maps = self.pyramid[:4]
+        logits, probabilities, bbox = self.box_head(self._pool(config.POOL_SIZE, "roi_align_classifier")([rois, self.meta, *maps]))
+        outputs = {
+            "rpn_match": rpn_match, "rpn_target_deltas": rpn_deltas, "rpn_sampled_logits": sampled_logits,
+            "rpn_sampled_deltas": sampled_deltas, "rois": rois, "roi_match": roi_match, "target_class_ids": class_ids,
+            "target_deltas": deltas, "mrcnn_class_logits": logits, "mrcnn_class": probabilities, "mrcnn_bbox": bbox,
+            "active_class_ids": ActiveClasses(name="active_class_ids")(self.meta)}
+        if self.mask_head:
+            positive_rois = rois[:, :config.MASK_SLOTS]
+            pooled = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")([positive_rois, self.meta, *maps])
+            outputs.update(target_masks=masks[0], mrcnn_mask=self.mask_head(pooled))
+        return inputs, outputs
+
+    # --- Detection ---
+    def _detection_graph(self):
+        """Tensors of the detection graph, built once: its proposals, head outputs and detections."""
+        if self._inference is None:
+            config = self.config
+            anchors = keras.Input((None, 4), name="input_anchors", dtype="float32")
+            rois = self._proposals(anchors, config.POST_NMS_ROIS_INFERENCE)
+            pooled = self._pool(config.POOL_SIZE, "roi_align_classifier")([rois, self.meta, *self.pyramid[:4]])
+            logits, probabilities, deltas = self.box_head(pooled)
+            detections = DetectionLayer(
+                config.DETECTION_MAX_INSTANCES, config.DETECTION_MIN_CONFIDENCE, config.DETECTION_NMS_THRESHOLD, config.BBOX_STD_DEV,
+                config.MATTERPORT_EXACT, name="mrcnn_detection")([rois, probabilities, deltas, self.meta])
+            self._inference = {"anchors": anchors, "rois": rois, "mrcnn_class_logits": logits, "mrcnn_class": probabilities,
+                               "mrcnn_bbox": deltas, "detections": detections}
+        return self._inference
+
+    def inference_model(self):
+        """The whole detection network, with Matterport's inputs and outputs.
+
+        Inputs [image, meta, anchors [B, A, 4] normalised]; outputs [detections [B, D, 6], mrcnn_class, mrcnn_bbox, mrcnn_mask
+        [B, D, h, w, C], rpn_rois, rpn_class, rpn_bbox] (without `mrcnn_mask` when there is no mask head).
+        """
+        with self._scope():
+            graph = self._detection_graph()
+            outputs = [graph["detections"], graph["mrcnn_class"], graph["mrcnn_bbox"]]
+            if self.mask_head:
+                outputs.append(self._masks_of(graph["detections"], self.meta, self.pyramid[:4]))
+            outputs += [graph["rois"], self.rpn_class, self.rpn_bbox]
+            return keras.Model([self.image, self.meta, graph["anchors"]], outputs, name="mask_rcnn")
+
+    def _masks_of(self, detections, meta, maps):
+        pooled = self._pool(self.config.MASK_POOL_SIZE, "roi_align_mask")([detections[..., :4], meta, *maps])
+        return self.mask_head(pooled)
+
+    def detection_models(self):
+        """The same in two models, so that masks are computed only for what is kept.
+
+        The first: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5]. The second, or None without a mask head:
+        [boxes [B, n, 4] normalised, meta, P2, P3, P4, P5] -> masks [B, n, h, w, C].
+        """
+        with self._scope():
+            graph = self._detection_graph()
+            maps = self.pyramid[:4]
+            first = keras.Model([self.image, self.meta, graph["anchors"]], [graph["detections"], *maps], name="detector")
+            if not self.mask_head:
+                return first, None
+            boxes = keras.Input((None, 4), dtype="float32", name="kept_boxes")
+            map_inputs = [keras.Input(m.shape[1:], dtype=m.dtype, name=f"kept_p{i}") for i, m in enumerate(maps, start=2)]
+            masks = self._masks_of(boxes, self.meta, map_inputs)
+            return first, keras.Model([boxes, self.meta, *map_inputs], masks, name="masker")

@@ -1,0 +1,102 @@
+"""The region proposal network (Ren et al. 2015), and its cheap twin on the anchors that are learnt from."""
+import keras
+from keras import layers, ops
+
+from mrcnn.layers.roi_align import flatten_pyramid
+
+
+class RPNHead(layers.Layer):
+    """Scores and deltas of all anchors of one feature map (Matterport's `rpn_model`; the same for all levels).
+
+    Called with [B, H, W, C]; returns logits [B, A, 2] (background, foreground) and deltas [B, A, 4], float32, with A anchors
+    in the order y, x, ratio.
+    """
+
+    def __init__(self, anchors_per_location, anchor_stride=1, width=512, **kwargs):
+        super().__init__(**kwargs)
+        self.anchors_per_location, self.anchor_stride, self.width = int(anchors_per_location), int(anchor_stride), int(width)
+        dtype = self.dtype_policy
+        self.rpn_conv_shared = layers.Conv2D(width, 3, strides=anchor_stride, padding="same", activation="relu",
+                                             name="rpn_conv_shared", dtype=dtype)
+        self.rpn_class_raw = layers.Conv2D(2 * self.anchors_per_location, 1, name="rpn_class_raw", dtype=dtype)
+        self.rpn_bbox_pred = layers.Conv2D(4 * self.anchors_per_location, 1, name="rpn_bbox_pred", dtype=dtype)
+
+    def build(self, input_shape):
+        self.rpn_conv_shared.build(input_shape)
+        shared = (*input_shape[:-1], self.width)
+        self.rpn_class_raw.build(shared)
+        self.rpn_bbox_pred.build(shared)
+        self.built = True
+
+    def call(self, feature_map):
+        shared = self.rpn_conv_shared(feature_map)
+        batch = ops.shape(feature_map)[0]
+        logits = ops.reshape(self.rpn_class_raw(shared), (batch, -1, 2))
+        deltas = ops.reshape(self.rpn_bbox_pred(shared), (batch, -1, 4))
+        return ops.cast(logits, "float32"), ops.cast(deltas, "float32")
+
+    def compute_output_spec(self, feature_map):
+        batch, height, width, _ = feature_map.shape
+        stride = self.anchor_stride
+        count = None if height is None or width is None else -(-height // stride) * -(-width // stride) * self.anchors_per_location
+        return keras.KerasTensor((batch, count, 2), dtype="float32"), keras.KerasTensor((batch, count, 4), dtype="float32")
+
+    def at_patches(self, patches):
+        """Logits [N, anchors_per_location, 2] and deltas [N, anchors_per_location, 4] of 3 x 3 neighbourhoods [N, 9 * C]."""
+        shared, dtype = self.rpn_conv_shared, patches.dtype
+        hidden = ops.matmul(patches, ops.cast(ops.reshape(shared.kernel, (-1, self.width)), dtype)) + ops.cast(shared.bias, dtype)
+        hidden = ops.relu(hidden)
+
+        def one_by_one(layer, last):
+            kernel, bias = ops.cast(layer.kernel[0, 0], dtype), ops.cast(layer.bias, dtype)
+            return ops.reshape(ops.cast(ops.matmul(hidden, kernel) + bias, "float32"), (-1, self.anchors_per_location, last))
+
+        return one_by_one(self.rpn_class_raw, 2), one_by_one(self.rpn_bbox_pred, 4)
+
+
+class SampledRPN(layers.Layer):
+    """The RPN's logits and deltas at chosen anchors only, from their 3 x 3 neighbourhoods.
+
+    The loss sees no other anchor, so its gradient through these few patches is the gradient of the whole RPN; the
+    convolutions over the full maps, which the proposals need, then have no backward pass.
+
+    Called with [indices int32 [B, K], P2, ..., P6]; returns logits [B, K, 2] and deltas [B, K, 4], float32.
+    """
+
+    def __init__(self, rpn_head, **kwargs):
+        super().__init__(dtype=rpn_head.dtype_policy, **kwargs)
+        self.rpn_head = rpn_head
+        self.autocast = False
+
+    def call(self, inputs):
+        indices, *feature_maps = inputs
+        head, stride = self.rpn_head, self.rpn_head.anchor_stride
+        ratios = head.anchors_per_location
+        # Where each level's anchors start, and how many lie side by side.
+        columns = [-(-ops.shape(m)[2] // stride) for m in feature_maps]
+        counts = [-(-ops.shape(m)[1] // stride) * c * ratios for m, c in zip(feature_maps, columns)]
+        columns, counts = ops.cast(ops.stack(columns), "int32"), ops.cast(ops.stack(counts), "int32")
+        ends = ops.cumsum(counts)
+        level = ops.sum(ops.cast(indices[..., None] >= ends, "int32"), axis=-1)
+        location, ratio = (indices - ops.take(ends - counts, level)) // ratios, (indices - ops.take(ends - counts, level)) % ratios
+        row, column = location // ops.take(columns, level), location % ops.take(columns, level)
+
+        table, _, widths, offsets, rows_per_image = flatten_pyramid(feature_maps, border=1)
+        batch, count = ops.shape(indices)[0], ops.shape(indices)[1]
+        first = ops.arange(batch, dtype="int32")[:, None] * rows_per_image + ops.take(offsets, level)
+        width = ops.take(widths, level)
+        # A stride of 2 pads even sizes after only, so that the kernel's first row is the image's first.
+        shift = 0 if stride == 1 else 1
+        patch = ops.arange(3, dtype="int32") + shift
+        y, x = (row * stride)[..., None] + patch, (column * stride)[..., None] + patch
+        index = first[..., None, None] + y[..., :, None] * width[..., None, None] + x[..., None, :]
+        patches = ops.reshape(ops.take(table, ops.reshape(index, (-1,)), axis=0), (-1, 9 * feature_maps[0].shape[-1]))
+        logits, deltas = head.at_patches(patches)
+        flat_ratio = ops.reshape(ratio, (-1,))[:, None, None]
+        logits = ops.take_along_axis(logits, flat_ratio, axis=1)
+        deltas = ops.take_along_axis(deltas, flat_ratio, axis=1)
+        return ops.reshape(logits, (batch, count, 2)), ops.reshape(deltas, (batch, count, 4))
+
+    def compute_output_spec(self, inputs):
+        shape = inputs[0].shape
+        return keras.KerasTensor((*shape, 2), dtype="float32"), keras.KerasTensor((*shape, 4), dtype="float32")

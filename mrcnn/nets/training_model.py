@@ -1,0 +1,55 @@
+"""The Keras model that one compiled training step runs: five losses, their sum, and weight decay."""
+import keras
+from keras import ops
+
+from mrcnn import losses
+from mrcnn.config import LOSS_NAMES
+
+
+class TrainingModel(keras.Model):
+    """A functional model whose outputs are predictions beside their targets; the losses are computed here.
+
+    Reported are `loss`, the weighted sum of the losses, and each of them, weighted, as running means. Weight decay acts
+    through its gradient; it is not part of `loss`, so that `loss` is the sum of its parts.
+    """
+
+    def configure(self, config):
+        """Take the weights of the losses, the decay and the form of the class loss from `config`."""
+        self.loss_names = [n for n in LOSS_NAMES if config.USE_MASK_HEAD or n != "mrcnn_mask_loss"]
+        self.loss_weights_by_name = {n: float(config.LOSS_WEIGHTS.get(n, 1.0)) for n in self.loss_names}
+        self.weight_decay, self.exact = float(config.WEIGHT_DECAY), bool(config.MATTERPORT_EXACT)
+        self.loss_means = [keras.metrics.Mean(name=n) for n in self.loss_names]
+
+    def decayed_weights(self):
+        """Trainable weights that weight decay acts on: all but batch norm's gamma and beta, as in the original."""
+        return [w for w in self.trainable_variables if w.name not in ("gamma", "beta")]
+
+    def losses_of(self, outputs):
+        """The losses by name, not weighted, from the model's outputs."""
+        found = {
+            "rpn_class_loss": losses.rpn_class_loss(outputs["rpn_match"], outputs["rpn_sampled_logits"]),
+            "rpn_bbox_loss": losses.rpn_bbox_loss(outputs["rpn_target_deltas"], outputs["rpn_match"], outputs["rpn_sampled_deltas"]),
+            "mrcnn_class_loss": losses.mrcnn_class_loss(
+                outputs["target_class_ids"], ops.cast(outputs["mrcnn_class_logits"], "float32"), outputs["active_class_ids"],
+                outputs["roi_match"], self.exact),
+            "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(
+                outputs["target_deltas"], outputs["target_class_ids"], ops.cast(outputs["mrcnn_bbox"], "float32")),
+        }
+        if "mrcnn_mask" in outputs:
+            slots = outputs["mrcnn_mask"].shape[1]
+            found["mrcnn_mask_loss"] = losses.mrcnn_mask_loss(
+                outputs["target_masks"], outputs["target_class_ids"][:, :slots], outputs["mrcnn_mask"])
+        return found
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Weighted sum of the losses; updates their means."""
+        found = self.losses_of(y_pred)
+        total = 0.0
+        for name, mean in zip(self.loss_names, self.loss_means):
+            value = found[name] * self.loss_weights_by_name[name]
+            mean.update_state(value)
+            total = total + value
+        if training and self.weight_decay:
+            decay = losses.weight_decay_term(self.decayed_weights(), self.weight_decay)
+            total = total + (decay - ops.stop_gradient(decay))
+        return total
