@@ -26,16 +26,16 @@ def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
     pixel_size_nm : float or (float, float), optional
         Size of a pixel in nm, or its height and width; default that of the (first) `Instances`.
     voxel_depth_nm : float, optional
-        Distance of the slices of a stack in nm.
+        Distance of the slices of a stack in nm; only with a pixel size.
 
     Notes ----- uint16 in an ImageJ file; with more than 65535 objects in a slice uint32 in an OME-TIFF, as ImageJ's
     format has no uint32. Both compressed with zlib, and both hold the pixel size twice: as TIFF resolution in pixels
-    per cm, and in ImageJ's or OME's own metadata in µm.
+    per cm, and in ImageJ's (cm) or OME's (µm) own metadata.
 
     Raises
     ------
     ConfigError
-        When slices differ in size, there is none, or a size is not positive.
+        When slices differ in size, there is none, a size is not positive, or only the depth is given.
     DataError
         When the file cannot be written; one that was there before is kept.
     """
@@ -43,6 +43,9 @@ def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
     _check_pages(pages)
     size = pixel_size(pages[0].pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
     depth = pixel_size(voxel_depth_nm)
+    if depth is not None and size is None:
+        # ImageJ has one unit for all three axes: pixels without a size would be read as one unit wide
+        raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
     dtype = np.uint16 if max(len(p) for p in pages) <= _UINT16_MAX else np.uint32
     options = _imagej_options(size, depth) if dtype == np.uint16 else _ome_options(size, depth)
     if size is not None:
@@ -129,12 +132,13 @@ def _check_pages(pages):
 
 
 def _imagej_options(size, depth):
+    # Some programs take ImageJ's unit for that of the resolution, others the TIFF's own tag, which knows no smaller
+    # unit than cm. So both say cm, which ImageJ shows as um.
     metadata = {"axes": "ZYX"}
     if size is not None:
-        metadata["unit"] = "um"      # with a resolution in cm, ImageJ converts when it reads exactly this word
+        metadata["unit"] = "cm"
     if depth is not None:
-        metadata["spacing"] = depth[0] / 1e3
-        metadata["unit"] = "um"
+        metadata["spacing"] = depth[0] / _NM_PER_CM
     return {"imagej": True, "metadata": metadata}
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from mrcnn.data.readers.pixel_size import read_voxel_size_nm
 from mrcnn.errors import ConfigError, DataError, MissingExtra
 from mrcnn.geometry.instances import Instances
+from mrcnn.results import export
 from mrcnn.results.export import outlines, write_imagej_rois, write_label_tiff
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -29,8 +31,8 @@ def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, d
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert len(file.pages) == 3 and file.is_imagej
         assert file.series[0].axes == "ZYX"
-        assert file.imagej_metadata["unit"] == "um"
-        assert file.imagej_metadata.get("spacing") == (0.05 if depth else None)
+        assert file.imagej_metadata["unit"] == "cm"       # the unit of the resolution, for those who read only this
+        assert file.imagej_metadata.get("spacing") == (pytest.approx(5e-6) if depth else None)
         for page, instances in zip(file.pages, pages, strict=True):
             assert page.dtype == np.uint16
             assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
@@ -39,6 +41,18 @@ def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, d
         assert tags["ResolutionUnit"].value == 3      # cm
         x, y = (tags[name].value[0] / tags[name].value[1] for name in ("XResolution", "YResolution"))
         assert (1e7 / y, 1e7 / x) == pytest.approx((5, 8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+@pytest.mark.parametrize("size, depth", [((5, 8), 50), ((0.7, 0.7), None), ((2500, 1250), 12000), (None, None)])
+def test_our_own_reader_finds_the_same_size(tmp_path, objects, monkeypatch, dtype, size, depth):
+    if dtype == np.uint32:
+        monkeypatch.setattr(export, "_UINT16_MAX", 1)
+    objects.pixel_size_nm = None
+    write_label_tiff(tmp_path / "a.tif", [objects, objects], size, depth)
+    assert tifffile.imread(tmp_path / "a.tif").dtype == dtype
+    for found, expected in zip(read_voxel_size_nm(tmp_path / "a.tif"), (depth, *(size or (None, None))), strict=True):
+        assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
 
 
 @pytest.mark.parametrize("size", [0.01, 4.7169905660283, 22.25 ** 0.5, 1234.56789, 3e8])
@@ -76,9 +90,12 @@ def test_more_objects_than_uint16_go_to_an_ome_tiff(tmp_path):
         assert 1e7 * denominator / numerator == pytest.approx(5)
 
 
-def test_slices_of_different_size_and_no_slice_are_clear_errors(tmp_path, objects):
+def test_stacks_that_cannot_be_written_are_clear_errors(tmp_path, objects):
     with pytest.raises(ConfigError, match="Slice 1 is 3 x 3 pixels, slice 0 is 30 x 40"):
         write_label_tiff(tmp_path / "a.tif", [objects, Instances((3, 3))])
+    objects.pixel_size_nm = None
+    with pytest.raises(ConfigError, match="also the pixel size"):
+        write_label_tiff(tmp_path / "a.tif", [objects], voxel_depth_nm=50)
     with pytest.raises(ConfigError, match="without a slice"):
         write_label_tiff(tmp_path / "a.tif", [])
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,242 @@
+"""Scores from counts of objects, and the four errors: split, merged, missed, false."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.evaluate.matching import mask_overlaps, match_instances
+
+TRUE_STATES = ("correct", "split", "merged", "missed")
+PREDICTED_STATES = ("correct", "split", "merged", "false")
+
+
+def threat_score(tp, fp, fn):
+    """TP / (TP + FP + FN), what StarDist, Cellpose and the Data Science Bowl call AP at a threshold; 1 when all are 0.
+
+    Examples
+    --------
+    >>> threat_score(tp=6, fp=2, fn=4)
+    0.5
+    """
+    return _ratio(tp, tp + fp + fn, 1.0)
+
+
+def f1(tp, fp, fn):
+    """2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall; 1 when all are 0.
+
+    Examples
+    --------
+    >>> f1(tp=6, fp=2, fn=4) == 2 / 3
+    True
+    """
+    return _ratio(2 * tp, 2 * tp + fp + fn, 1.0)
+
+
+def precision(tp, fp):
+    """TP / (TP + FP): how much of what was found is true; NaN when nothing was found."""
+    return _ratio(tp, tp + fp, float("nan"))
+
+
+def recall(tp, fn):
+    """TP / (TP + FN): how much of what is true was found; NaN when there is nothing to find."""
+    return _ratio(tp, tp + fn, float("nan"))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of objects at one IoU threshold; those of images (or classes) add up, and scores are taken of the sum.
+
+    Attributes
+    ----------
+    tp, fp, fn : int
+        Matched pairs, other predictions, other true objects.
+    iou_sum : float
+        Sum of the IoUs of the matched pairs.
+    """
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    iou_sum: float = 0.0
+
+    def __add__(self, other):
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.iou_sum + other.iou_sum)
+
+    @property
+    def threat_score(self):
+        """TP / (TP + FP + FN)."""
+        return threat_score(self.tp, self.fp, self.fn)
+
+    @property
+    def f1(self):
+        """2 TP / (2 TP + FP + FN); also the recognition quality RQ."""
+        return f1(self.tp, self.fp, self.fn)
+
+    @property
+    def precision(self):
+        """TP / (TP + FP)."""
+        return precision(self.tp, self.fp)
+
+    @property
+    def recall(self):
+        """TP / (TP + FN)."""
+        return recall(self.tp, self.fn)
+
+    @property
+    def segmentation_quality(self):
+        """SQ: mean IoU of the matched pairs; without a pair 0, but 1 when all counts are 0."""
+        return _ratio(self.iou_sum, self.tp, float(not self.fp + self.fn))
+
+    @property
+    def panoptic_quality(self):
+        """PQ = SQ * RQ = sum of IoUs / (TP + FP/2 + FN/2) (Kirillov et al., Panoptic Segmentation, 2019, eq. 1)."""
+        return self.segmentation_quality * self.f1
+
+
+def count_objects(gt, pred, iou_thresholds, overlaps=None, class_aware=True):
+    """`Counts` of one image at each IoU threshold.
+
+    Parameters
+    ----------
+    gt, pred : Instances
+        Truth and predictions of one image.
+    iou_thresholds : sequence of float [T]
+    overlaps : float [N, M], optional
+        IoU of the masks, when already known.
+    class_aware : bool
+        Only objects of one class match.
+
+    Returns
+    -------
+    list of Counts [T]
+    """
+    overlaps = mask_overlaps(gt, pred)[0] if overlaps is None else overlaps
+    found = []
+    for threshold in iou_thresholds:
+        matching = match_instances(gt, pred, float(threshold), overlaps, class_aware)
+        found.append(Counts(matching.tp, matching.fp, matching.fn, float(matching.ious.sum())))
+    return found
+
+
+def count_by_class(gt, pred, class_count, iou_threshold=0.5, overlaps=None):
+    """`Counts` of one image for each class, {class id: Counts}, class ids from 1 to `class_count` - 1."""
+    matching = match_instances(gt, pred, iou_threshold, overlaps)
+    pair_classes = gt.class_ids[matching.pairs[:, 0]]
+
+    def tally(class_ids, weights=None):
+        return np.bincount(class_ids, weights, minlength=class_count)
+
+    tp, iou_sum = tally(pair_classes), tally(pair_classes, matching.ious)
+    fp, fn = tally(pred.class_ids[matching.unmatched_pred]), tally(gt.class_ids[matching.unmatched_gt])
+    return {c: Counts(int(tp[c]), int(fp[c]), int(fn[c]), float(iou_sum[c])) for c in range(1, class_count)}
+
+
+def confusion(gt, pred, class_count, iou_threshold=0.5, overlaps=None):
+    """Which class was taken for which, by matching whatever the class.
+
+    Returns
+    -------
+    int64 [class_count, class_count]
+        Rows the true class, columns the predicted one. Column 0: not found; row 0: found where there is nothing.
+    """
+    matching = match_instances(gt, pred, iou_threshold, overlaps, class_aware=False)
+    table = np.zeros((class_count, class_count), np.int64)
+    np.add.at(table, (gt.class_ids[matching.pairs[:, 0]], pred.class_ids[matching.pairs[:, 1]]), 1)
+    np.add.at(table[:, 0], gt.class_ids[matching.unmatched_gt], 1)
+    np.add.at(table[0], pred.class_ids[matching.unmatched_pred], 1)
+    return table
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What became of each object; see `find_errors`.
+
+    Attributes
+    ----------
+    gt_states : str [N]
+        Of `TRUE_STATES`, for each true object.
+    pred_states : str [M]
+        Of `PREDICTED_STATES`, for each prediction.
+    """
+
+    gt_states: np.ndarray
+    pred_states: np.ndarray
+
+    def gt_indices(self, state):
+        """Indices of the true objects in this state."""
+        return np.flatnonzero(self.gt_states == state)
+
+    def pred_indices(self, state):
+        """Indices of the predictions in this state."""
+        return np.flatnonzero(self.pred_states == state)
+
+    def counts(self):
+        """Number of events: true objects correct, split and missed; predictions that merge or are false."""
+        return {"correct": len(self.gt_indices("correct")), "split": len(self.gt_indices("split")),
+                "merged": len(self.pred_indices("merged")), "missed": len(self.gt_indices("missed")),
+                "false": len(self.pred_indices("false"))}
+
+
+def find_errors(gt, pred, iou_threshold=0.5, overlaps=None, class_aware=True, inside=0.5, least_share=0.1):
+    """Sort all objects of one image into correct ones and the four errors.
+
+    Parameters
+    ----------
+    gt, pred : Instances
+        Truth and predictions of one image.
+    iou_threshold : float
+        Least IoU of a match (`match_instances`).
+    overlaps : (float [N, M], float [N, M]), optional
+        Result of `mask_overlaps`, when already known.
+    class_aware : bool
+        Objects of different classes have nothing to do with one another.
+    inside : float
+        An object lies in another when the other has more than this share of its area.
+    least_share : float
+        Of the other's area it must make up at least this share; a speck in an object neither splits nor merges.
+
+    Returns
+    -------
+    Errors
+        Each object is in exactly one state.
+
+        - A prediction is a **part** of a true object when it lies in it; a true object with two or more parts is
+          `split`.
+        - A prediction **covers** a true object when that lies in it; a prediction that covers two or more is `merged`.
+        - A matched pair is `correct` on both sides when the true object is not split and the prediction does not merge.
+        - Of the other true objects, those covered by a merging prediction are `merged` (as is the partner of one), the
+          rest `missed`. Of the other predictions, parts of a split object are `split`, the rest `false`.
+
+        Truth and prediction exchanged, splits become merges and missed objects false ones.
+
+    Examples
+    --------
+    One object found as its two halves, one not found:
+
+    >>> from mrcnn.geometry.instances import Instances
+    >>> truth, found = np.zeros((2, 4, 8, 2), bool)
+    >>> truth[:, :4, 0] = truth[:, 6:, 1] = True
+    >>> found[:2, :4, 0] = found[2:, :4, 1] = True
+    >>> find_errors(Instances.from_masks(truth), Instances.from_masks(found)).counts()
+    {'correct': 0, 'split': 1, 'merged': 0, 'missed': 1, 'false': 0}
+    """
+    ious, shared = mask_overlaps(gt, pred) if overlaps is None else overlaps
+    shared = np.array(shared, float)
+    if class_aware:
+        shared[gt.class_ids[:, None] != pred.class_ids[None]] = 0
+    of_gt = shared / np.maximum(gt.areas(), 1)[:, None]
+    of_pred = shared / np.maximum(pred.areas(), 1)[None]
+    is_part = (of_pred > inside) & (of_gt >= least_share)
+    covers = (of_gt > inside) & (of_pred >= least_share)
+    splits, merges = is_part.sum(axis=1) >= 2, covers.sum(axis=0) >= 2
+
+    gt_states = np.where((covers & merges[None]).any(axis=1), "merged", "missed").astype("U7")
+    pred_states = np.where((is_part & splits[:, None]).any(axis=0), "split", "false").astype("U7")
+    i, j = match_instances(gt, pred, iou_threshold, ious, class_aware).pairs.T
+    gt_states[i] = np.where(merges[j], "merged", "correct")
+    pred_states[j] = np.where(splits[i], "split", "correct")
+    gt_states[splits], pred_states[merges] = "split", "merged"
+    return Errors(gt_states, pred_states)
+
+
+def _ratio(part, whole, without):
+    return part / whole if whole else without

@@ -1,0 +1,74 @@
+"""How well the union of all objects agrees, whatever the separation: foreground IoU, Dice, accuracy of pixels."""
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PixelCounts:
+    """Pixels of foreground in both, only predicted, only true, and of background in both; counts of images add up."""
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    tn: int = 0
+
+    def __add__(self, other):
+        return PixelCounts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+
+    @property
+    def iou(self):
+        """Intersection / union of the foregrounds; 1 when both are empty."""
+        return _ratio(self.tp, self.tp + self.fp + self.fn)
+
+    @property
+    def dice(self):
+        """2 * intersection / sum of the foregrounds; 1 when both are empty."""
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def accuracy(self):
+        """Share of pixels on which both agree."""
+        return _ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn)
+
+
+def pixel_counts(gt, pred):
+    """Compare the unions of the objects of one image.
+
+    Parameters
+    ----------
+    gt, pred : Instances
+        Truth and predictions of one image.
+
+    Returns
+    -------
+    PixelCounts
+
+    Examples
+    --------
+    >>> from mrcnn.geometry.instances import Instances
+    >>> truth, found = np.zeros((2, 4, 4, 1), bool)
+    >>> truth[:2] = found[1:3] = True
+    >>> pixel_counts(Instances.from_masks(truth), Instances.from_masks(found)).iou == 1 / 3
+    True
+    """
+    if gt.image_shape != pred.image_shape:
+        raise ValueError(f"The truth is of an image of {gt.image_shape}, the prediction of one of {pred.image_shape}.")
+    a, b = gt.foreground(), pred.foreground()
+    both, true, predicted = (int(np.count_nonzero(m)) for m in (a & b, a, b))
+    return PixelCounts(both, predicted - both, true - both, a.size - true - predicted + both)
+
+
+def pixel_counts_of_set(gt_list, pred_list):
+    """`PixelCounts` summed over images: ratios of it are sums of intersections / sums of unions.
+
+    Parameters
+    ----------
+    gt_list, pred_list : list of Instances
+        One an image.
+    """
+    return sum((pixel_counts(gt, pred) for gt, pred in zip(gt_list, pred_list, strict=True)), PixelCounts())
+
+
+def _ratio(part, whole):
+    return part / whole if whole else 1.0
