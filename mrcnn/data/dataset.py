@@ -1,0 +1,246 @@
+"""`Dataset`: the pictures and objects to train and evaluate on, with Matterport's contract."""
+import copy
+import numbers
+
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+
+
+class Dataset:
+    """Pictures, classes and objects. Subclass it and override `load_mask` or `load_instances`, whichever is easier.
+
+    A subclass adds its classes (`add_class`) and pictures (`add_image`), then `prepare` makes it ready for use. What
+    belongs to one picture goes into `add_image` as keywords, so that `subset` keeps it. Two keywords have a meaning:
+    `pixel_size_nm`, a number or (y, x), and `group`, the source picture that a split must not tear apart.
+
+    Attributes
+    ----------
+    class_info : list of dict
+        `source`, `id` and `name` of each class; the first is the background, "BG".
+    image_info : list of dict
+        `id`, `source`, `path` of each picture, and the keywords of `add_image`.
+    channels : int or None
+        Channels that `load_image` gives. None: Matterport's contract, grey becomes RGB.
+    """
+
+    channels = None
+
+    def __init__(self, class_map=None):
+        self.class_map = class_map
+        self.image_info = []
+        self.class_info = [{"source": "", "id": 0, "name": "BG"}]
+        self.source_class_ids = {}
+        self._image_ids = np.zeros(0, np.int64)
+
+    def __init_subclass__(cls, **kwargs):
+        # A class that defines one of the two methods gets the other from it, its parent's being out of date. Bound to
+        # this very class, so that an override which calls super() does not come back to itself.
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "load_mask" in own and "load_instances" not in own:
+            load_mask = own["load_mask"]
+            cls.load_instances = lambda self, image_id: _instances_of(self, image_id, load_mask(self, image_id))
+        elif "load_instances" in own and "load_mask" not in own:
+            load_instances = own["load_instances"]
+            cls.load_mask = lambda self, image_id: _mask_of(load_instances(self, image_id))
+
+    # --- Building ---
+    def add_class(self, source, class_id, class_name):
+        """Add a class; one that exists already is left as it is.
+
+        Parameters
+        ----------
+        source : str
+            Name of the data set that the class is from; without a dot.
+        class_id : int or str
+            The class's id within its source.
+        class_name : str
+
+        Raises
+        ------
+        ConfigError
+            `source` holds a dot.
+        """
+        if "." in source:
+            raise ConfigError(f"The source name '{source}' holds a dot, which separates source and id. Leave it out.")
+        if not any(info["source"] == source and info["id"] == class_id for info in self.class_info):
+            self.class_info.append({"source": source, "id": class_id, "name": class_name})
+
+    def add_image(self, source, image_id, path, **kwargs):
+        """Add a picture: its source, its id within the source, its path (or None), and whatever else belongs to it."""
+        self.image_info.append({"id": image_id, "source": source, "path": path, **kwargs})
+
+    def prepare(self, class_map=None):
+        """Make the data set ready for use; call it after the last `add_class` and `add_image`.
+
+        `class_map` is accepted as in Matterport's package, and like there has no effect.
+        """
+        self.num_classes = len(self.class_info)
+        self.class_ids = np.arange(self.num_classes)
+        self.class_names = [info["name"].split(",")[0] for info in self.class_info]
+        self.num_images = len(self.image_info)
+        self._image_ids = np.arange(self.num_images)
+        self.class_from_source_map = {f"{info['source']}.{info['id']}": i for i, info in enumerate(self.class_info)}
+        self.image_from_source_map = {f"{info['source']}.{info['id']}": i for i, info in enumerate(self.image_info)}
+        self.sources = list(dict.fromkeys(info["source"] for info in self.class_info))
+        # The background belongs to every source.
+        self.source_class_ids = {
+            source: [i for i, info in enumerate(self.class_info) if i == 0 or info["source"] == source]
+            for source in self.sources}
+
+    def subset(self, image_ids):
+        """A prepared data set of the same class with only these pictures (ids int [K]); there they are 0 to K - 1."""
+        image_ids = np.atleast_1d(np.asarray(image_ids))
+        if image_ids.size and (image_ids.dtype.kind not in "ui" or image_ids.min() < 0 or
+                               image_ids.max() >= len(self.image_info)):
+            raise ConfigError(f"subset takes image ids from 0 to {len(self.image_info) - 1}, not {image_ids.tolist()}.")
+        view = copy.copy(self)
+        view.class_info = list(self.class_info)
+        view.image_info = [self.image_info[i] for i in image_ids]
+        view.prepare()
+        return view
+
+    # --- Ids ---
+    @property
+    def image_ids(self):
+        """Ids of the pictures, int [K]: 0 to K - 1."""
+        return self._image_ids
+
+    def map_source_class_id(self, source_class_id):
+        """Class id of a class named "source.id" by its source; raises `ConfigError` when there is none."""
+        if source_class_id not in self.class_from_source_map:
+            known = ", ".join(self.class_from_source_map)
+            raise ConfigError(f"There is no class '{source_class_id}'. There are: {known}.")
+        return self.class_from_source_map[source_class_id]
+
+    def get_source_class_id(self, class_id, source):
+        """A class's id within its source; raises `ConfigError` when it is from another source."""
+        info = self.class_info[class_id]
+        if info["source"] != source:
+            raise ConfigError(f"Class {class_id} ({info['name']}) is from '{info['source']}', not from '{source}'.")
+        return info["id"]
+
+    def source_image_link(self, image_id):
+        """Path or URL of a picture."""
+        return self.image_info[image_id]["path"]
+
+    def image_reference(self, image_id):
+        """What tells a person which picture this is; override it to give more than the path."""
+        return str(self.image_info[image_id]["path"] or "")
+
+    def group(self, image_id):
+        """The source picture (str) that this one belongs to: the keyword `group`, else the path, else source and id."""
+        info = self.image_info[image_id]
+        return str(info.get("group") or info["path"] or f"{info['source']}.{info['id']}")
+
+    # --- Pictures and objects ---
+    def load_image(self, image_id):
+        """Picture [H, W, C] in its file's type; grey becomes RGB and alpha is dropped unless `channels` asks otherwise.
+
+        Raises `DataError` when the file cannot be used.
+        """
+        from mrcnn.data.readers.images import read_image, to_channels
+
+        info = self.image_info[image_id]
+        image = read_image(info["path"], info.get("page"), keep_alpha=self.channels in (2, 4))
+        return to_channels(image, self.channels, info["path"])
+
+    def load_mask(self, image_id):
+        """Masks bool [H, W, N] and class ids int32 [N] of a picture's objects; without an override there are none."""
+        if type(self).load_instances is not Dataset.load_instances:
+            return _mask_of(self.load_instances(image_id))
+        return np.zeros((0, 0, 0), bool), np.zeros(0, np.int32)
+
+    def load_instances(self, image_id):
+        """A picture's objects as `Instances`, masks no larger than their boxes; without an override from `load_mask`.
+
+        Raises `DataError` when masks and class ids do not fit one another.
+        """
+        return _instances_of(self, image_id, self.load_mask(image_id))
+
+    def object_count(self, image_id):
+        """Number of a picture's objects; readers that know it without decoding override this."""
+        return len(self.load_instances(image_id))
+
+    def image_shape(self, image_id):
+        """Shape (H, W, C) of a picture; readers take it from the file's header."""
+        return self.load_image(image_id).shape
+
+    def pixel_size_nm(self, image_id):
+        """Height and width of a pixel in nm, (y, x), or None when nobody said."""
+        return as_pixel_size(self.image_info[image_id].get("pixel_size_nm"))
+
+    def describe(self, limit=100):
+        """A few lines: pictures, their sizes, and objects per class, counted in at most the first `limit` pictures."""
+        looked_at = list(range(min(limit, len(self.image_info))))
+        sizes = sorted({tuple(int(n) for n in self.image_shape(i)[:2]) for i in looked_at})
+        counts = np.zeros(len(self.class_info), np.int64)
+        for i in looked_at:
+            counts += np.bincount(self.load_instances(i).class_ids, minlength=len(counts))
+        size = "none" if not sizes else " x ".join(map(str, sizes[0])) if len(sizes) == 1 else (
+            f"{len(sizes)} sizes from {' x '.join(map(str, sizes[0]))} to {' x '.join(map(str, sizes[-1]))}")
+        part = "" if len(looked_at) == len(self.image_info) else f" (in the first {len(looked_at)} pictures)"
+        lines = [f"{len(self.image_info)} pictures, {len({self.group(i) for i in range(len(self.image_info))})} groups",
+                 f"size (rows x columns): {size}"]
+        lines += [f"{info['name']}: {n} objects{part}" for info, n in zip(self.class_info[1:], counts[1:], strict=True)]
+        return "\n".join(lines)
+
+
+def as_pixel_size(value):
+    """(y, x) in nm from a number, a pair or None; raises `ConfigError` for anything else."""
+    if value is None:
+        return None
+    pair = (value, value) if isinstance(value, numbers.Real) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, numbers.Real) and np.isfinite(v) and v > 0 for v in pair):
+        raise ConfigError(f"A pixel size is one positive number in nm, or two (y, x), not {value!r}.")
+    return float(pair[0]), float(pair[1])
+
+
+def count_objects(dataset, limit=None):
+    """Objects in all pictures of a data set; counting stops as soon as `limit` is reached."""
+    total = 0
+    for image_id in range(len(dataset.image_info)):
+        total += dataset.object_count(image_id)
+        if limit is not None and total >= limit:
+            break
+    return total
+
+
+def validate_dataset(dataset, config):
+    """Raise `ConfigError` or `DataError` when a data set cannot be trained on with this `Config`.
+
+    Checked are: it is prepared, its classes are as many as NUM_CLASSES, it has pictures, and an object in at least one.
+    """
+    name = type(dataset).__name__
+    if len(dataset.image_ids) != len(dataset.image_info):
+        raise ConfigError(f"The data set {name} is not ready: call its prepare() after the last add_image().")
+    config.validate(dataset.class_names)
+    if not dataset.image_info:
+        raise DataError(name, "has no pictures", "Check the folder that it was made from")
+    if not count_objects(dataset, limit=1):
+        raise DataError(dataset.image_info[0]["path"] or name,
+                        f"neither this nor any other of the {dataset.num_images} pictures of {name} has an object",
+                        "Label some, or check that the masks were found: there is nothing to learn from")
+
+
+def _mask_of(instances):
+    return instances.to_masks(), instances.class_ids
+
+
+def _instances_of(dataset, image_id, loaded):
+    masks, class_ids = loaded
+    masks, class_ids = np.asarray(masks), np.asarray(class_ids)
+    where = dataset.image_reference(image_id) or f"image {image_id}"
+    if masks.ndim != 3 or class_ids.shape != (masks.shape[-1],):
+        raise DataError(where, f"load_mask gave masks of the shape {masks.shape} and class ids of the shape "
+                        f"{class_ids.shape}", "It must give [height, width, objects] and [objects]")
+    if class_ids.size and class_ids.max() >= len(dataset.class_info):
+        raise DataError(where, f"load_mask gave the class id {class_ids.max()}, but there are only "
+                        f"{len(dataset.class_info)} classes, background included",
+                        "Add the class with add_class before prepare")
+    # A picture without objects has a mask without size in many scripts, so the size is the picture's.
+    shape = masks.shape[:2] if masks.shape[-1] else dataset.image_shape(image_id)[:2]
+    return Instances.from_mask_iterator(shape, (masks[..., i] > 0 for i in range(masks.shape[-1])), class_ids,
+                                        pixel_size_nm=dataset.pixel_size_nm(image_id))

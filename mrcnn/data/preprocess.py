@@ -1,0 +1,256 @@
+"""The first steps with pictures from the microscope: cut off the caption bar, downscale, write mirrored copies."""
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.data.readers.file_dataset import COPY_SUFFIXES
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+
+# What each copy does to the axes (rows, columns): a rotation by 180 degrees reverses both, and rotation with the mirror
+# leaves the reversal of rows.
+_REVERSED = {"": (), "__mirror": (1,), "__rot180": (0, 1), "__mirror_rot180": (0,)}
+NOTHING = (0, 0, np.zeros((0, 0), bool))      # an object of which no pixel is left: top, left, mask
+COPIES = ("", *COPY_SUFFIXES)
+
+
+@dataclass
+class PreprocessSummary:
+    """What `preprocess_folder` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+    images, objects : int
+        Files of pictures and of masks.
+    dropped : list of str
+        Objects of which nothing was left after cropping and downscaling: picture and number, from 0.
+    """
+
+    folder: Path
+    images: int = 0
+    objects: int = 0
+    dropped: list = field(default_factory=list)
+
+
+def crop_image(image, crop):
+    """Part (y1, x1, y2, x2) of a picture [H, W] or [H, W, C], in pixels, y2 and x2 exclusive."""
+    y1, x1, y2, x2 = _checked_crop(crop, image.shape)
+    return image[y1:y2, x1:x2]
+
+
+def crop_instances(instances, crop):
+    """Objects in the part (y1, x1, y2, x2) of their picture, cut where its edge cuts them; and the indices kept."""
+    y1, x1, y2, x2 = _checked_crop(crop, instances.image_shape)
+    parts = []
+    for (by1, bx1, by2, bx2), mask in zip(instances.boxes, instances.masks, strict=True):
+        top, left, bottom, right = max(by1, y1), max(bx1, x1), min(by2, y2), min(bx2, x2)
+        meets = top < bottom and left < right
+        parts.append((top - y1, left - x1, mask[top - by1:bottom - by1, left - bx1:right - bx1]) if meets else NOTHING)
+    return _rebuilt(instances, parts, (y2 - y1, x2 - x1), instances.pixel_size_nm)
+
+
+def downscale_image(image, factor):
+    """A picture [H, W] or [H, W, C] of 1 / `factor` the size; each pixel is the mean of `factor` x `factor`.
+
+    Whole-number types are rounded and kept. Rows and columns that fill no whole block, fewer than `factor` at the
+    bottom and at the right, are cut off.
+    """
+    factor = _checked_factor(factor, image.shape)
+    height, width = (n // factor for n in image.shape[:2])
+    blocks = image[:height * factor, :width * factor].reshape(height, factor, width, factor, *image.shape[2:])
+    mean = blocks.mean(axis=(1, 3), dtype=np.float64)
+    return (np.rint(mean) if image.dtype.kind in "uib" else mean).astype(image.dtype)
+
+
+def downscale_instances(instances, factor):
+    """Objects in the picture of 1 / `factor` the size, and the indices of those kept.
+
+    A pixel belongs to an object that covers at least half of its `factor` x `factor` pixels. Pixel size grows with it.
+    """
+    factor = _checked_factor(factor, instances.image_shape)
+    height, width = (n // factor for n in instances.image_shape)
+    parts = []
+    for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks, strict=True):
+        top, left = y1 // factor, x1 // factor
+        bottom, right = min(-(-y2 // factor), height), min(-(-x2 // factor), width)
+        if top >= bottom or left >= right:
+            parts.append(NOTHING)
+            continue
+        full = np.zeros(((bottom - top) * factor, (right - left) * factor), bool)
+        row, column = y1 - top * factor, x1 - left * factor
+        fits = mask[:full.shape[0] - row, :full.shape[1] - column]      # what lies in the cut-off rest falls away
+        full[row:row + fits.shape[0], column:column + fits.shape[1]] = fits
+        share = full.reshape(bottom - top, factor, right - left, factor).mean(axis=(1, 3))
+        parts.append((top, left, share >= 0.5))
+    size = instances.pixel_size_nm
+    return _rebuilt(instances, parts, (height, width), None if size is None else tuple(v * factor for v in size))
+
+
+def flip_image(image, copy):
+    """One of the four copies of a picture: "" (itself), "__mirror", "__rot180", "__mirror_rot180"."""
+    return np.flip(image, _REVERSED[copy])
+
+
+def flip_instances(instances, copy):
+    """The objects of that copy of the picture."""
+    height, width = instances.image_shape
+    boxes = instances.boxes.copy()
+    if 0 in _REVERSED[copy]:
+        boxes[:, [0, 2]] = height - boxes[:, [2, 0]]
+    if 1 in _REVERSED[copy]:
+        boxes[:, [1, 3]] = width - boxes[:, [3, 1]]
+    return Instances((height, width), boxes, instances.class_ids, instances.scores,
+                     [np.flip(m, _REVERSED[copy]) for m in instances.masks], instances.pixel_size_nm)
+
+
+def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, flips=True, **options):
+    """Crop, downscale and copy a data set of one class, written as an instance-mask folder.
+
+    For micrographs of 4864 x 3704 pixels with a caption bar of 440 rows, ``keep_rows=(0, 3264), downscale=4`` leaves
+    1216 x 816 pixels, and each picture is there four times.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder or stack that `mrcnn.data.readers.open.open_dataset` reads.
+    target : str or Path
+        Folder to write; it must not exist. Pictures are TIFF (`Images/<name>.tif`, with the pixel size), masks 1-bit
+        PNG (`Masks/<name>/<name>_Mask_<i>.png`). Copies are named `<name>__mirror`, `<name>__rot180` (rotated by 180
+        degrees) and `<name>__mirror_rot180`; by these endings `MaskFolderDataset` gives all four the same `group`.
+    crop : (int, int, int, int), optional
+        Part (y1, x1, y2, x2) to keep, in pixels, y2 and x2 exclusive.
+    keep_rows : (int, int), optional
+        First row to keep and the one behind the last: a crop of all columns.
+    downscale : int
+        See `downscale_image`.
+    flips : bool
+        Whether to write the three copies.
+    **options
+        Of the reader, such as `truth`, `threshold` or `pixel_size_nm`.
+
+    Returns
+    -------
+    PreprocessSummary
+
+    Raises
+    ------
+    DataError
+        `target` exists or cannot be written, or a file of the source cannot be used. Nothing is left behind then: all
+        is written under a temporary name and renamed at the end.
+    ConfigError
+        A crop or factor that does not fit the pictures.
+    """
+    from mrcnn.data.readers.open import open_dataset
+
+    if crop is not None and keep_rows is not None:
+        raise ConfigError("Give crop or keep_rows, not both.")
+    target = Path(target)
+    if target.exists():
+        raise DataError(target, "exists already, and nothing is overwritten", "Choose another name, or remove it first")
+    dataset = open_dataset(source, **options)
+    if len(dataset.class_info) != 2:
+        raise DataError(source, f"has {len(dataset.class_info) - 1} classes, but a mask folder holds one",
+                        "Prepare the classes one by one")
+    unfinished = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.unfinished"
+    summary = PreprocessSummary(target)
+    try:
+        (unfinished / "Images").mkdir(parents=True)
+        (unfinished / "Masks").mkdir()
+        for image_id in dataset.image_ids:
+            image, objects = _prepared(dataset, image_id, crop, keep_rows, downscale, summary)
+            for copy in COPIES if flips else COPIES[:1]:
+                name = f"{dataset.image_info[image_id]['id']}{copy}"
+                _write_picture(unfinished, name, flip_image(image, copy), objects.pixel_size_nm)
+                _write_masks(unfinished, name, flip_instances(objects, copy))
+                summary.images += 1
+                summary.objects += len(objects)
+        unfinished.rename(target)
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(target, f"cannot be written ({error.strerror or error})",
+                        "Check free space and your rights on the folder") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)      # after the rename there is nothing of this name
+    return summary
+
+
+def _prepared(dataset, image_id, crop, keep_rows, downscale, summary):
+    from mrcnn.data.readers.images import read_image
+
+    info = dataset.image_info[image_id]
+    image, objects = read_image(info["path"], info.get("page")), dataset.load_instances(image_id)
+    count = len(objects)
+    numbers = np.arange(count)
+    if keep_rows is not None:
+        crop = (keep_rows[0], 0, keep_rows[1], image.shape[1])
+    if crop is not None:
+        image = crop_image(image, crop)
+        objects, kept = crop_instances(objects, crop)
+        numbers = numbers[kept]
+    if downscale != 1:
+        image = downscale_image(image, downscale)
+        objects, kept = downscale_instances(objects, downscale)
+        numbers = numbers[kept]
+    lost = sorted(set(range(count)) - set(numbers.tolist()))
+    summary.dropped += [f"{info['id']}, object {i}" for i in lost]
+    return image, objects
+
+
+def _write_picture(folder, name, image, pixel_size_nm):
+    import tifffile
+
+    nm_per_cm = 1e7
+    size = {} if pixel_size_nm is None else {
+        "resolution": (nm_per_cm / pixel_size_nm[1], nm_per_cm / pixel_size_nm[0]), "resolutionunit": "CENTIMETER"}
+    colour = image.ndim == 3 and image.shape[-1] == 3 and image.dtype.kind == "u"
+    planes = {"planarconfig": "contig"} if image.ndim == 3 else {}
+    tifffile.imwrite(folder / "Images" / f"{name}.tif", image, photometric="rgb" if colour else "minisblack",
+                     compression="deflate", metadata=None, **planes, **size)
+
+
+def _write_masks(folder, name, objects):
+    from PIL import Image
+
+    (folder / "Masks" / name).mkdir()
+    for i, ((y1, x1, y2, x2), mask) in enumerate(zip(objects.boxes, objects.masks, strict=True)):
+        full = np.zeros(objects.image_shape, bool)
+        full[y1:y2, x1:x2] = mask
+        Image.fromarray(full).save(folder / "Masks" / name / f"{name}_Mask_{i}.png")
+
+
+def _rebuilt(instances, parts, shape, pixel_size_nm):
+    """`Instances` from (top, left, mask) of each object, boxes made tight and empty ones left out; and indices kept."""
+    boxes, masks, kept = [], [], []
+    for i, (top, left, mask) in enumerate(parts):
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(rows):
+            y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+            boxes.append((top + y1, left + x1, top + y2, left + x2))
+            masks.append(mask[y1:y2, x1:x2])
+            kept.append(i)
+    kept = np.array(kept, np.int64)
+    return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), instances.class_ids[kept], instances.scores[kept],
+                     masks, pixel_size_nm), kept
+
+
+def _checked_crop(crop, shape):
+    try:
+        y1, x1, y2, x2 = (int(v) for v in crop)
+    except (TypeError, ValueError):
+        raise ConfigError(f"A crop is (y1, x1, y2, x2) in pixels, not {crop!r}.") from None
+    if not (0 <= y1 < y2 <= shape[0] and 0 <= x1 < x2 <= shape[1]):
+        raise ConfigError(f"The crop {(y1, x1, y2, x2)} (y1, x1, y2, x2) does not lie in a picture of {shape[0]} rows "
+                          f"and {shape[1]} columns.")
+    return y1, x1, y2, x2
+
+
+def _checked_factor(factor, shape):
+    if isinstance(factor, bool) or not isinstance(factor, (int, np.integer)) or not 1 <= factor <= min(shape[:2]):
+        raise ConfigError(f"downscale must be a whole number from 1 to the picture's shorter side ({min(shape[:2])}), "
+                          f"not {factor!r}.")
+    return int(factor)

@@ -1,0 +1,72 @@
+"""The layout of the 2018 Data Science Bowl: `<id>/images/<id>.png` and `<id>/masks/*.png`, one file an object."""
+from mrcnn.data.readers.file_dataset import MISSING, FileDataset, check_choice, child_folder, existing_folder
+from mrcnn.data.readers.images import list_images, natural_key
+from mrcnn.data.readers.masks import check_threshold, read_mask_files
+from mrcnn.errors import DataError
+
+
+class DSBDataset(FileDataset):
+    """One folder a picture, with the folders `images` (one picture) and `masks` (one file an object) inside.
+
+    A set in which no picture has a folder `masks`, as the competition's test sets, is read for prediction: `load_image`
+    works, `load_instances` says that there is no truth.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that holds the pictures' folders.
+    threshold, images_without_masks, drop_empty
+        As in `MaskFolderDataset`; a picture without a folder `masks` among others that have one is an error by default.
+    class_name, source, pixel_size_nm, channels
+        As in `FileDataset`.
+
+    Raises
+    ------
+    DataError
+        There is no picture, a folder has masks and no picture, several pictures, or no masks.
+    """
+
+    def __init__(self, path, class_name="nucleus", source="dsb", threshold=None, images_without_masks="error",
+                 drop_empty=False, pixel_size_nm=None, channels=None):
+        super().__init__(class_name, source, pixel_size_nm, channels)
+        check_choice("images_without_masks", images_without_masks, MISSING)
+        check_threshold(threshold)
+        self._threshold, self._drop_empty = threshold, drop_empty
+        path = existing_folder(path, "<id>/images and <id>/masks inside")
+        members = []
+        for folder in sorted((p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")), key=natural_key):
+            images, masks = child_folder(folder, "images"), child_folder(folder, "masks")
+            if images is not None or masks is not None:
+                members.append((folder, self._picture(folder, images), masks))
+        if not members:
+            raise DataError(path, "holds no folder with a folder images inside",
+                            "Expected are <id>/images/<id>.png and <id>/masks/*.png")
+        truth = any(masks is not None for *_, masks in members)
+        for folder, picture, masks in members:
+            if truth and masks is None and images_without_masks == "error":
+                raise DataError(folder, "has no folder masks, while others have one",
+                                "Add it (empty if the picture has no object), or pass "
+                                "images_without_masks='background'")
+            files = list_images(masks) if masks is not None else None
+            self.add_image(source, folder.name, picture, group=str(folder),
+                           masks=[] if files is None and (truth or images_without_masks == "background") else files)
+        self.prepare()
+
+    @staticmethod
+    def _picture(folder, images):
+        found = list_images(images) if images is not None else []
+        if len(found) != 1:
+            raise DataError(folder, f"has {len(found)} pictures in its folder images, where one is expected",
+                            "Put exactly one picture there, or move the folder away")
+        return found[0]
+
+    def read_instances(self, info):
+        """Decode the mask files of one picture."""
+        if info["masks"] is None:
+            return super().read_instances(info)
+        return read_mask_files(info["masks"], info["path"], self._threshold, self._drop_empty)
+
+    def object_count(self, image_id):
+        """Number of mask files, unless empty ones are dropped: then they are decoded."""
+        files = self.image_info[image_id]["masks"]
+        return super().object_count(image_id) if files is None or self._drop_empty else len(files)

@@ -1,0 +1,150 @@
+"""What the readers share: pictures by path, objects decoded when asked for and remembered box-local."""
+import collections
+import re
+import threading
+from pathlib import Path
+
+from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.readers.images import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+
+CACHE_BYTES = 512 * 2**20     # of box-local masks that one data set remembers
+MISSING = ("error", "background")
+
+
+class FileDataset(Dataset):
+    """A data set of one class whose pictures and objects lie in files. Subclasses give `read_instances`.
+
+    Parameters
+    ----------
+    class_name : str
+        Name of the objects' class.
+    source : str
+        Name of the data set, for `image_info` and `class_info`.
+    pixel_size_nm : float or (float, float), optional
+        Height and width of a pixel in nm; by default what each picture's file says.
+    channels : int, optional
+        Channels that `load_image` gives; by default Matterport's contract.
+    """
+
+    def __init__(self, class_name="mitochondrion", source="files", pixel_size_nm=None, channels=None):
+        super().__init__()
+        if channels is not None and (isinstance(channels, bool) or not isinstance(channels, int) or channels < 1):
+            raise ConfigError(f"channels must be a whole number of at least 1 or None, not {channels!r}.")
+        self.channels = channels
+        self._source = source
+        self._given_pixel_size = as_pixel_size(pixel_size_nm)
+        self._cache = _Cache(CACHE_BYTES)
+        self.add_class(source, 1, class_name)
+
+    def read_instances(self, info):
+        """Decode the objects of the picture of this `image_info` entry."""
+        raise DataError(info["path"], "has no objects beside it, as pictures for prediction",
+                        "To train or evaluate, give the truth too")
+
+    def load_instances(self, image_id):
+        """A picture's objects, box-local; decoded one mask at a time, and remembered for the next time.
+
+        Raises `DataError` naming the file at fault.
+        """
+        info = self.image_info[image_id]
+        key = info["source"], info["id"]
+        found = self._cache.get(key)
+        if found is None:
+            found = self.read_instances(info)
+            self._cache.put(key, found)
+        # Own arrays for the caller, who may change them.
+        return Instances(found.image_shape, found.boxes.copy(), found.class_ids.copy(), found.scores.copy(),
+                         [m.copy() for m in found.masks], self.pixel_size_nm(image_id))
+
+    def image_shape(self, image_id):
+        """Rows, columns and channels of the picture as stored, from its header."""
+        info = self.image_info[image_id]
+        shape = image_shape(info["path"], info.get("page"))
+        return shape if len(shape) == 3 else (*shape, 1)
+
+    def pixel_size_nm(self, image_id):
+        """Height and width of a pixel in nm, (y, x): as given, else from the file, else None."""
+        info = self.image_info[image_id]
+        if self._given_pixel_size is not None:
+            return self._given_pixel_size
+        if "pixel_size_nm" not in info:
+            info["pixel_size_nm"] = read_pixel_size_nm(info["path"])
+        return as_pixel_size(info["pixel_size_nm"])
+
+
+class _Cache:
+    """The most recently used objects, up to a number of bytes; safe for the threads that prepare batches."""
+
+    def __init__(self, limit):
+        self.limit, self.size, self.entries, self.lock = limit, 0, collections.OrderedDict(), threading.Lock()
+
+    def get(self, key):
+        with self.lock:
+            if key in self.entries:
+                self.entries.move_to_end(key)
+            return self.entries.get(key)
+
+    def put(self, key, instances):
+        with self.lock:
+            if key in self.entries:
+                return
+            self.entries[key] = instances
+            self.size += _bytes(instances)
+            while self.size > self.limit and self.entries:
+                self.size -= _bytes(self.entries.popitem(last=False)[1])
+
+    def __getstate__(self):      # a worker process starts with an empty cache, and with a lock of its own
+        return {"limit": self.limit}
+
+    def __setstate__(self, state):
+        self.__init__(state["limit"])
+
+
+def _bytes(instances):
+    return 256 + sum(m.nbytes for m in instances.masks)
+
+
+def existing_folder(path, what):
+    """`path` as a `Path`; raises `DataError` when it is no folder."""
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(path, f"is no folder ({what} expected)", "Check the path")
+    return path
+
+
+def child_folder(path, *names):
+    """The folder of one of these names under `path`, whatever its case, or None."""
+    found = sorted(p for p in Path(path).iterdir() if p.is_dir() and p.name.lower() in names)
+    if len(found) > 1:
+        raise DataError(path, f"holds both {found[0].name} and {found[1].name}", "Keep one of them")
+    return found[0] if found else None
+
+
+def pictures_by_stem(folder):
+    """The folder's pictures as {stem: path} in natural order; raises `DataError` when a stem is there twice."""
+    pictures = {}
+    for path in list_images(folder):
+        if path.stem in pictures:
+            raise DataError(path, f"has the same name as {pictures[path.stem].name}", "Keep one of them, or rename one")
+        pictures[path.stem] = path
+    if not pictures:
+        raise DataError(folder, "holds no picture", f"Readable are {', '.join(EXTENSIONS)}")
+    return pictures
+
+
+def check_choice(name, value, choices):
+    """Raise `ConfigError` unless the option has one of the values allowed."""
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+
+
+# Copies that `mrcnn.data.preprocess` writes beside a picture; the double underscore keeps them apart from users' names.
+COPY_SUFFIXES = ("__mirror", "__rot180", "__mirror_rot180")
+_COPY = re.compile(rf"({'|'.join(COPY_SUFFIXES[::-1])})$")
+
+
+def source_name(stem):
+    """Name of the picture that a copy was made from: `cell_3__mirror` and `cell_3__rot180` give `cell_3`."""
+    return _COPY.sub("", stem)

@@ -1,0 +1,104 @@
+"""Label images: a folder of pictures and a folder of label images of equal names, each value an object."""
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.data.readers.file_dataset import FileDataset, child_folder, existing_folder, pictures_by_stem, source_name
+from mrcnn.data.readers.images import check_shape, image_shape, read_image
+from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, objects_from_labels
+from mrcnn.errors import ConfigError, DataError
+
+TRUTH_FOLDERS = ("labels", "label", "masks", "truth", "groundtruth", "ground_truth")
+
+
+class LabelImageDataset(FileDataset):
+    """Pictures, and for each a label image of the same name: 0 is background, each other value an object.
+
+    Label images are TIFF, PNG or BMP with whole numbers (8, 16 or 32 bit, or a palette); JPEG changes values and is
+    refused. A label image of zeros says that the picture has no object.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of pictures; or, without `truth`, a folder that holds `images` and `labels` (or `masks`).
+    truth : str or Path, optional
+        The folder of label images.
+    suffix : str
+        What follows the picture's name in the label image's, such as "_labels".
+    mode : "instances", "semantic" or "auto"
+        "instances": each value is an object. "semantic": the connected components of all that is not 0 are the objects.
+        "auto": each file is semantic when 0 and one other value are all that it holds.
+    class_map : dict, optional
+        Class name of each label value, for more than one class ("instances" only).
+    connectivity, watershed_distance_px, min_size_px
+        As in `LabelRules`.
+    class_name, source, pixel_size_nm, channels
+        As in `FileDataset`.
+
+    Raises
+    ------
+    DataError
+        A folder is missing or empty, a picture has no label image, or the reverse.
+    """
+
+    def __init__(self, path, truth=None, class_name="mitochondrion", source="labels", suffix="", mode="instances",
+                 class_map=None, connectivity=2, watershed_distance_px=None, min_size_px=0, pixel_size_nm=None,
+                 channels=None):
+        super().__init__(class_name, source, pixel_size_nm, channels)
+        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
+        self._class_of = self._add_classes(class_map)
+        images, labels = _folders(path, truth)
+        pictures, found = pictures_by_stem(images), pictures_by_stem(labels)
+        wanted = {stem + suffix: stem for stem in pictures}
+        for name, file in found.items():
+            if name not in wanted:
+                raise DataError(file, f"is a label image, but {images} has no picture "
+                                f"{name.removesuffix(suffix) if suffix else name}",
+                                "Add the picture, or give both files the same name")
+            if file.suffix.lower() in (".jpg", ".jpeg"):
+                raise DataError(file, "is a label image in JPEG, which changes the values", "Save it as TIFF or PNG")
+        for name, stem in wanted.items():
+            if name not in found:
+                raise DataError(pictures[stem], f"has no label image {name} in {labels}",
+                                "Add it (all zeros if the picture has no object), or give both files the same name")
+            self.add_image(source, stem, pictures[stem], labels=found[name], group=str(images / source_name(stem)))
+        self.prepare()
+
+    def _add_classes(self, class_map):
+        if class_map is None:
+            return None
+        if not class_map or self._rules.mode != "instances":
+            raise ConfigError("class_map must hold label values and class names, and needs mode='instances'.")
+        del self.class_info[1:]
+        names = list(dict.fromkeys(class_map.values()))
+        for number, name in enumerate(names, start=1):
+            self.add_class(self._source, number, name)
+        return {int(value): names.index(name) + 1 for value, name in class_map.items()}
+
+    def read_instances(self, info):
+        """Objects of one picture's label image."""
+        path = info["labels"]
+        check_shape(path, image_shape(path), image_shape(info["path"]), info["path"])
+        labels = read_image(path, indices=True)
+        check_labels(labels, path)
+        semantic = self._rules.mode == "semantic" or (self._rules.mode == "auto" and is_semantic([labels]))
+        objects, values = objects_from_labels(labels, self._rules, semantic)
+        if self._class_of is not None:
+            unknown = sorted(set(values.tolist()) - set(self._class_of))
+            if unknown:
+                raise DataError(path, f"has the label {unknown[0]}, which class_map does not name",
+                                "Add it to class_map, or correct the label image")
+            objects.class_ids = np.array([self._class_of[v] for v in values.tolist()], np.int32)
+        return objects
+
+
+def _folders(path, truth):
+    path = existing_folder(path, "pictures inside")
+    if truth is not None:
+        return path, existing_folder(truth, "label images inside")
+    images = child_folder(path, "images")
+    labels = next((f for f in (child_folder(path, name) for name in TRUTH_FOLDERS) if f is not None), None)
+    if images is None or labels is None:
+        raise DataError(path, "does not hold the folders images and labels",
+                        "Give the folder of label images as truth, or arrange images/<name>.tif and labels/<name>.tif")
+    return Path(images), Path(labels)

@@ -1,0 +1,119 @@
+"""Label images to objects: checks of type, connected components, watershed split, smallest size."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.data.readers.file_dataset import check_choice
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+
+MODES = ("auto", "semantic", "instances")
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """How the values of a label image become objects.
+
+    Attributes
+    ----------
+    mode : "auto", "semantic" or "instances"
+        "instances": each value but 0 is an object. "semantic": everything but 0 is foreground, and its connected
+        components are the objects. "auto": semantic when 0 and one other value are all there is.
+    connectivity : 1 or 2
+        Of the components: 1 joins pixels by their edges, 2 by their corners too (`skimage.measure.label`).
+    watershed_distance_px : int or None
+        Semantic only: touching objects are split by a watershed on the distance to the background, seeded at its peaks,
+        which are at least this far apart. None: no split.
+    min_size_px : int
+        Objects with fewer pixels are left out.
+    """
+
+    mode: str = "auto"
+    connectivity: int = 2
+    watershed_distance_px: int = None
+    min_size_px: int = 0
+
+    def __post_init__(self):
+        check_choice("mode", self.mode, MODES)
+        check_choice("connectivity", self.connectivity, (1, 2))
+        for name, low in (("watershed_distance_px", 1), ("min_size_px", 0)):
+            value = getattr(self, name)
+            if name == "watershed_distance_px" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+                raise ConfigError(f"{name} must be a whole number of at least {low}, not {value!r}.")
+
+
+def check_labels(labels, path):
+    """Raise `DataError` unless the array can be a label image: [H, W], whole numbers, none negative."""
+    if labels.ndim != 2:
+        raise DataError(path, f"has {labels.shape[-1]} channels, but a label image has one",
+                        "Save the label numbers, not a coloured picture of them")
+    if labels.dtype.kind not in "bui":
+        raise DataError(path, f"has values of the type {labels.dtype}, but labels are whole numbers",
+                        "Convert it to 8, 16 or 32 bit whole numbers")
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        raise DataError(path, f"has the negative label {labels.min()}", "Labels are 0 (background) and up")
+
+
+def is_semantic(label_images):
+    """Whether these label images hold only 0 and one other value between them; stops at the first one that tells."""
+    values = set()
+    for labels in label_images:
+        values.update(np.unique(labels).tolist())
+        if len(values - {0}) > 1:
+            return False
+    return True
+
+
+def objects_from_labels(labels, rules, semantic):
+    """`Instances` of a label image [H, W], and the label value of each (int64 [N]).
+
+    Parameters
+    ----------
+    labels : bool or integer array [H, W]
+        0 is background.
+    rules : LabelRules
+    semantic : bool
+        What `rules.mode` came to.
+    """
+    if semantic:
+        from skimage.measure import label
+
+        components = label(labels > 0, connectivity=rules.connectivity)
+        if rules.watershed_distance_px is not None:
+            components = split_touching(components, rules.watershed_distance_px, rules.connectivity)
+        objects, values = Instances.from_label_image(components), None
+    else:
+        labels = labels.astype(np.uint8) if labels.dtype == bool else labels
+        objects, values = Instances.from_label_image(labels), np.unique(labels[labels > 0]).astype(np.int64)
+    values = np.ones(len(objects), np.int64) if values is None else values
+    large = objects.areas() >= rules.min_size_px
+    return objects.select(large), values[large]
+
+
+def split_touching(components, distance_px, connectivity=2):
+    """Split touching objects of a label image [H, W] by a watershed on the distance transform.
+
+    Seeds are the peaks of the distance to the background, smoothed by a Gaussian of one pixel, at least `distance_px`
+    apart. An object with one peak stays as it is. `connectivity` is that of the components.
+
+    Returns
+    -------
+    int32 [H, W]
+        A label image with the same foreground.
+    """
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+    from skimage.feature import peak_local_max
+    from skimage.segmentation import watershed
+
+    # Smoothed, for the ridge of an elongated object is a row of many peaks of nearly the same height.
+    distance = gaussian_filter(distance_transform_edt(components > 0), 1.0)
+    peaks = peak_local_max(distance, min_distance=distance_px, labels=components, exclude_border=False)
+    seeds = np.zeros(components.shape, np.int32)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    # An object too small or flat for a peak of its own keeps its place, or the watershed would lose it.
+    missing = np.setdiff1d(np.unique(components[components > 0]), np.unique(components[tuple(peaks.T)]))
+    for offset, value in enumerate(missing, start=len(peaks) + 1):
+        seeds[components == value] = offset
+    return watershed(-distance, seeds, connectivity, mask=components > 0)

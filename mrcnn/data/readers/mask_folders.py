@@ -1,0 +1,75 @@
+"""Instance-mask folders: `Images/<name>.jpg` and `Masks/<name>/<name>_Mask_<i>.jpg`, one file an object."""
+from mrcnn.data.readers.file_dataset import (
+    MISSING,
+    FileDataset,
+    check_choice,
+    child_folder,
+    existing_folder,
+    pictures_by_stem,
+    source_name,
+)
+from mrcnn.data.readers.images import list_images
+from mrcnn.data.readers.masks import check_threshold, read_mask_files
+from mrcnn.errors import DataError
+
+
+class MaskFolderDataset(FileDataset):
+    """Pictures in `Images`, and in `Masks` a folder of each picture's name with one mask file an object.
+
+    Masks may be grey or colour, TIFF, PNG, JPEG or BMP, of any file name; their order is the natural one of the names.
+    Dot-files and files that are no pictures are left out. An empty mask folder says that the picture has no object.
+    Copies written by `mrcnn.data.preprocess` share the group of their source picture.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that holds `Images` and `Masks` (upper or lower case).
+    threshold : number, optional
+        Grey value above which a pixel belongs to the object; by default 30 for JPEG masks and 0 for lossless ones.
+    images_without_masks : "error" or "background"
+        What a picture without a mask folder is: an error, or a picture without objects.
+    drop_empty : bool
+        True: masks without a pixel are left out; False: they are an error when they are read.
+    class_name, source, pixel_size_nm, channels
+        As in `FileDataset`.
+
+    Raises
+    ------
+    DataError
+        A folder is missing or empty, a mask folder has no picture or a picture no mask folder.
+    """
+
+    def __init__(self, path, class_name="mitochondrion", source="masks", threshold=None, images_without_masks="error",
+                 drop_empty=False, pixel_size_nm=None, channels=None):
+        super().__init__(class_name, source, pixel_size_nm, channels)
+        check_choice("images_without_masks", images_without_masks, MISSING)
+        check_threshold(threshold)
+        self._threshold, self._drop_empty = threshold, drop_empty
+        path = existing_folder(path, "Images and Masks inside")
+        images, masks = child_folder(path, "images"), child_folder(path, "masks")
+        for name, folder in (("Images", images), ("Masks", masks)):
+            if folder is None:
+                raise DataError(path, f"holds no folder {name}", "Expected are Images/<name>.jpg and "
+                                "Masks/<name>/<name>_Mask_<i>.jpg (or png, tif)")
+        pictures = pictures_by_stem(images)
+        folders = {p.name: p for p in sorted(masks.iterdir()) if p.is_dir() and not p.name.startswith(".")}
+        for name, folder in folders.items():
+            if name not in pictures:
+                raise DataError(folder, f"has masks, but there is no picture {name} in {images}",
+                                "Add the picture, rename the folder to its picture's name, or move the folder away")
+        for stem, picture in pictures.items():
+            if stem not in folders and images_without_masks == "error":
+                raise DataError(picture, f"has no masks: there is no folder {masks / stem}",
+                                "Add the folder (an empty one if the picture has no object), or pass "
+                                "images_without_masks='background'")
+            files = list_images(folders[stem]) if stem in folders else []
+            self.add_image(source, stem, picture, masks=files, group=str(images / source_name(stem)))
+        self.prepare()
+
+    def read_instances(self, info):
+        """Decode the mask files of one picture."""
+        return read_mask_files(info["masks"], info["path"], self._threshold, self._drop_empty)
+
+    def object_count(self, image_id):
+        """Number of mask files, unless empty ones are dropped: then they are decoded."""
+        return super().object_count(image_id) if self._drop_empty else len(self.image_info[image_id]["masks"])

@@ -1,0 +1,63 @@
+"""One file a mask: thresholds, checks, and decoding one at a time."""
+from pathlib import Path
+
+from mrcnn.data.readers.images import check_shape, image_shape, read_image
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+
+JPEG_THRESHOLD = 30     # JPEG leaves faint blocks around a mask's outline
+
+
+def default_threshold(path):
+    """Grey value above which a pixel is in the mask: 30 for JPEG, 0 for lossless formats."""
+    return JPEG_THRESHOLD if Path(path).suffix.lower() in (".jpg", ".jpeg") else 0
+
+
+def read_mask(path, threshold=None):
+    """A mask file as bool [H, W]: pixels above the threshold; of a colour mask those with any channel above it.
+
+    Raises `DataError` when the file cannot be read.
+    """
+    pixels = read_image(path)
+    inside = pixels > (default_threshold(path) if threshold is None else threshold)
+    return inside if inside.ndim == 2 else inside.any(axis=-1)
+
+
+def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=None):
+    """Objects from files of one mask each, decoded one at a time.
+
+    Parameters
+    ----------
+    paths : list of Path
+    reference : Path
+        The picture; each mask must have its rows and columns.
+    threshold : number, optional
+        By default 30 for JPEG and 0 for lossless files.
+    drop_empty : bool
+        True: a mask without a pixel is left out. False: it is an error.
+
+    Returns
+    -------
+    Instances
+        All of class 1.
+    """
+    shape = image_shape(reference, page)[:2]
+
+    def decoded():
+        for path in paths:
+            check_shape(path, image_shape(path), shape, reference)
+            mask = read_mask(path, threshold)
+            if not drop_empty and not mask.any():
+                above = default_threshold(path) if threshold is None else threshold
+                raise DataError(path, f"is a mask without an object: no pixel is above {above}",
+                                "Delete the file, choose another threshold, or pass drop_empty=True")
+            yield mask
+
+    return Instances.from_mask_iterator(shape, decoded())
+
+
+def check_threshold(threshold):
+    """Raise `ConfigError` unless it is None or a number of at least 0."""
+    number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+    if threshold is not None and not (number and threshold >= 0):
+        raise ConfigError(f"threshold must be a number of at least 0 or None, not {threshold!r}.")

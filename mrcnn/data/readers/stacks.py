@@ -1,0 +1,118 @@
+"""TIFF stacks: each page a picture, with a semantic or instance stack beside it."""
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.data.readers.file_dataset import FileDataset
+from mrcnn.data.readers.images import image_shape, is_tiff, page_count, read_image
+from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, objects_from_labels
+from mrcnn.errors import ConfigError, DataError
+
+AUTO_PAGES = 32      # pages, spread over the stack, that "auto" looks at before it takes a truth for semantic
+
+
+class StackDataset(FileDataset):
+    """A multi-page TIFF and its truth; pages are read one at a time, the stack never as a whole.
+
+    Neighbouring slices are nearly the same picture: `group` is a block of slices, so that a split by group keeps
+    neighbours together.
+
+    Parameters
+    ----------
+    path : str or Path
+        TIFF of one or more pages; Z and T are pages, C are channels.
+    truth : str or Path, optional
+        TIFF of as many pages of the same size. Without it the stack can be predicted on, not trained.
+    mode : "auto", "semantic" or "instances"
+        As in `LabelRules`; "auto" looks at up to 32 pages, spread evenly over those in use.
+    connectivity, watershed_distance_px, min_size_px
+        As in `LabelRules`; components are of each page by itself.
+    slices : (int, int), optional
+        First page and the one behind the last; by default all.
+    block : int
+        Slices of one group. Blocks are counted from page 0 of the file, whatever `slices` is.
+    class_name, source, pixel_size_nm, channels
+        As in `FileDataset`.
+
+    Raises
+    ------
+    DataError
+        A file is no TIFF, or picture and truth differ in their number of pages or in size.
+    ConfigError
+        `slices` or `block` cannot work.
+    """
+
+    def __init__(self, path, truth=None, class_name="mitochondrion", source="stack", mode="auto", connectivity=2,
+                 watershed_distance_px=None, min_size_px=0, slices=None, block=20, pixel_size_nm=None, channels=None):
+        super().__init__(class_name, source, pixel_size_nm, channels)
+        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
+        path, truth = Path(path), None if truth is None else Path(truth)
+        pages = _pages(path)
+        start, stop = _checked_slices(slices, pages, path)
+        if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+            raise ConfigError(f"block must be a whole number of at least 1, not {block!r}.")
+        if truth is not None:
+            _check_truth(path, truth, pages)
+        self._semantic = None      # what "auto" comes to, found out when first needed
+        for page in range(start, stop):
+            self.add_image(source, f"{path.stem}_{page:04d}", path, page=page, truth=truth, span=(start, stop),
+                           group=f"{path}[{page // block * block}:{(page // block + 1) * block}]")
+        self.prepare()
+
+    def image_reference(self, image_id):
+        """File and page."""
+        info = self.image_info[image_id]
+        return f"{info['path']}, page {info['page']}"
+
+    def read_instances(self, info):
+        """Objects of one page of the truth."""
+        if info["truth"] is None:
+            return super().read_instances(info)
+        if self._semantic is None:
+            self._semantic = self._decide(info)
+        return objects_from_labels(_read_labels(info["truth"], info["page"]), self._rules, self._semantic)[0]
+
+    def _decide(self, info):
+        if self._rules.mode != "auto":
+            return self._rules.mode == "semantic"
+        start, stop = info["span"]
+        pages = np.unique(np.linspace(start, stop - 1, min(AUTO_PAGES, stop - start)).round().astype(int))
+        return is_semantic(_read_labels(info["truth"], int(page)) for page in pages)
+
+
+def _read_labels(path, page):
+    labels = read_image(path, page)
+    check_labels(labels, path)
+    return labels
+
+
+def _pages(path):
+    if not is_tiff(path):
+        raise DataError(path, "is no TIFF, so it cannot be a stack", "Save it as a multi-page TIFF")
+    return page_count(path)
+
+
+def _checked_slices(slices, pages, path):
+    if slices is None:
+        return 0, pages
+    try:
+        start, stop = (int(v) for v in slices)
+    except (TypeError, ValueError):
+        raise ConfigError(f"slices must be (first, behind the last), for example (0, 120), not {slices!r}.") from None
+    if not 0 <= start < stop <= pages:
+        raise ConfigError(f"slices are {start} to {stop}, but {path} has the pages 0 to {pages - 1}: choose "
+                          f"0 <= first < behind the last <= {pages}.")
+    return start, stop
+
+
+def _check_truth(path, truth, pages):
+    found = _pages(truth)
+    if found != pages:
+        raise DataError(truth, f"has {found} pages, but {path} has {pages}", "Give the truth of this very stack")
+    shape, expected = image_shape(truth, 0), image_shape(path, 0)
+    if shape[:2] != expected[:2]:
+        raise DataError(truth, f"has pages of {shape[0]} x {shape[1]} pixels, but those of {path} are "
+                        f"{expected[0]} x {expected[1]}", "Give the truth of this very stack")
+    if len(shape) != 2:
+        raise DataError(truth, f"has pages of {shape[2]} channels, but a label image has one",
+                        "Save the label numbers, not a coloured picture of them")
