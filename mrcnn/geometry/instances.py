@@ -3,6 +3,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mrcnn.geometry.resample import nearest_indices
+
 
 @dataclass
 class Instances:
@@ -35,8 +37,8 @@ class Instances:
         self.image_shape = tuple(int(v) for v in self.image_shape[:2])
         self.boxes = np.asarray(self.boxes, np.int32).reshape(-1, 4)
         count = len(self.boxes)
-        self.class_ids = np.ones(count, np.int32) if self.class_ids is None else np.asarray(self.class_ids, np.int32).reshape(-1)
-        self.scores = np.ones(count, np.float32) if self.scores is None else np.asarray(self.scores, np.float32).reshape(-1)
+        self.class_ids = np.asarray(np.ones(count) if self.class_ids is None else self.class_ids, np.int32).reshape(-1)
+        self.scores = np.asarray(np.ones(count) if self.scores is None else self.scores, np.float32).reshape(-1)
         self.masks = [np.asarray(m, bool) for m in self.masks]
         if not count == len(self.class_ids) == len(self.scores) == len(self.masks):
             raise ValueError(f"{count} boxes, {len(self.class_ids)} class ids, {len(self.scores)} scores and "
@@ -52,8 +54,8 @@ class Instances:
     def from_masks(cls, masks, class_ids=None, scores=None, pixel_size_nm=None):
         """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score."""
         masks = np.asarray(masks) > 0
-        return cls.from_mask_iterator(masks.shape[:2], (masks[..., i] for i in range(masks.shape[-1])), class_ids, scores,
-                                      pixel_size_nm)
+        planes = (masks[..., i] for i in range(masks.shape[-1]))
+        return cls.from_mask_iterator(masks.shape[:2], planes, class_ids, scores, pixel_size_nm)
 
     @classmethod
     def from_mask_iterator(cls, image_shape, masks, class_ids=None, scores=None, pixel_size_nm=None):
@@ -130,3 +132,69 @@ class Instances:
         indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
         return Instances(self.image_shape, self.boxes[indices], self.class_ids[indices], self.scores[indices],
                          [self.masks[i] for i in indices], self.pixel_size_nm)
+
+    # --- Geometry: each method gives new objects with tight boxes inside the new image; what leaves it is dropped ---
+    def tightened(self):
+        """The same objects with boxes as small as their masks; objects without a pixel in the image are dropped."""
+        return self.moved((0, 0), self.image_shape)
+
+    def moved(self, offset, image_shape):
+        """The objects in a frame of another size and origin: padding for positive offsets, cropping for negative ones.
+
+        Parameters
+        ----------
+        offset : (int, int)
+            Pixels (y, x) by which the objects move.
+        image_shape : (int, int)
+            Height and width of the new image.
+        """
+        height, width = image_shape[:2]
+        boxes, crops, kept = [], [], []
+        for i, ((y1, x1, y2, x2), mask) in enumerate(zip(self.boxes.tolist(), self.masks)):
+            y1, x1, y2, x2 = y1 + offset[0], x1 + offset[1], y2 + offset[0], x2 + offset[1]
+            inside = mask[max(-y1, 0):max(height - y1, 0), max(-x1, 0):max(width - x1, 0)]
+            rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+            if not len(rows):
+                continue
+            top, left, bottom, right = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+            y, x = max(y1, 0), max(x1, 0)
+            boxes.append((y + top, x + left, y + bottom, x + right))
+            crops.append(inside[top:bottom, left:right])
+            kept.append(i)
+        return Instances(image_shape, np.array(boxes, np.int32).reshape(-1, 4), self.class_ids[kept], self.scores[kept],
+                         crops, self.pixel_size_nm)
+
+    def resized(self, scale, padding=None, crop=None):
+        """The objects as `resize_image` did their image: pixel for pixel `resize_mask` of the full-size masks.
+
+        Parameters
+        ----------
+        scale : float
+        padding : [(top, bottom), (left, right), ...], optional
+            Pixels added around the scaled image. Not used where there is a crop.
+        crop : (y, x, height, width), optional
+            Part of the scaled image.
+        """
+        rows, columns = (nearest_indices(size, scale) for size in self.image_shape)
+        boxes, crops = np.zeros((len(self), 4), np.int32), []
+        for i, ((y1, x1, y2, x2), mask) in enumerate(zip(self.boxes.tolist(), self.masks)):
+            # The indices ascend, so an object's output pixels are one stretch of each axis.
+            top, bottom = np.searchsorted(rows, (max(y1, 0), min(y2, self.image_shape[0])))
+            left, right = np.searchsorted(columns, (max(x1, 0), min(x2, self.image_shape[1])))
+            boxes[i] = top, left, max(bottom, top), max(right, left)
+            crops.append(mask[rows[top:bottom] - y1][:, columns[left:right] - x1])
+        pixel_size = None if self.pixel_size_nm is None else tuple(size / scale for size in self.pixel_size_nm)
+        scaled = Instances((len(rows), len(columns)), boxes, self.class_ids, self.scores, crops, pixel_size)
+        if crop is not None:
+            y, x, height, width = crop
+            return scaled.moved((-y, -x), (height, width))
+        (top, bottom), (left, right) = (padding if padding is not None else [(0, 0)] * 2)[:2]
+        return scaled.moved((top, left), (len(rows) + top + bottom, len(columns) + left + right))
+
+    def flipped(self, axis):
+        """The objects mirrored along the rows (`axis` 0, up and down) or the columns (`axis` 1, left and right)."""
+        boxes = self.boxes.copy()
+        boxes[:, axis] = self.image_shape[axis] - self.boxes[:, axis + 2]
+        boxes[:, axis + 2] = self.image_shape[axis] - self.boxes[:, axis]
+        return Instances(self.image_shape, boxes, self.class_ids, self.scores, [np.flip(m, axis) for m in self.masks],
+                         self.pixel_size_nm)
