@@ -1,0 +1,251 @@
+"""From an image as stored to an image as the network takes it: channels, intensities, size, mean, and its meta data."""
+import random
+
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.resample import resize_bilinear
+
+RESIZE_MODES = ("none", "square", "pad64", "crop")
+LUMINANCE = np.array([0.2125, 0.7154, 0.0721])      # of linear R, G, B (ITU-R BT.709, as scikit-image's rgb2gray)
+
+
+def to_channels(image, count, path="image"):
+    """The image with `count` channels.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+    count : int
+        Channels wanted. One channel is repeated; of four (RGBA) the first three are kept for `count` 3; three (RGB)
+        become their luminance for `count` 1; else the numbers must agree.
+    path : str or Path, optional
+        Named in the error.
+
+    Returns
+    -------
+    array [H, W, count]
+        Of the same type.
+
+    Raises
+    ------
+    DataError
+    """
+    image = np.asarray(image)
+    if image.ndim not in (2, 3) or 0 in image.shape:
+        raise DataError(path, f"an array of shape {image.shape} is no image",
+                        "Expected [height, width] or [height, width, channels] with at least one pixel")
+    image = image if image.ndim == 3 else image[..., None]
+    found = image.shape[2]
+    if found == count:
+        return image
+    if found == 1:
+        return np.repeat(image, count, axis=2)
+    if found == 4 and count == 3:
+        return image[..., :3]
+    if found == 3 and count == 1:
+        grey = image @ LUMINANCE
+        return (np.rint(grey) if image.dtype.kind in "iub" else grey).astype(image.dtype)[..., None]
+    raise DataError(path, f"the image has {found} channels, but IMAGE_CHANNEL_COUNT is {count}",
+                    f"Set IMAGE_CHANNEL_COUNT = {found} (with a MEAN_PIXEL of {found} numbers), or let load_image "
+                    f"return {count} channels")
+
+
+def scale_intensity(image, low=0.1, high=99.9):
+    """Intensities of any type as uint8, by percentiles of each channel; never by wrapping.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+        uint8 is returned as it is, bool becomes 0 and 255, integers and floats are stretched.
+    low, high : float
+        Percentiles that become 0 and 255. Where they are equal (few bright pixels on an even ground) the smallest and
+        the largest value take their place; a constant channel becomes 0.
+
+    Returns
+    -------
+    uint8 array of the same shape
+
+    Raises
+    ------
+    ValueError
+        If a pixel is NaN or infinite, or the type is neither a number nor bool.
+    """
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == bool:
+        return image.astype(np.uint8) * np.uint8(255)
+    if image.dtype.kind not in "iuf":
+        raise ValueError(f"pixels of type {image.dtype} are no intensities")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        bad = int(np.count_nonzero(~np.isfinite(image)))
+        raise ValueError(f"{bad} pixel value{'s are' if bad > 1 else ' is'} NaN or infinite")
+    scaled = np.zeros(image.shape, np.uint8)
+    channels = (image[..., c] for c in range(image.shape[2])) if image.ndim == 3 else [image]
+    exact = np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64
+    for c, channel in enumerate(channels):
+        channel = channel.astype(exact)
+        bottom, top = np.percentile(channel, (low, high), method="nearest")
+        if top <= bottom:
+            bottom, top = channel.min(), channel.max()
+        if top > bottom:
+            # In units of the largest value: top - bottom itself may be infinite, or too small to divide by.
+            unit = max(abs(bottom), abs(top))
+            stretched = (np.clip(channel, bottom, top) / unit - bottom / unit) / (top / unit - bottom / unit) * 255
+            scaled[(..., c) if image.ndim == 3 else ...] = np.rint(stretched)
+    return scaled
+
+
+def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square", rng=None):
+    """Scale an image and pad or crop it to a size that the network takes (Matterport's `resize_image`).
+
+    Parameters
+    ----------
+    image : array [H, W, C]
+        Of any type.
+    min_dim : int, optional
+        The image is enlarged (never reduced) until its shorter side has so many pixels.
+    max_dim : int, optional
+        Mode "square": side of the result; the longer side is reduced to it if it would be more.
+    min_scale : float, optional
+        The image is enlarged at least so much, unless `max_dim` forbids it.
+    mode : str
+        "none": as it is. "square": padded with zeros to `max_dim` x `max_dim`. "pad64": padded to multiples of 64.
+        "crop": a random part of `min_dim` x `min_dim`.
+    rng : numpy.random.Generator, optional
+        Chooses the crop; without it Python's `random` does, as in the original.
+
+    Returns
+    -------
+    image : array [h, w, C]
+        Of the same type; integers are truncated, as in the original.
+    window : (y1, x1, y2, x2)
+        The part of it that is image and not padding.
+    scale : float
+    padding : [(top, bottom), (left, right), (0, 0)]
+    crop : (y, x, height, width) or None
+
+    Raises
+    ------
+    ConfigError
+        If mode and sizes do not go together.
+    ValueError
+        If the image is not [H, W, C], or so elongated that a side would vanish.
+    """
+    image = np.asarray(image)
+    _check_resize(image, min_dim, max_dim, mode)
+    height, width = image.shape[:2]
+    padding, crop = [(0, 0), (0, 0), (0, 0)], None
+    if mode == "none":
+        return image, (0, 0, height, width), 1, padding, crop
+
+    scale = _choose_scale(height, width, min_dim, max_dim if mode == "square" else None, min_scale)
+    if scale != 1:
+        dtype, (height, width) = image.dtype, (round(height * scale), round(width * scale))
+        if not height or not width:
+            raise ValueError(f"an image of {image.shape[0]} x {image.shape[1]} pixels is too elongated for "
+                             f"IMAGE_MAX_DIM = {max_dim}: a side would have no pixel")
+        image = resize_bilinear(image, (height, width)).astype(dtype)
+    if mode == "crop":
+        last_y, last_x = height - min_dim, width - min_dim
+        y, x = ((random.randint(0, last_y), random.randint(0, last_x)) if rng is None
+                else (int(v) for v in rng.integers(0, (last_y + 1, last_x + 1))))
+        crop = (y, x, min_dim, min_dim)
+        return image[y:y + min_dim, x:x + min_dim], (0, 0, min_dim, min_dim), scale, padding, crop
+    missing = [max_dim - side if mode == "square" else -side % 64 for side in (height, width)]
+    padding = [(m // 2, m - m // 2) for m in missing] + [(0, 0)]
+    (top, _), (left, _), _ = padding
+    return np.pad(image, padding), (top, left, top + height, left + width), scale, padding, crop
+
+
+def _check_resize(image, min_dim, max_dim, mode):
+    if mode not in RESIZE_MODES:
+        raise ConfigError(f"IMAGE_RESIZE_MODE must be one of {', '.join(map(repr, RESIZE_MODES))}, not {mode!r}.")
+    if image.ndim != 3 or 0 in image.shape:
+        raise ValueError(f"expected an image [height, width, channels], not an array of shape {image.shape}")
+    if mode == "square" and not max_dim:
+        raise ConfigError("IMAGE_RESIZE_MODE 'square' needs IMAGE_MAX_DIM, the side of the resized image.")
+    if mode in ("pad64", "crop") and not min_dim:
+        raise ConfigError(f"IMAGE_RESIZE_MODE '{mode}' needs IMAGE_MIN_DIM.")
+    if mode == "pad64" and min_dim % 64:
+        raise ConfigError(f"IMAGE_RESIZE_MODE 'pad64' needs an IMAGE_MIN_DIM that is a multiple of 64, not {min_dim}.")
+
+
+def _choose_scale(height, width, min_dim, max_dim, min_scale):
+    scale = max(1, min_dim / min(height, width)) if min_dim else 1
+    scale = max(scale, min_scale or 0)
+    if max_dim and round(max(height, width) * scale) > max_dim:
+        scale = max_dim / max(height, width)
+    return scale
+
+
+def mold_image(images, config):
+    """Images as the network takes them: float32 minus MEAN_PIXEL (Matterport's `mold_image`).
+
+    Parameters
+    ----------
+    images : array [..., H, W, C]
+    config : Config
+        MEAN_PIXEL may be one number or one a channel.
+
+    Returns
+    -------
+    float32 array of the same shape
+    """
+    images = np.asarray(images)
+    images = images.astype(np.float32) if images.dtype.kind == "f" else images
+    mean, molded = np.asarray(config.MEAN_PIXEL, np.float64), np.empty(images.shape, np.float32)
+    # In float64 and rounded once: in float32 the mean itself would already be rounded.
+    return np.subtract(images, mean, out=molded, dtype=np.float64, casting="same_kind")
+
+
+def unmold_image(normalized_images, config):
+    """The inverse of `mold_image`, for pictures: uint8, rounded and clipped to 0..255 (Matterport's `unmold_image`)."""
+    images = np.asarray(normalized_images) + np.asarray(config.MEAN_PIXEL, np.float64)
+    return np.clip(np.rint(images), 0, 255).astype(np.uint8)
+
+
+def compose_image_meta(image_id, original_image_shape, image_shape, window, scale, active_class_ids):
+    """What the network needs to know of an image, as one vector (Matterport's `compose_image_meta`).
+
+    Parameters
+    ----------
+    image_id : int
+    original_image_shape, image_shape : (height, width, channels)
+        Before and after `resize_image`.
+    window : (y1, x1, y2, x2)
+        Pixels of the resized image.
+    scale : float
+    active_class_ids : [NUM_CLASSES]
+        1 for the classes that the image's source labels.
+
+    Returns
+    -------
+    float64 [1 + 3 + 3 + 4 + 1 + NUM_CLASSES]
+    """
+    return np.array([image_id, *original_image_shape, *image_shape, *window, scale, *active_class_ids], np.float64)
+
+
+def parse_image_meta(meta):
+    """The parts of a batch of `compose_image_meta` vectors (Matterport's `parse_image_meta`).
+
+    Parameters
+    ----------
+    meta : [B, 12 + NUM_CLASSES]
+
+    Returns
+    -------
+    dict
+        image_id [B], original_image_shape [B, 3], image_shape [B, 3], window [B, 4], active_class_ids
+        [B, NUM_CLASSES], all int32; scale float32 [B].
+    """
+    meta = np.asarray(meta)
+    return {
+        "image_id": meta[:, 0].astype(np.int32),
+        "original_image_shape": meta[:, 1:4].astype(np.int32),
+        "image_shape": meta[:, 4:7].astype(np.int32),
+        "window": meta[:, 7:11].astype(np.int32),
+        "scale": meta[:, 11].astype(np.float32),
+        "active_class_ids": meta[:, 12:].astype(np.int32),
+    }

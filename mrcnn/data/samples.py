@@ -1,0 +1,161 @@
+"""What one image of a data set becomes for training: resized image, meta, class ids, boxes and masks."""
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.data.molding import compose_image_meta, resize_image, scale_intensity, to_channels
+from mrcnn.errors import DataError, MrcnnError
+from mrcnn.geometry.masks import minimize_instances
+
+
+@dataclass
+class Sample:
+    """One image, ready to be molded and stacked into a batch. G is MAX_GT_INSTANCES.
+
+    Attributes
+    ----------
+    image : uint8 [H, W, C]
+        Resized; the mean is not yet subtracted.
+    meta : float64 [12 + NUM_CLASSES]
+        `compose_image_meta`.
+    class_ids : int32 [G]
+        0 where there is no object.
+    boxes : float32 [G, 4]
+        (y1, x1, y2, x2) in pixels of `image`, y2 and x2 exclusive; every object's has an area.
+    masks : bool [h, w, G]
+        Mini-masks in the frame of the boxes, or masks of the image's size, as USE_MINI_MASK says.
+    """
+
+    image: np.ndarray
+    meta: np.ndarray
+    class_ids: np.ndarray
+    boxes: np.ndarray
+    masks: np.ndarray
+
+
+def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
+    """Load, resize and augment one image and its objects, padded to fixed sizes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Prepared.
+    config : Config
+    image_id : int
+    augmentation : optional
+        What `mrcnn.data.augment.apply_augmentation` takes.
+    rng : numpy.random.Generator, optional
+        Of the crop, the augmentation and the choice among more than MAX_GT_INSTANCES objects; by default a new one of
+        config.SEED, so that the sample is always the same.
+
+    Returns
+    -------
+    Sample
+        Of an image without objects, all class ids, boxes and masks are 0.
+
+    Raises
+    ------
+    DataError
+        If the image or its masks cannot be used; names the file.
+    """
+    rng = np.random.default_rng(config.SEED) if rng is None else rng
+    image, instances, meta = _load_resized(dataset, config, image_id, rng)
+    image, instances = _augmented(dataset, image_id, augmentation, image, instances, rng)
+    slots = config.MAX_GT_INSTANCES
+    if len(instances) > slots:
+        instances = instances.select(np.sort(rng.choice(len(instances), slots, replace=False)))
+    count = len(instances)
+    class_ids, boxes = np.zeros(slots, np.int32), np.zeros((slots, 4), np.float32)
+    class_ids[:count], boxes[:count] = instances.class_ids, instances.boxes
+    found = _masks(instances, config, config.USE_MINI_MASK)
+    masks = np.zeros((*found.shape[:2], slots), bool)
+    masks[..., :count] = found
+    return Sample(image, meta, class_ids, boxes, masks)
+
+
+def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, use_mini_mask=False, rng=None):
+    """Load, resize and augment one image and its objects (Matterport's `load_image_gt`).
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Prepared.
+    config : Config
+    image_id : int
+    augment : bool
+        Mirror every other image left to right, by chance.
+    augmentation : optional
+        What `mrcnn.data.augment.apply_augmentation` takes, for example an imgaug pipeline.
+    use_mini_mask : bool
+        Masks of MINI_MASK_SHAPE in the frame of their boxes instead of masks of the image's size.
+    rng : numpy.random.Generator, optional
+        Without it Python's `random` draws, as in the original.
+
+    Returns
+    -------
+    image : uint8 [H, W, C]
+    image_meta : float64 [12 + NUM_CLASSES]
+    class_ids : int32 [N]
+    bbox : int32 [N, 4]
+        (y1, x1, y2, x2) in pixels, y2 and x2 exclusive.
+    mask : bool [H, W, N] or [h, w, N]
+
+    Raises
+    ------
+    DataError
+        If the image or its masks cannot be used; names the file.
+    """
+    image, instances, meta = _load_resized(dataset, config, image_id, rng)
+    if augment and (random.randint(0, 1) if rng is None else rng.integers(2)):
+        image, instances = np.fliplr(image), instances.flipped(axis=1)
+    if augmentation is not None:
+        # Seeded from Python's generator, so that a script's random.seed makes the whole sample repeatable.
+        rng = np.random.default_rng(random.getrandbits(64)) if rng is None else rng
+        image, instances = _augmented(dataset, image_id, augmentation, image, instances, rng)
+    return image, meta, instances.class_ids, instances.boxes, _masks(instances, config, use_mini_mask)
+
+
+def _load_resized(dataset, config, image_id, rng):
+    """Image [H, W, C] uint8, its objects (tight, inside, none empty) and its meta vector."""
+    path = _path(dataset, image_id)
+    image = to_channels(dataset.load_image(image_id), config.IMAGE_CHANNEL_COUNT, path)
+    instances = dataset.load_instances(image_id)
+    original_shape = image.shape
+    if instances.image_shape != original_shape[:2]:
+        raise DataError(path, "the image is {} x {} pixels, its masks are {} x {}".format(
+            *original_shape[:2], *instances.image_shape), "Masks must have the size of their image")
+    try:
+        image = scale_intensity(image)
+        image, window, scale, padding, crop = resize_image(
+            image, min_dim=config.IMAGE_MIN_DIM, max_dim=config.IMAGE_MAX_DIM, min_scale=config.IMAGE_MIN_SCALE,
+            mode=config.IMAGE_RESIZE_MODE, rng=rng)
+    except MrcnnError:
+        raise
+    except ValueError as error:
+        raise DataError(path, str(error).rstrip("."), "Repair the image or leave it out of the data set") from error
+    active = np.zeros(dataset.num_classes, np.int32)
+    active[dataset.source_class_ids[dataset.image_info[image_id]["source"]]] = 1
+    meta = compose_image_meta(image_id, original_shape, image.shape, window, scale, active)
+    return image, instances.resized(scale, padding, crop), meta
+
+
+def _augmented(dataset, image_id, augmentation, image, instances, rng):
+    if augmentation is None:
+        return image, instances
+    from mrcnn.data.augment import apply_augmentation
+
+    shape = image.shape
+    image, instances = apply_augmentation(augmentation, image, instances, rng)
+    if image.shape != shape or instances.image_shape != shape[:2]:
+        raise DataError(_path(dataset, image_id), f"augmentation changed the image from {shape} to {image.shape} and "
+                        f"its masks to {instances.image_shape}", "Use augmenters that keep the size of the image")
+    return image, instances.tightened()
+
+
+def _masks(instances, config, use_mini_mask):
+    return minimize_instances(instances, config.MINI_MASK_SHAPE) if use_mini_mask else instances.to_masks()
+
+
+def _path(dataset, image_id):
+    return dataset.image_info[image_id].get("path") or f"image {image_id}"

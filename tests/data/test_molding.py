@@ -1,0 +1,228 @@
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mrcnn.config import Config
+from mrcnn.data.molding import (
+    compose_image_meta,
+    mold_image,
+    parse_image_meta,
+    resize_image,
+    scale_intensity,
+    to_channels,
+    unmold_image,
+)
+from mrcnn.errors import ConfigError, DataError
+
+
+def load(parity, name):
+    with np.load(parity / f"{name}.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+# --- Reference numbers ---
+def test_resize_image_parity(parity):
+    stored = load(parity, "fn_resize_image")
+    for case in (f"{i:02}" for i in range(int(stored["cases"]))):
+        given_ = {k.removeprefix("input_").removesuffix(f"_{case}"): v for k, v in stored.items()
+                  if k.startswith("input_") and k.endswith(case)}
+        random.seed(int(given_["random_seed"]))
+        image, window, scale, padding, crop = resize_image(
+            given_["image"], int(given_["min_dim"]) or None, int(given_["max_dim"]) or None,
+            float(given_["min_scale"]) or None, str(given_["mode"]))
+        expected = stored[f"output_image_{case}"]
+        assert image.dtype == expected.dtype
+        np.testing.assert_allclose(image, expected, rtol=1e-6 if image.dtype.kind == "f" else 0, err_msg=case)
+        np.testing.assert_array_equal(window, stored[f"output_window_{case}"])
+        assert scale == stored[f"output_scale_{case}"]
+        np.testing.assert_array_equal(padding, stored[f"output_padding_{case}"])
+        np.testing.assert_array_equal([] if crop is None else crop, stored[f"output_crop_{case}"])
+
+
+def test_mold_image_parity(parity):
+    stored = load(parity, "fn_mold_image")
+    config = Config(MEAN_PIXEL=stored["input_mean_pixel_00"])
+    molded = mold_image(stored["input_image_00"], config)
+    assert molded.dtype == np.float32
+    np.testing.assert_allclose(molded, stored["output_molded_00"], rtol=1e-6)
+    np.testing.assert_array_equal(unmold_image(molded, config), stored["output_unmolded_00"])
+
+
+def test_image_meta_parity(parity):
+    stored = load(parity, "fn_image_meta")
+    names = ("image_id", "original_image_shape", "image_shape", "window", "scale", "active_class_ids")
+    for case in ("00", "01", "02"):
+        meta = compose_image_meta(*(stored[f"input_{name}_{case}"] for name in names))
+        np.testing.assert_array_equal(meta, stored[f"output_meta_{case}"])
+        parsed = parse_image_meta(np.stack([meta, meta]))
+        assert list(parsed) == [*names[:4], *names[4:]]
+        for name in names:
+            expected = stored[f"output_parsed_{name}_{case}"]
+            assert parsed[name].dtype == expected.dtype
+            np.testing.assert_array_equal(parsed[name], expected)
+
+
+@pytest.mark.parametrize("name", ["resnet50_image0", "resnet50_image1", "resnet50_image2", "resnet101_image0"])
+def test_inputs_of_the_reference_model(parity, name):
+    stored = load(parity, f"model_{name}")
+    image, window, scale, _, _ = resize_image(stored["image"], 256, 256, 0, "square")
+    np.testing.assert_array_equal(mold_image(image, Config()), stored["molded"])
+    np.testing.assert_array_equal(window, stored["window"])
+    meta = compose_image_meta(0, stored["image"].shape, image.shape, window, scale, np.zeros(3, np.int32))
+    np.testing.assert_allclose(meta, stored["meta"], rtol=1e-6)
+
+
+# --- Resizing ---
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 5), st.sampled_from([np.uint8, np.uint16, np.float32]),
+       st.sampled_from([None, 32, 64]), st.sampled_from([None, 1.5]))
+def test_square_has_the_side_asked_for_and_zeros_outside_the_window(height, width, channels, dtype, min_dim, min_scale):
+    image = np.full((height, width, channels), 9, dtype)
+    if round(min(height, width) * 64 / max(height, width)) == 0:
+        with pytest.raises(ValueError, match="too elongated"):
+            resize_image(image, min_dim, 64, min_scale, "square")
+        return
+    resized, (y1, x1, y2, x2), scale, padding, crop = resize_image(image, min_dim, 64, min_scale, "square")
+    assert resized.shape == (64, 64, channels) and resized.dtype == dtype and crop is None
+    assert (y2 - y1, x2 - x1) == (round(height * scale), round(width * scale))
+    assert (resized[y1:y2, x1:x2] == 9).all()
+    assert (resized == 9).sum() == (y2 - y1) * (x2 - x1) * channels
+    assert padding == [(y1, 64 - y2), (x1, 64 - x2), (0, 0)]
+
+
+@given(st.integers(1, 200), st.integers(1, 200))
+def test_pad64_gives_multiples_of_64(height, width):
+    image = np.random.default_rng(0).integers(1, 256, (height, width, 2), np.uint8)
+    resized, (y1, x1, y2, x2), scale, _, _ = resize_image(image, 64, None, None, "pad64")
+    assert resized.shape[0] % 64 == 0 and resized.shape[1] % 64 == 0
+    assert min(y2 - y1, x2 - x1) >= 64 and scale >= 1
+    if scale == 1:
+        np.testing.assert_array_equal(resized[y1:y2, x1:x2], image)
+
+
+def test_crops_come_from_the_generator_given_and_reach_every_corner():
+    image = np.arange(66 * 65).reshape(66, 65, 1)
+    rng = np.random.default_rng(1)
+    state = random.getstate()
+    crops = set()
+    for _ in range(60):
+        resized, window, scale, _, crop = resize_image(image, 64, None, None, "crop", rng)
+        y, x, _, _ = crop
+        np.testing.assert_array_equal(resized, image[y:y + 64, x:x + 64])
+        assert window == (0, 0, 64, 64) and scale == 1
+        crops.add((y, x))
+    assert crops == {(y, x) for y in range(3) for x in range(2)}
+    assert random.getstate() == state
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (dict(mode="squre"), "IMAGE_RESIZE_MODE must be one of"), (dict(mode="square"), "needs IMAGE_MAX_DIM"),
+    (dict(mode="pad64"), "needs IMAGE_MIN_DIM"), (dict(mode="crop"), "needs IMAGE_MIN_DIM"),
+    (dict(mode="pad64", min_dim=100), "multiple of 64, not 100")])
+def test_sizes_that_do_not_fit_the_mode_are_refused(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        resize_image(np.zeros((9, 9, 3)), **arguments)
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (0, 9, 3), (2, 9, 9, 3)])
+def test_only_images_with_channels_are_resized(shape):
+    with pytest.raises(ValueError, match="height, width, channels"):
+        resize_image(np.zeros(shape), max_dim=64)
+
+
+# --- Channels ---
+def test_channels_are_repeated_dropped_and_mixed():
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(to_channels(grey, 1, "a.tif")[..., 0], grey)
+    np.testing.assert_array_equal(to_channels(grey[..., None], 4, "a.tif"), np.stack([grey] * 4, axis=-1))
+    rgba = np.random.default_rng(0).integers(0, 256, (4, 5, 4), np.uint8)
+    np.testing.assert_array_equal(to_channels(rgba, 3, "a.png"), rgba[..., :3])
+    luminance = to_channels(np.stack([grey] * 3, axis=-1), 1, "a.png")
+    assert luminance.dtype == np.uint8
+    np.testing.assert_array_equal(luminance[..., 0], grey)
+    assert to_channels(np.array([[[0, 1, 0]]], np.float32), 1, "a.tif").item() == pytest.approx(0.7154)
+
+
+@pytest.mark.parametrize("found, wanted", [(2, 3), (2, 1), (4, 1), (5, 3), (3, 2), (3, 4)])
+def test_other_channel_counts_name_file_and_cure(found, wanted):
+    with pytest.raises(DataError, match=f"cells.tif: .*{found} channels, but IMAGE_CHANNEL_COUNT is {wanted}.*Set"):
+        to_channels(np.zeros((3, 3, found)), wanted, "cells.tif")
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4, 5), (0, 5), (5, 0, 3)])
+def test_what_is_no_image_is_refused(shape):
+    with pytest.raises(DataError, match="cells.tif.*is no image"):
+        to_channels(np.zeros(shape), 3, "cells.tif")
+
+
+# --- Intensities ---
+@given(hnp.arrays(st.sampled_from([np.uint16, np.int16, np.int64, np.float16, np.float32, np.float64]),
+                  st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
+                  elements={"allow_nan": False, "allow_infinity": False}))
+def test_scaling_keeps_the_order_of_intensities_in_each_channel(image):
+    scaled = scale_intensity(image)
+    assert scaled.dtype == np.uint8 and scaled.shape == image.shape
+    for c in range(image.shape[-1]):
+        order = np.argsort(image[..., c], axis=None, kind="stable")
+        assert (np.diff(scaled[..., c].ravel()[order].astype(int)) >= 0).all()
+        smallest, largest = float(image[..., c].min()), float(image[..., c].max())
+        if smallest == largest:
+            assert not scaled[..., c].any()
+        else:
+            assert (scaled[..., c].min(), scaled[..., c].max()) == (0, 255)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_scaling_works_at_both_ends_of_a_type(dtype):
+    limits = np.finfo(dtype)
+    for image in ([0, limits.smallest_subnormal], [limits.min, limits.max], [1 - limits.epsneg, 1]):
+        np.testing.assert_array_equal(scale_intensity(np.array([image], dtype)), [[0, 255]])
+
+
+def test_scaling_ignores_a_few_outliers():
+    image = np.linspace(1000, 2000, 10_000).reshape(100, 100).astype(np.uint16)
+    image[0, 0] = 65535
+    scaled = scale_intensity(image)
+    assert scaled[0, 0] == 255 and 120 < scaled[50].mean() < 136 and scaled[99].min() > 245
+
+
+def test_few_bright_pixels_on_an_even_ground_stay_visible():
+    image = np.full((100, 100), 7, np.uint16)
+    image[3, 4] = 900
+    scaled = scale_intensity(image)
+    assert scaled[3, 4] == 255 and scaled.sum() == 255
+
+
+def test_eight_bit_passes_untouched_and_bool_becomes_black_and_white():
+    image = np.array([[3, 5], [7, 9]], np.uint8)
+    assert scale_intensity(image) is image
+    np.testing.assert_array_equal(scale_intensity(image > 5), [[0, 0], [255, 255]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(value):
+    with pytest.raises(ValueError, match="1 pixel value is NaN or infinite"):
+        scale_intensity(np.array([[1.0, value]]))
+
+
+def test_types_that_are_no_intensities_are_refused():
+    with pytest.raises(ValueError, match="complex128 are no intensities"):
+        scale_intensity(np.zeros((2, 2), complex))
+
+
+# --- Molding ---
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 4), st.just(2))),
+       st.one_of(st.floats(0, 255), st.lists(st.floats(0, 255), min_size=2, max_size=2)))
+def test_molding_is_undone(image, mean):
+    config = Config(MEAN_PIXEL=mean)
+    molded = mold_image(image, config)
+    assert molded.dtype == np.float32
+    np.testing.assert_array_equal(unmold_image(molded, config), image)
+    np.testing.assert_allclose(molded, image - np.asarray(mean), rtol=1e-6, atol=1e-37)     # float32 ends there
+
+
+def test_unmolding_never_wraps():
+    np.testing.assert_array_equal(unmold_image([[[-300.0]], [[300.0]]], Config(MEAN_PIXEL=10)), [[[0]], [[255]]])
