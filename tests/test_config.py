@@ -209,7 +209,8 @@ def test_shorter_side_must_fit_in_mode_pad64():
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("STEPS_PER_EPOCH", None), ("VALIDATION_STEPS", None), ("VALIDATE_EVERY", 0), ("TRAIN_BN", None), ("MEAN_PIXEL", 40),
+    ("STEPS_PER_EPOCH", None), ("VALIDATION_STEPS", None), ("VALIDATE_EVERY", 0),
+    ("TRAIN_BN", None), ("MEAN_PIXEL", 40),
     ("NUM_CLASSES", np.int64(2)),
     ("PIXEL_SIZE_NM", 5), ("PIXEL_SIZE_NM", (5.0, 5.5)), ("RPN_ANCHOR_SCALES", [8, 16, 32, 64, 128]),
     ("LOSS_WEIGHTS", {"mrcnn_mask_loss": 0}),

@@ -1,0 +1,182 @@
+"""Looks into data and model: grids of pictures, boxes before and after refinement, anchors, augmented samples."""
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
+
+from mrcnn.geometry.instances import Instances
+from mrcnn.plot.figures import new_figure, picture_axes
+from mrcnn.plot.instances import blend, overlay_image, rectangle
+from mrcnn.plot.rgb import instance_colors, to_rgb
+
+_ANCHOR_KINDS = ((0, "neutral", "0.7", 0.5), (-1, "negative", "#D55E00", 0.8), (1, "positive", "#009E73", 1.6))
+# Of a box by its visibility (0, 1, 2): colour (None: its own), line style, opacity.
+_VISIBILITY = (("0.9", "dotted", 0.7), (None, "dotted", 1.0), (None, "solid", 1.0))
+
+
+def display_images(images, titles=None, cols=4, cmap=None, side=3.0):
+    """A grid of pictures.
+
+    Parameters
+    ----------
+    images : sequence of arrays [H, W] or [H, W, C]
+        Of any channel count and number type, see `to_rgb`; also masks.
+    titles : sequence of str, optional
+        One a picture.
+    cols : int
+        Pictures in a row.
+    cmap : str, optional
+        A matplotlib colour map for two-dimensional pictures; default grey.
+    side : float
+        Of one picture in inches.
+
+    Returns
+    -------
+    Figure
+    """
+    images = list(images)
+    if not images:
+        raise ValueError("There is no picture to show.")
+    titles = [None] * len(images) if titles is None else list(titles)
+    if len(titles) != len(images):
+        raise ValueError(f"{len(titles)} titles for {len(images)} pictures: give one each.")
+    cols = min(cols, len(images))
+    rows = -(-len(images) // cols)
+    tallest = max(np.shape(image)[0] / np.shape(image)[1] for image in images)
+    figure = new_figure(cols * side, rows * (side * min(tallest, 2) + 0.3), layout="constrained")
+    axes = figure.subplots(rows, cols, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, image, title in zip(axes, images, titles, strict=False):
+        if cmap is not None and np.ndim(image) == 2:
+            ax.imshow(image, cmap=cmap)
+        else:
+            ax.imshow(to_rgb(image))
+        if title:
+            ax.set_title(str(title), fontsize=9)
+    return figure
+
+
+def show_augmented(samples, titles=None, cols=4, side=4.0):
+    """Samples as training gets them, with their objects, to see that images and masks moved together.
+
+    Parameters
+    ----------
+    samples : sequence of (image, Instances)
+        For example one image augmented several times.
+    titles, cols, side
+        As of `display_images`.
+
+    Returns
+    -------
+    Figure
+    """
+    return display_images([overlay_image(image, instances) for image, instances in samples], titles, cols, side=side)
+
+
+def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None, visibilities=None, title="", ax=None):
+    """Boxes, and what refinement made of them, over an image (Matterport's `visualize.draw_boxes`).
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+        Of any channel count and number type, see `to_rgb`.
+    boxes : [N, 4], optional
+        (y1, x1, y2, x2) in pixels; dotted. Rows of zeros are padding and not drawn.
+    refined_boxes : [N, 4], optional
+        The same boxes refined; solid, joined with the first by a line between their top left corners.
+    masks : bool [H, W, N], optional
+        Of the boxes.
+    captions : sequence of str, optional
+    visibilities : sequence of int, optional
+        0: faint and grey; 1: dotted in the box's colour; 2: solid. Default 1.
+    title : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    if boxes is None and refined_boxes is None:
+        raise ValueError("draw_boxes needs boxes or refined_boxes.")
+    boxes = None if boxes is None else np.asarray(boxes, float).reshape(-1, 4)
+    refined = None if refined_boxes is None else np.asarray(refined_boxes, float).reshape(-1, 4)
+    main = refined if boxes is None else boxes
+    for name, values in (("refined_boxes", refined), ("captions", captions), ("visibilities", visibilities)):
+        if values is not None and len(values) != len(main):
+            raise ValueError(f"{len(values)} {name} for {len(main)} boxes: give one each.")
+    own = instance_colors(len(main))
+    picture = to_rgb(image)
+    if masks is not None:
+        objects = Instances.from_masks(np.asarray(masks))
+        kept = np.flatnonzero(np.asarray(masks).any(axis=(0, 1)))
+        picture = blend(picture, objects, own[kept], 0.4)
+    ax = picture_axes(picture.shape)[0] if ax is None else ax
+    ax.imshow(picture)
+    ax.set_axis_off()
+    _fit(ax, picture.shape)
+    ax.set_title(title)
+    for i in np.flatnonzero(main.any(axis=1)):
+        color, style, opacity = _VISIBILITY[1 if visibilities is None else int(visibilities[i])]
+        color = own[i] if color is None else color
+        if boxes is not None:
+            _lines(ax, [rectangle(boxes[i])], color, style, opacity)
+        if refined is not None:
+            _lines(ax, [rectangle(refined[i])], color, "solid", opacity)
+        if boxes is not None and refined is not None:
+            _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", opacity)
+        if captions is not None and captions[i]:
+            y1, x1 = (main if refined is None else refined)[i, :2]
+            ax.text(x1, y1, str(captions[i]), size=9, color="white", va="top", clip_on=True,
+                    path_effects=[withStroke(linewidth=2, foreground="black")])
+    return ax
+
+
+def show_anchors(image, anchors, matches, limit=100, ax=None, title=None):
+    """Anchors over an image by what they are taken for in training.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+    anchors : [N, 4]
+        (y1, x1, y2, x2) in pixels of this image.
+    matches : int [N]
+        1 positive, -1 negative, 0 neutral.
+    limit : int
+        Draw at most so many of each kind, evenly chosen; the legend counts all.
+    ax : Axes, optional
+    title : str, optional
+
+    Returns
+    -------
+    Axes
+    """
+    anchors, matches = np.asarray(anchors, float).reshape(-1, 4), np.asarray(matches).reshape(-1)
+    if len(anchors) != len(matches):
+        raise ValueError(f"{len(anchors)} anchors and {len(matches)} matches: both must be of one length.")
+    ax = picture_axes(np.shape(image))[0] if ax is None else ax
+    ax.imshow(to_rgb(image))
+    ax.set_axis_off()
+    for value, name, color, width in _ANCHOR_KINDS:
+        indices = np.flatnonzero(matches == value)
+        shown = indices[np.linspace(0, len(indices) - 1, min(limit, len(indices))).round().astype(int)]
+        label = f"{len(indices)} {name}" + (f" ({len(shown)} drawn)" if len(shown) < len(indices) else "")
+        ax.add_collection(LineCollection([rectangle(anchors[i]) for i in shown], colors=color, linewidths=width,
+                                         label=label), autolim=False)
+    _fit(ax, np.shape(image))
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False)
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def _lines(ax, lines, color, style, opacity):
+    ax.add_collection(LineCollection(lines, colors=[color], linestyles=style, linewidths=1.5, alpha=opacity),
+                      autolim=False)
+
+
+def _fit(ax, image_shape):
+    """Show the whole image and a little around it, as boxes may leave it."""
+    height, width = image_shape[:2]
+    margin = 0.05 * max(height, width)
+    ax.set_xlim(-margin, width + margin)
+    ax.set_ylim(height + margin, -margin)

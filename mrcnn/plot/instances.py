@@ -1,0 +1,277 @@
+"""Objects over their image: for one set of objects, for truth beside prediction, and for the errors between them."""
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb as named_color
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from scipy.ndimage import binary_erosion, distance_transform_edt
+from skimage.measure import find_contours
+
+from mrcnn.evaluate.counts import find_errors
+from mrcnn.evaluate.matching import match_instances
+from mrcnn.plot.figures import picture_axes, save_figure
+from mrcnn.plot.rgb import instance_colors, to_rgb
+
+# Of Okabe and Ito (2008), which the colour-blind tell apart.
+ERROR_COLORS = {"correct": "#009E73", "split": "#F0E442", "merged": "#CC79A7", "missed": "#D55E00", "false": "#56B4E9"}
+
+
+def draw_instances(image, instances, ax=None, captions=None, colors=None, show_box=False, show_mask=True, outlines=True,
+                   alpha=0.3, title=None, class_names=None):
+    """Draw objects over their image.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+        Of any channel count and number type, see `to_rgb`.
+    instances : Instances
+        Truth or detections, of the image's size.
+    ax : matplotlib Axes, optional
+        Where to draw; default a new figure.
+    captions : None, "index", "area", "score", "class" or list of str
+        Text inside each object. "index" is its number from 1, as in tables and label images; "area" that and below it
+        the area in µm² cut to three decimals, or in pixels where the pixel size is not known; "score" that and the
+        confidence; "class" that and the class.
+    colors : array [N, 3] or list of colours, optional
+        Of the objects, in matplotlib's terms; default `instance_colors`.
+    show_box, show_mask, outlines : bool
+        Draw boxes, filled masks, outlines of masks.
+    alpha : float
+        Opacity of the filled masks, 0 to 1.
+    title : str, optional
+    class_names : sequence of str, optional
+        By class id, background first; for captions.
+
+    Returns
+    -------
+    Axes
+        Its figure is `ax.figure`; write it with `save_figure`.
+    """
+    colors = _colors(colors, len(instances))
+    ax = picture_axes(instances.image_shape)[0] if ax is None else ax
+    picture = blend(to_rgb(image), instances, colors, alpha if show_mask else 0)
+    ax.imshow(picture)
+    ax.set_axis_off()
+    if outlines:
+        _draw_outlines(ax, instances, colors)
+    if show_box:
+        ax.add_collection(LineCollection([rectangle(b) for b in instances.boxes], colors=colors, linewidths=1,
+                                         linestyles="dashed"))
+    _write_captions(ax, instances, _captions(instances, captions, class_names))
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def blend(picture, instances, colors, alpha):
+    """A copy of an RGB picture, uint8 [H, W, 3], with the masks in their colours [N, 3]; high scores on top.
+
+    Raises
+    ------
+    ValueError
+        When picture and objects differ in size.
+    """
+    if picture.shape[:2] != instances.image_shape:
+        raise ValueError(f"The image is {list(picture.shape[:2])}, the objects are of one of "
+                         f"{list(instances.image_shape)} pixels.")
+    blended = picture.copy()
+    if not alpha:
+        return blended
+    for i in np.argsort(instances.scores, kind="stable"):
+        y1, x1, y2, x2 = instances.boxes[i]
+        region, mask = blended[y1:y2, x1:x2], instances.masks[i]
+        region[mask] = np.rint((1 - alpha) * region[mask] + alpha * 255 * colors[i])
+    return blended
+
+
+def overlay_image(image, instances, colors=None, alpha=0.25, thickness=None):
+    """Objects over their image as pixels, at the image's own size.
+
+    Parameters
+    ----------
+    image, instances, colors, alpha
+        As of `draw_instances`.
+    thickness : int, optional
+        Of the outlines, drawn inside of the objects, in pixels; default by the image's size, at least 1.
+
+    Returns
+    -------
+    uint8 [H, W, 3]
+    """
+    colors = _colors(colors, len(instances))
+    picture = blend(to_rgb(image), instances, colors, alpha)
+    thickness = max(1, round(max(picture.shape[:2]) / 700)) if thickness is None else thickness
+    for i in np.argsort(instances.scores, kind="stable"):
+        y1, x1, y2, x2 = instances.boxes[i]
+        mask = np.pad(instances.masks[i], thickness)
+        rim = (mask & ~binary_erosion(mask, iterations=thickness))[thickness:-thickness, thickness:-thickness]
+        picture[y1:y2, x1:x2][rim] = np.rint(255 * colors[i])
+    return picture
+
+
+def compare_truth(image, gt, pred, path=None, captions=None, title=None):
+    """Truth beside prediction; what matches at IoU 0.5 has the same colour on both sides.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+    gt, pred : Instances
+        True objects and predictions of this image.
+    path : str or Path, optional
+        Also write the picture to this file.
+    captions
+        As of `draw_instances`.
+    title : str, optional
+        Above both, for example the file's name.
+
+    Returns
+    -------
+    Figure
+    """
+    picture, palette = to_rgb(image), instance_colors(len(gt) + len(pred))
+    true, found = match_instances(gt, pred, class_aware=False).pairs.T
+    colors = palette[len(gt):]
+    colors[found] = palette[true]
+    left, right = picture_axes(gt.image_shape, columns=2, side=8, margin=0.8 if title else 0.4)
+    draw_instances(picture, gt, left, captions, palette[:len(gt)], title=f"Truth: {_count(gt)}")
+    draw_instances(picture, pred, right, captions, colors, title=f"Found: {_count(pred)}")
+    if title:
+        left.figure.suptitle(title)
+    if path is not None:
+        save_figure(left.figure, path)
+    return left.figure
+
+
+def draw_errors(image, gt, pred, errors=None, ax=None, path=None, title=None):
+    """What was found, coloured by whether it is right, and what was not found.
+
+    Predictions are filled and have solid outlines; true objects that were split, merged or missed have white dashed
+    ones (missed ones are filled too). So one dashed outline around two filled parts is a split object, two dashed
+    outlines in one filled area are merged ones.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+    gt, pred : Instances
+    errors : mrcnn.evaluate.counts.Errors, optional
+        Default `find_errors` at IoU 0.5.
+    ax : Axes, optional
+    path : str or Path, optional
+        Also write the figure to this file.
+    title : str, optional
+
+    Returns
+    -------
+    Axes
+    """
+    errors = find_errors(gt, pred) if errors is None else errors
+    ax = picture_axes(gt.image_shape, margin=0.9)[0] if ax is None else ax
+    found, true = (_colors([ERROR_COLORS[s] for s in states], len(states))
+                   for states in (errors.pred_states, errors.gt_states))
+    missed, wrong = errors.gt_indices("missed"), np.flatnonzero(errors.gt_states != "correct")
+    picture = blend(to_rgb(image), gt.select(missed), true[missed], 0.35)
+    ax.imshow(blend(picture, pred, found, 0.35))
+    ax.set_axis_off()
+    _draw_outlines(ax, pred, found)
+    _draw_outlines(ax, gt.select(wrong), np.ones((len(wrong), 3)), (0, (4, 3)))
+    counts = errors.counts()
+    handles = [Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()]
+    handles.append(Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error"))
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(handles), frameon=False,
+              handlelength=1.4, columnspacing=1.4)
+    if title:
+        ax.set_title(title)
+    if path is not None:
+        save_figure(ax.figure, path)
+    return ax
+
+
+def _colors(colors, count):
+    if colors is None:
+        return instance_colors(count)
+    if len(colors) != count:
+        raise ValueError(f"{len(colors)} colours for {count} objects: give one each.")
+    return np.array([named_color(tuple(c) if isinstance(c, np.ndarray) else c) for c in colors]).reshape(-1, 3)
+
+
+def _count(instances):
+    text = f"{len(instances)} object{'' if len(instances) == 1 else 's'}"
+    return text if instances.pixel_size_nm is None else f"{text}, {_um2(instances.areas().sum(), instances):.3f} µm²"
+
+
+def _um2(pixels, instances):
+    return float(pixels) * instances.pixel_size_nm[0] * instances.pixel_size_nm[1] / 1e6
+
+
+def rectangle(box):
+    """Corners (x, y) of a box (y1, x1, y2, x2) as a closed line for a picture."""
+    # Along the outer edges of the pixels: pixel centres are at whole numbers, and the far sides are exclusive.
+    y1, x1, y2, x2 = np.asarray(box, float) - 0.5
+    return [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
+
+
+def _draw_outlines(ax, instances, colors, style="solid", width=1.2):
+    """All outlines as one collection: hundreds of objects cost one draw call."""
+    lines, owners = [], []
+    for i, ((y1, x1, _, _), mask) in enumerate(zip(instances.boxes, instances.masks, strict=True)):
+        for line in find_contours(np.pad(mask, 1).astype(float), 0.5):
+            lines.append(line[:, ::-1] + (x1 - 1, y1 - 1))
+            owners.append(i)
+    if lines:
+        ax.add_collection(LineCollection(lines, colors=colors[owners], linewidths=width, linestyles=style),
+                          autolim=False)
+
+
+def _captions(instances, captions, class_names):
+    """Lines of text of each object: the first is drawn larger."""
+    if captions is None:
+        return []
+    if not isinstance(captions, str):
+        if len(captions) != len(instances):
+            raise ValueError(f"{len(captions)} captions for {len(instances)} objects: give one each.")
+        return [str(c).split("\n") for c in captions]
+    if captions == "index":
+        below = [None] * len(instances)
+    elif captions == "area" and instances.pixel_size_nm is None:
+        below = [f"{area}px" for area in instances.areas()]
+    elif captions == "area":
+        # Cut, not rounded, to three decimals; the tiny term keeps 0.087 from becoming 0.086 by a float's last bit.
+        below = [f"{int(_um2(area, instances) * 1000 + 1e-9) / 1000}um2" for area in instances.areas()]
+    elif captions == "score":
+        below = [f"{score:.2f}" for score in instances.scores]
+    elif captions == "class":
+        below = [str(class_names[c] if class_names is not None else c) for c in instances.class_ids]
+    else:
+        raise ValueError(f"captions must be 'index', 'area', 'score', 'class' or a list of texts, not {captions!r}.")
+    return [[str(i + 1)] + ([text] if text else []) for i, text in enumerate(below)]
+
+
+def _write_captions(ax, instances, captions):
+    """Each caption inside its object: at a corner of the box it may lie on a neighbour and be read as that one's."""
+    if not captions:
+        return
+    figure = ax.get_figure()
+    # Where hundreds of objects share a picture the text shrinks with them, down to what a larger print still shows.
+    points = ax.get_window_extent().width / np.ptp(ax.get_xlim()) * 72 / figure.dpi
+    sides = np.sqrt(np.prod(instances.boxes[:, 2:] - instances.boxes[:, :2], axis=1))
+    scale = np.clip(np.median(sides) * points / 30, 0.4, 1)
+    stroke = [withStroke(linewidth=2 * scale, foreground="black")]
+    height, width = instances.image_shape
+    room_y, room_x = 11 * scale / points, 18 * scale / points
+    for (y1, x1, _, _), mask, lines in zip(instances.boxes, instances.masks, captions, strict=True):
+        y, x = inner_point(mask) + np.array([y1, x1])
+        y, x = np.clip(y, room_y, height - room_y), np.clip(x, room_x, width - room_x)
+        top = y - (10 if len(lines) > 1 else 5) * scale / points
+        for n, line in enumerate(lines):
+            size = (7 if n else 10) * scale
+            ax.text(x, top, line, color="white", size=size, va="top", ha="center", path_effects=stroke, clip_on=True)
+            top += size * 1.15 / points
+
+
+def inner_point(mask):
+    """The pixel (y, x) of a mask [h, w] that is farthest from its rim, so inside also of a bent or hollow object."""
+    if not mask.any():
+        return np.array(mask.shape) // 2
+    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return np.array(np.unravel_index(depth.argmax(), depth.shape))

@@ -1,0 +1,85 @@
+"""Learning curves, precision and recall, scores by threshold: the right numbers on the right panel."""
+import numpy as np
+import pandas as pd
+import pytest
+
+from mrcnn.config import LOSS_NAMES
+from mrcnn.errors import DataError
+from mrcnn.plot.curves import plot_history, plot_precision_recall, plot_threat_scores
+
+
+def history(epochs=3, validation=True):
+    """A run's table with numbers that tell which column they are of."""
+    table = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "loss": np.linspace(5, 3, epochs)})
+    for i, name in enumerate(LOSS_NAMES):
+        table[name] = np.linspace(i + 1, i, epochs)
+        if validation:
+            table[f"val_{name}"] = np.linspace(i + 2, i + 1, epochs)
+    if validation:
+        table["val_loss"] = np.linspace(6, 4, epochs)
+        table["val_threat_score"] = [np.nan, 0.4, np.nan][:epochs]
+        table["val_ap50"] = [0.1, 0.5, 0.6][:epochs]
+    return table
+
+
+def lines(ax):
+    """Curves of a panel by their name in the legend; those without one left out."""
+    named = (line for line in ax.get_lines() if not line.get_label().startswith("_"))
+    return {line.get_label(): line.get_ydata().tolist() for line in named}
+
+
+def test_history_file_becomes_three_panels(tmp_path):
+    history().to_csv(tmp_path / "history.csv", index=False)
+    total, parts, scores = plot_history(tmp_path / "history.csv", tmp_path / "curves.png").axes
+    assert lines(total) == {"training": [5, 4, 3], "validation": [6, 5, 4]}
+    assert list(lines(parts)) == ["RPN class", "RPN box", "class", "box", "mask"]
+    assert len(parts.get_lines()) == 10
+    assert lines(scores) == {"threat score at IoU 0.5": [0.4], "AP at IoU 0.5": [0.1, 0.5, 0.6]}
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_table_without_validation_and_without_mask_head():
+    figure = plot_history(history(validation=False).drop(columns="mrcnn_mask_loss"))
+    total, parts = figure.axes
+    assert list(lines(total)) == ["training"]
+    assert list(lines(parts)) == ["RPN class", "RPN box", "class", "box"]
+    assert "validation" not in parts.get_title()
+
+
+def test_first_epoch_alone_is_visible():
+    total = plot_history(history(1)).axes[0]
+    assert total.get_lines()[0].get_marker() == "o"
+
+
+def test_total_alone():
+    assert len(plot_history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]})).axes) == 1
+
+
+@pytest.mark.parametrize("content", ["", "epoch,loss\n", "a,b\n1,2\n", None])
+def test_file_without_epochs_is_named(tmp_path, content):
+    path = tmp_path / "history.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match="history.csv: .*Name the history.csv"):
+        plot_history(path)
+
+
+def test_precision_and_recall(tmp_path):
+    figure = plot_precision_recall([1, 1, 0.5], [0, 0.4, 0.8], ap=0.6, path=tmp_path / "pr.png")
+    line = figure.axes[0].get_lines()[0]
+    assert line.get_xydata().tolist() == [[0, 1], [0.4, 1], [0.8, 0.5]]
+    assert "0.600" in figure.axes[0].get_title()
+    assert (tmp_path / "pr.png").is_file()
+
+
+def test_scores_by_threshold(tmp_path):
+    figure = plot_threat_scores({"0.75": 0.4, "0.50": 0.8, "0.95": None}, tmp_path / "ts.png")
+    points = figure.axes[0].get_lines()[0].get_xydata()
+    assert points[:2].tolist() == [[0.5, 0.8], [0.75, 0.4]]
+    assert np.isnan(points[2, 1])
+    assert (tmp_path / "ts.png").is_file()
+
+
+def test_several_scores_by_threshold():
+    figure = plot_threat_scores({"threat_score": {0.5: 0.8}, "panoptic_quality": {0.5: 0.7}})
+    assert lines(figure.axes[0]) == {"threat score": [0.8], "panoptic quality": [0.7]}
