@@ -1,4 +1,5 @@
 """The losses of Mask R-CNN: pure functions of float32 tensors, each a scalar; an empty selection gives 0."""
+
 from keras import ops
 
 EPSILON = 1e-7
@@ -79,5 +80,7 @@ def mrcnn_mask_loss(target_masks, target_class_ids, masks):
 
 
 def weight_decay_term(weights, rate):
-    """`rate * sum(w^2) / size(w)` summed over `weights` (Matterport's L2 term; batch norm's gamma and beta are left out by the caller)."""
+    """`rate * sum(w^2) / size(w)` summed over `weights` (Matterport's L2 term; batch norm's gamma and beta are left out
+    by the caller).
+    """
     return sum((rate * ops.mean(ops.square(ops.cast(w, "float32"))) for w in weights), ops.convert_to_tensor(0.0))

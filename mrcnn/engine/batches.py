@@ -1,4 +1,5 @@
 """Batches of training samples, in an order that depends on the seed, the epoch and the step alone."""
+
 import warnings
 
 import keras
@@ -30,8 +31,17 @@ class SampleBatches(keras.utils.PyDataset):
         Where to start; only the first epoch starts late.
     """
 
-    def __init__(self, dataset, config, steps=None, shuffle=True, augmentation=None, no_augmentation_sources=None, first_epoch=0,
-                 first_step=0):
+    def __init__(
+        self,
+        dataset,
+        config,
+        steps=None,
+        shuffle=True,
+        augmentation=None,
+        no_augmentation_sources=None,
+        first_epoch=0,
+        first_step=0,
+    ):
         with warnings.catch_warnings():
             super_init = super().__init__
             super_init(workers=1, use_multiprocessing=False)

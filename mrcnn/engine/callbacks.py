@@ -1,4 +1,5 @@
 """What happens beside the steps of a training: records, checkpoints, validation, and reasons to stop."""
+
 import csv
 import math
 import time
@@ -39,8 +40,11 @@ class Records(keras.callbacks.Callback):
         self.started = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.started, 2),
-               "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))}
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(time.monotonic() - self.started, 2),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+        }
         row.update({k: float(v) for k, v in (logs or {}).items()})
         self.rows.append(row)
         names = list(dict.fromkeys(name for r in self.rows for name in r))
@@ -48,7 +52,9 @@ class Records(keras.callbacks.Callback):
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval="")
             writer.writeheader()
-            writer.writerows({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in r.items()} for r in self.rows)
+            writer.writerows(
+                {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in r.items()} for r in self.rows
+            )
         temporary.replace(self.path)
         from mrcnn.plot.curves import plot_history
 
@@ -104,7 +110,7 @@ class Checkpoints(keras.callbacks.Callback):
             self._save(self.log_dir / "best.h5")
         self._save(self.path_of(epoch + 1))
         (self.log_dir / "interrupted.h5").unlink(missing_ok=True)
-        for path in run_checkpoints(self.log_dir)[:-max(1, self.config.KEEP_CHECKPOINTS)]:
+        for path in run_checkpoints(self.log_dir)[: -max(1, self.config.KEEP_CHECKPOINTS)]:
             if checkpoint_epoch(path) <= epoch + 1 and path.name.startswith(f"mask_rcnn_{self.name}_"):
                 path.unlink(missing_ok=True)
 
@@ -127,15 +133,23 @@ class StopOnNaN(keras.callbacks.Callback):
             return
         step = self.batches.first_step + batch
         dataset = self.batches.dataset
-        names = [str(dataset.image_reference(i) or dataset.image_info[i].get("path") or dataset.image_info[i]["id"])
-                 for i in self.batches.ids_of(self.batches.epoch, step)]
+        names = [
+            str(dataset.image_reference(i) or dataset.image_info[i].get("path") or dataset.image_info[i]["id"])
+            for i in self.batches.ids_of(self.batches.epoch, step)
+        ]
         bad = ", ".join(f"{k} is {float(v)}" for k, v in logs.items() if not math.isfinite(float(v)))
-        raise DataError(", ".join(names), f"training on this broke the losses in epoch {self.batches.epoch + 1}, step {step + 1} ({bad})",
-                        "Look at the picture and its masks; if they are right, lower the learning rate. The last checkpoint is intact.")
+        raise DataError(
+            ", ".join(names),
+            f"training on this broke the losses in epoch {self.batches.epoch + 1}, step {step + 1} ({bad})",
+            "Look at the picture and its masks; if they are right, lower the learning rate. "
+            "The last checkpoint is intact.",
+        )
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Stop when what is monitored has not become better for `patience` epochs; judged from the records, so it survives a restart."""
+    """Stop when what is monitored has not become better for `patience` epochs; judged from the records, so it survives
+    a restart.
+    """
 
     def __init__(self, records, monitor, patience):
         super().__init__()
@@ -180,7 +194,7 @@ class Validation(keras.callbacks.Callback):
 
         report, shown = evaluate_dataset(self.detector, self.dataset, self.limit, keep=3 if self.pictures else 0)
         logs["val_threat_score"] = _number(report["threat_score"]["0.50"])
-        logs["val_ap50"] = _number(report["coco_ap"]["ap50"])
+        logs["val_ap50"] = _number(report["coco_ap"]["AP50"])
         logs["val_foreground_iou"] = _number(report["foreground_iou"])
         for i, (image, gt, found) in enumerate(shown):
             self.pictures(epoch + 1, i, image, gt, found)
@@ -212,5 +226,3 @@ class Board(keras.callbacks.Callback):
         sides = np.concatenate([overlay_image(image, gt), overlay_image(image, found)], axis=1)
         with self.writer.as_default():
             self.tf.summary.image(f"validation_{index}_truth_and_prediction", sides[None], step=epoch)
-
-

@@ -1,4 +1,7 @@
-"""Checkpoints: weights in the legacy layout, and beside them all that a killed run needs to go on as if nothing had happened."""
+"""Checkpoints: weights in the legacy layout, and beside them all that a killed run needs to go on as if nothing had
+happened.
+"""
+
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -20,10 +23,10 @@ class Progress:
 
     epoch: int
     step: int = 0
-    stage_start: int = 0            # epoch at which the present call of `train` began
+    stage_start: int = 0  # epoch at which the present call of `train` began
     layers: str = "all"
     learning_rate: float = 0.0
-    best: float = None              # best value so far of what is monitored
+    best: float = None  # best value so far of what is monitored
 
 
 @dataclass
@@ -32,8 +35,8 @@ class TrainingState:
 
     progress: Progress
     config: dict
-    optimizer: list                 # arrays, in the order of the optimizer's variables
-    seeds: list                     # states of the random generators inside the model
+    optimizer: list  # arrays, in the order of the optimizer's variables
+    seeds: list  # states of the random generators inside the model
 
 
 def seed_states(model):
@@ -72,11 +75,16 @@ def read_state(path):
             if int(state.attrs["format"]) > FORMAT:
                 raise WeightsError(f"{path}: was written by a later version of mrcnn. Update mrcnn to resume from it.")
             progress = Progress(**json.loads(state.attrs["progress"]))
-            arrays = {name: [_plain_array(path, state[name], k) for k in sorted(state[name])] for name in ("optimizer", "seeds")}
+            arrays = {
+                name: [_plain_array(path, state[name], k) for k in sorted(state[name])]
+                for name in ("optimizer", "seeds")
+            }
             return TrainingState(progress, json.loads(state.attrs["config"]), **arrays)
     except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{path}: cannot be read as a checkpoint ({error}). It is truncated or of another kind; resume from "
-                           "another one, or load its weights only.") from error
+        raise WeightsError(
+            f"{path}: cannot be read as a checkpoint ({error}). It is truncated or of another kind; resume from "
+            "another one, or load its weights only."
+        ) from error
 
 
 def _plain_array(path, group, key):
@@ -84,18 +92,25 @@ def _plain_array(path, group, key):
         raise WeightsError(f"{path}: keeps numbers in other files. It is refused.")
     # Checkpoints are not compressed: an array larger than its file is a shape that was made up.
     if group[key].nbytes > Path(path).stat().st_size:
-        raise WeightsError(f"{path}: declares an array of {group[key].nbytes} bytes, more than the whole file. It is refused.")
+        raise WeightsError(
+            f"{path}: declares an array of {group[key].nbytes} bytes, more than the whole file. It is refused."
+        )
     return group[key][()]
 
 
 def restore_state(model, state, path):
     """Put optimizer and random generators of a compiled model where the checkpoint left them."""
     model.optimizer.build(model.trainable_variables)
-    for name, variables, values in (("optimizer", model.optimizer.variables, state.optimizer),
-                                    ("random generators", seed_states(model), state.seeds)):
+    for name, variables, values in (
+        ("optimizer", model.optimizer.variables, state.optimizer),
+        ("random generators", seed_states(model), state.seeds),
+    ):
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
-            raise WeightsError(f"{path}: its {name} belong to another model or another choice of layers. Resume with the settings that "
-                               "the run was started with, or load its weights only.")
+            raise WeightsError(
+                f"{path}: its {name} belong to another model or another choice of layers. Resume with the "
+                "settings that "
+                "the run was started with, or load its weights only."
+            )
         for variable, value in zip(variables, values):
             variable.assign(value)
 
@@ -130,8 +145,12 @@ def resolve_weights(path):
     numbered = run_checkpoints(path)
     if numbered:
         return numbered[-1]
-    runs = sorted((p for p in path.iterdir() if p.is_dir() and ((p / "best.h5").is_file() or run_checkpoints(p))),
-                  key=lambda p: p.stat().st_mtime)
+    runs = sorted(
+        (p for p in path.iterdir() if p.is_dir() and ((p / "best.h5").is_file() or run_checkpoints(p))),
+        key=lambda p: p.stat().st_mtime,
+    )
     if runs:
         return resolve_weights(runs[-1])
-    raise WeightsError(f"{path}: holds no checkpoint (best.h5 or mask_rcnn_*.h5). Give a run's folder or a weight file.")
+    raise WeightsError(
+        f"{path}: holds no checkpoint (best.h5 or mask_rcnn_*.h5). Give a run's folder or a weight file."
+    )

@@ -1,4 +1,5 @@
 """Models as compiled functions from arrays to backend tensors, without Keras' predict loop and its copies."""
+
 import keras
 
 
@@ -19,6 +20,7 @@ def compiled(model):
         def stateless(trainable, non_trainable, inputs):
             return model.stateless_call(trainable, non_trainable, inputs, training=False)[0]
 
-        return lambda inputs: stateless([v.value for v in model.trainable_variables],
-                                        [v.value for v in model.non_trainable_variables], inputs)
+        return lambda inputs: stateless(
+            [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables], inputs
+        )
     return lambda inputs: model(inputs, training=False)

@@ -1,4 +1,5 @@
 """`MaskRCNN`: the model as its users hold it, with Matterport's methods."""
+
 import datetime
 import re
 from pathlib import Path
@@ -44,7 +45,8 @@ class MaskRCNN:
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
         self.graph = MaskRCNNGraph(config, precision_of(config))
         self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
-        # Until weights of the right number of channels are loaded, the first convolution knows nothing: train it in every stage.
+        # Until weights of the right number of channels are loaded, the first convolution knows nothing: train it in
+        # every stage.
         self.always_trained = []
         self.resume_state, self.resume_path = None, None
         self._detect, self._anchors, self.anchors = None, {}, None
@@ -77,7 +79,9 @@ class MaskRCNN:
             found = run_checkpoints(folder)
             if found:
                 return str(found[-1])
-        raise FileNotFoundError(f"{self.model_dir}: holds no checkpoint of a run named '{key}'. Train first, or give a weight file.")
+        raise FileNotFoundError(
+            f"{self.model_dir}: holds no checkpoint of a run named '{key}'. Train first, or give a weight file."
+        )
 
     def load_weights(self, filepath, by_name=False, exclude=None, at_least=1, verbose=1):
         """Load weights, print what was loaded, and take log folder and epoch from the path.
@@ -85,7 +89,8 @@ class MaskRCNN:
         Parameters
         ----------
         filepath : path
-            A `.h5` of Matterport's layout, a checkpoint, an `.npz` with keys `layer/kind`, or a run's folder (its best).
+            A `.h5` of Matterport's layout, a checkpoint, an `.npz` with keys `layer/kind`, or a run's folder (its
+            best).
         by_name : bool
             Load what is there and leave the rest. Implied by `exclude`.
         exclude : list of str
@@ -103,7 +108,9 @@ class MaskRCNN:
             The file cannot be read or does not fit; the model is unchanged.
         """
         path = resolve_weights(filepath)
-        report = load_weights(self.keras_model, path, by_name or bool(exclude), exclude, at_least, int(self.config.IMAGE_SHAPE[2]))
+        report = load_weights(
+            self.keras_model, path, by_name or bool(exclude), exclude, at_least, int(self.config.IMAGE_SHAPE[2])
+        )
         self._train_what_was_not_loaded(report)
         if verbose:
             print(report)
@@ -111,7 +118,9 @@ class MaskRCNN:
         return report
 
     def _train_what_was_not_loaded(self, report):
-        """The first convolution is trained in every stage when its kernel was inflated, or missing beside a loaded backbone."""
+        """The first convolution is trained in every stage when its kernel was inflated, or missing beside a loaded
+        backbone.
+        """
         inflated = [n.split("/")[0] for n in report.inflated]
         missing = [n.split("/")[0] for n in report.missing + report.excluded]
         first = self.first_convolution()
@@ -122,8 +131,11 @@ class MaskRCNN:
         from mrcnn.engine.stages import weighted_layers
 
         channels = int(self.config.IMAGE_SHAPE[2])
-        return next(layer.name for _, layer in weighted_layers(self.keras_model)
-                    if any(len(w.shape) == 4 and w.shape[2] == channels for w in layer.weights))
+        return next(
+            layer.name
+            for _, layer in weighted_layers(self.keras_model)
+            if any(len(w.shape) == 4 and w.shape[2] == channels for w in layer.weights)
+        )
 
     def save_weights(self, filepath):
         """Write all weights in the legacy `.h5` layout, whole or not at all."""
@@ -157,7 +169,9 @@ class MaskRCNN:
             path = max(states, key=lambda p: (read_state(p).progress.epoch, read_state(p).progress.step))
         state = read_state(path)
         if state is None:
-            raise WeightsError(f"{path}: holds weights, but no state of a training to resume. Load it with load_weights instead.")
+            raise WeightsError(
+                f"{path}: holds weights, but no state of a training to resume. Load it with load_weights instead."
+            )
         self.load_weights(path, verbose=0)
         self.log_dir, self.epoch = path.parent, state.progress.epoch
         self.resume_state, self.resume_path = state, path
@@ -176,8 +190,18 @@ class MaskRCNN:
             print(f"Training {len(names)} layers: {', '.join(names[:4])} ... {names[-1]}")
         return names
 
-    def train(self, train_dataset, val_dataset, learning_rate, epochs, layers, augmentation=None, custom_callbacks=None,
-              no_augmentation_sources=None, verbose="auto"):
+    def train(
+        self,
+        train_dataset,
+        val_dataset,
+        learning_rate,
+        epochs,
+        layers,
+        augmentation=None,
+        custom_callbacks=None,
+        no_augmentation_sources=None,
+        verbose="auto",
+    ):
         """Train until `epochs` epochs in total are done.
 
         Parameters
@@ -203,8 +227,18 @@ class MaskRCNN:
 
         if self.mode != "training":
             raise ConfigError("This model was made for inference. Create MaskRCNN(mode='training', ...) to train.")
-        return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, augmentation, custom_callbacks,
-                            no_augmentation_sources, verbose)
+        return run_training(
+            self,
+            train_dataset,
+            val_dataset,
+            learning_rate,
+            epochs,
+            layers,
+            augmentation,
+            custom_callbacks,
+            no_augmentation_sources,
+            verbose,
+        )
 
     # --- Detection ---
     def get_anchors(self, image_shape):
@@ -234,11 +268,24 @@ class MaskRCNN:
         for image in images:
             original = np.asarray(image)
             image = scale_intensity(to_channels(original, int(config.IMAGE_SHAPE[2])))
-            image, window, scale, _, _ = resize_image(image, min_dim=config.IMAGE_MIN_DIM, max_dim=config.IMAGE_MAX_DIM,
-                                                      min_scale=config.IMAGE_MIN_SCALE, mode=mode)
+            image, window, scale, _, _ = resize_image(
+                image,
+                min_dim=config.IMAGE_MIN_DIM,
+                max_dim=config.IMAGE_MAX_DIM,
+                min_scale=config.IMAGE_MIN_SCALE,
+                mode=mode,
+            )
             channels = image.shape[2]
-            metas.append(compose_image_meta(0, (*original.shape[:2], channels), image.shape, window, scale,
-                                            np.zeros(config.NUM_CLASSES, np.int32)))
+            metas.append(
+                compose_image_meta(
+                    0,
+                    (*original.shape[:2], channels),
+                    image.shape,
+                    window,
+                    scale,
+                    np.zeros(config.NUM_CLASSES, np.int32),
+                )
+            )
             molded.append(mold_image(image, config).astype(np.float32))
             windows.append(window)
         if len({m.shape for m in molded}) == 1:
@@ -263,7 +310,7 @@ class MaskRCNN:
         """
         results = []
         for start in range(0, len(images), max(1, int(self.config.BATCH_SIZE))):
-            results += self._predict_batch(images[start:start + int(self.config.BATCH_SIZE)])
+            results += self._predict_batch(images[start : start + int(self.config.BATCH_SIZE)])
         size = pixel_size_nm if pixel_size_nm is None or np.ndim(pixel_size_nm) else (pixel_size_nm, pixel_size_nm)
         for i, found in enumerate(results):
             if min_score is not None:
@@ -276,15 +323,21 @@ class MaskRCNN:
         if isinstance(molded, list):
             return [result for image in images for result in self._predict_batch([image])]
         detections, masks = self._run_detection(molded, np.asarray(metas, np.float32))
-        return [detections_to_instances(detections[i], None if masks is None else masks[i], images[i].shape, molded.shape[1:3],
-                                        windows[i]) for i in range(len(images))]
+        return [
+            detections_to_instances(
+                detections[i], None if masks is None else masks[i], images[i].shape, molded.shape[1:3], windows[i]
+            )
+            for i in range(len(images))
+        ]
 
     def _run_detection(self, molded, metas):
         """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class."""
         if self._detect is None:
             self._detect = tuple(model and compiled(model) for model in self.graph.detection_models())
         detect, mask = self._detect
-        anchors = np.broadcast_to(self.get_anchors(molded.shape[1:]), (len(molded), *self.get_anchors(molded.shape[1:]).shape))
+        anchors = np.broadcast_to(
+            self.get_anchors(molded.shape[1:]), (len(molded), *self.get_anchors(molded.shape[1:]).shape)
+        )
         detections, *maps = detect([molded, metas, anchors])
         detections = np.asarray(detections)
         if mask is None:
@@ -303,8 +356,8 @@ class MaskRCNN:
         Returns
         -------
         list of dict
-            `rois` int32 [N, 4] (y1, x1, y2, x2), `class_ids` int32 [N], `scores` float32 [N], `masks` bool [H, W, N]. For large
-            pictures with many objects use `predict`, whose masks are not full planes.
+            `rois` int32 [N, 4] (y1, x1, y2, x2), `class_ids` int32 [N], `scores` float32 [N], `masks` bool [H, W, N].
+            For large pictures with many objects use `predict`, whose masks are not full planes.
         """
         if verbose:
             print(f"Processing {len(images)} images")

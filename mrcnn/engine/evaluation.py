@@ -1,4 +1,5 @@
 """Detect on a data set and compare with its truth."""
+
 import numpy as np
 
 from mrcnn.evaluate.report import evaluate_set

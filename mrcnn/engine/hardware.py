@@ -1,4 +1,5 @@
 """What the machine computes quickly in."""
+
 import functools
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def has_gpu():
 
 @functools.cache
 def has_amx():
-    """Whether the processor has matrix units for bfloat16 (Intel AMX). Other processors convolve bfloat16 far slower than float32."""
+    """Whether the processor has matrix units for bfloat16 (Intel AMX). Other processors convolve bfloat16 far slower
+    than float32.
+    """
     try:
         return " amx_bf16" in Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -28,12 +31,14 @@ def has_amx():
 
 
 def precision_of(config):
-    """The Keras dtype policy that `config.PRECISION` stands for: "auto" is bfloat16 on GPUs and AMX, float32 elsewhere."""
+    """The Keras dtype policy that `config.PRECISION` stands for: "auto" is bfloat16 on GPUs and AMX, float32 elsewhere.
+    """
     if config.PRECISION != "auto":
         return config.PRECISION
     return "mixed_bfloat16" if has_gpu() or has_amx() else "float32"
 
 
 def jit_choice():
-    """Value of `jit_compile` for Keras: TensorFlow's own kernels (oneDNN, NMS) beat XLA here, and JAX always compiles."""
+    """Value of `jit_compile` for Keras: TensorFlow's own kernels (oneDNN, NMS) beat XLA here, and JAX always compiles.
+    """
     return False if keras.backend.backend() == "tensorflow" else "auto"

@@ -1,4 +1,5 @@
 """Which layers train: Matterport's stage names, layer names and regular expressions."""
+
 import re
 
 from mrcnn.errors import ConfigError
@@ -46,8 +47,8 @@ def select_layers(model, layers):
     ----------
     model : keras.Model
     layers : str
-        A stage (heads, 3+, 4+, 5+, all), a regular expression that has to match a layer's whole name, or several of these
-        and of layer names joined by "+".
+        A stage (heads, 3+, 4+, 5+, all), a regular expression that has to match a layer's whole name, or several of
+        these and of layer names joined by "+".
 
     Returns
     -------
@@ -63,9 +64,13 @@ def select_layers(model, layers):
     def matching(part):
         pattern = re.compile(STAGES.get(part, part))
         first_stage = int(part[0]) if part in ("3+", "4+", "5+") else None
-        return [layer for outer, layer in candidates
-                if pattern.fullmatch(layer.name) or (outer != "backbone" and pattern.fullmatch(outer))
-                or (outer == "backbone" and first_stage and stages.get(layer.name, 0) >= first_stage)]
+        return [
+            layer
+            for outer, layer in candidates
+            if pattern.fullmatch(layer.name)
+            or (outer != "backbone" and pattern.fullmatch(outer))
+            or (outer == "backbone" and first_stage and stages.get(layer.name, 0) >= first_stage)
+        ]
 
     try:
         found = matching(layers)
@@ -79,8 +84,11 @@ def select_layers(model, layers):
         raise ConfigError(f"layers={layers!r} is no regular expression ({error}).") from error
     if not found:
         names = ", ".join(dict.fromkeys(outer for outer, _ in candidates[-12:]))
-        raise ConfigError(f"layers={layers!r} matches no layer with weights, so nothing would be trained. Use heads, 3+, 4+, 5+, all, "
-                          f"a layer's name or a regular expression of whole names, for example {names}.")
+        raise ConfigError(
+            f"layers={layers!r} matches no layer with weights, so nothing would be trained. Use heads, 3+, 4+, "
+            "5+, all, "
+            f"a layer's name or a regular expression of whole names, for example {names}."
+        )
     return found
 
 

@@ -1,4 +1,5 @@
 """From the network's normalised detections to objects in the pixels of the original image."""
+
 import numpy as np
 
 from mrcnn.geometry.boxes import denorm_boxes, norm_boxes
@@ -32,6 +33,10 @@ def detections_to_instances(detections, masks, original_shape, molded_shape, win
     height, width = original_shape[:2]
     boxes = np.clip(boxes, 0, [height, width, height, width]).astype(np.int32)
     kept = np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
-    crops = [np.ones((boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]), bool) if masks is None
-             else unmold_mask_local(masks[i], boxes[i]) for i in kept]
+    crops = [
+        np.ones((boxes[i, 2] - boxes[i, 0], boxes[i, 3] - boxes[i, 1]), bool)
+        if masks is None
+        else unmold_mask_local(masks[i], boxes[i])
+        for i in kept
+    ]
     return Instances(original_shape, boxes[kept], detections[kept, 4].astype(np.int32), detections[kept, 5], crops)

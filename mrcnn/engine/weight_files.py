@@ -3,6 +3,7 @@
 A file is foreign data: names, links and shapes are checked before a byte of an array is read, and nothing in it is
 ever executed or unpickled.
 """
+
 import contextlib
 import os
 import zipfile
@@ -25,11 +26,11 @@ TRY_AGAIN = "Copy or download it again, or give another file."
 class StoredArray:
     """An array of a weight file, not read yet."""
 
-    group: str          # name of the outermost layer
-    layer: str          # name of the layer that owns it
-    kind: str           # kernel, bias, gamma, ...
+    group: str  # name of the outermost layer
+    layer: str  # name of the layer that owns it
+    kind: str  # kernel, bias, gamma, ...
     shape: tuple
-    read: object        # callable returning the array
+    read: object  # callable returning the array
 
     @property
     def name(self):
@@ -66,7 +67,9 @@ def _reading(path):
     try:
         yield
     except (OSError, KeyError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
-        raise WeightsError(f"{path}: cannot be read as weights ({error}). It is truncated or of another kind. {TRY_AGAIN}") from error
+        raise WeightsError(
+            f"{path}: cannot be read as weights ({error}). It is truncated or of another kind. {TRY_AGAIN}"
+        ) from error
     except ValueError as error:
         if isinstance(error, WeightsError):
             raise
@@ -107,8 +110,10 @@ def _text(value):
 
 def _collect(path, parent, name, above, arrays):
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-        raise WeightsError(f"{path}: '{parent.name}/{name}' is a link to somewhere else, which weight files of Keras never hold. "
-                           f"It is refused. {TRY_AGAIN}")
+        raise WeightsError(
+            f"{path}: '{parent.name}/{name}' is a link to somewhere else, which weight files of Keras never hold. "
+            f"It is refused. {TRY_AGAIN}"
+        )
     if len(above) > MAX_DEPTH or len(arrays) > MAX_ARRAYS:
         raise WeightsError(f"{path}: nested too deeply, or too many arrays, for a weight file. {TRY_AGAIN}")
     with _reading(path):
@@ -116,8 +121,14 @@ def _collect(path, parent, name, above, arrays):
     parts = (*above, name)
     if isinstance(node, h5py.Group):
         # Keras 2 says the order in `weight_names`; h5py would give the alphabet.
-        order = [_text(n).split("/")[len(above)] if len(above) < len(_text(n).split("/")) else None
-                 for n in node.attrs.get("weight_names", [])] if not above else []
+        order = (
+            [
+                _text(n).split("/")[len(above)] if len(above) < len(_text(n).split("/")) else None
+                for n in node.attrs.get("weight_names", [])
+            ]
+            if not above
+            else []
+        )
         seen = dict.fromkeys([*(n for n in order if n in node), *node])
         for child in seen:
             _collect(path, node, child, parts, arrays)
@@ -171,9 +182,11 @@ def written_whole(path):
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:      # h5py reports a full disk as either
+    except (OSError, RuntimeError) as error:  # h5py reports a full disk as either
         state = "The file that was there is unharmed" if path.exists() else "Nothing was written"
-        raise WeightsError(f"{path}: cannot be written ({error}). {state}. Free some space or choose another folder.") from error
+        raise WeightsError(
+            f"{path}: cannot be written ({error}). {state}. Free some space or choose another folder."
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

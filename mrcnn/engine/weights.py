@@ -1,4 +1,5 @@
 """Weights of a model, in and out of files, with an account of what was loaded."""
+
 from dataclasses import dataclass, field
 
 import h5py
@@ -14,16 +15,19 @@ class LoadReport:
 
     path: str
     loaded: list = field(default_factory=list)
-    inflated: list = field(default_factory=list)      # loaded with another number of input channels
-    mismatched: list = field(default_factory=list)    # (name, shape in the file, shape in the model)
-    skipped: list = field(default_factory=list)       # in the file, not in the model
-    missing: list = field(default_factory=list)       # in the model, not in the file
+    inflated: list = field(default_factory=list)  # loaded with another number of input channels
+    mismatched: list = field(default_factory=list)  # (name, shape in the file, shape in the model)
+    skipped: list = field(default_factory=list)  # in the file, not in the model
+    missing: list = field(default_factory=list)  # in the model, not in the file
     excluded: list = field(default_factory=list)
 
     def __str__(self):
-        lines = [f"Weights from {self.path}: {len(self.loaded)} arrays loaded, {len(self.missing)} of the model not in the file, "
-                 f"{len(self.skipped)} of the file not in the model, {len(self.mismatched)} of another shape, "
-                 f"{len(self.excluded)} excluded."]
+        lines = [
+            f"Weights from {self.path}: {len(self.loaded)} arrays loaded, {len(self.missing)} of the model not in the "
+            "file, "
+            f"{len(self.skipped)} of the file not in the model, {len(self.mismatched)} of another shape, "
+            f"{len(self.excluded)} excluded."
+        ]
         lines += [f"  inflated to the image's channels: {name}" for name in self.inflated]
         lines += [f"  not in the file: {_shortened(self.missing)}"] if self.missing else []
         lines += [f"  not in the model: {_shortened(self.skipped)}"] if self.skipped else []
@@ -58,8 +62,13 @@ def save_weights(model, path):
 
 def write_weights(model, root):
     """Write a model's weights into an open HDF5 file or group."""
-    write_legacy_group(root, [(name, [(owner, kind, np.asarray(v)) for owner, kind, v in entries])
-                              for name, entries in layer_weights(model)])
+    write_legacy_group(
+        root,
+        [
+            (name, [(owner, kind, np.asarray(v)) for owner, kind, v in entries])
+            for name, entries in layer_weights(model)
+        ],
+    )
 
 
 def load_weights(model, path, by_name=False, exclude=(), at_least=1, image_channels=None):
@@ -76,8 +85,8 @@ def load_weights(model, path, by_name=False, exclude=(), at_least=1, image_chann
     at_least : int
         Fewer loaded arrays than this are an error.
     image_channels : int, optional
-        Where the file's first convolution has another number of input channels than this, its kernel is spread over them:
-        the mean over the file's channels, scaled such that a picture of equal channels gives the same response.
+        Where the file's first convolution has another number of input channels than this, its kernel is spread over
+        them: the mean over the file's channels, scaled such that a picture of equal channels gives the same response.
 
     Returns
     -------
@@ -134,30 +143,48 @@ def _match(model, stored, exclude, image_channels, report):
 
 
 def _inflatable(stored, wanted, image_channels):
-    return (image_channels is not None and len(stored) == 4 == len(wanted) and wanted[2] == image_channels
-            and stored[2] in (1, 3) and stored[:2] == wanted[:2] and stored[3] == wanted[3])
+    return (
+        image_channels is not None
+        and len(stored) == 4 == len(wanted)
+        and wanted[2] == image_channels
+        and stored[2] in (1, 3)
+        and stored[:2] == wanted[:2]
+        and stored[3] == wanted[3]
+    )
 
 
 def _inflate(value, shape):
     if value.shape == tuple(shape):
         return value
     channels = shape[2]
-    return np.repeat(value.mean(axis=2, keepdims=True) * (value.shape[2] / channels), channels, axis=2).astype(value.dtype)
+    return np.repeat(value.mean(axis=2, keepdims=True) * (value.shape[2] / channels), channels, axis=2).astype(
+        value.dtype
+    )
 
 
 def _judge(report, by_name, at_least):
     if report.mismatched:
-        lines = [f"  {name}: {stored} in the file, {wanted} in the model" for name, stored, wanted in report.mismatched[:8]]
+        lines = [
+            f"  {name}: {stored} in the file, {wanted} in the model" for name, stored, wanted in report.mismatched[:8]
+        ]
         layers = list(dict.fromkeys(name.split("/")[0] for name, _, _ in report.mismatched))
         raise WeightsError(
-            f"{report.path}: {len(report.mismatched)} arrays have another shape than the model's:\n" + "\n".join(lines) +
-            f"\nNothing was loaded. For another number of classes, leave those layers out: exclude={layers[:6]}; otherwise the file "
-            "belongs to another architecture or configuration.")
+            f"{report.path}: {len(report.mismatched)} arrays have another shape than the model's:\n"
+            + "\n".join(lines)
+            + f"\nNothing was loaded. For another number of classes, leave those layers out: exclude={layers[:6]}; "
+            "otherwise the file "
+            "belongs to another architecture or configuration."
+        )
     if len(report.loaded) < max(1, at_least):
         raise WeightsError(
-            f"{report.path}: only {len(report.loaded)} arrays fit the model, of at least {max(1, at_least)} asked for. Nothing was "
-            f"loaded. The file holds other layers ({_shortened(report.skipped) or 'none'}): is it of another architecture?")
+            f"{report.path}: only {len(report.loaded)} arrays fit the model, of at least {max(1, at_least)} asked for. "
+            "Nothing was "
+            f"loaded. The file holds other layers ({_shortened(report.skipped) or 'none'}): "
+            "is it of another architecture?"
+        )
     if not by_name and report.missing:
         raise WeightsError(
-            f"{report.path}: {len(report.missing)} arrays of the model are not in the file ({_shortened(report.missing)}). Nothing was "
-            "loaded. Give by_name=True to load what is there and leave the rest.")
+            f"{report.path}: {len(report.missing)} arrays of the model are not in the file ({_shortened(report.missing)}). "
+            "Nothing was "
+            "loaded. Give by_name=True to load what is there and leave the rest."
+        )

@@ -1,4 +1,5 @@
 """What the RPN should say: matching of anchors to objects, and the choice of those that are learnt from."""
+
 import keras
 from keras import ops
 
@@ -21,9 +22,10 @@ def match_anchors(anchors, gt_class_ids, gt_boxes, positive_iou=0.7, negative_io
         An anchor is positive from the one on, negative below the other; the best anchors of each object are positive
         whatever their IoU.
     exact : bool
-        As in the original: an anchor that is positive because it is an object's best takes the deltas of the object that
-        it overlaps most, and an object that no anchor touches makes all anchors positive. Otherwise it takes those of the
-        object it was chosen for, and an untouched object none.
+        As in the original: an anchor that is positive because it is an object's best takes the deltas of the object
+        that it overlaps most, and an object that no anchor touches makes all anchors positive. Otherwise it takes those
+        of
+        the object it was chosen for, and an untouched object none.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def match_anchors(anchors, gt_class_ids, gt_boxes, positive_iou=0.7, negative_io
         Index of the object; meaningful where positive.
     """
     objects, crowds = (gt_class_ids > 0)[:, None, :], (gt_class_ids < 0)[:, None, :]
-    iou = overlaps(anchors[None], gt_boxes)                                                     # [B, A, G]
+    iou = overlaps(anchors[None], gt_boxes)  # [B, A, G]
     crowd_iou = ops.max(ops.where(crowds, iou, 0.0), axis=2)
     iou = ops.where(objects, iou, -1.0)
     best = ops.max(iou, axis=2)
@@ -78,7 +80,9 @@ class AnchorTargets(keras.layers.Layer):
     def call(self, inputs):
         gt_class_ids, gt_boxes = inputs
         anchors = ops.convert_to_tensor(self.anchors, "float32")
-        match, assigned = match_anchors(anchors, gt_class_ids, gt_boxes, self.positive_iou, self.negative_iou, self.exact)
+        match, assigned = match_anchors(
+            anchors, gt_class_ids, gt_boxes, self.positive_iou, self.negative_iou, self.exact
+        )
         uniform = keras.random.uniform(ops.shape(match), seed=self.seed_generator)
         indices, sign = sample_balanced(match == 1, match == -1, uniform, self.count, self.count // 2)
         chosen_gt = gather_rows(gt_boxes, ops.take_along_axis(assigned, indices, axis=1))
@@ -87,15 +91,18 @@ class AnchorTargets(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         batch = inputs[0].shape[0]
-        return (keras.KerasTensor((batch, self.count), dtype="int32"), keras.KerasTensor((batch, self.count), dtype="int32"),
-                keras.KerasTensor((batch, self.count, 4), dtype="float32"))
+        return (
+            keras.KerasTensor((batch, self.count), dtype="int32"),
+            keras.KerasTensor((batch, self.count), dtype="int32"),
+            keras.KerasTensor((batch, self.count, 4), dtype="float32"),
+        )
 
 
 class GivenAnchorTargets(keras.layers.Layer):
     """The same three results from targets that were made outside of the network, as Matterport's generator does.
 
-    Called with [rpn_match [B, A, 1], rpn_bbox [B, K, 4]], where rpn_bbox holds the deltas of the positive anchors in the
-    order of the anchors.
+    Called with [rpn_match [B, A, 1], rpn_bbox [B, K, 4]], where rpn_bbox holds the deltas of the positive anchors in
+    the order of the anchors.
     """
 
     def __init__(self, count, **kwargs):
@@ -112,5 +119,8 @@ class GivenAnchorTargets(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         batch = inputs[0].shape[0]
-        return (keras.KerasTensor((batch, self.count), dtype="int32"), keras.KerasTensor((batch, self.count), dtype="int32"),
-                keras.KerasTensor((batch, self.count, 4), dtype="float32"))
+        return (
+            keras.KerasTensor((batch, self.count), dtype="int32"),
+            keras.KerasTensor((batch, self.count), dtype="int32"),
+            keras.KerasTensor((batch, self.count, 4), dtype="float32"),
+        )

@@ -1,4 +1,5 @@
 """Box arithmetic in `keras.ops`; boxes are (y1, x1, y2, x2), normalised unless said otherwise, in the last axis."""
+
 from keras import ops
 
 
@@ -8,7 +9,9 @@ def split_boxes(boxes):
 
 
 def apply_box_deltas(boxes, deltas):
-    """Move boxes [..., 4] by (dy, dx, log(dh), log(dw)) [..., 4] (R-CNN, eq. 1-4; Matterport's `apply_box_deltas_graph`)."""
+    """Move boxes [..., 4] by (dy, dx, log(dh), log(dw)) [..., 4] (R-CNN, eq. 1-4; Matterport's
+    `apply_box_deltas_graph`).
+    """
     y1, x1, y2, x2 = split_boxes(boxes)
     height, width = y2 - y1, x2 - x1
     centre_y = y1 + 0.5 * height + deltas[..., 0] * height
@@ -19,7 +22,8 @@ def apply_box_deltas(boxes, deltas):
 
 
 def box_refinement(boxes, gt_boxes):
-    """Deltas (dy, dx, log(dh), log(dw)) that turn `boxes` [..., 4] into `gt_boxes` [..., 4] (Matterport's `box_refinement_graph`).
+    """Deltas (dy, dx, log(dh), log(dw)) that turn `boxes` [..., 4] into `gt_boxes` [..., 4] (Matterport's
+    `box_refinement_graph`).
 
     Boxes without area give zeros, not infinities: such rows are padding, and an infinity would poison the gradient even
     where the loss selects other rows.
@@ -40,8 +44,15 @@ def clip_boxes(boxes, window):
     """Clip boxes [..., 4] to `window` (broadcast against [..., 4]; y1, x1, y2, x2)."""
     y1, x1, y2, x2 = split_boxes(boxes)
     low_y, low_x, high_y, high_x = split_boxes(window)
-    return ops.stack([ops.maximum(ops.minimum(y1, high_y), low_y), ops.maximum(ops.minimum(x1, high_x), low_x),
-                      ops.maximum(ops.minimum(y2, high_y), low_y), ops.maximum(ops.minimum(x2, high_x), low_x)], axis=-1)
+    return ops.stack(
+        [
+            ops.maximum(ops.minimum(y1, high_y), low_y),
+            ops.maximum(ops.minimum(x1, high_x), low_x),
+            ops.maximum(ops.minimum(y2, high_y), low_y),
+            ops.maximum(ops.minimum(x2, high_x), low_x),
+        ],
+        axis=-1,
+    )
 
 
 def overlaps(boxes1, boxes2):

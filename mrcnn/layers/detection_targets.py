@@ -1,4 +1,5 @@
 """What the heads should say: choice of regions of interest, their classes, deltas and masks."""
+
 import keras
 from keras import ops
 
@@ -70,12 +71,23 @@ class DetectionTargetLayer(keras.layers.Layer):
     ----------
     exact : bool
         True: negatives only in proportion to the positives, so none in an image without objects, and the objects' own
-        boxes are not offered as regions (the original). False: negatives fill up to `count`, and the true boxes join the
-        proposals, so that the heads have something to learn before the RPN proposes well (Faster R-CNN in torchvision).
+        boxes are not offered as regions (the original). False: negatives fill up to `count`, and the true boxes join
+        the proposals, so that the heads have something to learn before the RPN proposes well (Faster R-CNN in
+        torchvision).
     """
 
-    def __init__(self, count, mask_slots, positive_ratio, std_dev, mask_shape=(28, 28), mini_masks=True, exact=False,
-                 seed=None, **kwargs):
+    def __init__(
+        self,
+        count,
+        mask_slots,
+        positive_ratio,
+        std_dev,
+        mask_shape=(28, 28),
+        mini_masks=True,
+        exact=False,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(dtype="float32", **kwargs)
         self.count, self.mask_slots, self.positive_ratio = int(count), int(mask_slots), float(positive_ratio)
         self.std_dev = tuple(map(float, std_dev))
@@ -99,8 +111,9 @@ class DetectionTargetLayer(keras.layers.Layer):
         positive = (best >= 0.5) & real
         negative = (best < 0.5) & (crowd_iou < 0.001) & real
         uniform = keras.random.uniform(ops.shape(best), seed=self.seed_generator)
-        indices, match = sample_balanced(positive, negative, uniform, self.count, self.mask_slots,
-                                         self._negatives_of if self.exact else None)
+        indices, match = sample_balanced(
+            positive, negative, uniform, self.count, self.mask_slots, self._negatives_of if self.exact else None
+        )
         rois = ops.where((match != 0)[..., None], gather_rows(proposals, indices), 0.0)
         assigned = ops.take_along_axis(ops.cast(assigned, "int32"), indices, axis=1)
         is_positive = match == 1
@@ -131,10 +144,12 @@ class DetectionTargetLayer(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         batch = inputs[0].shape[0]
-        specs = [keras.KerasTensor((batch, self.count, 4), dtype="float32"),
-                 keras.KerasTensor((batch, self.count), dtype="int32"),
-                 keras.KerasTensor((batch, self.count), dtype="int32"),
-                 keras.KerasTensor((batch, self.count, 4), dtype="float32")]
+        specs = [
+            keras.KerasTensor((batch, self.count, 4), dtype="float32"),
+            keras.KerasTensor((batch, self.count), dtype="int32"),
+            keras.KerasTensor((batch, self.count), dtype="int32"),
+            keras.KerasTensor((batch, self.count, 4), dtype="float32"),
+        ]
         if self.mask_shape is not None:
             specs.append(keras.KerasTensor((batch, self.mask_slots, *self.mask_shape), dtype="float32"))
         return tuple(specs)

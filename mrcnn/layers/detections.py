@@ -1,4 +1,5 @@
 """From the heads' scores and deltas to the final detections."""
+
 import keras
 from keras import ops
 
@@ -55,7 +56,8 @@ def refine_detections(rois, probabilities, deltas, window, count, min_confidence
 
 
 class DetectionLayer(keras.layers.Layer):
-    """`refine_detections` as a layer: called with [rois, mrcnn_class, mrcnn_bbox, image_meta] (Matterport's signature)."""
+    """`refine_detections` as a layer: called with [rois, mrcnn_class, mrcnn_bbox, image_meta] (Matterport's signature).
+    """
 
     def __init__(self, count, min_confidence, nms_threshold, std_dev, exact=False, **kwargs):
         super().__init__(dtype="float32", **kwargs)
@@ -65,12 +67,27 @@ class DetectionLayer(keras.layers.Layer):
     def call(self, inputs):
         rois, probabilities, deltas, image_meta = inputs
         window = normalize_boxes(image_meta[:, 7:11], image_meta[0, 4], image_meta[0, 5])
-        return refine_detections(rois, probabilities, deltas, window, self.count, self.min_confidence, self.nms_threshold,
-                                 self.std_dev, self.exact)
+        return refine_detections(
+            rois,
+            probabilities,
+            deltas,
+            window,
+            self.count,
+            self.min_confidence,
+            self.nms_threshold,
+            self.std_dev,
+            self.exact,
+        )
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor((inputs[0].shape[0], self.count, 6), dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "count": self.count, "min_confidence": self.min_confidence,
-                "nms_threshold": self.nms_threshold, "std_dev": self.std_dev, "exact": self.exact}
+        return {
+            **super().get_config(),
+            "count": self.count,
+            "min_confidence": self.min_confidence,
+            "nms_threshold": self.nms_threshold,
+            "std_dev": self.std_dev,
+            "exact": self.exact,
+        }

@@ -1,4 +1,5 @@
 """Non-maximum suppression with a static number of results."""
+
 import keras
 from keras import ops
 
@@ -24,8 +25,8 @@ def keep_mask(boxes, iou_threshold, groups=None):
     Notes
     -----
     Greedy suppression is the only fixed point of "kept unless a better kept box suppresses it". Repeating that rule
-    reaches it in as many rounds as the longest chain of suppressions has links, each of them one product of a matrix and
-    a vector: few, where the greedy loop has N.
+    reaches it in as many rounds as the longest chain of suppressions has links, each of them one product of a matrix
+    and a vector: few, where the greedy loop has N.
     """
     boxes = ops.convert_to_tensor(boxes)
     count = ops.shape(boxes)[1]
@@ -39,8 +40,11 @@ def keep_mask(boxes, iou_threshold, groups=None):
         return ops.cast(ops.matmul(kept[:, None, :], suppresses)[:, 0, :] < 0.5, "float32")
 
     first = ops.ones_like(boxes[..., 0])
-    kept, _ = ops.while_loop(lambda kept, previous: ops.any(kept != previous),
-                             lambda kept, previous: (one_round(kept), kept), (one_round(first), first))
+    kept, _ = ops.while_loop(
+        lambda kept, previous: ops.any(kept != previous),
+        lambda kept, previous: (one_round(kept), kept),
+        (one_round(first), first),
+    )
     return kept > 0.5
 
 

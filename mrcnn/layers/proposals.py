@@ -1,4 +1,5 @@
 """From the RPN's scores and deltas to regions of interest."""
+
 import keras
 from keras import ops
 
@@ -59,5 +60,10 @@ class ProposalLayer(keras.layers.Layer):
         return keras.KerasTensor((inputs[0].shape[0], self.proposal_count, 4), dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "proposal_count": self.proposal_count, "nms_threshold": self.nms_threshold,
-                "pre_nms_limit": self.pre_nms_limit, "bbox_std_dev": self.bbox_std_dev}
+        return {
+            **super().get_config(),
+            "proposal_count": self.proposal_count,
+            "nms_threshold": self.nms_threshold,
+            "pre_nms_limit": self.pre_nms_limit,
+            "bbox_std_dev": self.bbox_std_dev,
+        }

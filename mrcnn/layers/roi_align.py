@@ -1,4 +1,5 @@
 """Features of regions of interest, from the right level of the pyramid, in one gather."""
+
 import keras
 from keras import ops
 
@@ -50,14 +51,15 @@ def roi_levels(boxes, image_area):
 def sample_points(low, high, length, count, image_length, aligned):
     """Coordinates in feature pixels of `count` samples (2 * count when aligned) between `low` and `high` [B, N].
 
-    Not aligned: TensorFlow's `crop_and_resize`, corners included. Aligned: two samples a bin at its quarters, pixel centres
-    at halves (Detectron's `aligned=True`); boxes are first put back from the normalised convention to pixels.
+    Not aligned: TensorFlow's `crop_and_resize`, corners included. Aligned: two samples a bin at its quarters, pixel
+    centres at halves (Detectron's `aligned=True`); boxes are first put back from the normalised convention to pixels.
     """
     if not aligned:
         last = length - 1.0
         if count == 1:
             return (0.5 * (low + high) * last)[..., None]
-        # XLA turns a division by a constant into a product with its reciprocal, an ulp off, which pushes samples at the edge
+        # XLA turns a division by a constant into a product with its reciprocal, an ulp off, which pushes samples at the
+        # edge
         # of the image over it. Under TensorFlow this is the same division as written plainly.
         divisor = length * 0.0 + (count - 1.0)
         step = (high - low) * last / divisor
@@ -81,8 +83,8 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     image_shape : (height, width)
         Of the molded image; numbers or scalar tensors.
     aligned : bool
-        False: one sample a bin, corner to corner, 0 outside of the map (Matterport's `PyramidROIAlign`, which its weights
-        expect). True: ROIAlign of the Mask R-CNN paper, mean of 2 x 2 samples, borders extended.
+        False: one sample a bin, corner to corner, 0 outside of the map (Matterport's `PyramidROIAlign`, which its
+        weights expect). True: ROIAlign of the Mask R-CNN paper, mean of 2 x 2 samples, borders extended.
 
     Returns
     -------
@@ -143,7 +145,9 @@ class PyramidROIAlign(keras.layers.Layer):
 
     def call(self, inputs):
         boxes, image_meta, *feature_maps = inputs
-        return pyramid_roi_align(boxes, feature_maps, self.pool_shape[0], (image_meta[0, 4], image_meta[0, 5]), self.aligned)
+        return pyramid_roi_align(
+            boxes, feature_maps, self.pool_shape[0], (image_meta[0, 4], image_meta[0, 5]), self.aligned
+        )
 
     def compute_output_spec(self, inputs):
         boxes, features = inputs[0], inputs[2]

@@ -1,4 +1,5 @@
 """Random choice of rows with static shapes."""
+
 from keras import ops
 
 

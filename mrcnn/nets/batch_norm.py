@@ -1,4 +1,5 @@
 """Batch normalisation with Matterport's three ways of training."""
+
 import keras
 
 

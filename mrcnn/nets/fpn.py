@@ -1,4 +1,5 @@
 """The feature pyramid (Lin et al. 2017), with Matterport's layer names."""
+
 from keras import layers
 
 

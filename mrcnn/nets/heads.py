@@ -1,4 +1,5 @@
 """The heads: class and box of a region, and its mask. Matterport's layer names; regions are folded into the batch."""
+
 import keras
 from keras import layers, ops
 
@@ -25,7 +26,8 @@ class UnfoldRegions(layers.Layer):
 
 
 class WholePatchConv(layers.Conv2D):
-    """A "valid" convolution whose kernel is as large as its input, [N, h, w, C] -> [N, filters], as one matrix product."""
+    """A "valid" convolution whose kernel is as large as its input, [N, h, w, C] -> [N, filters], as one matrix product.
+    """
 
     def call(self, inputs):
         kernel = ops.reshape(ops.cast(self.kernel, self.compute_dtype), (-1, self.filters))
@@ -36,13 +38,16 @@ class WholePatchConv(layers.Conv2D):
 
 
 class MaskClassifier(layers.Conv2D):
-    """A 1 x 1 convolution and a sigmoid in float32, on regions that are not folded: [B, N, h, w, C] -> [B, N, h, w, K]."""
+    """A 1 x 1 convolution and a sigmoid in float32, on regions that are not folded: [B, N, h, w, C] -> [B, N, h, w, K].
+    """
 
     def build(self, input_shape):
         super().build((None, *input_shape[2:]))
 
     def call(self, inputs):
-        logits = ops.matmul(inputs, ops.cast(self.kernel[0, 0], self.compute_dtype)) + ops.cast(self.bias, self.compute_dtype)
+        logits = ops.matmul(inputs, ops.cast(self.kernel[0, 0], self.compute_dtype)) + ops.cast(
+            self.bias, self.compute_dtype
+        )
         return ops.sigmoid(ops.cast(logits, "float32"))
 
     def compute_output_spec(self, inputs):

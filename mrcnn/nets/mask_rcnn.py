@@ -1,4 +1,5 @@
 """Mask R-CNN (He et al. 2017): one set of layers, and the graphs for training and for detection over them."""
+
 import random
 from contextlib import contextmanager
 
@@ -41,8 +42,9 @@ def pyramid_anchors(config, image_shape):
         shapes = np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
     else:
         shapes = compute_backbone_shapes(image_shape, config.BACKBONE_STRIDES)
-    return generate_pyramid_anchors(config.RPN_ANCHOR_SCALES, config.RPN_ANCHOR_RATIOS, shapes, config.BACKBONE_STRIDES,
-                                    config.RPN_ANCHOR_STRIDE)
+    return generate_pyramid_anchors(
+        config.RPN_ANCHOR_SCALES, config.RPN_ANCHOR_RATIOS, shapes, config.BACKBONE_STRIDES, config.RPN_ANCHOR_STRIDE
+    )
 
 
 class Concatenate(layers.Layer):
@@ -108,34 +110,42 @@ class MaskRCNNGraph:
         else:
             stages = resnet(self.image, config.BACKBONE, config.TRAIN_BN)[1:]
         self.pyramid = feature_pyramid(*stages, size=config.TOP_DOWN_PYRAMID_SIZE)
-        self.rpn = RPNHead(len(config.RPN_ANCHOR_RATIOS), config.RPN_ANCHOR_STRIDE, config.RPN_CONV_SIZE, name="rpn_model")
+        self.rpn = RPNHead(
+            len(config.RPN_ANCHOR_RATIOS), config.RPN_ANCHOR_STRIDE, config.RPN_CONV_SIZE, name="rpn_model"
+        )
         outputs = [self.rpn(level) for level in self.pyramid]
         self.rpn_logits = Concatenate(name="rpn_class_logits")([logits for logits, _ in outputs])
         self.rpn_class = layers.Softmax(name="rpn_class", dtype="float32")(self.rpn_logits)
         self.rpn_bbox = Concatenate(name="rpn_bbox")([deltas for _, deltas in outputs])
-        self.box_head = BoxHead(config.NUM_CLASSES, config.POOL_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE, config.TRAIN_BN)
-        self.mask_head = MaskHead(config.NUM_CLASSES, config.MASK_HEAD_SIZE, config.TRAIN_BN) if config.USE_MASK_HEAD else None
+        self.box_head = BoxHead(
+            config.NUM_CLASSES, config.POOL_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE, config.TRAIN_BN
+        )
+        self.mask_head = (
+            MaskHead(config.NUM_CLASSES, config.MASK_HEAD_SIZE, config.TRAIN_BN) if config.USE_MASK_HEAD else None
+        )
 
     def _pool(self, size, name):
         return PyramidROIAlign((size, size), self.config.ROI_ALIGN == "aligned", name=name)
 
     def _proposals(self, anchors, count):
         config = self.config
-        layer = ProposalLayer(count, config.RPN_NMS_THRESHOLD, config.PRE_NMS_LIMIT, config.RPN_BBOX_STD_DEV, name="ROI")
+        layer = ProposalLayer(
+            count, config.RPN_NMS_THRESHOLD, config.PRE_NMS_LIMIT, config.RPN_BBOX_STD_DEV, name="ROI"
+        )
         return layer([self.rpn_class, self.rpn_bbox, anchors])
 
     # --- Training ---
     def training_model(self, given_rpn_targets=False):
         """The model that `fit` trains.
 
-        Inputs are a dict of `input_image`, `input_image_meta`, `input_gt_class_ids` [B, G], `input_gt_boxes` [B, G, 4] pixels,
-        `input_gt_masks` [B, h, w, G] (with a mask head), `input_roi` [B, N, 4] pixels (without USE_RPN_ROIS).
+        Inputs are a dict of `input_image`, `input_image_meta`, `input_gt_class_ids` [B, G], `input_gt_boxes` [B, G, 4]
+        pixels, `input_gt_masks` [B, h, w, G] (with a mask head), `input_roi` [B, N, 4] pixels (without USE_RPN_ROIS).
 
         Parameters
         ----------
         given_rpn_targets : bool
-            Take `input_rpn_match` [B, A, 1] and `input_rpn_bbox` [B, K, 4] as two more inputs, instead of matching anchors
-            to the objects inside.
+            Take `input_rpn_match` [B, A, 1] and `input_rpn_bbox` [B, K, 4] as two more inputs, instead of matching
+            anchors to the objects inside.
         """
         with self._scope():
             inputs, outputs = self._training_graph(given_rpn_targets)
@@ -156,17 +166,27 @@ class MaskRCNNGraph:
         gt_class_ids = new_input("input_gt_class_ids", (config.MAX_GT_INSTANCES,), "int32")
         gt_boxes_px = new_input("input_gt_boxes", (config.MAX_GT_INSTANCES, 4), "float32")
         if given_rpn_targets:
-            rpn_targets = GivenAnchorTargets(config.RPN_TRAIN_ANCHORS_PER_IMAGE, name="rpn_targets")([
-                new_input("input_rpn_match", (None, 1), "int32"), new_input("input_rpn_bbox", (None, 4), "float32")])
+            rpn_targets = GivenAnchorTargets(config.RPN_TRAIN_ANCHORS_PER_IMAGE, name="rpn_targets")(
+                [new_input("input_rpn_match", (None, 1), "int32"), new_input("input_rpn_bbox", (None, 4), "float32")]
+            )
         else:
             rpn_targets = AnchorTargets(
-                anchors_px.astype(np.float32), config.RPN_TRAIN_ANCHORS_PER_IMAGE, config.RPN_BBOX_STD_DEV, config.RPN_POSITIVE_IOU,
-                config.RPN_NEGATIVE_IOU, exact, seed=config.SEED + 1, name="rpn_targets")([gt_class_ids, gt_boxes_px])
+                anchors_px.astype(np.float32),
+                config.RPN_TRAIN_ANCHORS_PER_IMAGE,
+                config.RPN_BBOX_STD_DEV,
+                config.RPN_POSITIVE_IOU,
+                config.RPN_NEGATIVE_IOU,
+                exact,
+                seed=config.SEED + 1,
+                name="rpn_targets",
+            )([gt_class_ids, gt_boxes_px])
         indices, rpn_match, rpn_deltas = rpn_targets
         sampled_logits, sampled_deltas = SampledRPN(self.rpn, name="rpn_sampled")([indices, *self.pyramid])
 
         if config.USE_RPN_ROIS:
-            proposals = self._proposals(norm_boxes(anchors_px, (height, width))[None].astype(np.float32), config.POST_NMS_ROIS_TRAINING)
+            proposals = self._proposals(
+                norm_boxes(anchors_px, (height, width))[None].astype(np.float32), config.POST_NMS_ROIS_TRAINING
+            )
         else:
             proposals = NormalizeBoxes(name="roi_norm")([new_input("input_roi", (None, 4), "float32"), self.image])
         gt_boxes = NormalizeBoxes(name="gt_boxes_norm")([gt_boxes_px, self.image])
@@ -175,19 +195,37 @@ class MaskRCNNGraph:
             mask_size = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (height, width)
             target_inputs.append(new_input("input_gt_masks", (*mask_size, config.MAX_GT_INSTANCES), "bool"))
         rois, roi_match, class_ids, deltas, *masks = DetectionTargetLayer(
-            config.TRAIN_ROIS_PER_IMAGE, config.MASK_SLOTS, config.ROI_POSITIVE_RATIO, config.BBOX_STD_DEV,
-            config.MASK_SHAPE if self.mask_head else None, config.USE_MINI_MASK, exact, seed=config.SEED + 2,
-            name="proposal_targets")(target_inputs)
+            config.TRAIN_ROIS_PER_IMAGE,
+            config.MASK_SLOTS,
+            config.ROI_POSITIVE_RATIO,
+            config.BBOX_STD_DEV,
+            config.MASK_SHAPE if self.mask_head else None,
+            config.USE_MINI_MASK,
+            exact,
+            seed=config.SEED + 2,
+            name="proposal_targets",
+        )(target_inputs)
 
         maps = self.pyramid[:4]
-        logits, probabilities, bbox = self.box_head(self._pool(config.POOL_SIZE, "roi_align_classifier")([rois, self.meta, *maps]))
+        logits, probabilities, bbox = self.box_head(
+            self._pool(config.POOL_SIZE, "roi_align_classifier")([rois, self.meta, *maps])
+        )
         outputs = {
-            "rpn_match": rpn_match, "rpn_target_deltas": rpn_deltas, "rpn_sampled_logits": sampled_logits,
-            "rpn_sampled_deltas": sampled_deltas, "rois": rois, "roi_match": roi_match, "target_class_ids": class_ids,
-            "target_deltas": deltas, "mrcnn_class_logits": logits, "mrcnn_class": probabilities, "mrcnn_bbox": bbox,
-            "active_class_ids": ActiveClasses(name="active_class_ids")(self.meta)}
+            "rpn_match": rpn_match,
+            "rpn_target_deltas": rpn_deltas,
+            "rpn_sampled_logits": sampled_logits,
+            "rpn_sampled_deltas": sampled_deltas,
+            "rois": rois,
+            "roi_match": roi_match,
+            "target_class_ids": class_ids,
+            "target_deltas": deltas,
+            "mrcnn_class_logits": logits,
+            "mrcnn_class": probabilities,
+            "mrcnn_bbox": bbox,
+            "active_class_ids": ActiveClasses(name="active_class_ids")(self.meta),
+        }
         if self.mask_head:
-            positive_rois = rois[:, :config.MASK_SLOTS]
+            positive_rois = rois[:, : config.MASK_SLOTS]
             pooled = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")([positive_rois, self.meta, *maps])
             outputs.update(target_masks=masks[0], mrcnn_mask=self.mask_head(pooled))
         return inputs, outputs
@@ -202,17 +240,28 @@ class MaskRCNNGraph:
             pooled = self._pool(config.POOL_SIZE, "roi_align_classifier")([rois, self.meta, *self.pyramid[:4]])
             logits, probabilities, deltas = self.box_head(pooled)
             detections = DetectionLayer(
-                config.DETECTION_MAX_INSTANCES, config.DETECTION_MIN_CONFIDENCE, config.DETECTION_NMS_THRESHOLD, config.BBOX_STD_DEV,
-                config.MATTERPORT_EXACT, name="mrcnn_detection")([rois, probabilities, deltas, self.meta])
-            self._inference = {"anchors": anchors, "rois": rois, "mrcnn_class_logits": logits, "mrcnn_class": probabilities,
-                               "mrcnn_bbox": deltas, "detections": detections}
+                config.DETECTION_MAX_INSTANCES,
+                config.DETECTION_MIN_CONFIDENCE,
+                config.DETECTION_NMS_THRESHOLD,
+                config.BBOX_STD_DEV,
+                config.MATTERPORT_EXACT,
+                name="mrcnn_detection",
+            )([rois, probabilities, deltas, self.meta])
+            self._inference = {
+                "anchors": anchors,
+                "rois": rois,
+                "mrcnn_class_logits": logits,
+                "mrcnn_class": probabilities,
+                "mrcnn_bbox": deltas,
+                "detections": detections,
+            }
         return self._inference
 
     def inference_model(self):
         """The whole detection network, with Matterport's inputs and outputs.
 
-        Inputs [image, meta, anchors [B, A, 4] normalised]; outputs [detections [B, D, 6], mrcnn_class, mrcnn_bbox, mrcnn_mask
-        [B, D, h, w, C], rpn_rois, rpn_class, rpn_bbox] (without `mrcnn_mask` when there is no mask head).
+        Inputs [image, meta, anchors [B, A, 4] normalised]; outputs [detections [B, D, 6], mrcnn_class, mrcnn_bbox,
+        mrcnn_mask [B, D, h, w, C], rpn_rois, rpn_class, rpn_bbox] (without `mrcnn_mask` when there is no mask head).
         """
         with self._scope():
             graph = self._detection_graph()
@@ -229,16 +278,20 @@ class MaskRCNNGraph:
     def detection_models(self):
         """The same in two models, so that masks are computed only for what is kept.
 
-        The first: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5]. The second, or None without a mask head:
-        [boxes [B, n, 4] normalised, meta, P2, P3, P4, P5] -> masks [B, n, h, w, C].
+        The first: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5]. The second, or None without a mask
+        head: [boxes [B, n, 4] normalised, meta, P2, P3, P4, P5] -> masks [B, n, h, w, C].
         """
         with self._scope():
             graph = self._detection_graph()
             maps = self.pyramid[:4]
-            first = keras.Model([self.image, self.meta, graph["anchors"]], [graph["detections"], *maps], name="detector")
+            first = keras.Model(
+                [self.image, self.meta, graph["anchors"]], [graph["detections"], *maps], name="detector"
+            )
             if not self.mask_head:
                 return first, None
             boxes = keras.Input((None, 4), dtype="float32", name="kept_boxes")
-            map_inputs = [keras.Input(m.shape[1:], dtype=m.dtype, name=f"kept_p{i}") for i, m in enumerate(maps, start=2)]
+            map_inputs = [
+                keras.Input(m.shape[1:], dtype=m.dtype, name=f"kept_p{i}") for i, m in enumerate(maps, start=2)
+            ]
             masks = self._masks_of(boxes, self.meta, map_inputs)
             return first, keras.Model([boxes, self.meta, *map_inputs], masks, name="masker")

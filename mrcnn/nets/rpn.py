@@ -1,4 +1,5 @@
 """The region proposal network (Ren et al. 2015), and its cheap twin on the anchors that are learnt from."""
+
 import keras
 from keras import layers, ops
 
@@ -8,16 +9,21 @@ from mrcnn.layers.roi_align import flatten_pyramid
 class RPNHead(layers.Layer):
     """Scores and deltas of all anchors of one feature map (Matterport's `rpn_model`; the same for all levels).
 
-    Called with [B, H, W, C]; returns logits [B, A, 2] (background, foreground) and deltas [B, A, 4], float32, with A anchors
-    in the order y, x, ratio.
+    Called with [B, H, W, C]; returns logits [B, A, 2] (background, foreground) and deltas [B, A, 4], float32, with A
+    anchors in the order y, x, ratio.
     """
 
     def __init__(self, anchors_per_location, anchor_stride=1, width=512, **kwargs):
         super().__init__(**kwargs)
-        self.anchors_per_location, self.anchor_stride, self.width = int(anchors_per_location), int(anchor_stride), int(width)
+        self.anchors_per_location, self.anchor_stride, self.width = (
+            int(anchors_per_location),
+            int(anchor_stride),
+            int(width),
+        )
         dtype = self.dtype_policy
-        self.rpn_conv_shared = layers.Conv2D(width, 3, strides=anchor_stride, padding="same", activation="relu",
-                                             name="rpn_conv_shared", dtype=dtype)
+        self.rpn_conv_shared = layers.Conv2D(
+            width, 3, strides=anchor_stride, padding="same", activation="relu", name="rpn_conv_shared", dtype=dtype
+        )
         self.rpn_class_raw = layers.Conv2D(2 * self.anchors_per_location, 1, name="rpn_class_raw", dtype=dtype)
         self.rpn_bbox_pred = layers.Conv2D(4 * self.anchors_per_location, 1, name="rpn_bbox_pred", dtype=dtype)
 
@@ -38,18 +44,30 @@ class RPNHead(layers.Layer):
     def compute_output_spec(self, feature_map):
         batch, height, width, _ = feature_map.shape
         stride = self.anchor_stride
-        count = None if height is None or width is None else -(-height // stride) * -(-width // stride) * self.anchors_per_location
-        return keras.KerasTensor((batch, count, 2), dtype="float32"), keras.KerasTensor((batch, count, 4), dtype="float32")
+        count = (
+            None
+            if height is None or width is None
+            else -(-height // stride) * -(-width // stride) * self.anchors_per_location
+        )
+        return keras.KerasTensor((batch, count, 2), dtype="float32"), keras.KerasTensor(
+            (batch, count, 4), dtype="float32"
+        )
 
     def at_patches(self, patches):
-        """Logits [N, anchors_per_location, 2] and deltas [N, anchors_per_location, 4] of 3 x 3 neighbourhoods [N, 9 * C]."""
+        """Logits [N, anchors_per_location, 2] and deltas [N, anchors_per_location, 4] of 3 x 3 neighbourhoods [N, 9 *
+        C].
+        """
         shared, dtype = self.rpn_conv_shared, patches.dtype
-        hidden = ops.matmul(patches, ops.cast(ops.reshape(shared.kernel, (-1, self.width)), dtype)) + ops.cast(shared.bias, dtype)
+        hidden = ops.matmul(patches, ops.cast(ops.reshape(shared.kernel, (-1, self.width)), dtype)) + ops.cast(
+            shared.bias, dtype
+        )
         hidden = ops.relu(hidden)
 
         def one_by_one(layer, last):
             kernel, bias = ops.cast(layer.kernel[0, 0], dtype), ops.cast(layer.bias, dtype)
-            return ops.reshape(ops.cast(ops.matmul(hidden, kernel) + bias, "float32"), (-1, self.anchors_per_location, last))
+            return ops.reshape(
+                ops.cast(ops.matmul(hidden, kernel) + bias, "float32"), (-1, self.anchors_per_location, last)
+            )
 
         return one_by_one(self.rpn_class_raw, 2), one_by_one(self.rpn_bbox_pred, 4)
 
@@ -78,7 +96,10 @@ class SampledRPN(layers.Layer):
         columns, counts = ops.cast(ops.stack(columns), "int32"), ops.cast(ops.stack(counts), "int32")
         ends = ops.cumsum(counts)
         level = ops.sum(ops.cast(indices[..., None] >= ends, "int32"), axis=-1)
-        location, ratio = (indices - ops.take(ends - counts, level)) // ratios, (indices - ops.take(ends - counts, level)) % ratios
+        location, ratio = (
+            (indices - ops.take(ends - counts, level)) // ratios,
+            (indices - ops.take(ends - counts, level)) % ratios,
+        )
         row, column = location // ops.take(columns, level), location % ops.take(columns, level)
 
         table, _, widths, offsets, rows_per_image = flatten_pyramid(feature_maps, border=1)

@@ -1,4 +1,5 @@
 """The Keras model that one compiled training step runs: five losses, their sum, and weight decay."""
+
 import keras
 from keras import ops
 
@@ -28,17 +29,25 @@ class TrainingModel(keras.Model):
         """The losses by name, not weighted, from the model's outputs."""
         found = {
             "rpn_class_loss": losses.rpn_class_loss(outputs["rpn_match"], outputs["rpn_sampled_logits"]),
-            "rpn_bbox_loss": losses.rpn_bbox_loss(outputs["rpn_target_deltas"], outputs["rpn_match"], outputs["rpn_sampled_deltas"]),
+            "rpn_bbox_loss": losses.rpn_bbox_loss(
+                outputs["rpn_target_deltas"], outputs["rpn_match"], outputs["rpn_sampled_deltas"]
+            ),
             "mrcnn_class_loss": losses.mrcnn_class_loss(
-                outputs["target_class_ids"], ops.cast(outputs["mrcnn_class_logits"], "float32"), outputs["active_class_ids"],
-                outputs["roi_match"], self.exact),
+                outputs["target_class_ids"],
+                ops.cast(outputs["mrcnn_class_logits"], "float32"),
+                outputs["active_class_ids"],
+                outputs["roi_match"],
+                self.exact,
+            ),
             "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(
-                outputs["target_deltas"], outputs["target_class_ids"], ops.cast(outputs["mrcnn_bbox"], "float32")),
+                outputs["target_deltas"], outputs["target_class_ids"], ops.cast(outputs["mrcnn_bbox"], "float32")
+            ),
         }
         if "mrcnn_mask" in outputs:
             slots = outputs["mrcnn_mask"].shape[1]
             found["mrcnn_mask_loss"] = losses.mrcnn_mask_loss(
-                outputs["target_masks"], outputs["target_class_ids"][:, :slots], outputs["mrcnn_mask"])
+                outputs["target_masks"], outputs["target_class_ids"][:, :slots], outputs["mrcnn_mask"]
+            )
         return found
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -1,4 +1,5 @@
 """Every layer against the numbers of the original network's own functions."""
+
 import numpy as np
 import pytest
 from keras import ops
@@ -24,9 +25,12 @@ def cases(values):
 
 def test_proposals(parity):
     for case, i in cases(load(parity, "layer_proposals")):
-        layer = ProposalLayer(int(case("input_proposal_count")), float(case("input_nms_threshold")),
-                              int(case("input_pre_nms_limit")), STD)
-        found = ops.convert_to_numpy(layer([case("input_rpn_class"), case("input_rpn_bbox"), case("input_anchors")[None]]))
+        layer = ProposalLayer(
+            int(case("input_proposal_count")), float(case("input_nms_threshold")), int(case("input_pre_nms_limit")), STD
+        )
+        found = ops.convert_to_numpy(
+            layer([case("input_rpn_class"), case("input_rpn_bbox"), case("input_anchors")[None]])
+        )
         np.testing.assert_allclose(found, case("output_proposals"), atol=1e-5, err_msg=f"case {i}")
 
 
@@ -36,17 +40,31 @@ def test_roi_align(parity):
     for case, i in cases(values):
         expected = case("output_pooled")
         meta = case("input_image_meta")
-        found = pyramid_roi_align(case("input_boxes"), [m[..., :expected.shape[-1]] for m in maps], int(case("input_pool")),
-                                  (meta[0, 4], meta[0, 5]))
+        found = pyramid_roi_align(
+            case("input_boxes"),
+            [m[..., : expected.shape[-1]] for m in maps],
+            int(case("input_pool")),
+            (meta[0, 4], meta[0, 5]),
+        )
         np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=1e-5, rtol=1e-5, err_msg=f"case {i}")
 
 
 def test_refine_detections(parity):
     for case, i in cases(load(parity, "layer_refine_detections")):
-        found = refine_detections(case("input_rois")[None], case("input_mrcnn_class")[None], case("input_mrcnn_bbox")[None],
-                                  case("input_window")[None], int(case("input_max_instances")), float(case("input_min_confidence")),
-                                  float(case("input_nms_threshold")), STD, exact=True)
-        np.testing.assert_allclose(ops.convert_to_numpy(found)[0], case("output_detections"), atol=1e-5, err_msg=f"case {i}")
+        found = refine_detections(
+            case("input_rois")[None],
+            case("input_mrcnn_class")[None],
+            case("input_mrcnn_bbox")[None],
+            case("input_window")[None],
+            int(case("input_max_instances")),
+            float(case("input_min_confidence")),
+            float(case("input_nms_threshold")),
+            STD,
+            exact=True,
+        )
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found)[0], case("output_detections"), atol=1e-5, err_msg=f"case {i}"
+        )
 
 
 def ordered(sign, *arrays):
@@ -59,12 +77,20 @@ def ordered(sign, *arrays):
 def test_detection_targets(parity):
     for case, i in cases(load(parity, "layer_detection_targets")):
         count, ratio = int(case("input_train_rois_per_image")), float(case("input_roi_positive_ratio"))
-        layer = DetectionTargetLayer(count, int(count * ratio), ratio, STD, (28, 28), bool(case("input_use_mini_mask")), exact=True, seed=0)
-        outputs = layer([case("input_rois")[None], case("input_gt_class_ids")[None], case("input_gt_boxes")[None],
-                         case("input_gt_masks")[None]])
+        layer = DetectionTargetLayer(
+            count, int(count * ratio), ratio, STD, (28, 28), bool(case("input_use_mini_mask")), exact=True, seed=0
+        )
+        outputs = layer(
+            [
+                case("input_rois")[None],
+                case("input_gt_class_ids")[None],
+                case("input_gt_boxes")[None],
+                case("input_gt_masks")[None],
+            ]
+        )
         rois, match, class_ids, deltas, masks = (ops.convert_to_numpy(v)[0] for v in outputs)
         full_masks = np.zeros((count, *masks.shape[1:]), np.float32)
-        full_masks[:len(masks)] = masks
+        full_masks[: len(masks)] = masks
         sign = np.where(match == 1, 2, np.where(match == -1, 1, 0))
         found = ordered(sign, rois, class_ids, deltas, full_masks)
         for name, value in zip(("rois", "class_ids", "bbox", "masks"), found):
@@ -83,12 +109,16 @@ def test_losses(parity, name):
             dense = np.zeros_like(predicted)
             for image in range(len(match)):
                 positive = np.flatnonzero(match[image] == 1)
-                dense[image, positive] = target[image, :len(positive)]
+                dense[image, positive] = target[image, : len(positive)]
             found = losses.rpn_bbox_loss(dense, match, predicted)
         elif name == "mrcnn_class":
-            found = losses.mrcnn_class_loss(class_ids, case("input_mrcnn_class_logits"), case("input_active_class_ids"), None, exact=True)
+            found = losses.mrcnn_class_loss(
+                class_ids, case("input_mrcnn_class_logits"), case("input_active_class_ids"), None, exact=True
+            )
         elif name == "mrcnn_bbox":
             found = losses.mrcnn_bbox_loss(case("input_target_bbox"), class_ids, case("input_mrcnn_bbox"))
         else:
-            found = losses.mrcnn_mask_loss(case("input_target_mask").astype(np.float32), class_ids, case("input_mrcnn_mask"))
+            found = losses.mrcnn_mask_loss(
+                case("input_target_mask").astype(np.float32), class_ids, case("input_mrcnn_mask")
+            )
         np.testing.assert_allclose(float(found), case(f"output_{name}_loss"), atol=1e-5, rtol=1e-5, err_msg=f"case {i}")

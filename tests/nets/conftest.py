@@ -1,4 +1,5 @@
 """Weights of the reference network, made once a session by the generator that comes with the reference numbers."""
+
 import subprocess
 import sys
 
@@ -13,8 +14,11 @@ def reference_weights(parity, tmp_path_factory):
     def path_of(backbone):
         if backbone not in made:
             made[backbone] = folder / f"{backbone}.h5"
-            subprocess.run([sys.executable, str(parity / "gen_weights.py"), "--backbone", backbone, "--out", str(made[backbone])],
-                           check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, str(parity / "gen_weights.py"), "--backbone", backbone, "--out", str(made[backbone])],
+                check=True,
+                capture_output=True,
+            )
         return made[backbone]
 
     yield path_of

@@ -1,4 +1,5 @@
 """The whole network at inference against the original's, stage by stage, from one weight file."""
+
 import keras
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ class ReferenceConfig(Config):
 
 def sampled(array):
     height, width, channels = array.shape
-    return array[::max(1, height // 8), ::max(1, width // 8), ::max(1, channels // 16)]
+    return array[:: max(1, height // 8), :: max(1, width // 8), :: max(1, channels // 16)]
 
 
 @pytest.fixture(scope="module", params=["resnet50", "resnet101"])
@@ -35,10 +36,22 @@ def network(request, reference_weights):
     assert len(report.loaded) == len(model.weights) == {"resnet50": 384, "resnet101": 690}[request.param]
     assert not report.missing and not report.skipped and not report.mismatched
     last = {"resnet50": "f", "resnet101": "w"}[request.param]
-    names = dict(C1="pool1", C2="res2c_out", C3="res3d_out", C4=f"res4{last}_out", C5="res5c_out",
-                 **{f"P{i}": f"fpn_p{i}" for i in range(2, 7)})
-    inner = keras.Model(model.inputs, {**{k: model.get_layer(n).output for k, n in names.items()},
-                                       "logits": graph.rpn_logits, "class_logits": graph._inference["mrcnn_class_logits"]})
+    names = dict(
+        C1="pool1",
+        C2="res2c_out",
+        C3="res3d_out",
+        C4=f"res4{last}_out",
+        C5="res5c_out",
+        **{f"P{i}": f"fpn_p{i}" for i in range(2, 7)},
+    )
+    inner = keras.Model(
+        model.inputs,
+        {
+            **{k: model.get_layer(n).output for k, n in names.items()},
+            "logits": graph.rpn_logits,
+            "class_logits": graph._inference["mrcnn_class_logits"],
+        },
+    )
     anchors = norm_boxes(pyramid_anchors(config, (256, 256)), (256, 256)).astype(np.float32)[None]
     return request.param, model, inner, anchors
 
@@ -57,7 +70,9 @@ def test_every_stage(network, parity, image):
     for name in ("C1", "C2", "C3", "C4", "C5", "P2", "P3", "P4", "P5", "P6"):
         np.testing.assert_allclose(sampled(stages[name]), expected[f"{name}_sample"], atol=5e-5, err_msg=name)
     np.testing.assert_allclose(stages["logits"], expected["rpn_class_logits"], atol=5e-5)
-    detections, classes, boxes, masks, rois, rpn_class, rpn_bbox = (np.asarray(v)[0] for v in model.predict_on_batch(inputs))
+    detections, classes, boxes, masks, rois, rpn_class, rpn_bbox = (
+        np.asarray(v)[0] for v in model.predict_on_batch(inputs)
+    )
     np.testing.assert_allclose(rpn_class, expected["rpn_class"], atol=2e-5)
     np.testing.assert_allclose(rpn_bbox, expected["rpn_bbox"], atol=5e-5)
     np.testing.assert_allclose(rois, expected["rois"], atol=1e-5)
@@ -71,5 +86,5 @@ def test_every_stage(network, parity, image):
     distance = np.abs(detections[None, :, :] - expected["detections"][sure, None, :]).max(axis=2)
     assert (distance.min(axis=1) <= 2e-5).all()
     np.testing.assert_allclose(masks[distance.argmin(axis=1)], expected["mrcnn_mask"][sure], atol=5e-5)
-    if keras.backend.backend() == "tensorflow":        # the original's own arithmetic: nothing on a knife's edge
+    if keras.backend.backend() == "tensorflow":  # the original's own arithmetic: nothing on a knife's edge
         np.testing.assert_allclose(detections, expected["detections"], atol=2e-5)

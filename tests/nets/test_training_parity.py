@@ -1,4 +1,7 @@
-"""Training against the original: targets, losses, gradients, and losses after steps of SGD, from one weight file and one batch."""
+"""Training against the original: targets, losses, gradients, and losses after steps of SGD, from one weight file and
+one batch.
+"""
+
 import keras
 import numpy as np
 import pytest
@@ -37,10 +40,14 @@ def batch(parity):
     stored = load(parity / "train_batch.npz")
     inputs = {
         "input_image": stored["input_images_uint8"].astype(np.float32) - np.array([123.7, 116.8, 103.9], np.float32),
-        "input_image_meta": stored["input_image_metas"], "input_gt_class_ids": stored["input_gt_class_ids"],
-        "input_gt_boxes": stored["input_gt_boxes"].astype(np.float32), "input_gt_masks": stored["input_gt_masks"],
-        "input_rpn_match": stored["input_rpn_match"].astype(np.int32), "input_rpn_bbox": stored["input_rpn_bbox"].astype(np.float32),
-        "input_roi": stored["input_rois"]}
+        "input_image_meta": stored["input_image_metas"],
+        "input_gt_class_ids": stored["input_gt_class_ids"],
+        "input_gt_boxes": stored["input_gt_boxes"].astype(np.float32),
+        "input_gt_masks": stored["input_gt_masks"],
+        "input_rpn_match": stored["input_rpn_match"].astype(np.int32),
+        "input_rpn_bbox": stored["input_rpn_bbox"].astype(np.float32),
+        "input_roi": stored["input_rois"],
+    }
     return inputs, stored
 
 
@@ -74,13 +81,20 @@ def test_targets_heads_and_losses(model, batch):
         np.testing.assert_allclose(found["target_deltas"][image][order], stored["target_bbox"][image], atol=1e-5)
         positives = int((match == 1).sum())
         positive_order = order[:positives]
-        np.testing.assert_array_equal(found["target_masks"][image][positive_order], stored["target_mask"][image][:positives])
-        rows = order[:(match != 0).sum()]
+        np.testing.assert_array_equal(
+            found["target_masks"][image][positive_order], stored["target_mask"][image][:positives]
+        )
+        rows = order[: (match != 0).sum()]
         for name in ("mrcnn_class_logits", "mrcnn_class", "mrcnn_bbox"):
-            np.testing.assert_allclose(found[name][image][rows], stored[name][image][:len(rows)], atol=1e-4, err_msg=name)
+            np.testing.assert_allclose(
+                found[name][image][rows], stored[name][image][: len(rows)], atol=1e-4, err_msg=name
+            )
         first = 0 if image == 0 else int(stored["target_counts"][0][0])
-        np.testing.assert_allclose(found["mrcnn_mask"][image][positive_order], stored["mrcnn_mask_positive"][first:first + positives],
-                                   atol=5e-5)
+        np.testing.assert_allclose(
+            found["mrcnn_mask"][image][positive_order],
+            stored["mrcnn_mask_positive"][first : first + positives],
+            atol=5e-5,
+        )
     np.testing.assert_allclose(losses_of(model, inputs), stored["losses"], atol=2e-6)
 
 
@@ -94,13 +108,17 @@ def test_losses_of_odd_batches(model, batch, parity):
     metas = inputs["input_image_meta"]
     inactive, inactive_second = metas.copy(), metas.copy()
     inactive[:, 13], inactive_second[1, 13] = 0, 0
-    none = {"input_gt_class_ids": np.zeros_like(inputs["input_gt_class_ids"]), "input_gt_boxes": np.zeros_like(inputs["input_gt_boxes"]),
-            "input_gt_masks": np.zeros_like(inputs["input_gt_masks"])}
+    none = {
+        "input_gt_class_ids": np.zeros_like(inputs["input_gt_class_ids"]),
+        "input_gt_boxes": np.zeros_like(inputs["input_gt_boxes"]),
+        "input_gt_masks": np.zeros_like(inputs["input_gt_masks"]),
+    }
     for name, changes in {
-            "losses_class1_inactive": {"input_image_meta": inactive},
-            "losses_class1_inactive_in_second_image_only": {"input_image_meta": inactive_second},
-            "losses_no_rpn_anchor": {"input_rpn_match": np.zeros_like(inputs["input_rpn_match"])},
-            "losses_no_ground_truth": none}.items():
+        "losses_class1_inactive": {"input_image_meta": inactive},
+        "losses_class1_inactive_in_second_image_only": {"input_image_meta": inactive_second},
+        "losses_no_rpn_anchor": {"input_rpn_match": np.zeros_like(inputs["input_rpn_match"])},
+        "losses_no_ground_truth": none,
+    }.items():
         np.testing.assert_allclose(losses_of(model, {**inputs, **changes}), steps[name], atol=1e-5, err_msg=name)
 
 
@@ -118,8 +136,10 @@ def run_steps(model, inputs, layers, learning_rate, count):
     return np.array([*five, decay, five.sum() + decay])
 
 
-@pytest.mark.parametrize(("layers", "suffix", "rate", "after_1", "after_5"), [
-    ("heads", "", 1e-3, 1e-4, 5e-4), ("all", "_lr1e-4", 1e-4, 1e-4, 1e-2)])
+@pytest.mark.parametrize(
+    ("layers", "suffix", "rate", "after_1", "after_5"),
+    [("heads", "", 1e-3, 1e-4, 5e-4), ("all", "_lr1e-4", 1e-4, 1e-4, 1e-2)],
+)
 def test_losses_after_steps(model, batch, parity, layers, suffix, rate, after_1, after_5):
     steps = load(parity / "train_steps.npz")
     inputs, _ = batch
@@ -136,12 +156,18 @@ def test_gradient_norms(model, batch, parity, layers, tolerance):
     """Norm of every weight's gradient of the total: no part of the network is cut off, or fed twice."""
     steps = load(parity / "train_steps.npz")
     inputs, _ = batch
-    if keras.backend.backend() != "tensorflow":       # other rounding puts a few samples on the other side of the image's edge
+    if (
+        keras.backend.backend() != "tensorflow"
+    ):  # other rounding puts a few samples on the other side of the image's edge
         tolerance = 1e-2
     set_trainable(model, layers)
     gradients = gradients_of(model, inputs)
-    found = {"/".join(w.path.split("/")[-2:]): float(np.linalg.norm(g)) for w, g in zip(model.trainable_variables, gradients)}
-    expected = {n.split(":")[0]: v for n, v in zip(steps[f"{layers}_weight_names"].tolist(), steps[f"{layers}_gradient_norms"])}
+    found = {
+        "/".join(w.path.split("/")[-2:]): float(np.linalg.norm(g)) for w, g in zip(model.trainable_variables, gradients)
+    }
+    expected = {
+        n.split(":")[0]: v for n, v in zip(steps[f"{layers}_weight_names"].tolist(), steps[f"{layers}_gradient_norms"])
+    }
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=tolerance, atol=1e-6, err_msg=name)

@@ -1,4 +1,5 @@
 """Any network of `keras.applications` as a backbone."""
+
 import difflib
 
 import keras
@@ -8,8 +9,17 @@ from mrcnn.errors import ConfigError
 
 STRIDES = (4, 8, 16, 32)
 # How each family was trained to see pixels; the others carry their own scaling as first layers and take 0..255.
-SCALED_TO_ONE = ("MobileNet", "MobileNetV2", "InceptionV3", "Xception", "InceptionResNetV2", "NASNet", "ResNet50V2", "ResNet101V2",
-                 "ResNet152V2")
+SCALED_TO_ONE = (
+    "MobileNet",
+    "MobileNetV2",
+    "InceptionV3",
+    "Xception",
+    "InceptionResNetV2",
+    "NASNet",
+    "ResNet50V2",
+    "ResNet101V2",
+    "ResNet152V2",
+)
 SCALED_BY_STD = ("DenseNet",)
 CAFFE_ORDER = ("VGG", "ResNet50", "ResNet101", "ResNet152")
 
@@ -30,7 +40,9 @@ def find_class(name):
     if plain not in known:
         near = difflib.get_close_matches(plain, ["resnet50", "resnet101", *known], n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"There is no backbone '{name}'.{hint} Use resnet50, resnet101, or a name of keras.applications.")
+        raise ConfigError(
+            f"There is no backbone '{name}'.{hint} Use resnet50, resnet101, or a name of keras.applications."
+        )
     return known[plain], getattr(keras.applications, known[plain])
 
 
@@ -76,7 +88,9 @@ def _last_layer_of_each_stride(model, size):
                 found[stride] = layer.name
     missing = [s for s in STRIDES if s not in found]
     if missing:
-        raise ConfigError(f"The backbone {model.name} has no feature map at stride {missing[0]}: it cannot carry a feature pyramid.")
+        raise ConfigError(
+            f"The backbone {model.name} has no feature map at stride {missing[0]}: it cannot carry a feature pyramid."
+        )
     return [found[s] for s in STRIDES]
 
 
@@ -94,9 +108,11 @@ def application(x, name, mean_pixel, train_bn=False):
     positions = {layer.name: i for i, layer in enumerate(probe.layers)}
     outputs = [whole.layers[positions[n]].output for n in names]
     backbone = keras.Model(whole.input, outputs, name="backbone")
+    for layer in backbone.layers:
+        # Some are published with 0.999, which thousands of steps of a small data set do not catch up with.
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, 0.99)
     x = PixelsAsTrained(mean_pixel, class_name, name="pixels_as_trained")(x)
     if train_bn is None:
         return backbone(x)
     return backbone(x, training=train_bn)
-
-

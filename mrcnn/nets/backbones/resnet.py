@@ -1,9 +1,12 @@
-"""ResNet 50 and 101 as Matterport built them: stride in the 1 x 1 convolutions, biases before batch norm, his layer names."""
+"""ResNet 50 and 101 as Matterport built them: stride in the 1 x 1 convolutions, biases before batch norm, his layer
+names.
+"""
+
 from keras import layers
 
 from mrcnn.nets.batch_norm import BatchNorm
 
-BLOCKS = {"resnet50": 5, "resnet101": 22}          # identity blocks of stage 4
+BLOCKS = {"resnet50": 5, "resnet101": 22}  # identity blocks of stage 4
 
 
 def _conv_bn(x, filters, size, conv_name, bn_name, strides=1, padding="valid", train_bn=False):
