@@ -39,19 +39,22 @@ def _shortened(names, most=6):
     return ", ".join(layers[:most]) + (f" and {len(layers) - most} layers more" if len(layers) > most else "")
 
 
+# Layers whose weights the original keeps in one group; everywhere else a group is the layer that owns the weights.
+GROUPED = ("rpn_model", "backbone")
+
+
 def layer_weights(model):
-    """[(layer of the model, [(owning layer, kind, variable)])], each variable once, in the order of the layers."""
-    seen, groups = set(), []
+    """[(group, [(owning layer, kind, variable)])], each variable once, in the order of the model's layers."""
+    seen, groups = set(), {}
     for layer in model.layers:
-        entries = []
+        groups.setdefault(layer.name, []) if not layer.weights else None
         for variable in layer.weights:
             if id(variable) in seen:
                 continue
             seen.add(id(variable))
             owner, kind = variable.path.split("/")[-2:]
-            entries.append((owner, kind, variable))
-        groups.append((layer.name, entries))
-    return groups
+            groups.setdefault(layer.name if layer.name in GROUPED else owner, []).append((owner, kind, variable))
+    return list(groups.items())
 
 
 def save_weights(model, path):

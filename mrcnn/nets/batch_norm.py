@@ -1,6 +1,7 @@
-"""Batch normalisation with Matterport's three ways of training."""
+"""Batch normalisation with Matterport's three ways of training, and convolutions that swallow it when it is frozen."""
 
 import keras
+from keras import ops
 
 
 class BatchNorm(keras.layers.BatchNormalization):
@@ -23,3 +24,45 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def get_config(self):
         return {**super().get_config(), "train_bn": self.train_bn}
+
+
+class ConvNorm(keras.layers.Layer):
+    """A convolution and its batch normalisation, two layers under their own names.
+
+    With frozen statistics the normalisation is a scale and a shift of each channel. They are worked into the kernel and
+    the bias, which costs nothing beside a pass over every pixel, and keeps no copy of the map for the gradient. The
+    gradients of kernel, bias, gamma and beta are those of the two layers one after the other.
+
+    Parameters
+    ----------
+    convolution : keras.layers.Conv2D
+        Without activation.
+    normalisation : BatchNorm
+    """
+
+    def __init__(self, convolution, normalisation, **kwargs):
+        kwargs.setdefault("name", f"{convolution.name}_with_bn")
+        super().__init__(**kwargs)
+        self.convolution, self.normalisation = convolution, normalisation
+
+    def build(self, input_shape):
+        if not self.convolution.built:
+            self.convolution.build(input_shape)
+        if not self.normalisation.built:
+            self.normalisation.build(self.convolution.compute_output_shape(input_shape))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        convolution, norm = self.convolution, self.normalisation
+        if norm.train_bn is not False:
+            return norm(convolution(inputs), training=training)
+        scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
+        shift = (convolution.bias - norm.moving_mean) * scale + norm.beta
+        kernel = ops.cast(convolution.kernel * scale, inputs.dtype)
+        return convolution.convolution_op(inputs, kernel) + ops.cast(shift, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return self.convolution.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, training=None):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from mrcnn.nets.batch_norm import BatchNorm
+from mrcnn.nets.batch_norm import BatchNorm, ConvNorm
 
 
 class FoldRegions(layers.Layer):
@@ -26,29 +26,22 @@ class UnfoldRegions(layers.Layer):
 
 
 class WholePatchConv(layers.Conv2D):
-    """A "valid" convolution whose kernel is as large as its input, [N, h, w, C] -> [N, filters], as one matrix product.
-    """
+    """A "valid" convolution with a kernel as large as its input, [N, h, w, C] -> [N, 1, 1, filters], as one product."""
 
-    def call(self, inputs):
-        kernel = ops.reshape(ops.cast(self.kernel, self.compute_dtype), (-1, self.filters))
-        return ops.matmul(ops.reshape(inputs, (-1, kernel.shape[0])), kernel) + ops.cast(self.bias, self.compute_dtype)
-
-    def compute_output_spec(self, inputs):
-        return keras.KerasTensor((inputs.shape[0], self.filters), dtype=self.compute_dtype)
+    def convolution_op(self, inputs, kernel):
+        kernel = ops.reshape(kernel, (-1, self.filters))
+        return ops.reshape(ops.matmul(ops.reshape(inputs, (-1, kernel.shape[0])), kernel), (-1, 1, 1, self.filters))
 
 
 class MaskClassifier(layers.Conv2D):
-    """A 1 x 1 convolution and a sigmoid in float32, on regions that are not folded: [B, N, h, w, C] -> [B, N, h, w, K].
-    """
+    """A 1 x 1 convolution and a sigmoid in float32, on regions not folded: [B, N, h, w, C] -> [B, N, h, w, K]."""
 
     def build(self, input_shape):
         super().build((None, *input_shape[2:]))
 
     def call(self, inputs):
-        logits = ops.matmul(inputs, ops.cast(self.kernel[0, 0], self.compute_dtype)) + ops.cast(
-            self.bias, self.compute_dtype
-        )
-        return ops.sigmoid(ops.cast(logits, "float32"))
+        kernel, bias = ops.cast(self.kernel[0, 0], self.compute_dtype), ops.cast(self.bias, self.compute_dtype)
+        return ops.sigmoid(ops.cast(ops.matmul(inputs, kernel) + bias, "float32"))
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor((*inputs.shape[:-1], self.filters), dtype="float32")
@@ -59,10 +52,12 @@ class BoxHead:
 
     def __init__(self, num_classes, pool_size=7, width=1024, train_bn=False):
         self.num_classes, self.width = num_classes, width
-        self.conv1 = WholePatchConv(width, pool_size, name="mrcnn_class_conv1")
-        self.bn1 = BatchNorm(train_bn, name="mrcnn_class_bn1")
-        self.conv2 = WholePatchConv(width, 1, name="mrcnn_class_conv2")
-        self.bn2 = BatchNorm(train_bn, name="mrcnn_class_bn2")
+        self.hidden1 = ConvNorm(
+            WholePatchConv(width, pool_size, name="mrcnn_class_conv1"), BatchNorm(train_bn, name="mrcnn_class_bn1")
+        )
+        self.hidden2 = ConvNorm(
+            WholePatchConv(width, 1, name="mrcnn_class_conv2"), BatchNorm(train_bn, name="mrcnn_class_bn2")
+        )
         self.logits = layers.Dense(num_classes, name="mrcnn_class_logits")
         self.probabilities = layers.Softmax(name="mrcnn_class", dtype="float32")
         self.deltas = layers.Dense(4 * num_classes, name="mrcnn_bbox_fc")
@@ -70,10 +65,9 @@ class BoxHead:
     def __call__(self, pooled):
         """Pooled [B, N, h, w, C] -> logits [B, N, K], probabilities [B, N, K], deltas [B, N, K, 4]."""
         x = FoldRegions()(pooled)
-        x = layers.ReLU()(self.bn1(self.conv1(x)))
-        x = layers.Reshape((1, 1, self.width))(x)
-        x = layers.ReLU()(self.bn2(self.conv2(x)))
-        x = UnfoldRegions()([x, pooled])
+        x = layers.ReLU()(self.hidden1(x))
+        x = layers.ReLU()(self.hidden2(x))
+        x = UnfoldRegions()([layers.Reshape((self.width,))(x), pooled])
         logits = self.logits(x)
         deltas = layers.Reshape((-1, self.num_classes, 4), name="mrcnn_bbox")(self.deltas(x))
         return logits, self.probabilities(logits), deltas
@@ -83,14 +77,74 @@ class MaskHead:
     """Masks of pooled regions (Matterport's `build_fpn_mask_graph` after the pooling)."""
 
     def __init__(self, num_classes, width=256, train_bn=False):
-        self.convolutions = [layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{i}") for i in range(1, 5)]
-        self.norms = [BatchNorm(train_bn, name=f"mrcnn_mask_bn{i}") for i in range(1, 5)]
+        self.convolutions = [
+            ConvNorm(
+                layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{i}"),
+                BatchNorm(train_bn, name=f"mrcnn_mask_bn{i}"),
+            )
+            for i in range(1, 5)
+        ]
         self.deconvolution = layers.Conv2DTranspose(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
         self.classify = MaskClassifier(num_classes, 1, name="mrcnn_mask")
+
+    @property
+    def layers(self):
+        """All layers with weights."""
+        return [*self.convolutions, self.deconvolution, self.classify]
 
     def __call__(self, pooled):
         """Pooled [B, N, h, w, C] -> probabilities [B, N, 2h, 2w, K], float32."""
         x = FoldRegions()(pooled)
-        for convolve, norm in zip(self.convolutions, self.norms):
-            x = layers.ReLU()(norm(convolve(x)))
+        for convolve in self.convolutions:
+            x = layers.ReLU()(convolve(x))
         return self.classify(UnfoldRegions()([self.deconvolution(x), pooled]))
+
+
+class PositiveMasks(layers.Layer):
+    """Masks of the first regions of each image, as many as there are positive ones, in one of three fixed sizes.
+
+    The positive regions come first. When they fit into a quarter or a half of the slots, only these go through the mask
+    head, which is the most expensive part of a training step; the rest of the result is 0. The mask loss looks at
+    positive regions only, so it and its gradient are the same.
+
+    Called with [rois [B, P, 4], match int32 [B, P], image_meta, P2, P3, P4, P5]; returns [B, P, 2h, 2w, K] float32.
+
+    Parameters
+    ----------
+    head : MaskHead
+    pool : PyramidROIAlign
+    sizes : sequence of int
+        Ascending; the last is P. Only one when the head's batch norm takes statistics of its batch, which padding
+        would change.
+    """
+
+    def __init__(self, head, pool, sizes, **kwargs):
+        super().__init__(**kwargs)
+        self.head, self.pool, self.sizes = head, pool, tuple(sizes)
+        self.head_layers = head.layers
+        self.autocast = False
+
+    def build(self, input_shape):
+        self.head(keras.Input((None, *self.pool.pool_shape, input_shape[3][-1]), dtype=self.compute_dtype))
+        self.built = True
+
+    def call(self, inputs):
+        rois, match, meta, *maps = inputs
+        needed = ops.max(ops.sum(ops.cast(match == 1, "int32"), axis=1))
+        slots = self.sizes[-1]
+
+        def masks_of(size):
+            found = self.head(self.pool([rois[:, :size], meta, *maps]))
+            return ops.pad(found, [[0, 0], [0, slots - size], [0, 0], [0, 0], [0, 0]])
+
+        def smallest(sizes):
+            if len(sizes) == 1:
+                return masks_of(sizes[0])
+            return ops.cond(needed <= sizes[0], lambda: masks_of(sizes[0]), lambda: smallest(sizes[1:]))
+
+        return smallest(self.sizes)
+
+    def compute_output_spec(self, inputs):
+        side = 2 * self.pool.pool_shape[0]
+        classes = self.head.classify.filters
+        return keras.KerasTensor((*inputs[0].shape[:2], side, side, classes), dtype="float32")

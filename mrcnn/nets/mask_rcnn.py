@@ -18,7 +18,7 @@ from mrcnn.layers.roi_align import PyramidROIAlign
 from mrcnn.nets.backbones.applications import application, is_application
 from mrcnn.nets.backbones.resnet import resnet
 from mrcnn.nets.fpn import feature_pyramid
-from mrcnn.nets.heads import BoxHead, MaskHead
+from mrcnn.nets.heads import BoxHead, MaskHead, PositiveMasks
 from mrcnn.nets.rpn import RPNHead, SampledRPN
 from mrcnn.nets.training_model import TrainingModel
 
@@ -225,9 +225,14 @@ class MaskRCNNGraph:
             "active_class_ids": ActiveClasses(name="active_class_ids")(self.meta),
         }
         if self.mask_head:
-            positive_rois = rois[:, : config.MASK_SLOTS]
-            pooled = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")([positive_rois, self.meta, *maps])
-            outputs.update(target_masks=masks[0], mrcnn_mask=self.mask_head(pooled))
+            slots = config.MASK_SLOTS
+            # Batch norm on statistics of its batch would see the padding.
+            sizes = sorted({-(-slots // 4), -(-slots // 2), slots}) if config.TRAIN_BN is False else [slots]
+            masks_of = PositiveMasks(
+                self.mask_head, self._pool(config.MASK_POOL_SIZE, "roi_align_mask"), sizes, name="mrcnn_masks"
+            )
+            predicted = masks_of([rois[:, :slots], roi_match[:, :slots], self.meta, *maps])
+            outputs.update(target_masks=masks[0], mrcnn_mask=predicted)
         return inputs, outputs
 
     # --- Detection ---

@@ -4,14 +4,14 @@ names.
 
 from keras import layers
 
-from mrcnn.nets.batch_norm import BatchNorm
+from mrcnn.nets.batch_norm import BatchNorm, ConvNorm
 
 BLOCKS = {"resnet50": 5, "resnet101": 22}  # identity blocks of stage 4
 
 
 def _conv_bn(x, filters, size, conv_name, bn_name, strides=1, padding="valid", train_bn=False):
-    x = layers.Conv2D(filters, size, strides=strides, padding=padding, name=conv_name)(x)
-    return BatchNorm(train_bn, name=bn_name)(x)
+    convolution = layers.Conv2D(filters, size, strides=strides, padding=padding, name=conv_name)
+    return ConvNorm(convolution, BatchNorm(train_bn, name=bn_name))(x)
 
 
 def bottleneck(x, filters, stage, block, strides=None, train_bn=False):
