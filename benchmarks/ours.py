@@ -1,0 +1,114 @@
+"""Seconds per training step, per detected image or per prepared sample of this package; prints one JSON line.
+
+    python benchmarks/ours.py --what train|detect|prepare [--size 512] [--batch 1] [--steps 8]
+
+resnet50, 2 classes, 200 regions, 12 objects, random weights, Matterport's widths; detection keeps up to 100 objects.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from scene import discs
+
+from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
+from mrcnn.geometry.instances import Instances
+
+
+class BenchmarkConfig(Config):
+    """Matterport's defaults at the benchmark's size."""
+
+    NAME = "benchmark"
+    BACKBONE = "resnet50"
+    NUM_CLASSES = 2
+    IMAGES_PER_GPU = 1
+    DETECTION_MIN_CONFIDENCE = 0.0
+
+
+class Discs(Dataset):
+    """Pictures of bright discs, kept in memory."""
+
+    def __init__(self, size, objects, count):
+        super().__init__()
+        self.add_class("discs", 1, "disc")
+        self.scenes = [discs(size, objects, seed) for seed in range(count)]
+        for i in range(count):
+            self.add_image("discs", i, None)
+        self.prepare()
+
+    def load_image(self, image_id):
+        return (self.scenes[image_id][0] * 255).astype(np.uint8)
+
+    def load_instances(self, image_id):
+        return Instances.from_masks(np.moveaxis(self.scenes[image_id][1], 0, -1))
+
+
+def timed(function, steps):
+    """Seconds of each of `steps` calls, after two that are not counted."""
+    seconds = []
+    for _ in range(steps + 2):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return seconds[2:]
+
+
+def main():
+    """Time what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", choices=["train", "detect", "prepare"], default="train")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--objects", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
+    arguments = parser.parse_args()
+    size = arguments.size
+    config = BenchmarkConfig(
+        IMAGE_MIN_DIM=size, IMAGE_MAX_DIM=size, IMAGES_PER_GPU=arguments.batch, PRECISION=arguments.precision
+    )
+    dataset = Discs(size, arguments.objects, arguments.batch)
+    extra = {}
+    from mrcnn.engine.batches import SampleBatches
+
+    batches = SampleBatches(dataset, config, steps=1)
+    if arguments.what == "prepare":
+        seconds = timed(lambda: batches[0], arguments.steps)
+    elif arguments.what == "train":
+        from mrcnn.engine.optimizers import compile_model
+        from mrcnn.nets.mask_rcnn import MaskRCNNGraph
+
+        model = MaskRCNNGraph(config, config.PRECISION).training_model()
+        compile_model(model, config, 1e-3)
+        inputs = batches[0][0]
+        seconds = timed(lambda: model.train_on_batch(inputs), arguments.steps)
+    else:
+        from mrcnn.engine.detector import MaskRCNN
+
+        detector = MaskRCNN("inference", config, "logs")
+        images = [dataset.load_image(i) for i in range(arguments.batch)]
+        seconds = timed(lambda: detector.predict(images), arguments.steps)
+        extra["detections"] = [len(found) for found in detector.predict(images)]
+    print(
+        json.dumps(
+            {
+                "library": "mrcnn",
+                "what": arguments.what,
+                "seconds": [round(s, 4) for s in seconds],
+                "median_s": round(statistics.median(seconds), 4),
+                "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+                **extra,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

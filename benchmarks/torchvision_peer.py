@@ -1,0 +1,104 @@
+"""The same as `ours.py` with torchvision's maskrcnn_resnet50_fpn at the same settings; prints one JSON line."""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+import warnings
+
+import numpy as np
+import torch
+from scene import discs
+from torchvision.models.detection import maskrcnn_resnet50_fpn
+from torchvision.models.detection.rpn import AnchorGenerator
+
+
+def build(size):
+    """torchvision's model with Matterport's numbers of anchors, proposals and regions."""
+    anchors = AnchorGenerator(tuple((s,) for s in (32, 64, 128, 256, 512)), ((0.5, 1.0, 2.0),) * 5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return maskrcnn_resnet50_fpn(
+            weights=None,
+            weights_backbone=None,
+            num_classes=2,
+            trainable_backbone_layers=5,
+            min_size=size,
+            max_size=size,
+            rpn_anchor_generator=anchors,
+            rpn_pre_nms_top_n_train=6000,
+            rpn_post_nms_top_n_train=2000,
+            rpn_pre_nms_top_n_test=6000,
+            rpn_post_nms_top_n_test=1000,
+            box_batch_size_per_image=200,
+            box_positive_fraction=0.33,
+            box_score_thresh=0.0,
+            box_nms_thresh=0.3,
+            box_detections_per_img=100,
+        )
+
+
+def scene(size, objects, seed):
+    """Image and target tensors as torchvision takes them."""
+    image, masks, boxes = discs(size, objects, seed)
+    target = {
+        "boxes": torch.tensor(boxes[:, [1, 0, 3, 2]].astype(np.float32)),
+        "masks": torch.tensor(masks.astype(np.uint8)),
+        "labels": torch.ones(objects, dtype=torch.int64),
+    }
+    return torch.tensor(np.moveaxis(image, -1, 0)), target
+
+
+def main():
+    """Time what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--what", choices=["train", "detect"], default="train")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--objects", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=8)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    model = build(arguments.size)
+    scenes = [scene(arguments.size, arguments.objects, i) for i in range(arguments.batch)]
+    images, targets = [s[0] for s in scenes], [s[1] for s in scenes]
+    extra = {}
+    if arguments.what == "train":
+        model.train()
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
+
+        def step():
+            loss = sum(model(images, targets).values())
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+    else:
+        model.eval()
+
+        def step():
+            with torch.inference_mode():
+                extra["detections"] = [len(found["scores"]) for found in model(images)]
+
+    seconds = []
+    for _ in range(arguments.steps + 2):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    print(
+        json.dumps(
+            {
+                "library": "torchvision",
+                "what": arguments.what,
+                "seconds": [round(s, 4) for s in seconds[2:]],
+                "median_s": round(statistics.median(seconds[2:]), 4),
+                "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+                **extra,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
