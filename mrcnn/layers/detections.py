@@ -60,7 +60,8 @@ class DetectionLayer(keras.layers.Layer):
     """
 
     def __init__(self, count, min_confidence, nms_threshold, std_dev, exact=False, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
         self.count, self.min_confidence, self.nms_threshold = int(count), float(min_confidence), float(nms_threshold)
         self.std_dev, self.exact = tuple(map(float, std_dev)), bool(exact)
 
