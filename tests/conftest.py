@@ -33,3 +33,68 @@ def parity(real_data):
         if folder.is_dir():
             return folder
     pytest.skip(f"Needs reference numbers: a folder 'parity' inside or beside {real_data} (docs/installation.md).")
+
+
+@pytest.fixture(scope="module")
+def quick_compiles():
+    """JAX compiles a tiny network for many seconds unless it is told not to try hard; other modules are not affected.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(scope="session")
+def gradients_of():
+    """Callable (function, *arrays): the function's gradients by each array, zeros where nothing flows."""
+    import keras
+    import numpy as np
+
+    def by_tensorflow(function, *arrays):
+        import tensorflow as tf
+
+        arrays = [tf.convert_to_tensor(a) for a in arrays]
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            value = function(*arrays)
+        found = tape.gradient(value, arrays, unconnected_gradients="zero")
+        return [np.asarray(tf.convert_to_tensor(g)) for g in found]
+
+    def by_jax(function, *arrays):
+        import jax
+
+        found = jax.grad(function, argnums=tuple(range(len(arrays))))(*map(jax.numpy.asarray, arrays))
+        return [np.asarray(g) for g in found]
+
+    return by_tensorflow if keras.backend.backend() == "tensorflow" else by_jax
+
+
+@pytest.fixture(scope="module")
+def tiny(quick_compiles):
+    """The module of a network small enough to train in a test (nets/tiny.py)."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("tiny", Path(__file__).parent / "nets" / "tiny.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def jitted():
+    """Callable: under JAX a function compiled once instead of operation by operation; elsewhere the function itself."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return lambda function: function
+    import jax
+
+    return jax.jit

@@ -1,0 +1,172 @@
+"""What the heads learn from: which regions, and their classes, deltas and masks."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from mrcnn.geometry.boxes import box_refinement, compute_overlaps, norm_boxes
+from mrcnn.geometry.masks import minimize_mask
+from mrcnn.layers.detection_targets import DetectionTargetLayer, crop_masks
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+STD = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
+SIZE, COUNT, SLOTS, MASK = 64, 20, 6, (8, 8)
+BOXES = np.array([[4, 6, 24, 30], [30, 34, 60, 58], [2, 40, 20, 62]])
+
+
+def scene(class_ids=(1, 2, -1), slots=5):
+    """Class ids [1, G], normalised boxes [1, G, 4] and full masks [1, H, W, G] of ellipses; padded to `slots`."""
+    count = len(class_ids)
+    ids, boxes = np.zeros((1, slots), np.int32), np.zeros((1, slots, 4), np.float32)
+    masks = np.zeros((1, SIZE, SIZE, slots), bool)
+    ids[0, :count] = class_ids
+    boxes[0, :count] = norm_boxes(BOXES[:count], (SIZE, SIZE))
+    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
+    for i, (y1, x1, y2, x2) in enumerate(BOXES[:count]):
+        masks[0, ..., i] = ((2 * y - y1 - y2) / (y2 - y1)) ** 2 + ((2 * x - x1 - x2) / (x2 - x1)) ** 2 <= 1
+    return ids, boxes, masks
+
+
+def regions(seed=0, near=8, far=30):
+    """Proposals [1, N, 4], normalised: `near` ones beside each object, `far` ones anywhere, then padding."""
+    rng = np.random.default_rng(seed)
+    beside = np.repeat(norm_boxes(BOXES, (SIZE, SIZE)), near, axis=0) + rng.normal(0, 0.03, (len(BOXES) * near, 4))
+    corner = rng.uniform(0, 0.8, (far, 2))
+    anywhere = np.concatenate([corner, corner + rng.uniform(0.05, 0.2, (far, 2))], axis=1)
+    return np.concatenate([beside, anywhere, np.zeros((4, 4))])[None].astype(np.float32)
+
+
+def targets(proposals, ids, boxes, masks, **changes):
+    settings = {"mask_shape": MASK, "mini_masks": False, "exact": False, "seed": 3, **changes}
+    layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, **settings)
+    return [ops.convert_to_numpy(v)[0] for v in layer([proposals, ids, boxes, masks])]
+
+
+def test_choice_classes_and_deltas():
+    ids, boxes, masks = scene()
+    proposals = regions()
+    rois, match, class_ids, deltas, crops = targets(proposals, ids, boxes, masks)
+    assert rois.shape == (COUNT, 4) and crops.shape == (SLOTS, *MASK)
+    assert match.tolist() == [1] * SLOTS + [-1] * (COUNT - SLOTS), "negatives fill up"
+    overlap = compute_overlaps(rois, boxes[0, :3])
+    best = overlap[:, :2].max(axis=1)
+    assert (best[:SLOTS] >= 0.5).all() and (best[SLOTS:] < 0.5).all()
+    assert (overlap[SLOTS:, 2] < 0.001).all(), "nothing is learnt from crowds"
+    assigned = overlap[:SLOTS, :2].argmax(axis=1)
+    np.testing.assert_array_equal(class_ids, [*ids[0, assigned], *[0] * (COUNT - SLOTS)])
+    np.testing.assert_allclose(deltas[:SLOTS], box_refinement(rois[:SLOTS], boxes[0, assigned]) / STD, atol=1e-4)
+    assert not deltas[SLOTS:].any()
+    offered = np.concatenate([proposals[0], boxes[0]])
+    assert all((offered == roi).all(axis=1).any() for roi in rois)
+    assert len(np.unique(rois, axis=0)) == COUNT
+
+
+def test_true_boxes_are_among_the_proposals():
+    ids, boxes, masks = scene((1, 2))
+    nothing = np.zeros((1, 10, 4), np.float32)
+    rois, match, class_ids, deltas, crops = targets(nothing, ids, boxes, masks)
+    assert match.tolist() == [1, 1] + [0] * (COUNT - 2)
+    order = np.argsort(class_ids[:2])
+    np.testing.assert_array_equal(rois[:2][order], boxes[0, :2])
+    np.testing.assert_allclose(deltas, 0, atol=1e-5)
+    assert crops[:2].any(axis=(1, 2)).all() and not crops[2:].any()
+    match = targets(nothing, ids, boxes, masks, exact=True)[1]
+    assert not match.any(), "the original does not offer them"
+
+
+def test_negatives_fill_up_unless_as_in_the_original():
+    ids, boxes, masks = scene((1,))
+    proposals = np.concatenate([norm_boxes(BOXES[:1], (SIZE, SIZE))[None] + 0.001, regions(near=0)], axis=1)
+    match = targets(proposals, ids, boxes, masks)[1]
+    assert (match == 1).sum() == 2 and (match == -1).sum() == COUNT - 2
+    match = targets(proposals, ids, boxes, masks, exact=True)[1]
+    assert (match == 1).sum() == 1 and (match == -1).sum() == 2, "int(1 / 0.33) - 1"
+
+
+def test_image_without_objects_teaches_background_only():
+    ids, boxes, masks = scene(())
+    rois, match, class_ids, deltas, crops = targets(regions(near=0), ids, boxes, masks)
+    assert (match == -1).all() and rois.any(axis=1).all()
+    assert not class_ids.any() and not deltas.any() and not crops.any()
+    match = targets(regions(near=0), ids, boxes, masks, exact=True)[1]
+    assert not match.any(), "the original learns nothing from it"
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_nothing_at_all_gives_zeros(exact):
+    ids, boxes, masks = scene(())
+    for found in targets(np.zeros((1, 7, 4), np.float32), ids, boxes, masks, exact=exact):
+        assert np.isfinite(found).all() and not found.any()
+
+
+def test_crowds_only():
+    ids, boxes, masks = scene((-1, -1))
+    rois, match, class_ids, _, _ = targets(regions(), ids, boxes, masks)
+    assert not (match == 1).any() and not class_ids.any()
+    assert (compute_overlaps(rois[match == -1], boxes[0, :2]) < 0.001).all()
+
+
+def test_mini_masks_and_full_masks_give_the_same_targets():
+    ids, boxes, masks = scene((1, 2))
+    mini = np.zeros((1, 56, 56, 5), bool)
+    mini[0, ..., :2] = minimize_mask(BOXES[:2], masks[0, ..., :2], (56, 56))
+    full = targets(regions(), ids, boxes, masks)
+    small = targets(regions(), ids, boxes, mini, mini_masks=True)
+    for one, other in zip(full[:4], small[:4]):
+        np.testing.assert_array_equal(one, other)
+    assert full[4].mean() > 0.3
+    assert (full[4] == small[4]).mean() > 0.9, "but for pixels on the outline"
+    # They are the right objects' masks: an ellipse in its own box is full in the middle and empty in the corners.
+    true_box = np.flatnonzero(np.abs(full[3]).max(axis=1)[:SLOTS] < 0.5)
+    for crop in full[4][true_box]:
+        assert crop[3:5, 3:5].all() and not crop[[0, 0, -1, -1], [0, -1, 0, -1]].any()
+
+
+def test_without_masks():
+    ids, boxes, masks = scene()
+    layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, mask_shape=None, seed=3)
+    found = [ops.convert_to_numpy(v)[0] for v in layer([regions(), ids, boxes])]
+    with_masks = targets(regions(), ids, boxes, masks)
+    assert len(found) == 4
+    for one, other in zip(found, with_masks):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_gradient_passes(gradients_of):
+    ids, boxes, masks = scene()
+    layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, mask_shape=None, seed=3)
+
+    def total(proposals):
+        rois, _, _, deltas = layer([proposals, ids, boxes])
+        return ops.sum(rois) + ops.sum(deltas)
+
+    (gradient,) = gradients_of(total, regions())
+    assert not gradient.any()
+
+
+def test_crop_masks_against_samples_one_by_one():
+    rng = np.random.default_rng(0)
+    masks = rng.integers(0, 2, (2, 6, 9, 3)).astype(bool)
+    boxes = rng.uniform(-0.2, 1.2, (2, 4, 2))
+    boxes = np.concatenate([boxes, boxes + rng.uniform(0, 0.8, (2, 4, 2))], axis=2).astype(np.float32)
+    assigned = rng.integers(0, 3, (2, 4)).astype(np.int32)
+    found = ops.convert_to_numpy(crop_masks(masks, boxes, assigned, (5, 4)))
+    assert found.shape == (2, 4, 5, 4)
+    for b, n, i, j in np.ndindex(found.shape):
+        y1, x1, y2, x2 = boxes[b, n].astype(float)
+        y, x = (y1 + i / 4 * (y2 - y1)) * 5, (x1 + j / 3 * (x2 - x1)) * 8
+        if not (0 <= y <= 5 and 0 <= x <= 8):
+            assert found[b, n, i, j] == 0
+            continue
+        top, left = int(y), int(x)
+        rows, columns = [top, min(top + 1, 5)], [left, min(left + 1, 8)]
+        corners = masks[b][np.ix_(rows, columns)][..., assigned[b, n]].astype(float)
+        value = np.array([1 - (y - top), y - top]) @ corners @ np.array([1 - (x - left), x - left])
+        assert abs(value - 0.5) > 1e-5 and found[b, n, i, j] == round(value)
+
+
+def test_symbolic_shapes():
+    layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, mask_shape=MASK)
+    found = layer([keras.Input((9, 4)), keras.Input((5,), dtype="int32"), keras.Input((5, 4)), keras.Input((8, 8, 5))])
+    assert [v.shape[1:] for v in found] == [(COUNT, 4), (COUNT,), (COUNT,), (COUNT, 4), (SLOTS, *MASK)]

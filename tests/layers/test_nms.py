@@ -1,0 +1,116 @@
+"""Suppression: the portable form, TensorFlow's kernel and the greedy loop in NumPy keep the same boxes."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from keras import ops
+
+from mrcnn.geometry.boxes import compute_overlaps, non_max_suppression
+from mrcnn.layers.nms import first_rows, keep_mask, nms, portable_nms
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+few = settings(max_examples=25)
+COUNT = 10
+# Overlaps of boxes on a coarse grid are fractions of small numbers; none of them is near this one.
+THRESHOLD = 0.4375123
+
+
+def boxes_on_grid(images=1):
+    """float32 [images, COUNT, 4], many of them equal, touching, or without area."""
+    corners = hnp.arrays(np.int32, (2, images, COUNT, 2), elements=st.integers(0, 6))
+    return corners.map(lambda c: np.concatenate([c.min(axis=0), c.max(axis=0)], axis=2).astype(np.float32) / 8)
+
+
+def greedy(boxes, threshold, groups=None):
+    """Indices kept, one box after the other."""
+    overlap = np.nan_to_num(compute_overlaps(boxes, boxes), nan=0.0)
+    kept = []
+    for i in range(len(boxes)):
+        rivals = [j for j in kept if groups is None or groups[i] == groups[j]]
+        if not (overlap[i, rivals] > threshold).any():
+            kept.append(i)
+    return kept
+
+
+def padded(rows, count):
+    rows = rows[:count]
+    return np.concatenate([rows, np.zeros((count - len(rows), rows.shape[1]), rows.dtype)])
+
+
+def test_keep_mask_is_the_greedy_choice(jitted):
+    run = jitted(keep_mask)
+
+    @few
+    @given(boxes_on_grid(images=2), st.sampled_from([0.0, THRESHOLD, 1.0]))
+    def holds(boxes, threshold):
+        found = ops.convert_to_numpy(run(boxes, threshold))
+        for image in range(2):
+            assert np.flatnonzero(found[image]).tolist() == greedy(boxes[image], threshold)
+
+    holds()
+
+
+def test_only_boxes_of_a_group_suppress_one_another(jitted):
+    run = jitted(lambda boxes, groups: keep_mask(boxes, THRESHOLD, groups))
+
+    @few
+    @given(boxes_on_grid(images=2), hnp.arrays(np.int32, (2, COUNT), elements=st.integers(-1, 2)))
+    def holds(boxes, groups):
+        found = ops.convert_to_numpy(run(boxes, groups))
+        for image in range(2):
+            assert np.flatnonzero(found[image]).tolist() == greedy(boxes[image], THRESHOLD, groups[image])
+
+    holds()
+
+
+def test_a_long_chain_of_suppressions():
+    """Each box suppresses the next, which therefore does not suppress the one after."""
+    start = np.arange(40, dtype=np.float32)
+    boxes = np.stack([start * 0, start, start * 0 + 1, start + 2.5], axis=1)[None]  # neighbours overlap by 1.5 / 3.5
+    assert np.flatnonzero(ops.convert_to_numpy(keep_mask(boxes, 0.4))[0]).tolist() == list(range(0, 40, 2))
+
+
+@pytest.mark.parametrize("count", [4, COUNT, COUNT + 3])
+def test_all_ways_agree(count, jitted):
+    """Also with fewer boxes than asked for, equal boxes and boxes without area."""
+    portable = jitted(lambda boxes: portable_nms(boxes, count, THRESHOLD))
+    # The quickest way of this backend: under TensorFlow its own kernel.
+    quickest = jitted(lambda boxes: nms(ops.convert_to_tensor(boxes), count, THRESHOLD))
+
+    @few
+    @given(boxes_on_grid(images=2))
+    def agree(boxes):
+        expected = np.stack([padded(image[greedy(image, THRESHOLD)], count) for image in boxes])
+        np.testing.assert_array_equal(ops.convert_to_numpy(portable(boxes)), expected)
+        np.testing.assert_array_equal(ops.convert_to_numpy(quickest(boxes)), expected)
+        for image in range(2):
+            descending = np.arange(COUNT, 0, -1)
+            kept = boxes[image][non_max_suppression(boxes[image], descending, THRESHOLD)]
+            np.testing.assert_array_equal(padded(kept, count), expected[image])
+
+    agree()
+
+
+def test_tensorflow_takes_its_own_kernel(monkeypatch):
+    from mrcnn.layers import nms as module
+
+    called = []
+    monkeypatch.setattr(module, "_tensorflow_nms", lambda *arguments: called.append(arguments))
+    module.nms(np.zeros((1, 3, 4), np.float32), 2, 0.5)
+    assert len(called) == (keras.backend.backend() == "tensorflow")
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_first_rows(count):
+    @few
+    @given(hnp.arrays(bool, (2, 7)))
+    def holds(mask):
+        values = np.arange(1, 2 * 7 * 3 + 1, dtype=np.float32).reshape(2, 7, 3)
+        found = ops.convert_to_numpy(first_rows(values, mask, count))
+        for image in range(2):
+            np.testing.assert_array_equal(found[image], padded(values[image][mask[image]], count))
+
+    holds()
