@@ -1,0 +1,199 @@
+"""The options of train, predict and evaluate; and `run`, which turns errors into one line and an exit code.
+
+Nothing here imports Keras or NumPy, so that `--help` and a mistyped option answer at once.
+"""
+import argparse
+import os
+import sys
+
+from mrcnn.errors import MissingExtra, MrcnnError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+_NOTHING_DONE = "2 nothing could be done (options, data or weights), 130 interrupted by Ctrl+C"
+_EXIT_CODES = f"exit code: 0 all done, 1 some files failed and the others are done, {_NOTHING_DONE}"
+
+
+def run(function, *arguments):
+    """Call a script's work and return its exit code; an error that tells what to do is printed, without traceback.
+
+    Returns
+    -------
+    int
+        What `function` returned; 2 after an error, 130 after Ctrl+C.
+    """
+    # TensorFlow's notes on its own start are not what a user of a script wants to read; errors still come.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        return function(*arguments)
+    except (MrcnnError, MissingExtra, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def train_parser(description):
+    """Options of a training script; those not given are absent from the result (see `mrcnn.cli.training.DEFAULTS`)."""
+    parser = _parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
+    data = parser.add_argument_group("data")
+    _add_dataset(data)
+    data.add_argument("--validation", type=float, metavar="FRACTION",
+                      help="part of the pictures to validate on, split by source picture or block of slices and by "
+                           "--seed; 0: none (default 0.2)")
+    data.add_argument("--validation-dataset", metavar="DIR|STACK.tif", help="a data set of its own to validate on")
+    data.add_argument("--validation-truth", metavar="STACK.tif|DIR", help="its truth")
+    data.add_argument("--validation-slices", type=slices, metavar="FIRST:END",
+                      help="validate on these slices of the stack, END not included")
+    data.add_argument("--augmentation", choices=("none", "light", "normal", "strong"),
+                      help="how much pictures are varied (default normal)")
+    data.add_argument("--no-augmentation", dest="augmentation", action="store_const", const="none",
+                      help="the same as --augmentation none")
+    model = parser.add_argument_group("model")
+    model.add_argument("--weights", metavar="imagenet|coco|last|none|FILE",
+                       help="start from: a backbone trained on ImageNet; a model trained on COCO; the last run in "
+                            "--logs; random weights (none, the default); or a weight file or run folder")
+    model.add_argument("--exclude", metavar="LAYER,...", type=lambda text: [n for n in text.split(",") if n],
+                       help="layers of the weight file to leave out")
+    model.add_argument("--backbone", metavar="NAME",
+                       help="resnet50, resnet101 or a network of keras.applications, such as mobilenet_v2")
+    size = model.add_mutually_exclusive_group()
+    size.add_argument("--small", dest="size", action="store_const", const="small",
+                      help="the narrow network for CPUs (default without a GPU)")
+    size.add_argument("--full", dest="size", action="store_const", const="full",
+                      help="the network for GPUs (default with one)")
+    size.add_argument("--config", metavar="FILE.json",
+                      help="settings from a file, such as the config.json of another run")
+    _add_set(model)
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", type=whole_number, metavar="N", help="in total, over all stages (default 20)")
+    training.add_argument("--steps", type=whole_number, metavar="N",
+                          help="batches in an epoch (default: every picture once)")
+    training.add_argument("--batch", type=whole_number, metavar="N", help="pictures in a batch")
+    training.add_argument("--layers", metavar="heads|3+|4+|5+|all|REGEX",
+                          help="train these only, in one stage (default: all from random weights; otherwise heads for "
+                               "a quarter of the epochs, then all)")
+    training.add_argument("--learning-rate", type=float, metavar="X",
+                          help="of the first stage; when all layers follow the heads they take a tenth (default: "
+                               "LEARNING_RATE of the settings)")
+    training.add_argument("--seed", type=int, metavar="N", help="of weights, split, order and augmentation (default 0)")
+    training.add_argument("--logs", metavar="DIR", help="a folder for each run is made in here (default logs)")
+    training.add_argument("--resume", action="store_true",
+                          help="go on with the last run in --logs where it stopped; options need not be repeated")
+    return parser
+
+
+def predict_parser(description):
+    """Options of a prediction script."""
+    parser = _parser(description, _EXIT_CODES, default=None)
+    parser.add_argument("images", nargs="+", metavar="IMAGES",
+                        help="pictures, TIFF stacks, folders of them, or patterns such as 'scans/*.tif'")
+    _add_weights(parser)
+    parser.add_argument("--out", default="predictions", metavar="DIR",
+                        help="where the results go (default predictions)")
+    _add_pixel_size(parser)
+    parser.add_argument("--overlays", type=whole_number, default=4, metavar="N",
+                        help="pictures of the first N pages of a stack (default 4)")
+    return parser
+
+
+def evaluate_parser(description):
+    """Options of an evaluation script."""
+    parser = _parser(description, _EXIT_CODES, default=None)
+    _add_weights(parser)
+    _add_dataset(parser)
+    parser.add_argument("--out", default="evaluation", metavar="DIR",
+                        help="where metrics.json and the pictures go (default evaluation)")
+    parser.add_argument("--worst", type=int, default=5, metavar="N", help="pictures of the N worst images (default 5)")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="only the first N images")
+    return parser
+
+
+def _parser(description, epilog, default=argparse.SUPPRESS):
+    return argparse.ArgumentParser(description=description, epilog=epilog, argument_default=default, allow_abbrev=False)
+
+
+def _add_dataset(group):
+    group.add_argument("--dataset", metavar="DIR|STACK.tif",
+                       help="a folder of pictures with their masks (one of the layouts of the README), or a TIFF "
+                            "stack; without it synthetic pictures are used")
+    group.add_argument("--truth", metavar="STACK.tif|DIR",
+                       help="the stack of labels or foreground beside a stack, or the folder of label images")
+    group.add_argument("--slices", type=slices, metavar="FIRST:END",
+                       help="only these slices of the stack, END not included, such as 0:120")
+    group.add_argument("--dataset-option", action="append", type=option, metavar="NAME=VALUE",
+                       help="an option of the reader, such as min_size_px=30, watershed_distance_px=6, mode=semantic "
+                            "or threshold=30; may be repeated")
+    _add_pixel_size(group)
+
+
+def _add_pixel_size(group):
+    group.add_argument("--pixel-size-nm", type=pixel_size, metavar="X",
+                       help="side of a pixel in nm, or Y,X (default: what the file says)")
+
+
+def _add_weights(parser):
+    parser.add_argument("--weights", required=True, metavar="RUN_OR_FILE",
+                        help="folder of a run (its best checkpoint is taken) or a weight file")
+    parser.add_argument("--config", metavar="FILE.json",
+                        help="settings of the model, for a weight file that does not hold them")
+    parser.add_argument("--min-score", type=score, metavar="S",
+                        help="leave out what is less certain, 0 to 1 (default: DETECTION_MIN_CONFIDENCE of the "
+                             "settings)")
+    _add_set(parser)
+
+
+def _add_set(group):
+    group.add_argument("--set", action="append", metavar="NAME=VALUE",
+                       help="change any setting of Config, such as IMAGES_PER_GPU=1; may be repeated")
+
+
+def slices(text):
+    """`0:120` as (0, 120)."""
+    first, colon, end = text.partition(":")
+    if not (colon and first.strip().isdigit() and end.strip().isdigit() and int(first) < int(end)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of slices; write FIRST:END, such as 0:120")
+    return int(first), int(end)
+
+
+def pixel_size(text):
+    """`5` as (5.0, 5.0) and `5,4` as (5.0, 4.0): height and width of a pixel in nm."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 2) or not all(0 < v < float("inf") for v in values):
+        raise argparse.ArgumentTypeError(f"'{text}' is no pixel size; write nm, such as 5, or height and width, such "
+                                         f"as 5,4")
+    return values[0], values[-1]
+
+
+def whole_number(text):
+    """A number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+    return int(text)
+
+
+def score(text):
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1")
+    return value
+
+
+def option(text):
+    """`NAME=VALUE` as (name, value): a number where it is one, None for `none`, else text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"'{text}': write NAME=VALUE")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, None if value.lower() == "none" else value

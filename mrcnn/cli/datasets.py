@@ -1,0 +1,90 @@
+"""From the options to data sets: what to learn from, to validate on, to evaluate on."""
+from mrcnn.data.split import split
+from mrcnn.errors import ConfigError, DataError
+
+
+def training_data(domain, options):
+    """The data sets to learn from and to validate on (None: no validation).
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+        Of `train_parser`, defaults included.
+
+    Returns
+    -------
+    train, validation : Dataset
+    """
+    if not options.get("dataset"):
+        _refuse_without_dataset(options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option")
+        print("No --dataset: learning from synthetic pictures. They show how it works; a model for real pictures needs "
+              "real ones.")
+        return domain.synthetic("train"), domain.synthetic("validation") if options["validation"] else None
+    train = _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"))
+    if options.get("validation_dataset"):
+        return train, _open(domain, options, options["validation_dataset"], options.get("validation_truth"),
+                            options.get("validation_slices"))
+    if options.get("validation_slices"):
+        if not options.get("slices"):
+            raise ConfigError("--validation-slices without --slices: say which slices to learn from, so that none is "
+                              "in both.")
+        (first, end), (other, other_end) = options["slices"], options["validation_slices"]
+        if first < other_end and other < end:
+            raise ConfigError(f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
+                              f"model is judged on what it "
+                              "has not seen.")
+        return train, _open(domain, options, options["dataset"], options.get("truth"), options["validation_slices"])
+    if not options["validation"]:
+        return train, None
+    if not 0 < options["validation"] < 1:
+        raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
+    learn, judge = split(train, seed=options["seed"], validation=options["validation"])
+    return train.subset(learn), train.subset(judge)
+
+
+def evaluation_data(domain, options):
+    """The data set to evaluate on; without --dataset the synthetic test set."""
+    if options.get("dataset"):
+        return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"))
+    _refuse_without_dataset(options, "truth", "slices", "dataset_option")
+    print("No --dataset: evaluating on synthetic pictures that no training sees.")
+    return domain.synthetic("test")
+
+
+def _refuse_without_dataset(options, *names):
+    given = next((n for n in names if options.get(n)), None)
+    if given:
+        raise ConfigError(f"--{given.replace('_', '-')} without --dataset: say what it belongs to.")
+
+
+def _open(domain, options, path, truth, chosen_slices):
+    reader_options = dict(options.get("dataset_option") or ())
+    if chosen_slices:
+        reader_options["slices"] = tuple(chosen_slices)
+    if options.get("pixel_size_nm"):
+        reader_options["pixel_size_nm"] = tuple(options["pixel_size_nm"])
+    return domain.open_dataset(path, truth, **reader_options)
+
+
+def readable(dataset, limit=None):
+    """Ids of the images that can be read with their objects, and the errors of the others.
+
+    Returns
+    -------
+    ids : list of int
+    errors : list of DataError
+    """
+    ids, errors = [], []
+    for image_id in list(dataset.image_ids)[:limit]:
+        try:
+            shape, objects = dataset.load_image(image_id).shape, dataset.load_instances(image_id)
+            if objects.image_shape != shape[:2]:
+                raise DataError(dataset.image_reference(image_id), f"the image is {shape[0]} x {shape[1]} pixels, its "
+                                                                   f"masks are of one of "
+                                f"{objects.image_shape[0]} x {objects.image_shape[1]}", "Masks must have the size of "
+                                                                                        "their image")
+            ids.append(int(image_id))
+        except DataError as error:
+            errors.append(error)
+    return ids, errors

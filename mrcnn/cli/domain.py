@@ -1,0 +1,40 @@
+"""`Domain`: what a sample tells the shared scripts about its objects, settings and data."""
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One kind of objects to find.
+
+    Attributes
+    ----------
+    name : str
+        For sentences: "mitochondria".
+    class_names : tuple of str
+        By class id, background first.
+    configs : dict of str to type
+        Subclasses of `Config`: "full" for GPUs, "small" for CPUs, "demo" for the synthetic pictures.
+    open_dataset : callable
+        (path, truth=None, **options) -> Dataset, as `mrcnn.data.readers.open.open_dataset`.
+    synthetic : callable
+        "train", "validation" or "test" -> Dataset; the three share no picture.
+    backbones : dict of str to (callable, callable)
+        Networks of the domain's own by their function's name: BACKBONE and COMPUTE_BACKBONE_SHAPE. A file of settings
+        holds the name, and by it the function is found again.
+    """
+
+    name: str
+    class_names: tuple
+    configs: dict
+    open_dataset: Callable
+    synthetic: Callable
+    backbones: dict = field(default_factory=dict)
+
+    def with_backbone(self, config):
+        """The config, its BACKBONE a function again where it is the name of one of the domain's own."""
+        if isinstance(config.BACKBONE, str) and config.BACKBONE in self.backbones:
+            config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE = self.backbones[config.BACKBONE]
+        elif isinstance(config.BACKBONE, str):
+            config.COMPUTE_BACKBONE_SHAPE = None
+        return config

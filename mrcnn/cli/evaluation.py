@@ -1,0 +1,85 @@
+"""What an evaluation script does: detect, compare with truth, write the metrics and pictures of the worst images."""
+import json
+import re
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mrcnn.cli.arguments import FAILED
+from mrcnn.cli.datasets import evaluation_data, readable
+from mrcnn.cli.settings import load_detector
+from mrcnn.engine.evaluation import evaluate_dataset
+from mrcnn.errors import DataError
+from mrcnn.evaluate.report import format_table, worst_images
+from mrcnn.plot.curves import plot_threat_scores
+from mrcnn.plot.instances import compare_truth, draw_errors
+from mrcnn.results.files import whole_file
+
+
+def evaluate(domain, options):
+    """Evaluate as the options say; see `mrcnn.cli.arguments.evaluate_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+
+    Returns
+    -------
+    int
+        Exit code: 1 when an image could not be read and the others are evaluated.
+    """
+    detector = load_detector(domain, options)
+    dataset = evaluation_data(domain, options)
+    detector.config.validate(dataset.class_names)
+    ids, errors = readable(dataset, options.get("limit"))
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    if not ids:
+        raise DataError(options.get("dataset"), "has no image that can be evaluated",
+                        "See the messages above, or check the folder")
+    report = evaluate_to(detector, dataset.subset(ids), Path(options["out"]), options.get("worst", 5),
+                         options["weights"])
+    print(format_table(report))
+    print(f"\nThe metrics and the pictures of the worst images are in {options['out']}.")
+    if errors:
+        print(f"{len(errors)} images could not be read and are not in these figures; the messages above say why.",
+              file=sys.stderr)
+    return FAILED if errors else 0
+
+
+def evaluate_to(detector, dataset, out, worst=5, weights=None):
+    """Evaluate on a data set; write `metrics.json`, `threat_scores.png` and pictures of the worst images.
+
+    Of each of these there are two: `worst_<i>_<image>.png`, truth beside prediction, and
+    `worst_<i>_<image>_errors.png`, the errors in colours.
+
+    Parameters
+    ----------
+    detector : MaskRCNN
+    dataset : Dataset
+    out : Path
+    worst : int
+        How many images.
+    weights : str, optional
+        Noted in `metrics.json`.
+
+    Returns
+    -------
+    dict
+        Of `mrcnn.evaluate.report.evaluate_set`.
+    """
+    report, _ = evaluate_dataset(detector, dataset, progress=lambda ids: tqdm(ids, unit="image", disable=None))
+    with whole_file(out / "metrics.json") as temporary:
+        metrics = {"weights": None if weights is None else str(weights), **report}
+        temporary.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    plot_threat_scores(report["threat_score"], out / "threat_scores.png")
+    for place, image_id in enumerate(worst_images(report, worst), start=1):
+        image, gt = dataset.load_image(image_id), dataset.load_instances(image_id)
+        found = detector.predict([image], gt.pixel_size_nm)[0]
+        name = report["per_image"][image_id]["name"]
+        stem = f"worst_{place}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
+        compare_truth(image, gt, found, out / f"{stem}.png", title=name)
+        draw_errors(image, gt, found, path=out / f"{stem}_errors.png", title=name)
+    return report

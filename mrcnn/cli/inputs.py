@@ -1,0 +1,84 @@
+"""From what is named on a command line to picture files, and a name for the results of each."""
+import glob
+from pathlib import Path
+
+from mrcnn.data.readers.images import EXTENSIONS, list_images, natural_key
+from mrcnn.errors import ConfigError, DataError
+
+
+def find_images(arguments):
+    """The picture files that files, folders and patterns stand for, each once, in their order.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+
+    Returns
+    -------
+    paths : list of Path
+    errors : list of DataError
+        For what is not there, or is of a format that cannot be read.
+    """
+    found, errors = {}, []
+    for argument in arguments:
+        path = Path(argument)
+        try:
+            if path.is_dir():
+                paths = _in_folder(path, errors)
+            elif path.exists() or not glob.has_magic(argument):
+                paths = [path]
+            else:
+                paths = [Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file()]
+                paths.sort(key=natural_key)
+                if not paths:
+                    raise DataError(argument, "matches no file", "Check the pattern")
+            for p in paths:
+                found.setdefault(p.resolve(), p)
+        except DataError as error:
+            errors.append(error)
+    return list(found.values()), errors
+
+
+def _in_folder(folder, errors):
+    try:
+        pictures = list_images(folder)
+    except DataError as error:      # one of a format that is not read; the others are
+        errors.append(error)
+        pictures = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
+        pictures = sorted((p for p in pictures if p.is_file()), key=natural_key)
+    if not pictures:
+        raise DataError(folder, "holds no picture", f"Name the folder with the pictures ({', '.join(EXTENSIONS)})")
+    return pictures
+
+
+def result_names(paths):
+    """A name for the results of each picture: its stem; with its folder, then its suffix too, where stems are the same.
+
+    Raises
+    ------
+    ConfigError
+        Two pictures cannot be told apart even so.
+    """
+    levels = [0] * len(paths)
+    while True:
+        names = [_name(path, level) for path, level in zip(paths, levels)]
+        groups = {}
+        for i, name in enumerate(names):      # some file systems take A and a for one
+            groups.setdefault(name.lower(), []).append(i)
+        clashes = [indices for indices in groups.values() if len(indices) > 1]
+        if not clashes:
+            return names
+        for indices in clashes:
+            if all(levels[i] == 2 for i in indices):
+                first, second = (paths[i] for i in indices[:2])
+                raise ConfigError(f"The results of {first} and {second} would have the same name "
+                                  f"({names[indices[0]]}). Rename one, or predict them in two runs with an --out of "
+                                  "their own.")
+            for i in indices:
+                levels[i] = min(levels[i] + 1, 2)
+
+
+def _name(path, level):
+    stem = path.name if path.suffix.lower() not in EXTENSIONS else path.stem
+    stem = stem if level == 0 else f"{path.resolve().parent.name}_{stem}"
+    return f"{stem}_{path.suffix.lstrip('.').lower()}" if level == 2 else stem

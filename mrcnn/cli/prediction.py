@@ -1,0 +1,139 @@
+"""What a prediction script does: pictures in; label images, overlays and tables out."""
+import sys
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from mrcnn.cli.arguments import FAILED
+from mrcnn.cli.inputs import find_images, result_names
+from mrcnn.cli.settings import class_names, load_detector
+from mrcnn.data.molding import to_channels
+from mrcnn.data.readers.images import page_count, read_image, read_voxel_size_nm
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.plot.figures import save_figure
+from mrcnn.plot.instances import draw_instances
+from mrcnn.results.export import write_label_tiff
+from mrcnn.results.measure import measure, pixel_size, summarize, write_csv
+
+
+def predict(domain, options):
+    """Predict as the options say; see `mrcnn.cli.arguments.predict_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+
+    Returns
+    -------
+    int
+        Exit code: 1 when a file failed; the others are done.
+    """
+    out = Path(options["out"])
+    if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
+        raise ConfigError(f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
+                          f"pictures. Choose another.")
+    paths, errors = find_images(options["images"])
+    names = result_names(paths)
+    detector = load_detector(domain, options)
+    for error in errors:
+        _report(error)
+    results = Results(detector, out, class_names(domain, detector.config), options.get("pixel_size_nm"),
+                      options.get("overlays", 4))
+    for path, name in zip(tqdm(paths, unit="file", disable=None), names, strict=True):
+        try:
+            results.add_file(path, name)
+        except DataError as error:
+            errors.append(error)
+            _report(error)
+    results.write_tables()
+    print(f"{results.count} {domain.name} in {len(results.summaries)} pictures. The results are in {out}.")
+    if errors:
+        print(f"{len(errors)} of the inputs failed; the messages above say why. The others are done.", file=sys.stderr)
+    return FAILED if errors else 0
+
+
+def _report(error):
+    tqdm.write(f"error: {error}", file=sys.stderr)
+
+
+class Results:
+    """Detects in one file after the other, writes its pictures, and collects the tables of all.
+
+    Parameters
+    ----------
+    detector : MaskRCNN
+    out : Path
+        Folder of the results.
+    names : list of str or None
+        Of the classes, background first.
+    pixel_size_nm : (float, float), optional
+        Goes before what the files say.
+    overlays : int
+        Pages of a stack that get an overlay.
+    """
+
+    def __init__(self, detector, out, names, pixel_size_nm=None, overlays=4):
+        self.detector, self.out, self.names = detector, out, names
+        self.given_size, self.overlays = pixel_size_nm, overlays
+        self.tables, self.summaries, self.count = [], [], 0
+
+    def add_file(self, path, name):
+        """Detect in a picture, or in a stack page by page.
+
+        Raises
+        ------
+        DataError
+            The file cannot be used; nothing of it is in the tables.
+        """
+        pages, (depth, *size) = page_count(path), read_voxel_size_nm(path)
+        stored = None if None in size else tuple(size)
+        size = self.given_size or stored or pixel_size(self.detector.config.PIXEL_SIZE_NM)
+        found, tables, summaries = [], [], []
+        # Of a stack only one page is in memory at a time; what is kept of the others are the objects, box-local.
+        for page in tqdm(range(pages), desc=path.name, unit="page", leave=False, disable=True if pages < 2 else None):
+            image, instances = self._detect(path, page, size)
+            table = measure(instances, image, class_names=self.names)
+            tables.append(_with_place(table, path, page))
+            summaries.append({"image": path.name, "page": page, "labels": f"{name}_labels.tif",
+                              **summarize(table, image.shape, size)})
+            found.append(instances)
+            if page < self.overlays:
+                self._draw(image, instances, name, page)
+        write_label_tiff(self.out / f"{name}_labels.tif", found if pages > 1 else found[0], size,
+                         depth if pages > 1 and size is not None else None)
+        self.tables += tables
+        self.summaries += summaries
+        self.count += sum(map(len, found))
+
+    def _detect(self, path, page, size):
+        image = read_image(path, page)
+        image = image if image.ndim == 3 else image[..., None]
+        try:
+            molded = to_channels(image, int(self.detector.config.IMAGE_SHAPE[2]), path)
+            return image, self.detector.predict([molded], size)[0]
+        except DataError:
+            raise
+        except ValueError as error:
+            raise DataError(path, str(error).rstrip("."), "Cut or convert the picture") from error
+
+    def _draw(self, image, instances, name, page):
+        suffix = "" if page == 0 else f"_{page:04d}"
+        ax = draw_instances(image, instances, captions="area")
+        save_figure(ax.figure, self.out / f"{name}_overlay{suffix}.png")
+
+    def write_tables(self):
+        """Write `instances.csv` and `summary.csv`."""
+        # Tables without a row have no say in the types of columns.
+        filled = [t for t in self.tables if len(t)] or self.tables[:1]
+        table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["image", "page"])
+        write_csv(table, self.out / "instances.csv")
+        write_csv(pd.DataFrame(self.summaries, columns=None if self.summaries else ["image", "page", "count"]),
+                  self.out / "summary.csv")
+
+
+def _with_place(table, path, page):
+    table.insert(0, "image", path.name)
+    table.insert(1, "page", page)
+    return table

@@ -1,0 +1,92 @@
+"""The settings of a model: of a new training by its options, of a trained one from beside its weights."""
+from pathlib import Path
+
+from mrcnn.engine.checkpoints import read_state, resolve_weights
+from mrcnn.engine.detector import MaskRCNN
+from mrcnn.errors import ConfigError
+
+
+def new_config(domain, options):
+    """The `Config` of a training that starts.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+        Of `train_parser`, `size` included.
+
+    Returns
+    -------
+    Config
+    """
+    if options.get("config"):
+        config = domain.configs["full"].from_json(options["config"])
+    else:
+        config = domain.configs[options["size"]]()
+        if options["weights"] == "none" and isinstance(options.get("backbone") or config.BACKBONE, str):
+            # Frozen statistics are those of pretrained batch normalisation; random weights have none worth freezing.
+            config.TRAIN_BN = None
+    return changed(domain, config, options)
+
+
+def changed(domain, config, options):
+    """The config with what the options change in it; `--set` comes last."""
+    for name, setting in (("backbone", "BACKBONE"), ("steps", "STEPS_PER_EPOCH"), ("batch", "IMAGES_PER_GPU"),
+                          ("seed", "SEED"),
+                          ("pixel_size_nm", "PIXEL_SIZE_NM"), ("min_score", "DETECTION_MIN_CONFIDENCE")):
+        if options.get(name) is not None:
+            setattr(config, setting, options[name])
+    for assignment in options.get("set") or ():
+        config.set_from_text(assignment)
+    return domain.with_backbone(config)
+
+
+def load_detector(domain, options):
+    """A trained model, ready to detect.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+        `weights`, and optionally `config`, `min_score`, `set`.
+
+    Returns
+    -------
+    MaskRCNN
+
+    Raises
+    ------
+    ConfigError, WeightsError
+        There are no such weights, or nothing says which settings they belong to.
+    """
+    path = resolve_weights(options["weights"])
+    config = changed(domain, _stored_config(domain, path, options.get("config")), options)
+    config.IMAGES_PER_GPU = config.GPU_COUNT = 1
+    detector = MaskRCNN("inference", config, path.parent)
+    detector.load_weights(path)
+    return detector
+
+
+def _stored_config(domain, path, given):
+    base = domain.configs["full"]
+    if given:
+        return base.from_json(given)
+    beside = path.with_name("config.json")
+    if beside.is_file():
+        return base.from_json(beside)
+    state = read_state(path) if path.suffix != ".npz" else None
+    if state is None:
+        raise ConfigError(f"{path}: holds weights, but not the settings that they belong to. Give them with --config "
+                          f"FILE.json (the config.json "
+                          "of the run), or give the run's folder.")
+    return base.from_dict(state.config)
+
+
+def class_names(domain, config):
+    """Names by class id, background first; None (ids are shown) when the model has other classes than the domain."""
+    return list(domain.class_names) if len(domain.class_names) == config.NUM_CLASSES else None
+
+
+def absolute(path):
+    """A path that still holds when the program is started again from another folder; None stays None."""
+    return None if path is None else str(Path(path).resolve())

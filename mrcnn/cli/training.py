@@ -1,0 +1,153 @@
+"""What a training script does: settings, data, weights, stages; and how an interrupted run is taken up again."""
+import json
+from pathlib import Path
+
+from mrcnn.cli.datasets import training_data
+from mrcnn.cli.settings import absolute, changed, new_config
+from mrcnn.data.augment import micrograph_augmentation
+from mrcnn.engine.checkpoints import run_checkpoints
+from mrcnn.engine.detector import MaskRCNN
+from mrcnn.engine.hardware import has_gpu
+from mrcnn.errors import ConfigError
+from mrcnn.results.files import whole_file
+
+DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "seed": 0, "logs": "logs"}
+OPTIONS_FILE = "training.json"
+WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
+_NOT_KEPT = ("resume", "logs")
+_PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")
+
+
+def train(domain, given):
+    """Train as the options say; see `mrcnn.cli.arguments.train_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    given : dict
+        The options given on the command line.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    paths = [n for n in _PATHS if given.get(n) and given[n] not in WEIGHT_NAMES]
+    given = {**given, **{name: absolute(given[name]) for name in paths}}
+    options = {**DEFAULTS, **given}
+    run = last_run(options["logs"]) if options.get("resume") else None
+    if options.get("resume") and run is None:
+        print(f"There is no run in {options['logs']} to resume: starting a new one.")
+    if run is not None:
+        options = {**DEFAULTS, **_kept_options(run), **given}
+    options.setdefault("size", _size(options))
+    detector = _resumed(domain, run, options, given) if run is not None else _started(domain, options)
+    train_data, validation_data = training_data(domain, options)
+    stages = plan(options, detector.config)
+    left = [stage for stage in stages if stage[2] > detector.epoch]
+    if not left:
+        print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
+              f"--epochs.")
+        return 0
+    _keep_options(detector.log_dir, options)
+    augmentation = None if options["augmentation"] == "none" else micrograph_augmentation(options["augmentation"])
+    for layers, learning_rate, epochs in left:
+        detector.train(train_data, validation_data, learning_rate, epochs, layers, augmentation)
+    print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
+          f"Next: predict.py --weights {detector.log_dir} --out found IMAGES")
+    return 0
+
+
+def plan(options, config):
+    """The stages of a training: [(layers, learning rate, epochs in total at its end)].
+
+    From random weights everything is trained at once. What was loaded is protected: the heads first, then all layers at
+    a tenth of the rate, as in Matterport's samples.
+    """
+    epochs, loaded, given = options["epochs"], options["weights"] != "none", options.get("learning_rate")
+    rate = config.LEARNING_RATE if given is None else given
+    layers = options.get("layers")
+    if layers:
+        return [(layers, rate / 10 if loaded and given is None and layers != "heads" else rate, epochs)]
+    if not loaded:
+        return [("all", rate, epochs)]
+    heads = max(1, epochs // 4)
+    return [("heads", rate, heads), ("all", rate / 10, epochs)][:1 if epochs == heads else 2]
+
+
+def _size(options):
+    if not options.get("dataset"):
+        return "demo"
+    return "full" if has_gpu() else "small"
+
+
+def _started(domain, options):
+    config = new_config(domain, options)
+    detector = MaskRCNN("training", config, options["logs"])
+    _load_start(detector, options)
+    # A run's name has minutes only: two runs of one minute must not write over one another.
+    detector.set_log_dir()
+    folder, number = detector.log_dir, 2
+    while detector.log_dir.exists():
+        detector.log_dir, number = folder.with_name(f"{folder.name}_{number}"), number + 1
+    return detector
+
+
+def _load_start(detector, options):
+    weights, exclude = options["weights"], options.get("exclude")
+    if weights == "none":
+        if exclude:
+            raise ConfigError("--exclude without --weights: say which file to leave layers out of.")
+        print("Starting from random weights (--weights none).")
+    elif weights in ("imagenet", "coco"):
+        from mrcnn.cli.pretrained import load_coco, load_imagenet
+
+        (load_imagenet if weights == "imagenet" else load_coco)(detector)
+    else:
+        path = detector.find_last() if weights == "last" else weights
+        detector.load_weights(path, by_name=True, exclude=exclude)
+
+
+def last_run(logs):
+    """Folder of the run in `logs` that was started or written to last, or None."""
+    logs = Path(logs)
+    runs = [(max(p.stat().st_mtime_ns for p in files), folder) for folder in (logs.iterdir() if logs.is_dir() else ())
+            if folder.is_dir() and (files := [*_states(folder), *folder.glob(OPTIONS_FILE)])]
+    return max(runs)[1] if runs else None
+
+
+def _states(folder):
+    return [*run_checkpoints(folder), *folder.glob("interrupted.h5")]
+
+
+def _resumed(domain, run, options, given):
+    """The model of an interrupted run, where its last checkpoint left it; at its beginning when there is none yet."""
+    stored = run / "config.json"
+    config = changed(domain, domain.configs["full"].from_json(stored),
+                     given) if stored.is_file() else new_config(domain, options)
+    detector = MaskRCNN("training", config, run.parent)
+    if not _states(run):
+        print(f"{run}: was stopped before its first checkpoint, and begins again.")
+        _load_start(detector, options)
+        detector.epoch, detector.log_dir = 0, run
+        return detector
+    detector.resume(run)
+    print(f"Resuming {run} after {detector.epoch} epochs.")
+    return detector
+
+
+def _keep_options(folder, options):
+    with whole_file(folder / OPTIONS_FILE) as temporary:
+        kept = {name: value for name, value in options.items() if name not in _NOT_KEPT}
+        temporary.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def _kept_options(folder):
+    path = folder / OPTIONS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside "
+                          f"--resume.") from error

@@ -1,0 +1,22 @@
+"""Compare what a model finds with the truth: scores, the four kinds of errors, and pictures of the worst images."""
+import sys
+
+from mrcnn.cli.arguments import evaluate_parser, run
+
+
+def main(argv=None):
+    """Evaluate; returns the exit code."""
+    return run(work, vars(evaluate_parser(__doc__).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from mitochondria import DOMAIN
+
+    from mrcnn.cli.evaluation import evaluate
+
+    return evaluate(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Train a Mask R-CNN that finds mitochondria in electron micrographs; without --dataset from synthetic pictures."""
+import sys
+
+from mrcnn.cli.arguments import run, train_parser
+
+
+def main(argv=None):
+    """Train; returns the exit code."""
+    return run(work, vars(train_parser(__doc__).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from mitochondria import DOMAIN
+
+    from mrcnn.cli.training import train
+
+    return train(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

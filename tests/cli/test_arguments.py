@@ -1,0 +1,90 @@
+"""Options of the scripts, and errors as one line and an exit code."""
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from mrcnn.cli.arguments import (
+    evaluate_parser,
+    option,
+    pixel_size,
+    predict_parser,
+    run,
+    score,
+    slices,
+    train_parser,
+    whole_number,
+)
+from mrcnn.errors import DataError
+
+
+def test_training_options_that_are_not_given_are_absent():
+    assert vars(train_parser("x").parse_args([])) == {}
+
+
+def test_training_options_are_read():
+    given = vars(train_parser("x").parse_args(
+        "--dataset s.tif --truth t.tif --slices 0:120 --validation-slices 120:130 --weights none --backbone resnet50 "
+        "--epochs 3 "
+        "--steps 5 --layers heads --logs out --resume --seed 7 --set NAME=a --set IMAGES_PER_GPU=1 --no-augmentation "
+        "--small "
+        "--pixel-size-nm 5,4 --dataset-option min_size_px=30".split()))
+    assert given["slices"] == (0, 120)
+    assert given["validation_slices"] == (120, 130)
+    assert given["set"] == ["NAME=a", "IMAGES_PER_GPU=1"]
+    assert (given["augmentation"], given["size"], given["resume"]) == ("none", "small", True)
+    assert given["pixel_size_nm"] == (5.0, 4.0)
+    assert given["dataset_option"] == [("min_size_px", 30)]
+
+
+def test_prediction_options_are_read():
+    given = predict_parser("x").parse_args(["--weights", "run", "--min-score", "0.4", "a.tif", "b.tif"])
+    assert (given.images, given.min_score, given.out, given.pixel_size_nm) == (["a.tif", "b.tif"], 0.4, "predictions",
+                                                                               None)
+
+
+@pytest.mark.parametrize(("kind", "text"), [
+    (slices, "5"), (slices, "9:3"), (slices, "a:b"), (slices, "3:3"), (pixel_size, "0"), (pixel_size, "x"),
+    (pixel_size, "1,2,3"), (pixel_size, "inf"), (whole_number, "0"), (whole_number, "-1"), (whole_number, "1.5"),
+    (score, "1.1"), (score, "x"), (option, "novalue"), (option, "=3"),
+])
+def test_values_that_cannot_be_are_refused(kind, text):
+    with pytest.raises(argparse.ArgumentTypeError, match=text if text.isalnum() else "'"):
+        kind(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic")])
+def test_reader_options_are_numbers_where_they_look_like_numbers(text, value):
+    assert option(text) == ("a", value)
+
+
+def test_mistyped_option_leaves_with_2(capsys):
+    with pytest.raises(SystemExit) as stop:
+        evaluate_parser("x").parse_args(["--weigths", "run"])
+    assert stop.value.code == 2
+    assert "--weights" in capsys.readouterr().err
+
+
+def fail(error):
+    raise error
+
+
+def test_run_prints_errors_without_traceback(capsys):
+    assert run(lambda: 1) == 1
+    assert run(fail, DataError("a.tif", "is broken", "Copy it again")) == 2
+    assert capsys.readouterr().err == "error: a.tif: is broken. Copy it again\n"
+    assert run(fail, KeyboardInterrupt()) == 130
+    assert run(fail, OSError(28, "No space left on device")) == 2
+    assert "No space left" in capsys.readouterr().err
+
+
+def test_run_does_not_hide_a_fault_of_our_own():
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 / 0)
+
+
+def test_options_need_neither_keras_nor_numpy():
+    code = "import sys, mrcnn.cli.arguments as a; a.train_parser('x').format_help(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"keras", "tensorflow", "jax", "numpy", "matplotlib"} & set(loaded)

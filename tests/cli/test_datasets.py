@@ -1,0 +1,75 @@
+"""What is learned from and what is judged on never share a picture."""
+import numpy as np
+import pytest
+import tifffile
+
+from mrcnn.cli.datasets import evaluation_data, readable, training_data
+from mrcnn.data.synthetic.write import write_mask_folders
+from mrcnn.errors import ConfigError
+
+GIVEN = {"validation": 0.2, "seed": 0}
+
+
+@pytest.fixture
+def stack(tmp_path):
+    rng = np.random.default_rng(0)
+    tifffile.imwrite(tmp_path / "s.tif", rng.integers(0, 255, (60, 32, 32), np.uint8), photometric="minisblack")
+    truth = np.zeros((60, 32, 32), np.uint8)
+    truth[:, 4:9, 4:9], truth[:, 20:25, 20:25] = 1, 2
+    tifffile.imwrite(tmp_path / "t.tif", truth, photometric="minisblack")
+    return {"dataset": str(tmp_path / "s.tif"), "truth": str(tmp_path / "t.tif")}
+
+
+def pages(dataset):
+    return {info["page"] for info in dataset.image_info}
+
+
+def test_without_a_dataset_it_is_synthetic_and_says_so(domain, capsys):
+    train, validation = training_data(domain, GIVEN)
+    assert "synthetic" in capsys.readouterr().out
+    assert not np.array_equal(train.load_image(0), validation.load_image(0))
+    assert training_data(domain, {**GIVEN, "validation": 0})[1] is None
+    assert len(evaluation_data(domain, {}).image_ids) == 3
+
+
+def test_slices_of_a_stack(domain, stack):
+    train, validation = training_data(domain, {**GIVEN, **stack, "slices": (0, 40), "validation_slices": (40, 45)})
+    assert pages(train) == set(range(40))
+    assert pages(validation) == set(range(40, 45))
+
+
+def test_a_fraction_of_a_stack_is_split_by_blocks(domain, stack):
+    train, validation = training_data(domain, {**GIVEN, **stack, "validation": 0.34})
+    assert not pages(train) & pages(validation)
+    assert len({p // 20 for p in pages(validation)}) == 1
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"slices": (0, 40), "validation_slices": (39, 45)}, "share slices"),
+    ({"validation_slices": (39, 45)}, "without --slices"),
+    ({"validation": 1.5}, "fraction"),
+    ({"dataset_option": [("min_sise", 3)]}, "no option min_sise"),
+])
+def test_options_that_cannot_be_are_refused(domain, stack, options, message):
+    with pytest.raises(ConfigError, match=message):
+        training_data(domain, {**GIVEN, **stack, **options})
+
+
+def test_options_of_a_dataset_need_one(domain):
+    with pytest.raises(ConfigError, match="--slices without --dataset"):
+        training_data(domain, {**GIVEN, "slices": (0, 3)})
+
+
+def test_pixel_size_and_reader_options_arrive(domain, stack):
+    dataset = evaluation_data(domain, {**stack, "pixel_size_nm": (5.0, 4.0), "dataset_option": [("min_size_px", 26)]})
+    assert dataset.pixel_size_nm(0) == (5.0, 4.0)
+    assert len(dataset.load_instances(0)) == 0
+
+
+def test_images_that_cannot_be_read_are_named(domain, tmp_path):
+    write_mask_folders(domain.synthetic("test"), tmp_path)
+    broken = sorted((tmp_path / "Images").iterdir())[1]
+    broken.write_bytes(broken.read_bytes()[:200])
+    ids, errors = readable(domain.open_dataset(tmp_path))
+    assert ids == [0, 2]
+    assert broken.name in str(errors[0])

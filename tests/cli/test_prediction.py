@@ -1,0 +1,122 @@
+"""Pictures in; label images, overlays and tables out; what fails does not stop the others."""
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from mrcnn.cli import prediction
+from mrcnn.cli.prediction import predict
+from mrcnn.data.readers.images import read_pixel_size_nm
+from mrcnn.errors import ConfigError
+
+
+@pytest.fixture
+def predicted(domain, detector, pictures, tmp_path, monkeypatch):
+    """Predicts these images with the bright-is-object detector; gives exit code and folder."""
+    monkeypatch.setattr(prediction, "load_detector", lambda domain, options: detector)
+
+    def call(*images, **options):
+        out = tmp_path / "out"
+        return predict(domain, {"images": [str(i) for i in images], "weights": "-", "out": str(out), **options}), out
+
+    return call
+
+
+def test_files_of_a_folder(predicted, pictures):
+    code, out = predicted(pictures)
+    assert code == 0
+    assert {p.name for p in out.iterdir()} == {
+        "one_labels.tif", "one_overlay.png", "two_labels.tif", "two_overlay.png", "stack_labels.tif",
+        "stack_overlay.png",
+        "stack_overlay_0001.png", "stack_overlay_0002.png", "instances.csv", "summary.csv"}
+
+
+def test_label_images_hold_the_objects_and_the_pixel_size(predicted, pictures):
+    _, out = predicted(pictures)
+    two, stack = tifffile.imread(out / "two_labels.tif"), tifffile.imread(out / "stack_labels.tif")
+    assert (two.dtype, two.shape, two.max(), two[0, 0]) == (np.uint16, (40, 50), 2, 0)
+    assert (stack.shape, [page.max() for page in stack]) == ((3, 40, 50), [0, 1, 2])
+    assert read_pixel_size_nm(out / "one_labels.tif") == pytest.approx((5, 5))
+    assert read_pixel_size_nm(out / "two_labels.tif") is None
+
+
+def test_tables(predicted, pictures):
+    _, out = predicted(pictures)
+    table, summary = pd.read_csv(out / "instances.csv"), pd.read_csv(out / "summary.csv")
+    assert list(table.columns[:4]) == ["image", "page", "instance", "class_id"]
+    assert table.groupby(["image", "page"]).size().to_dict() == {
+        ("one.tif", 0): 1, ("stack.tif", 1): 1, ("stack.tif", 2): 2, ("two.tif", 0): 2}
+    assert set(table["class"]) == {"blob"}
+    one = table[table["image"] == "one.tif"].iloc[0]
+    assert (one["area_px"], one["area_um2"]) == (25, pytest.approx(25 * 25e-6))
+    assert table[table["image"] == "two.tif"]["area_um2"].isna().all()
+    assert list(summary["count"]) == [1, 0, 1, 2, 2]
+    assert summary[summary["image"] == "stack.tif"]["page"].tolist() == [0, 1, 2]
+
+
+def test_the_pixel_size_given_goes_before_that_of_the_file(predicted, pictures):
+    _, out = predicted(pictures / "one.tif", pixel_size_nm=(10.0, 20.0))
+    assert pd.read_csv(out / "instances.csv")["area_um2"].iloc[0] == pytest.approx(25 * 200e-6)
+    assert read_pixel_size_nm(out / "one_labels.tif") == pytest.approx((10, 20))
+
+
+def test_the_pixel_size_of_the_settings_is_the_last_resort(predicted, pictures, detector):
+    detector.config.PIXEL_SIZE_NM = 2.0
+    _, out = predicted(pictures)
+    table = pd.read_csv(out / "instances.csv").set_index("image")
+    assert table.loc["one.tif", "area_um2"] == pytest.approx(25 * 25e-6)
+    assert table.loc["two.tif", "area_um2"].iloc[0] == pytest.approx(25 * 4e-6)
+
+
+def test_files_that_fail_are_named_and_the_others_done(predicted, pictures, capsys):
+    (pictures / "cut.tif").write_bytes((pictures / "two.tif").read_bytes()[:300])
+    (pictures / "text.png").write_text("no picture")
+    tifffile.imwrite(pictures / "nan.tif", np.full((9, 9), np.nan, np.float32))
+    tifffile.imwrite(pictures / "five.tif", np.zeros((5, 9, 9), np.uint8), photometric="minisblack",
+                     planarconfig="separate")
+    code, out = predicted(pictures, pictures / "absent.tif")
+    assert code == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert sorted(name for name in ("cut.tif", "text.png", "nan.tif", "five.tif", "absent.tif")
+                  if any(name in e for e in errors)) == ["absent.tif", "cut.tif", "five.tif", "nan.tif", "text.png"]
+    assert len(pd.read_csv(out / "summary.csv")) == 5
+    assert not (out / "cut_labels.tif").exists()
+
+
+def test_nothing_to_predict_still_leaves_tables_that_can_be_read(predicted, pictures):
+    code, out = predicted(pictures / "absent.tif")
+    assert code == 1
+    assert list(pd.read_csv(out / "instances.csv").columns) == ["image", "page"]
+
+
+def test_same_stems_do_not_overwrite_one_another(predicted, pictures, tmp_path):
+    (tmp_path / "other").mkdir()
+    tifffile.imwrite(tmp_path / "other" / "one.tif", np.zeros((20, 20), np.uint8))
+    code, out = predicted(pictures / "one.tif", tmp_path / "other" / "one.tif")
+    assert code == 0
+    assert tifffile.imread(out / "pictures_one_labels.tif").max() == 1
+    assert tifffile.imread(out / "other_one_labels.tif").max() == 0
+
+
+def test_pages_of_a_stack_are_read_one_at_a_time(predicted, pictures, detector, monkeypatch):
+    reads = []
+    real = prediction.read_image
+
+    def counted(path, page):
+        assert detector.seen == len(reads)      # the page before was detected in before this one was read
+        reads.append(page)
+        return real(path, page)
+
+    monkeypatch.setattr(prediction, "read_image", counted)
+    predicted(pictures / "stack.tif")
+    assert reads == [0, 1, 2]
+
+
+def test_overlays_of_the_first_pages_only(predicted, pictures):
+    _, out = predicted(pictures / "stack.tif", overlays=2)
+    assert sorted(p.name for p in out.glob("*.png")) == ["stack_overlay.png", "stack_overlay_0001.png"]
+
+
+def test_results_do_not_go_among_the_pictures(predicted, pictures):
+    with pytest.raises(ConfigError, match="Choose another"):
+        predicted(pictures, out=str(pictures))

@@ -1,0 +1,76 @@
+"""Weights of others: names and shapes fit, and without a connection the message says what to do."""
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.cli import pretrained
+from mrcnn.cli.pretrained import load_backbone, load_coco, load_imagenet, matterport_name
+from mrcnn.engine.detector import MaskRCNN
+from mrcnn.engine.weights import layer_weights
+from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.nets.backbones.resnet import resnet
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A detector of one grey channel on MobileNetV2."""
+    from mrcnn.config import Config
+
+    return MaskRCNN("inference", Config(
+        NAME="x", NUM_CLASSES=2, BACKBONE="mobilenet_v2", IMAGE_CHANNEL_COUNT=1, MEAN_PIXEL=np.array([128.0]),
+        IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=64, TOP_DOWN_PYRAMID_SIZE=8, RPN_CONV_SIZE=8, FPN_CLASSIF_FC_LAYERS_SIZE=8,
+        MASK_HEAD_SIZE=8), "unused")
+
+
+def weights_of(model):
+    return {f"{owner}/{kind}": keras.ops.convert_to_numpy(v) for _, entries in layer_weights(model)
+            for owner, kind, v in entries}
+
+
+def test_every_layer_of_keras_resnet_has_its_place_in_matterports():
+    image = keras.Input((None, None, 3))
+    wanted = {name: [tuple(v.shape) for _, _, v in entries]
+              for name, entries in layer_weights(keras.Model(image, resnet(image, "resnet50"))) if entries}
+    published = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(None, None, 3))
+    found = {matterport_name(name): [tuple(v.shape) for _, _, v in entries]
+             for name, entries in layer_weights(published) if entries}
+    assert found == wanted
+
+
+def test_a_backbone_is_copied_and_its_first_convolution_inflated(small):
+    trained = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(96, 96, 3))
+    load_backbone(small, trained)
+    theirs, ours = weights_of(trained), weights_of(small.keras_model)
+    for name in ("block_3_expand/kernel", "block_12_depthwise_BN/gamma"):
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    spread = theirs["Conv1/kernel"].sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(ours["Conv1/kernel"], spread, atol=1e-6)
+    assert small.always_trained == ["Conv1"]
+
+
+def no_connection(*args, **kwargs):
+    raise Exception("URL fetch failure on https://example.org/weights.h5: None -- Name or service not known")
+
+
+def test_without_a_connection_the_message_says_where_to_put_the_file(small, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrained.keras.utils, "get_file", no_connection)
+    with pytest.raises(WeightsError, match=r"example.org/weights.h5.*models.*--weights none"):
+        load_coco(small)
+    monkeypatch.setattr(pretrained, "find_class", lambda name: (name, no_connection))
+    with pytest.raises(WeightsError, match=r"ImageNet weights of mobilenet_v2.*example.org.*models"):
+        load_imagenet(small)
+
+
+def test_a_coco_file_in_the_working_directory_is_taken(small, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrained.keras.utils, "get_file", no_connection)
+    (tmp_path / "mask_rcnn_coco.h5").write_bytes(b"cut off")
+    with pytest.raises(WeightsError, match="mask_rcnn_coco.h5"):
+        load_coco(small)
+
+
+def test_a_backbone_of_ones_own_has_no_imagenet_weights(small, monkeypatch):
+    monkeypatch.setattr(small.config, "BACKBONE", resnet)
+    with pytest.raises(ConfigError, match="no ImageNet weights for the backbone resnet"):
+        load_imagenet(small)

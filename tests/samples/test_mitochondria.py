@@ -1,0 +1,180 @@
+"""The scripts of samples/mitochondria on a run of two steps: what they write, say and return."""
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "samples" / "mitochondria"
+MODULES = ("mitochondria", "backbone", "train", "predict", "evaluate", "demo")
+TINY = [f"--set={setting}" for setting in (
+    "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
+    "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
+    "TRAIN_ROIS_PER_IMAGE=8",
+    "IMAGES_PER_GPU=1", "STEPS_PER_EPOCH=1", "VALIDATE_EVERY=0", "DETECTION_MIN_CONFIDENCE=0.0")]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """The sample's modules, found beside one another as for a user who runs a script."""
+    sys.path.insert(0, str(SAMPLE))
+    try:
+        yield {name: importlib.import_module(name) for name in MODULES}
+    finally:
+        sys.path.remove(str(SAMPLE))
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def demo_run(sample, tmp_path_factory):
+    """What the demonstration leaves after one step of training on two pictures: its folder and exit code."""
+    out = tmp_path_factory.mktemp("demo")
+    patch = pytest.MonkeyPatch()
+    for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
+        patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+    code = sample["demo"].main(["--out", str(out), "--epochs", "1", *TINY])
+    patch.undo()
+    return out, code
+
+
+@pytest.fixture(scope="module")
+def run_folder(demo_run):
+    return next(p.parent for p in (demo_run[0] / "run").glob("*/config.json"))
+
+
+@pytest.fixture(scope="module")
+def stack(sample, tmp_path_factory):
+    """A stack of three synthetic pages and its truth."""
+    folder = tmp_path_factory.mktemp("stack")
+    dataset = sample["mitochondria"].synthetic("test").subset([0, 1, 2])
+    tifffile.imwrite(folder / "stack.tif", np.stack([dataset.load_image(i)[..., 0] for i in range(3)]),
+                     photometric="minisblack")
+    labels = np.stack([dataset.load_instances(i).to_label_image(np.uint16) for i in range(3)])
+    tifffile.imwrite(folder / "truth.tif", labels, photometric="minisblack")
+    return folder
+
+
+def test_demo_leaves_its_results_and_says_that_the_score_is_low(demo_run):
+    out, code = demo_run
+    assert code == 1      # one step of training reaches no score
+    names = {p.name for p in out.iterdir()}
+    assert {"instances.csv", "summary.csv", "metrics.json", "curves.png", "history.csv", "unseen", "run",
+            "threat_scores.png"} <= names
+    for suffix in ("_labels.tif", "_overlay.png", "_beside_truth.png"):
+        assert sum(n.endswith(suffix) for n in names) == 2
+    assert json.loads((out / "metrics.json").read_text())["threat_score"]["0.50"] < 0.7
+    assert len(pd.read_csv(out / "summary.csv")) == 2
+
+
+def test_run_folder_holds_what_is_needed_to_go_on_and_to_predict(run_folder):
+    assert {"config.json", "training.json", "history.csv", "best.h5"} <= {p.name for p in run_folder.iterdir()}
+    assert json.loads((run_folder / "config.json").read_text())["BACKBONE"] == "small_resnet"
+
+
+def test_resume_finds_nothing_left_and_trains_on_with_more_epochs(sample, demo_run, run_folder, tmp_path, capsys):
+    logs = tmp_path / "logs"
+    shutil.copytree(run_folder, logs / run_folder.name)
+    assert sample["train"].main(["--logs", str(logs), "--resume"]) == 0
+    assert "nothing is left" in capsys.readouterr().out
+    assert sample["train"].main(["--logs", str(logs), "--resume", "--epochs", "2", "--no-augmentation"]) == 0
+    assert "from epoch 1 to 2" in capsys.readouterr().out
+    assert len(pd.read_csv(logs / run_folder.name / "history.csv")) == 2
+    assert [p.name for p in logs.iterdir()] == [run_folder.name]
+
+
+def test_predict_a_stack_beside_a_broken_file(sample, run_folder, stack, tmp_path, capsys):
+    (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
+    out = tmp_path / "found"
+    code = sample["predict"].main(["--weights", str(run_folder), "--out", str(out), "--pixel-size-nm", "5",
+                                   "--overlays", "1",
+                                   str(stack / "stack.tif"), str(tmp_path / "broken.tif")])
+    assert code == 1
+    assert "broken.tif" in capsys.readouterr().err
+    labels = tifffile.imread(out / "stack_labels.tif")
+    table = pd.read_csv(out / "instances.csv")
+    assert (labels.dtype, labels.shape) == (np.uint16, (3, 256, 256))
+    assert len(table) == pd.read_csv(out / "summary.csv")["count"].sum() > 0
+    assert set(table["class"]) == {"mitochondrion"}
+    assert table["area_um2"].to_numpy() == pytest.approx(table["area_px"].to_numpy() * 25e-6)
+
+
+def test_a_lone_checkpoint_knows_its_settings_and_min_score_is_used(sample, run_folder, demo_run, tmp_path):
+    shutil.copyfile(run_folder / "best.h5", tmp_path / "lone.h5")
+    picture = next((demo_run[0] / "unseen" / "Images").iterdir())
+    code = sample["predict"].main(["--weights", str(tmp_path / "lone.h5"), "--min-score", "1", "--out",
+                                   str(tmp_path / "found"), str(picture)])
+    assert code == 0
+    assert pd.read_csv(tmp_path / "found" / "summary.csv")["count"].tolist() == [0]
+
+
+def test_evaluate_on_slices_of_a_stack(sample, run_folder, stack, tmp_path, capsys):
+    code = sample["evaluate"].main(["--weights", str(run_folder), "--dataset", str(stack / "stack.tif"), "--truth",
+                                    str(stack / "truth.tif"), "--slices", "1:3", "--worst", "1", "--out",
+                                    str(tmp_path / "ev")])
+    assert code == 0
+    assert "threat score" in capsys.readouterr().out
+    assert json.loads((tmp_path / "ev" / "metrics.json").read_text())["images"] == 2
+    assert len(list((tmp_path / "ev").glob("worst_1_*.png"))) == 2
+
+
+@pytest.mark.parametrize("script", ["predict", "evaluate"])
+def test_missing_weights_are_one_line_and_exit_code_2(sample, script, tmp_path, capsys):
+    images = [str(tmp_path / "a.tif")] if script == "predict" else []
+    assert sample[script].main(["--weights", str(tmp_path / "nothing"), "--out", str(tmp_path / "out"), *images]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "nothing" in error
+
+
+def test_train_without_a_usable_object_is_an_error(sample, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "s.tif", np.zeros((2, 64, 64), np.uint8), photometric="minisblack")
+    shutil.copyfile(tmp_path / "s.tif", tmp_path / "t.tif")
+    code = sample["train"].main(["--dataset", str(tmp_path / "s.tif"), "--truth", str(tmp_path / "t.tif"),
+                                 "--validation", "0",
+                                 "--small", "--logs", str(tmp_path / "logs"), *TINY])
+    assert code == 2
+    assert "nothing to learn" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", ["train", "predict", "evaluate", "demo"])
+def test_help_is_complete_and_imports_no_framework(script):
+    code = ("import runpy, sys; sys.argv = ['x', '--help']\n"
+            f"try:\n    runpy.run_path({str(SAMPLE / (script + '.py'))!r}, run_name='__main__')\n"
+            "except SystemExit as stop:\n    print('code', stop.code, *sys.modules)")
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert not {"keras", "tensorflow", "numpy"} & set(said.split())
+    assert "code 0" in said
+    wanted = {"train": "--dataset --truth --weights --backbone --epochs --steps --layers --logs --resume --seed --set",
+              "predict": "--weights --out --pixel-size-nm --min-score IMAGES", "demo": "--out",
+              "evaluate": "--weights --dataset --truth --out"}[script]
+    assert all(name in said for name in wanted.split())
+
+
+def test_settings_of_the_seed_system(sample):
+    config = sample["mitochondria"].MitochondriaConfig()
+    config.validate(["BG", "mitochondrion"])
+    assert (config.IMAGE_MIN_DIM, config.IMAGE_MAX_DIM, config.BATCH_SIZE, config.BACKBONE) == (816, 1216, 1,
+                                                                                                "resnet101")
+    assert tuple(config.RPN_ANCHOR_SCALES) == (16, 32, 64, 128, 256)
+    assert config.TRAIN_ROIS_PER_IMAGE == 100
+    for name in ("MitochondriaSmallConfig", "DemoConfig"):
+        getattr(sample["mitochondria"], name)().validate(["BG", "mitochondrion"])
+
+
+def test_dataset_keeps_its_pictures_through_a_subset(sample, stack):
+    dataset = sample["mitochondria"].MitochondriaDataset(stack / "stack.tif", stack / "truth.tif", pixel_size_nm=5)
+    last = dataset.subset([2])
+    assert np.array_equal(last.load_image(0), dataset.load_image(2))
+    assert len(last.load_instances(0)) == len(dataset.load_instances(2)) > 0
+    assert last.pixel_size_nm(0) == (5.0, 5.0)
+    assert last.image_reference(0).endswith("page 2")
+    assert last.class_names == ["BG", "mitochondrion"]
+    assert last.image_shape(0)[:2] == (256, 256)
