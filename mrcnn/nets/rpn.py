@@ -102,14 +102,20 @@ class SampledRPN(layers.Layer):
         )
         row, column = location // ops.take(columns, level), location % ops.take(columns, level)
 
-        table, _, widths, offsets, rows_per_image = flatten_pyramid(feature_maps, border=1)
+        table, heights, widths, offsets, rows_per_image = flatten_pyramid(feature_maps, border=1)
         batch, count = ops.shape(indices)[0], ops.shape(indices)[1]
         first = ops.arange(batch, dtype="int32")[:, None] * rows_per_image + ops.take(offsets, level)
         width = ops.take(widths, level)
-        # A stride of 2 pads even sizes after only, so that the kernel's first row is the image's first.
-        shift = 0 if stride == 1 else 1
-        patch = ops.arange(3, dtype="int32") + shift
-        y, x = (row * stride)[..., None] + patch, (column * stride)[..., None] + patch
+        rows = counts // (columns * ratios)
+
+        def kernel_places(place, lengths, places):
+            """The three rows (or columns) of the bordered map under the kernel of the anchors at `place`."""
+            # "same" pads as much as the last kernel needs, half of it before: nothing for even sizes and a stride of 2.
+            padding = ops.maximum((places - 1) * stride + 3 - (lengths - 2), 0)
+            start = place * stride + 1 - ops.take(padding // 2, level)
+            return start[..., None] + ops.arange(3, dtype="int32")
+
+        y, x = kernel_places(row, heights, rows), kernel_places(column, widths, columns)
         index = first[..., None, None] + y[..., :, None] * width[..., None, None] + x[..., None, :]
         patches = ops.reshape(ops.take(table, ops.reshape(index, (-1,)), axis=0), (-1, 9 * feature_maps[0].shape[-1]))
         logits, deltas = head.at_patches(patches)
