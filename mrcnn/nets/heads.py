@@ -100,12 +100,28 @@ class MaskHead:
         return self.classify(UnfoldRegions()([self.deconvolution(x), pooled]))
 
 
-class PositiveMasks(layers.Layer):
-    """Masks of the first regions of each image, as many as there are positive ones, in one of three fixed sizes.
+def with_count(needed, most, function):
+    """`function(count)` for a count of at least `needed` (a scalar tensor) and at least 1, of `most` at most.
 
-    The positive regions come first. When they fit into a quarter or a half of the slots, only these go through the mask
-    head, which is the most expensive part of a training step; the rest of the result is 0. The mask loss looks at
-    positive regions only, so it and its gradient are the same.
+    TensorFlow's shapes may vary from step to step; there the count is `needed` itself. Elsewhere it is a quarter, a
+    half or all of `most`, each compiled once.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return function(ops.maximum(needed, 1))
+
+    def smallest(counts):
+        if len(counts) == 1:
+            return function(counts[0])
+        return ops.cond(needed <= counts[0], lambda: function(counts[0]), lambda: smallest(counts[1:]))
+
+    return smallest(sorted({-(-most // 4), -(-most // 2), most}))
+
+
+class PositiveMasks(layers.Layer):
+    """Masks of the first regions of each image, of as many as the image with most positive ones has.
+
+    The positive regions come first. Only these go through the mask head, the most expensive part of a training step;
+    the rest of the result is 0. The mask loss looks at positive regions only, so it and its gradient are the same.
 
     Called with [rois [B, P, 4], match int32 [B, P], image_meta, P2, P3, P4, P5]; returns [B, P, 2h, 2w, K] float32.
 
@@ -113,14 +129,15 @@ class PositiveMasks(layers.Layer):
     ----------
     head : MaskHead
     pool : PyramidROIAlign
-    sizes : sequence of int
-        Ascending; the last is P. Only one when the head's batch norm takes statistics of its batch, which padding
-        would change.
+    slots : int
+        P.
+    all_slots : bool
+        Work on all slots always: for a head whose batch norm takes statistics of its batch, which their number changes.
     """
 
-    def __init__(self, head, pool, sizes, **kwargs):
+    def __init__(self, head, pool, slots, all_slots=False, **kwargs):
         super().__init__(**kwargs)
-        self.head, self.pool, self.sizes = head, pool, tuple(sizes)
+        self.head, self.pool, self.slots, self.all_slots = head, pool, int(slots), bool(all_slots)
         self.head_layers = head.layers
         self.autocast = False
 
@@ -130,19 +147,16 @@ class PositiveMasks(layers.Layer):
 
     def call(self, inputs):
         rois, match, meta, *maps = inputs
+
+        def masks_of(count):
+            found = self.head(self.pool([rois[:, :count], meta, *maps]))
+            padded = ops.pad(found, [[0, 0], [0, self.slots - count], [0, 0], [0, 0], [0, 0]])
+            return ops.reshape(padded, (-1, self.slots, *found.shape[2:]))
+
+        if self.all_slots:
+            return masks_of(self.slots)
         needed = ops.max(ops.sum(ops.cast(match == 1, "int32"), axis=1))
-        slots = self.sizes[-1]
-
-        def masks_of(size):
-            found = self.head(self.pool([rois[:, :size], meta, *maps]))
-            return ops.pad(found, [[0, 0], [0, slots - size], [0, 0], [0, 0], [0, 0]])
-
-        def smallest(sizes):
-            if len(sizes) == 1:
-                return masks_of(sizes[0])
-            return ops.cond(needed <= sizes[0], lambda: masks_of(sizes[0]), lambda: smallest(sizes[1:]))
-
-        return smallest(self.sizes)
+        return with_count(needed, self.slots, masks_of)
 
     def compute_output_spec(self, inputs):
         side = 2 * self.pool.pool_shape[0]

@@ -226,11 +226,8 @@ class MaskRCNNGraph:
         }
         if self.mask_head:
             slots = config.MASK_SLOTS
-            # Batch norm on statistics of its batch would see the padding.
-            sizes = sorted({-(-slots // 4), -(-slots // 2), slots}) if config.TRAIN_BN is False else [slots]
-            masks_of = PositiveMasks(
-                self.mask_head, self._pool(config.MASK_POOL_SIZE, "roi_align_mask"), sizes, name="mrcnn_masks"
-            )
+            pool = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")
+            masks_of = PositiveMasks(self.mask_head, pool, slots, config.TRAIN_BN is not False, name="mrcnn_masks")
             predicted = masks_of([rois[:, :slots], roi_match[:, :slots], self.meta, *maps])
             outputs.update(target_masks=masks[0], mrcnn_mask=predicted)
         return inputs, outputs

@@ -107,12 +107,29 @@ def application(x, name, mean_pixel, train_bn=False):
     # Automatic names ("add_3") count on from network to network: find the layers by position.
     positions = {layer.name: i for i, layer in enumerate(probe.layers)}
     outputs = [whole.layers[positions[n]].output for n in names]
-    backbone = keras.Model(whole.input, outputs, name="backbone")
-    for layer in backbone.layers:
+    network = keras.Model(whole.input, outputs, name=class_name.lower())
+    for layer in network.layers:
         # Some are published with 0.999, which thousands of steps of a small data set do not catch up with.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, 0.99)
     x = PixelsAsTrained(mean_pixel, class_name, name="pixels_as_trained")(x)
-    if train_bn is None:
-        return backbone(x)
-    return backbone(x, training=train_bn)
+    return Backbone(network, train_bn, name="backbone")(x)
+
+
+class Backbone(keras.layers.Layer):
+    """A network whose batch norm keeps its mode whatever the model around it does.
+
+    A functional model hands its own `training` down to nested models, over what they were called with; a layer stands
+    in between.
+    """
+
+    def __init__(self, network, train_bn=False, **kwargs):
+        super().__init__(**kwargs)
+        self.network, self.train_bn = network, train_bn
+        self.built = True
+
+    def call(self, inputs, training=None):
+        return self.network(inputs, training=training if self.train_bn is None else self.train_bn)
+
+    def compute_output_spec(self, inputs, training=None):
+        return self.network.compute_output_spec(inputs)
