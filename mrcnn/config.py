@@ -97,7 +97,7 @@ class Config:
     DETECTION_NMS_THRESHOLD = 0.3
 
     # --- Behaviour ---
-    MATTERPORT_EXACT = False        # True: the original's sampling and class loss, for parity (docs/from_matterport.md)
+    MATTERPORT_EXACT = False        # True: the original's sampling and class loss, for parity (docs/training.md)
     PRECISION = "auto"              # "float32", "mixed_bfloat16", or by the hardware
     PIXEL_SIZE_NM = None            # of the images as stored, when the files do not say; a number or (y, x)
 
