@@ -1,0 +1,73 @@
+"""The notebooks: committed without outputs; run from top to bottom, show their pictures, write only where they say."""
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import mrcnn
+
+ROOT = Path(__file__).resolve().parents[1]
+# Least number of pictures that each must show, and what its text must say.
+EXPECTED = {
+    "mitochondria_1_data": (12, ["RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)", "source pictures on both sides: 0"]),
+    "mitochondria_2_training": (6, ["Interrupted after 1 of 2 epochs", "Something to resume: True", "best.h5"]),
+    "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
+}
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A copy of what the notebooks need of the repository, shared so that the third finds the run of the second."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in ("notebooks", "samples"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    return folder
+
+
+def read(folder, name):
+    return nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def files_of(folder):
+    return {p.relative_to(folder) for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+
+
+def outputs_of(notebook):
+    return [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
+
+
+def test_every_notebook_is_tested():
+    assert {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_committed_without_outputs(name):
+    notebook = read(ROOT, name)
+    nbformat.validate(notebook)
+    assert not outputs_of(notebook)
+    assert all(cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_begins_with_what_it_shows_and_an_install_cell(name):
+    first, second = read(ROOT, name).cells[:2]
+    assert first.cell_type == "markdown" and first.source.startswith("# ") and "minute" in first.source
+    assert second.cell_type == "code" and '"google.colab" in sys.modules' in second.source
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_runs_and_shows_its_pictures(name, workplace, tmp_path):
+    notebook, before = read(workplace, name), files_of(workplace)
+    client = NotebookClient(notebook, timeout=400, kernel_name="python3",
+                            resources={"metadata": {"path": str(workplace / "notebooks")}})
+    client.execute(env={**os.environ, "MRCNN_NOTEBOOK_FAST": "1", "TMPDIR": str(tmp_path),
+                        "PYTHONPATH": str(Path(mrcnn.__file__).parents[1])})
+    pictures, expected_texts = EXPECTED[name]
+    outputs = outputs_of(notebook)
+    text = "".join(o.text for o in outputs if o.output_type == "stream")
+    assert sum("image/png" in o.get("data", {}) for o in outputs) >= pictures
+    assert [t for t in expected_texts if t not in text] == []
+    assert {p.parts[0] for p in files_of(workplace) - before} <= {"logs"}
