@@ -3,7 +3,7 @@ from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
 
 
-def training_data(domain, options):
+def training_data(domain, options, seed=0):
     """The data sets to learn from and to validate on (None: no validation).
 
     Parameters
@@ -11,6 +11,8 @@ def training_data(domain, options):
     domain : Domain
     options : dict
         Of `train_parser`, defaults included.
+    seed : int
+        Of the split.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def training_data(domain, options):
         return train, None
     if not 0 < options["validation"] < 1:
         raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
-    learn, judge = split(train, seed=options["seed"], validation=options["validation"])
+    learn, judge = split(train, seed=seed, validation=options["validation"])
     return train.subset(learn), train.subset(judge)
 
 
@@ -80,10 +82,10 @@ def readable(dataset, limit=None):
         try:
             shape, objects = dataset.load_image(image_id).shape, dataset.load_instances(image_id)
             if objects.image_shape != shape[:2]:
-                raise DataError(dataset.image_reference(image_id), f"the image is {shape[0]} x {shape[1]} pixels, its "
-                                                                   f"masks are of one of "
-                                f"{objects.image_shape[0]} x {objects.image_shape[1]}", "Masks must have the size of "
-                                                                                        "their image")
+                rows, columns = objects.image_shape
+                raise DataError(dataset.image_reference(image_id),
+                                f"the image is {shape[0]} x {shape[1]} pixels, its masks are {rows} x {columns}",
+                                "Masks must have the size of their image")
             ids.append(int(image_id))
         except DataError as error:
             errors.append(error)

@@ -77,8 +77,8 @@ def _group(name, entries, matterport):
         return name, arrays
     name = matterport_name(name)
     # Keras' ResNets were trained on BGR, and Matterport's graph is given RGB.
-    return name, [(name, kind, value[:, :, ::-1] if (name, kind) == ("conv1", "kernel") else value) for _, kind,
-                  value in arrays]
+    bgr = name == "conv1"
+    return name, [(name, kind, value[:, :, ::-1] if bgr and kind == "kernel" else value) for _, kind, value in arrays]
 
 
 def matterport_name(name):
@@ -103,5 +103,4 @@ def _downloaded(what, download):
     except Exception as error:      # Keras raises bare Exceptions for a failed download
         cache = Path.home() / ".keras" / "models"
         raise WeightsError(f"{what} cannot be downloaded ({error}). Without a connection, download the file elsewhere "
-                           f"and put it into {cache}, "
-                           "or start with --weights FILE or --weights none.") from error
+                           f"and put it into {cache}, or start with --weights FILE or --weights none.") from error

@@ -32,8 +32,8 @@ def new_config(domain, options):
 def changed(domain, config, options):
     """The config with what the options change in it; `--set` comes last."""
     for name, setting in (("backbone", "BACKBONE"), ("steps", "STEPS_PER_EPOCH"), ("batch", "IMAGES_PER_GPU"),
-                          ("seed", "SEED"),
-                          ("pixel_size_nm", "PIXEL_SIZE_NM"), ("min_score", "DETECTION_MIN_CONFIDENCE")):
+                          ("seed", "SEED"), ("pixel_size_nm", "PIXEL_SIZE_NM"),
+                          ("min_score", "DETECTION_MIN_CONFIDENCE")):
         if options.get(name) is not None:
             setattr(config, setting, options[name])
     for assignment in options.get("set") or ():

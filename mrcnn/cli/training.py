@@ -11,7 +11,7 @@ from mrcnn.engine.hardware import has_gpu
 from mrcnn.errors import ConfigError
 from mrcnn.results.files import whole_file
 
-DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "seed": 0, "logs": "logs"}
+DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
 OPTIONS_FILE = "training.json"
 WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
 _NOT_KEPT = ("resume", "logs")
@@ -42,7 +42,7 @@ def train(domain, given):
         options = {**DEFAULTS, **_kept_options(run), **given}
     options.setdefault("size", _size(options))
     detector = _resumed(domain, run, options, given) if run is not None else _started(domain, options)
-    train_data, validation_data = training_data(domain, options)
+    train_data, validation_data = training_data(domain, options, detector.config.SEED)
     stages = plan(options, detector.config)
     left = [stage for stage in stages if stage[2] > detector.epoch]
     if not left:
@@ -123,8 +123,10 @@ def _states(folder):
 def _resumed(domain, run, options, given):
     """The model of an interrupted run, where its last checkpoint left it; at its beginning when there is none yet."""
     stored = run / "config.json"
-    config = changed(domain, domain.configs["full"].from_json(stored),
-                     given) if stored.is_file() else new_config(domain, options)
+    if stored.is_file():
+        config = changed(domain, domain.configs["full"].from_json(stored), given)
+    else:
+        config = new_config(domain, options)
     detector = MaskRCNN("training", config, run.parent)
     if not _states(run):
         print(f"{run}: was stopped before its first checkpoint, and begins again.")

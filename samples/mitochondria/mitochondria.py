@@ -70,7 +70,7 @@ class DemoConfig(MitochondriaSmallConfig):
     MASK_HEAD_SIZE = 64
     LEARNING_RATE = 0.002
     WARMUP_STEPS = 50
-    DETECTION_MIN_CONFIDENCE = 0.8        # a third of the training's regions are objects, so scores are on the high side
+    DETECTION_MIN_CONFIDENCE = 0.8        # scores run high: a third of what was trained on is objects
     VALIDATE_EVERY = 4
     KEEP_CHECKPOINTS = 1
 

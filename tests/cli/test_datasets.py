@@ -7,7 +7,7 @@ from mrcnn.cli.datasets import evaluation_data, readable, training_data
 from mrcnn.data.synthetic.write import write_mask_folders
 from mrcnn.errors import ConfigError
 
-GIVEN = {"validation": 0.2, "seed": 0}
+GIVEN = {"validation": 0.2}
 
 
 @pytest.fixture

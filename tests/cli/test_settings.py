@@ -34,9 +34,9 @@ def test_misspelt_setting_names_the_nearest(domain):
 
 
 def test_settings_of_a_file_are_taken(domain, tmp_path):
-    domain.configs["small"](LEARNING_RATE=0.25).to_json(tmp_path / "c.json")
+    domain.configs["small"](LEARNING_RATE=0.25, SEED=9).to_json(tmp_path / "c.json")
     config = new_config(domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small"})
-    assert config.LEARNING_RATE == 0.25
+    assert (config.LEARNING_RATE, config.SEED) == (0.25, 9)
     assert config.TRAIN_BN is False      # as the file says
 
 
