@@ -61,7 +61,7 @@ def test_begins_with_what_it_shows_and_an_install_cell(name):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_runs_and_shows_its_pictures(name, workplace, tmp_path):
     notebook, before = read(workplace, name), files_of(workplace)
-    client = NotebookClient(notebook, timeout=400, kernel_name="python3",
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3",
                             resources={"metadata": {"path": str(workplace / "notebooks")}})
     client.execute(env={**os.environ, "MRCNN_NOTEBOOK_FAST": "1", "TMPDIR": str(tmp_path),
                         "PYTHONPATH": str(Path(mrcnn.__file__).parents[1])})
