@@ -109,9 +109,9 @@ def application(x, name, mean_pixel, train_bn=False):
     outputs = [whole.layers[positions[n]].output for n in names]
     network = keras.Model(whole.input, outputs, name=class_name.lower())
     for layer in network.layers:
-        # Some are published with 0.999, which thousands of steps of a small data set do not catch up with.
+        # Published with 0.99 or 0.999, which the few steps of a small data set do not catch up with.
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = min(layer.momentum, 0.99)
+            layer.momentum = min(layer.momentum, 0.9)
     x = PixelsAsTrained(mean_pixel, class_name, name="pixels_as_trained")(x)
     return Backbone(network, train_bn, name="backbone")(x)
 
