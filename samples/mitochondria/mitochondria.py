@@ -30,7 +30,7 @@ class MitochondriaConfig(Config):
 class MitochondriaSmallConfig(MitochondriaConfig):
     """For a CPU: a narrow network, for grey pictures that are reduced to 512 pixels where they are larger.
 
-    Learns from random weights too. With pretrained ones: BACKBONE "mobilenet_v2" and TRAIN_BN None.
+    Learns from random weights too. With pretrained ones: BACKBONE "mobilenet_v2", its batch norm frozen.
     """
 
     BACKBONE = staticmethod(small_resnet)
