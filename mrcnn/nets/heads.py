@@ -69,7 +69,7 @@ class BoxHead:
         x = layers.ReLU()(self.hidden2(x))
         x = UnfoldRegions()([layers.Reshape((self.width,))(x), pooled])
         logits = self.logits(x)
-        deltas = layers.Reshape((-1, self.num_classes, 4), name="mrcnn_bbox")(self.deltas(x))
+        deltas = layers.Reshape((-1, self.num_classes, 4), name="mrcnn_bbox", dtype="float32")(self.deltas(x))
         return logits, self.probabilities(logits), deltas
 
 
