@@ -45,8 +45,8 @@ def train_parser(description):
     data.add_argument("--validation-truth", metavar="STACK.tif|DIR", help="its truth")
     data.add_argument("--validation-slices", type=slices, metavar="FIRST:END",
                       help="validate on these slices of the stack, END not included")
-    data.add_argument("--augmentation", choices=("none", "light", "normal", "strong"),
-                      help="how much pictures are varied (default normal)")
+    data.add_argument("--augmentation", choices=("none", "flips", "light", "normal", "strong"),
+                      help="how much pictures are varied; flips: with right angles, nothing else (default normal)")
     data.add_argument("--no-augmentation", dest="augmentation", action="store_const", const="none",
                       help="the same as --augmentation none")
     model = parser.add_argument_group("model")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mrcnn.cli.datasets import training_data
 from mrcnn.cli.settings import absolute, changed, new_config
-from mrcnn.data.augment import micrograph_augmentation
+from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.engine.checkpoints import run_checkpoints
 from mrcnn.engine.detector import MaskRCNN
 from mrcnn.engine.hardware import has_gpu
@@ -50,12 +50,19 @@ def train(domain, given):
               f"--epochs.")
         return 0
     _keep_options(detector.log_dir, options)
-    augmentation = None if options["augmentation"] == "none" else micrograph_augmentation(options["augmentation"])
+    augmentation = augmentation_of(options["augmentation"])
     for layers, learning_rate, epochs in left:
         detector.train(train_data, validation_data, learning_rate, epochs, layers, augmentation)
     print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
           f"Next: predict.py --weights {detector.log_dir} --out found IMAGES")
     return 0
+
+
+def augmentation_of(name):
+    """The augmentation that `--augmentation` names; None for "none"."""
+    if name in ("none", "flips"):
+        return None if name == "none" else [FlipLR(), FlipUD(), Rot90()]
+    return micrograph_augmentation(name)
 
 
 def plan(options, config):

@@ -41,7 +41,7 @@ def work(options):
     write_mask_folders(DOMAIN.synthetic("test"), out / "unseen")
     print("2. Training from random weights", flush=True)
     train(DOMAIN, {"logs": out / "run", "size": "demo", "epochs": options.epochs, "set": options.set,
-                   "augmentation": "light"})
+                   "augmentation": "flips"})
     print("3. Detecting and measuring in the unseen pictures", flush=True)
     code = predict(DOMAIN,
                    {"weights": out / "run", "images": [str(out / "unseen" / "Images")], "out": out,

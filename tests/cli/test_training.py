@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mrcnn.cli.training import OPTIONS_FILE, last_run, plan, train
+from mrcnn.cli.training import OPTIONS_FILE, augmentation_of, last_run, plan, train
 from mrcnn.errors import ConfigError, WeightsError
 
 
@@ -21,6 +21,12 @@ from mrcnn.errors import ConfigError, WeightsError
 def test_stages(domain, options, stages):
     found = plan({"epochs": 20, **options}, domain.configs["small"]())
     assert [(layers, pytest.approx(rate), epochs) for layers, rate, epochs in found] == stages
+
+
+def test_augmentation_is_none_flips_or_a_preset():
+    assert augmentation_of("none") is None
+    assert [type(t).__name__ for t in augmentation_of("flips")] == ["FlipLR", "FlipUD", "Rot90"]
+    assert len(augmentation_of("strong").transforms) > len(augmentation_of("normal").transforms)
 
 
 def test_the_last_run_is_the_one_written_to_last(tmp_path):
