@@ -1,12 +1,11 @@
 """Batches of training samples, in an order that depends on the seed, the epoch and the step alone."""
 
-import warnings
-
 import keras
 import numpy as np
 
 from mrcnn.data.molding import mold_image
 from mrcnn.data.samples import prepare_sample
+from mrcnn.errors import DataError
 
 
 class SampleBatches(keras.utils.PyDataset):
@@ -14,6 +13,7 @@ class SampleBatches(keras.utils.PyDataset):
 
     Every image is visited once before any is visited again, also when an epoch is shorter or longer than the data set.
     Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it would have seen.
+    Without shuffling every epoch is the same.
 
     Parameters
     ----------
@@ -27,8 +27,15 @@ class SampleBatches(keras.utils.PyDataset):
         See `mrcnn.data.augment`.
     no_augmentation_sources : sequence of str, optional
         Sources whose images are left as they are.
-    first_epoch, first_step : int
-        Where to start; only the first epoch starts late.
+    epoch : int
+        The epoch that batches are of. Whoever iterates sets it; Keras' own signs of an epoch's end come too often.
+    first_step : int
+        Steps of the epoch to leave out.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What went wrong when a batch was made, as it was raised; TensorFlow hides it in an error of its own.
     """
 
     def __init__(
@@ -39,48 +46,70 @@ class SampleBatches(keras.utils.PyDataset):
         shuffle=True,
         augmentation=None,
         no_augmentation_sources=None,
-        first_epoch=0,
+        epoch=0,
         first_step=0,
     ):
-        with warnings.catch_warnings():
-            super_init = super().__init__
-            super_init(workers=1, use_multiprocessing=False)
+        super().__init__(workers=1, use_multiprocessing=False)
         self.dataset, self.config, self.shuffle, self.augmentation = dataset, config, shuffle, augmentation
         self.no_augmentation_sources = set(no_augmentation_sources or ())
         self.image_ids = np.asarray(dataset.image_ids)
         self.batch_size = int(config.BATCH_SIZE)
         self.steps = int(steps or -(-len(self.image_ids) // self.batch_size))
-        self.epoch, self.first_step = int(first_epoch), int(first_step)
+        self.epoch, self.first_step, self.error = int(epoch), int(first_step), None
+        self._order = (None, None)
 
     def __len__(self):
         return self.steps - self.first_step
 
-    def on_epoch_end(self):
-        self.epoch, self.first_step = self.epoch + 1, 0
-
     def ids_of(self, epoch, step):
         """Image ids of one batch."""
-        first = (epoch * self.steps + step) * self.batch_size
-        return [self._image_at(i) for i in range(first, first + self.batch_size)]
+        first = ((epoch if self.shuffle else 0) * self.steps + step) * self.batch_size
+        return [self._image_at(position) for position in range(first, first + self.batch_size)]
 
     def _image_at(self, position):
-        round_, place = divmod(position, len(self.image_ids))
+        pass_, place = divmod(position, len(self.image_ids))
         if not self.shuffle:
-            return self.image_ids[place]
-        return np.random.default_rng((self.config.SEED, 1, round_)).permutation(self.image_ids)[place]
+            return int(self.image_ids[place])
+        known, order = self._order
+        if known != pass_:
+            order = np.random.default_rng((self.config.SEED, 1, pass_)).permutation(self.image_ids)
+            self._order = (pass_, order)
+        return int(order[place])
+
+    def names_of(self, epoch, step):
+        """What tells a person which pictures are in a batch."""
+        infos = [(i, self.dataset.image_info[i]) for i in self.ids_of(epoch, step)]
+        return [str(info.get("path") or self.dataset.image_reference(i) or info["id"]) for i, info in infos]
 
     def samples_of(self, epoch, step):
-        """The samples of one batch (`mrcnn.data.samples.Sample`)."""
-        samples = []
+        """The samples of one batch (`mrcnn.data.samples.Sample`).
+
+        Raises
+        ------
+        DataError
+            An image or its masks cannot be used, or an image does not become IMAGE_SHAPE.
+        """
+        shape, samples = tuple(int(v) for v in self.config.IMAGE_SHAPE), []
         for slot, image_id in enumerate(self.ids_of(epoch, step)):
-            rng = np.random.default_rng((self.config.SEED, 2, epoch, step, slot))
-            source = self.dataset.image_info[image_id]["source"]
-            augmentation = None if source in self.no_augmentation_sources else self.augmentation
-            samples.append(prepare_sample(self.dataset, self.config, image_id, augmentation, rng))
+            rng = np.random.default_rng((self.config.SEED, 2, epoch if self.shuffle else 0, step, slot))
+            info = self.dataset.image_info[image_id]
+            augmentation = None if info["source"] in self.no_augmentation_sources else self.augmentation
+            sample = prepare_sample(self.dataset, self.config, image_id, augmentation, rng)
+            if sample.image.shape != shape:
+                raise DataError(
+                    self.names_of(epoch, step)[slot],
+                    f"the image is {sample.image.shape} after resizing, but the model trains on {shape}",
+                    "Set IMAGE_RESIZE_MODE to 'square' or 'crop', which give every image one size",
+                )
+            samples.append(sample)
         return samples
 
     def __getitem__(self, index):
-        return (stack_samples(self.samples_of(self.epoch, self.first_step + index), self.config),)
+        try:
+            return (stack_samples(self.samples_of(self.epoch, self.first_step + index), self.config),)
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def stack_samples(samples, config):

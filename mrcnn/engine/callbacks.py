@@ -8,17 +8,57 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn.engine.checkpoints import checkpoint_epoch, run_checkpoints, save_checkpoint
+from mrcnn.engine.checkpoints import (
+    BEST,
+    INTERRUPTED,
+    checkpoint_epoch,
+    metric_states,
+    restore,
+    run_checkpoints,
+    save_checkpoint,
+)
 from mrcnn.errors import DataError
+from mrcnn.results.files import whole_file
 
 
-def read_history(path, before_epoch=None):
-    """Rows of a `history.csv` as dicts of numbers, those of epochs up to `before_epoch`; none when there is no file."""
+def read_history(path, up_to=None):
+    """Rows of a `history.csv` as dicts of numbers, those of epochs up to `up_to`; none when there is no file."""
     if not Path(path).is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [{k: float(v) if v else math.nan for k, v in row.items()} for row in csv.DictReader(file)]
-    return [r for r in rows if before_epoch is None or r["epoch"] <= before_epoch]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [{k: float(v) if v else math.nan for k, v in row.items()} for row in csv.DictReader(file)]
+        return [r for r in rows if up_to is None or r["epoch"] <= up_to]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(path, f"is no history of a training ({error})", "Move it away, or restore it") from error
+
+
+def goodness(name, value):
+    """A monitored value as a number of which larger is better."""
+    return -value if "loss" in name else value
+
+
+class Feed(keras.callbacks.Callback):
+    """Tells the batches which epoch it is, and gives an epoch that was interrupted its running means back.
+
+    Parameters
+    ----------
+    batches : SampleBatches
+    metrics : list of arrays, optional
+        Of a checkpoint within the first epoch.
+    path : str, optional
+        Of that checkpoint.
+    """
+
+    def __init__(self, batches, metrics=None, path=None):
+        super().__init__()
+        self.batches, self.metrics, self.path = batches, metrics, path
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
+        if self.metrics:
+            restore(metric_states(self.model), self.metrics, self.path, "running losses")
+            self.metrics = None
 
 
 class Records(keras.callbacks.Callback):
@@ -48,14 +88,10 @@ class Records(keras.callbacks.Callback):
         row.update({k: float(v) for k, v in (logs or {}).items()})
         self.rows.append(row)
         names = list(dict.fromkeys(name for r in self.rows for name in r))
-        temporary = self.path.with_suffix(".tmp")
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
+        with whole_file(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval="")
             writer.writeheader()
-            writer.writerows(
-                {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in r.items()} for r in self.rows
-            )
-        temporary.replace(self.path)
+            writer.writerows({k: "" if math.isnan(v) else v for k, v in r.items()} for r in self.rows)
         from mrcnn.plot.curves import plot_history
 
         plot_history(self.path, self.path.with_name("curves.png"))
@@ -72,53 +108,52 @@ class Checkpoints(keras.callbacks.Callback):
     config : Config
     progress : Progress
         Kept up to date here.
-    monitor : list of str
-        The first of these that is measured decides which epoch is best; `loss` in the name means lower is better.
-    steps : int
-        Of an epoch.
+    batches : SampleBatches
     """
 
-    def __init__(self, log_dir, name, config, progress, monitor, steps):
+    def __init__(self, log_dir, name, config, progress, batches):
         super().__init__()
-        self.log_dir, self.name, self.config, self.progress = Path(log_dir), name, config, progress
-        self.monitor, self.steps = monitor, steps
+        self.log_dir, self.name, self.config = Path(log_dir), name, config
+        self.progress, self.batches = progress, batches
 
     def path_of(self, epoch):
         """Where the checkpoint after `epoch` epochs goes."""
         return self.log_dir / f"mask_rcnn_{self.name}_{epoch:04d}.h5"
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.first_step = self.progress.step
-
     def on_train_batch_end(self, batch, logs=None):
         every = self.config.SAVE_EVERY_STEPS
-        done = self.first_step + batch + 1
-        if every and done % every == 0 and done < self.steps:
+        done = self.batches.first_step + batch + 1
+        if every and done % every == 0 and done < self.batches.steps:
             self.progress.step = done
-            self._save(self.log_dir / "interrupted.h5")
+            self._save(INTERRUPTED)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.progress.epoch, self.progress.step = epoch + 1, 0
-        name = next((n for n in self.monitor if n in (logs or {})), None)
-        better = False
-        if name is not None and math.isfinite(logs[name]):
-            value = -logs[name] if "loss" in name else logs[name]
-            better = self.progress.best is None or value > self.progress.best
-            self.progress.best = max(value, self.progress.best) if self.progress.best is not None else value
+        progress = self.progress
+        progress.epoch, progress.step = epoch + 1, 0
+        value, better = (logs or {}).get(progress.monitor, math.nan), False
+        if math.isfinite(value):
+            value = goodness(progress.monitor, value)
+            # Of equal epochs the later one: at the start many have found nothing yet.
+            better = progress.best is None or value >= progress.best
+            progress.best = value if better else progress.best
         # The best first: a run killed between the two goes on from the epoch before and writes both again.
         if better:
-            self._save(self.log_dir / "best.h5")
-        self._save(self.path_of(epoch + 1))
-        (self.log_dir / "interrupted.h5").unlink(missing_ok=True)
-        for path in run_checkpoints(self.log_dir)[: -max(1, self.config.KEEP_CHECKPOINTS)]:
-            if checkpoint_epoch(path) <= epoch + 1 and path.name.startswith(f"mask_rcnn_{self.name}_"):
-                path.unlink(missing_ok=True)
+            self._save(BEST)
+        self._save(self.path_of(epoch + 1).name)
+        (self.log_dir / INTERRUPTED).unlink(missing_ok=True)
+        own = [p for p in run_checkpoints(self.log_dir) if p.name.startswith(f"mask_rcnn_{self.name}_")]
+        for path in [p for p in own if checkpoint_epoch(p) <= epoch + 1][: -int(self.config.KEEP_CHECKPOINTS)]:
+            path.unlink(missing_ok=True)
 
-    def _save(self, path):
+    def _save(self, name):
         # Under JAX the step's state lives outside of the variables until it is asked back.
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        save_checkpoint(path, self.model, self.config, self.progress)
+        # A finite loss can have a gradient that is not, and a checkpoint must never hold what came of that.
+        if not all(np.isfinite(keras.ops.convert_to_numpy(keras.ops.sum(w))) for w in self.model.weights):
+            done = self.progress.step or self.batches.steps
+            raise broken(self.batches, done - 1, "the weights are no numbers any more")
+        save_checkpoint(self.log_dir / name, self.model, self.config, self.progress)
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -129,41 +164,44 @@ class StopOnNaN(keras.callbacks.Callback):
         self.batches = batches
 
     def on_train_batch_end(self, batch, logs=None):
-        if math.isfinite(float((logs or {}).get("loss", 0.0))):
-            return
-        step = self.batches.first_step + batch
-        dataset = self.batches.dataset
-        names = [
-            str(dataset.image_reference(i) or dataset.image_info[i].get("path") or dataset.image_info[i]["id"])
-            for i in self.batches.ids_of(self.batches.epoch, step)
-        ]
-        bad = ", ".join(f"{k} is {float(v)}" for k, v in logs.items() if not math.isfinite(float(v)))
-        raise DataError(
-            ", ".join(names),
-            f"training on this broke the losses in epoch {self.batches.epoch + 1}, step {step + 1} ({bad})",
-            "Look at the picture and its masks; if they are right, lower the learning rate. "
-            "The last checkpoint is intact.",
-        )
+        values = {k: float(v) for k, v in (logs or {}).items()}
+        if not all(map(math.isfinite, values.values())):
+            reason = ", ".join(f"{k} is {v}" for k, v in values.items() if not math.isfinite(v))
+            raise broken(self.batches, self.batches.first_step + batch, reason)
+
+
+def broken(batches, step, reason):
+    """The error for a step after which losses or weights are no numbers."""
+    return DataError(
+        ", ".join(batches.names_of(batches.epoch, step)),
+        f"training on this broke the network in epoch {batches.epoch + 1}, step {step + 1} ({reason})",
+        "Look at the picture and its masks; if they are right, lower the learning rate. The last checkpoint is intact.",
+    )
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Stop when what is monitored has not become better for `patience` epochs; judged from the records, so it survives
-    a restart.
+    """Stop when what is monitored has not become better for `patience` epochs of this stage; judged from the records,
+    so it survives a restart.
     """
 
-    def __init__(self, records, monitor, patience):
+    def __init__(self, records, progress, patience):
         super().__init__()
-        self.records, self.monitor, self.patience = records, monitor, patience
+        self.records, self.progress, self.patience = records, progress, patience
+
+    def is_due(self):
+        """Whether the epochs done are enough to stop."""
+        name, start = self.progress.monitor, self.progress.stage_start
+        rows = [r for r in self.records.rows if r["epoch"] > start and math.isfinite(r.get(name, math.nan))]
+        if not rows:
+            return False
+        best = rows[int(np.argmax([goodness(name, r[name]) for r in rows]))]["epoch"]
+        due = self.records.rows[-1]["epoch"] - best >= self.patience
+        if due:
+            print(f"{name} has not improved since epoch {int(best)}: stopping early.")
+        return due
 
     def on_epoch_end(self, epoch, logs=None):
-        name = next((n for n in self.monitor if n in (logs or {})), None)
-        rows = [r for r in self.records.rows if name in r and math.isfinite(r[name])] if name else []
-        if not rows:
-            return
-        values = np.array([-r[name] if "loss" in name else r[name] for r in rows])
-        best = rows[int(values.argmax())]["epoch"]
-        if epoch + 1 - best >= self.patience:
-            print(f"{name} has not improved since epoch {int(best)}: stopping early.")
+        if self.is_due():
             self.model.stop_training = True
 
 
@@ -178,7 +216,7 @@ class Validation(keras.callbacks.Callback):
     limit : int or None
         The first so many images only.
     pictures : callable or None
-        Called with (epoch, image, truth, detections) for the first images.
+        Called with (epoch, index, image, truth, detections) for the first images.
     """
 
     def __init__(self, detector, dataset, every, limit=None, pictures=None):
@@ -188,8 +226,6 @@ class Validation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:
             return
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
         from mrcnn.engine.evaluation import evaluate_dataset
 
         report, shown = evaluate_dataset(self.detector, self.dataset, self.limit, keep=3 if self.pictures else 0)
@@ -217,6 +253,9 @@ class Board(keras.callbacks.Callback):
         with self.writer.as_default():
             for name, value in (logs or {}).items():
                 self.tf.summary.scalar(name, float(value), step=epoch + 1)
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
         self.writer.flush()
 
     def picture(self, epoch, index, image, gt, found):

@@ -2,61 +2,99 @@
 happened.
 """
 
+import contextlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import h5py
-import numpy as np
+import keras
 
-from mrcnn.engine.weight_files import written_whole
+from mrcnn.engine.weight_files import plain_child, reading, written_whole
 from mrcnn.engine.weights import write_weights
 from mrcnn.errors import WeightsError
 
 FORMAT = 1
+INTERRUPTED, BEST = "interrupted.h5", "best.h5"
 
 
 @dataclass
 class Progress:
-    """Where a training stands: `epoch` whole epochs and `step` steps of the next one are done."""
+    """Where a training stands: `epoch` whole epochs and `step` steps of the next one are done.
+
+    A stage is one call of `MaskRCNN.train`, known by its layers, learning rate and total of epochs.
+    """
 
     epoch: int
     step: int = 0
-    stage_start: int = 0  # epoch at which the present call of `train` began
+    stage_start: int = 0  # epoch at which the present stage began
     layers: str = "all"
     learning_rate: float = 0.0
-    best: float = None  # best value so far of what is monitored
+    epochs: int = 0  # at which the present stage ends
+    monitor: str = "loss"  # what decides which epoch is best
+    best: float = None  # its best value so far, larger being better
+    passed: list = field(default_factory=list)  # stages before the present one
+    always_trained: list = field(default_factory=list)  # layers trained in every stage
+
+    @property
+    def stage(self):
+        """What the present stage is known by; a list, as JSON gives it back."""
+        return [self.layers, self.learning_rate, self.epochs]
 
 
 @dataclass
 class TrainingState:
-    """The part of a checkpoint beside the weights."""
+    """The part of a checkpoint beside the weights; arrays are in the order of the variables that they are of."""
 
     progress: Progress
     config: dict
-    optimizer: list  # arrays, in the order of the optimizer's variables
+    optimizer: list
     seeds: list  # states of the random generators inside the model
+    metrics: list  # running means of the losses of the epoch that was not finished
 
 
+# --- Writing and reading ---
 def seed_states(model):
     """The model's variables that are not weights: states of its random generators."""
     weights = {id(w) for w in model.weights}
-    return [v for v in model.non_trainable_variables if id(v) not in weights]
+    return [v for v in model.variables if id(v) not in weights]
+
+
+def metric_states(model):
+    """Variables of the running means of the losses."""
+    return [v for metric in model.metrics for v in metric.variables]
 
 
 def save_checkpoint(path, model, config, progress):
-    """Write a checkpoint whole or not at all. The file is also a weight file in the legacy layout."""
+    """Write a checkpoint whole or not at all. The file is also a weight file in the legacy layout.
+
+    Raises
+    ------
+    WeightsError
+        Disk full, or no right to write; an existing file is as it was.
+    """
+    parts = {
+        "optimizer": model.optimizer.variables,
+        "seeds": seed_states(model),
+        "metrics": metric_states(model) if progress.step else [],
+    }
     with written_whole(path) as temporary, h5py.File(temporary, "w") as file:
         write_weights(model, file)
         state = file.create_group("training_state")
         state.attrs["format"] = FORMAT
         state.attrs["progress"] = json.dumps(asdict(progress))
         state.attrs["config"] = json.dumps(config.to_dict())
-        for name, variables in (("optimizer", model.optimizer.variables), ("seeds", seed_states(model))):
+        for name, variables in parts.items():
             group = state.create_group(name)
             for i, variable in enumerate(variables):
-                group.create_dataset(f"{i:05d}", data=np.asarray(variable))
+                group.create_dataset(f"{i:05d}", data=keras.ops.convert_to_numpy(variable))
+
+
+def read_progress(path):
+    """The `Progress` of a checkpoint, or None when the file holds weights only; raises as `read_state`."""
+    with _state_group(path) as state:
+        return None if state is None else _progress(state)
 
 
 def read_state(path):
@@ -67,54 +105,57 @@ def read_state(path):
     WeightsError
         The file cannot be read, or was written by a later version.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get("training_state", getlink=True), h5py.HardLink):
-                return None
-            state = file["training_state"]
-            if int(state.attrs["format"]) > FORMAT:
-                raise WeightsError(f"{path}: was written by a later version of mrcnn. Update mrcnn to resume from it.")
-            progress = Progress(**json.loads(state.attrs["progress"]))
-            arrays = {
-                name: [_plain_array(path, state[name], k) for k in sorted(state[name])]
-                for name in ("optimizer", "seeds")
-            }
-            return TrainingState(progress, json.loads(state.attrs["config"]), **arrays)
-    except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise WeightsError(
-            f"{path}: cannot be read as a checkpoint ({error}). It is truncated or of another kind; resume from "
-            "another one, or load its weights only."
-        ) from error
+    with _state_group(path) as state:
+        if state is None:
+            return None
+        arrays = {name: _arrays(path, state, name) for name in ("optimizer", "seeds", "metrics")}
+        return TrainingState(_progress(state), dict(json.loads(state.attrs["config"])), **arrays)
 
 
-def _plain_array(path, group, key):
-    if not isinstance(group.get(key, getlink=True), h5py.HardLink) or group[key].external or group[key].is_virtual:
-        raise WeightsError(f"{path}: keeps numbers in other files. It is refused.")
-    # Checkpoints are not compressed: an array larger than its file is a shape that was made up.
-    if group[key].nbytes > Path(path).stat().st_size:
-        raise WeightsError(
-            f"{path}: declares an array of {group[key].nbytes} bytes, more than the whole file. It is refused."
-        )
-    return group[key][()]
+@contextlib.contextmanager
+def _state_group(path):
+    """The group `training_state` of a file, or None; whatever goes wrong meanwhile becomes a `WeightsError`."""
+    with reading(path, "a checkpoint"), h5py.File(path, "r") as file:
+        if "training_state" not in file.keys():
+            yield None
+            return
+        state = plain_child(path, file, "training_state")
+        if int(state.attrs["format"]) > FORMAT:
+            raise WeightsError(f"{path}: was written by a later version of mrcnn. Update mrcnn to resume from it.")
+        yield state
 
 
-def restore_state(model, state, path):
-    """Put optimizer and random generators of a compiled model where the checkpoint left them."""
-    model.optimizer.build(model.trainable_variables)
-    for name, variables, values in (
-        ("optimizer", model.optimizer.variables, state.optimizer),
-        ("random generators", seed_states(model), state.seeds),
-    ):
-        if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+def _progress(state):
+    return Progress(**json.loads(state.attrs["progress"]))
+
+
+def _arrays(path, state, name):
+    group = plain_child(path, state, name)
+    found = []
+    for key in sorted(group):
+        node = plain_child(path, group, key)
+        # Checkpoints are not compressed: an array larger than its file is a shape that was made up.
+        if node.nbytes > Path(path).stat().st_size:
             raise WeightsError(
-                f"{path}: its {name} belong to another model or another choice of layers. Resume with the "
-                "settings that "
-                "the run was started with, or load its weights only."
+                f"{path}: declares an array of {node.nbytes} bytes, more than the whole file. It is refused."
             )
-        for variable, value in zip(variables, values):
-            variable.assign(value)
+        found.append(node[()])
+    return found
 
 
+# --- Taking up ---
+def restore(variables, values, path, what):
+    """Assign stored arrays to variables, all or none; `what` names them in the error."""
+    if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+        raise WeightsError(
+            f"{path}: its {what} belongs to another model or another choice of layers. Resume with the settings that "
+            "the run was started with, or load its weights only."
+        )
+    for variable, value in zip(variables, values):
+        variable.assign(value)
+
+
+# --- Files of a run ---
 def checkpoint_epoch(path):
     """The epoch in a name `mask_rcnn_<name>_NNNN.h5`, or None."""
     found = re.search(r"_(\d{4,})\.(?:weights\.)?h5$", Path(path).name)
@@ -124,11 +165,23 @@ def checkpoint_epoch(path):
 def run_checkpoints(log_dir):
     """Numbered checkpoints of a run's folder, oldest first."""
     paths = [p for p in Path(log_dir).glob("mask_rcnn_*.h5") if checkpoint_epoch(p) is not None]
-    return sorted(paths, key=checkpoint_epoch)
+    return sorted(paths, key=lambda p: (checkpoint_epoch(p), p.name))
+
+
+def last_state(log_dir):
+    """The checkpoint of a run's folder to resume from: the last, whole or within an epoch; None when there is none."""
+    numbered = run_checkpoints(log_dir)
+    within = Path(log_dir) / INTERRUPTED
+    if not within.is_file():
+        return numbered[-1] if numbered else None
+    progress = read_progress(within)
+    if numbered and (progress is None or checkpoint_epoch(numbered[-1]) > progress.epoch):
+        return numbered[-1]
+    return within
 
 
 def resolve_weights(path):
-    """A weight file from a path that may be a run's folder: its best checkpoint, else its last.
+    """A weight file from a path that may be a run's folder (its best checkpoint, else its last) or a folder of runs.
 
     Raises
     ------
@@ -140,17 +193,17 @@ def resolve_weights(path):
         if not path.exists():
             raise WeightsError(f"{path}: there is no such file or run folder. Check the path.")
         return path
-    if (path / "best.h5").is_file():
-        return path / "best.h5"
-    numbered = run_checkpoints(path)
-    if numbered:
-        return numbered[-1]
-    runs = sorted(
-        (p for p in path.iterdir() if p.is_dir() and ((p / "best.h5").is_file() or run_checkpoints(p))),
-        key=lambda p: p.stat().st_mtime,
-    )
+    own = _weights_of_run(path)
+    if own is not None:
+        return own
+    runs = [(found.stat().st_mtime_ns, found) for p in path.iterdir() if p.is_dir() and (found := _weights_of_run(p))]
     if runs:
-        return resolve_weights(runs[-1])
+        return max(runs)[1]
     raise WeightsError(
         f"{path}: holds no checkpoint (best.h5 or mask_rcnn_*.h5). Give a run's folder or a weight file."
     )
+
+
+def _weights_of_run(folder):
+    numbered = run_checkpoints(folder)
+    return folder / BEST if (folder / BEST).is_file() else numbered[-1] if numbered else None

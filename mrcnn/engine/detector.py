@@ -1,21 +1,15 @@
 """`MaskRCNN`: the model as its users hold it, with Matterport's methods."""
 
-import datetime
-import re
 from pathlib import Path
 
-import numpy as np
-
-from mrcnn.data.molding import compose_image_meta, mold_image, resize_image, scale_intensity, to_channels
-from mrcnn.engine.checkpoints import checkpoint_epoch, read_state, resolve_weights, run_checkpoints
-from mrcnn.engine.compiled import compiled
+from mrcnn.engine.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
+from mrcnn.engine.detection import Detection, mold_inputs
 from mrcnn.engine.hardware import precision_of
-from mrcnn.engine.stages import set_trainable
-from mrcnn.engine.unmolding import detections_to_instances
+from mrcnn.engine.runs import last_resumable, new_folder, run_folders, run_name, run_of
+from mrcnn.engine.stages import set_trainable, weighted_layers
 from mrcnn.engine.weights import load_weights, save_weights
 from mrcnn.errors import ConfigError, WeightsError
-from mrcnn.geometry.boxes import norm_boxes
-from mrcnn.nets.mask_rcnn import MaskRCNNGraph, pyramid_anchors
+from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 
 
 class MaskRCNN:
@@ -24,6 +18,7 @@ class MaskRCNN:
     Parameters
     ----------
     mode : {"training", "inference"}
+        A model for training can detect, too.
     config : Config
         Validated here.
     model_dir : str or Path
@@ -36,6 +31,14 @@ class MaskRCNN:
         Of the run.
     epoch : int
         Epochs done.
+    checkpoint_path : str or None
+        Of the last epoch trained.
+    anchors : float64 [A, 4] or None
+        In pixels, of the last `get_anchors`.
+    always_trained : list of str
+        Layers that are trained in every stage, because weights for them were not loaded.
+    progress : Progress or None
+        Where the run stands.
     """
 
     def __init__(self, mode, config, model_dir):
@@ -45,42 +48,33 @@ class MaskRCNN:
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
         self.graph = MaskRCNNGraph(config, precision_of(config))
         self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
-        # Until weights of the right number of channels are loaded, the first convolution knows nothing: train it in
-        # every stage.
-        self.always_trained = []
-        self.resume_state, self.resume_path = None, None
-        self._detect, self._anchors, self.anchors = None, {}, None
+        self.detection = Detection(self.graph, config)
+        self.always_trained, self._knows_channels = [], False
+        self.progress, self.resume_state, self.resume_path = None, None, None
+        self.checkpoint_path, self.anchors = None, None
         self.set_log_dir()
 
     # --- Runs and weights ---
     def set_log_dir(self, model_path=None):
-        """Name the run's folder, or take it and the epoch from the path of a checkpoint."""
-        self.epoch = 0
-        name, now = str(self.config.NAME or "model").lower(), datetime.datetime.now()
-        self.log_dir = self.model_dir / f"{name}{now:%Y%m%dT%H%M}"
-        if model_path is None:
-            return
-        path = Path(model_path)
-        if path.name in ("best.h5", "interrupted.h5") or re.search(r"\d{8}T\d{4}$", path.parent.name):
-            self.log_dir = path.parent
-            self.epoch = checkpoint_epoch(path) or 0
+        """Name a new run's folder, or take the folder and the epoch from the path of a checkpoint."""
+        folder, self.epoch = (None, 0) if model_path is None else run_of(model_path)
+        self.log_dir = new_folder(self.model_dir, run_name(self.config)) if folder is None else folder
 
     def find_last(self):
-        """Path of the last checkpoint of the last run of this config's NAME.
+        """Path (str) of the last checkpoint of the last run of this config's NAME.
 
         Raises
         ------
         FileNotFoundError
             There is none.
         """
-        key = str(self.config.NAME or "model").lower()
-        folders = sorted(p for p in self.model_dir.glob(f"{key}*") if p.is_dir()) if self.model_dir.is_dir() else []
-        for folder in reversed(folders):
+        name = run_name(self.config)
+        for folder in reversed(run_folders(self.model_dir, name)):
             found = run_checkpoints(folder)
             if found:
                 return str(found[-1])
         raise FileNotFoundError(
-            f"{self.model_dir}: holds no checkpoint of a run named '{key}'. Train first, or give a weight file."
+            f"{self.model_dir}: holds no checkpoint of a run named '{name}'. Train first, or give a weight file."
         )
 
     def load_weights(self, filepath, by_name=False, exclude=None, at_least=1, verbose=1):
@@ -108,41 +102,41 @@ class MaskRCNN:
             The file cannot be read or does not fit; the model is unchanged.
         """
         path = resolve_weights(filepath)
-        report = load_weights(
-            self.keras_model, path, by_name or bool(exclude), exclude, at_least, int(self.config.IMAGE_SHAPE[2])
-        )
+        channels = int(self.config.IMAGE_SHAPE[2])
+        report = load_weights(self.keras_model, path, by_name or bool(exclude), exclude, at_least, channels)
         self._train_what_was_not_loaded(report)
         if verbose:
             print(report)
+        self.progress, self.resume_state, self.resume_path = None, None, None
         self.set_log_dir(path)
         return report
 
     def _train_what_was_not_loaded(self, report):
-        """The first convolution is trained in every stage when its kernel was inflated, or missing beside a loaded
-        backbone.
-        """
-        inflated = [n.split("/")[0] for n in report.inflated]
-        missing = [n.split("/")[0] for n in report.missing + report.excluded]
+        """Beside loaded layers, a first convolution that was inflated or that is still random is always trained."""
+        inflated = [name.split("/")[0] for name in report.inflated]
         first = self.first_convolution()
-        self.always_trained = list(dict.fromkeys(inflated + ([first] if first in missing else [])))
+        if f"{first}/kernel" in report.loaded:
+            self.always_trained, self._knows_channels = inflated, True
+        elif first is not None and not self._knows_channels:
+            self.always_trained = [first]
 
     def first_convolution(self):
-        """Name of the layer that sees the image's channels."""
-        from mrcnn.engine.stages import weighted_layers
-
+        """Name of the layer that sees the image's channels; None where there is no such convolution."""
         channels = int(self.config.IMAGE_SHAPE[2])
-        return next(
-            layer.name
-            for _, layer in weighted_layers(self.keras_model)
-            if any(len(w.shape) == 4 and w.shape[2] == channels for w in layer.weights)
-        )
+        for _, layer in weighted_layers(self.keras_model):
+            if any(len(w.shape) == 4 and w.shape[2] == channels for w in layer.weights):
+                return layer.name
+        return None
 
     def save_weights(self, filepath):
         """Write all weights in the legacy `.h5` layout, whole or not at all."""
         save_weights(self.keras_model, filepath)
 
     def resume(self, path=None):
-        """Take up a run where its last checkpoint left it; `train` then goes on inside of the interrupted stage.
+        """Take up a run where its last checkpoint left it.
+
+        Repeat the calls of `train` after it: those that were done are passed over, and the one that was interrupted
+        goes on inside of its stage.
 
         Parameters
         ----------
@@ -153,34 +147,32 @@ class MaskRCNN:
         -------
         bool
             Whether there was anything to resume.
+
+        Raises
+        ------
+        WeightsError
+            The checkpoint cannot be read or does not fit.
         """
+        if self.mode != "training":
+            raise ConfigError("This model was made for inference. Create MaskRCNN(mode='training', ...) to resume.")
         if path is None:
-            try:
-                path = Path(self.find_last()).parent
-            except FileNotFoundError:
-                path = self._interrupted_first_epoch()
-                if path is None:
-                    return False
-        path = Path(path)
-        if path.is_dir():
-            states = [p for p in [*run_checkpoints(path)[-1:], path / "interrupted.h5"] if p.is_file()]
-            if not states:
-                return False
-            path = max(states, key=lambda p: (read_state(p).progress.epoch, read_state(p).progress.step))
+            path = last_resumable(self.model_dir, run_name(self.config))
+        elif Path(path).is_dir():
+            path = last_state(path)
+        if path is None:
+            return False
+        path = resolve_weights(path)
         state = read_state(path)
         if state is None:
             raise WeightsError(
                 f"{path}: holds weights, but no state of a training to resume. Load it with load_weights instead."
             )
         self.load_weights(path, verbose=0)
+        restore(seed_states(self.keras_model), state.seeds, path, "random generator")
         self.log_dir, self.epoch = path.parent, state.progress.epoch
-        self.resume_state, self.resume_path = state, path
+        self.progress, self.resume_state, self.resume_path = state.progress, state, path
+        self.always_trained = list(state.progress.always_trained)
         return True
-
-    def _interrupted_first_epoch(self):
-        key = str(self.config.NAME or "model").lower()
-        found = sorted(self.model_dir.glob(f"{key}*/interrupted.h5")) if self.model_dir.is_dir() else []
-        return found[-1].parent if found else None
 
     # --- Training ---
     def set_trainable(self, layer_regex, keras_model=None, indent=0, verbose=1):
@@ -217,11 +209,22 @@ class MaskRCNN:
             A transform of `mrcnn.data.augment`, a list of them, or an imgaug pipeline.
         custom_callbacks : list of keras callbacks, optional
         no_augmentation_sources : list of str, optional
+        verbose : "auto", 0, 1 or 2
+            As in `keras.Model.fit`; "auto" is a bar in a terminal and a line an epoch elsewhere.
 
         Returns
         -------
         list of dict
             The run's history, one row an epoch, as in `history.csv`.
+
+        Raises
+        ------
+        ConfigError
+            A setting, `layers` or the numbers cannot work.
+        DataError
+            A data set or a picture cannot be used, or the losses became NaN.
+        WeightsError
+            A checkpoint cannot be written.
         """
         from mrcnn.engine.training import run_training
 
@@ -243,11 +246,8 @@ class MaskRCNN:
     # --- Detection ---
     def get_anchors(self, image_shape):
         """Normalised anchors float32 [A, 4] for a molded image of this shape; the pixel ones are kept in `anchors`."""
-        key = tuple(int(v) for v in image_shape[:2])
-        if key not in self._anchors:
-            self._anchors[key] = pyramid_anchors(self.config, key)
-        self.anchors = self._anchors[key]
-        return norm_boxes(self.anchors, key).astype(np.float32)
+        self.anchors, normalised = self.detection.anchors(image_shape)
+        return normalised
 
     def mold_inputs(self, images):
         """Resize and centre images.
@@ -259,38 +259,15 @@ class MaskRCNN:
 
         Returns
         -------
-        molded [N, h, w, C] float32, metas [N, M], windows int32 [N, 4]
+        molded [N, h, w, C] float32, metas [N, M] float32, windows int [N, 4]
             Stacked when all have one molded size, else lists.
+
+        Raises
+        ------
+        DataError
+            An image cannot be used; names its place in the list.
         """
-        config, molded, metas, windows = self.config, [], [], []
-        # Training crops have a fixed size; a picture to detect on is padded whole instead.
-        mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
-        for image in images:
-            original = np.asarray(image)
-            image = scale_intensity(to_channels(original, int(config.IMAGE_SHAPE[2])))
-            image, window, scale, _, _ = resize_image(
-                image,
-                min_dim=config.IMAGE_MIN_DIM,
-                max_dim=config.IMAGE_MAX_DIM,
-                min_scale=config.IMAGE_MIN_SCALE,
-                mode=mode,
-            )
-            channels = image.shape[2]
-            metas.append(
-                compose_image_meta(
-                    0,
-                    (*original.shape[:2], channels),
-                    image.shape,
-                    window,
-                    scale,
-                    np.zeros(config.NUM_CLASSES, np.int32),
-                )
-            )
-            molded.append(mold_image(image, config).astype(np.float32))
-            windows.append(window)
-        if len({m.shape for m in molded}) == 1:
-            return np.stack(molded), np.stack(metas).astype(np.float32), np.stack(windows)
-        return molded, metas, windows
+        return mold_inputs(images, self.config)
 
     def predict(self, images, pixel_size_nm=None, min_score=None):
         """Detect objects, with masks only as large as their boxes.
@@ -298,7 +275,7 @@ class MaskRCNN:
         Parameters
         ----------
         images : list of arrays
-            As in `mold_inputs`; any number, of any sizes.
+            As in `mold_inputs`; any number, of any sizes. They go through the network BATCH_SIZE at a time.
         pixel_size_nm : (float, float), number or None
             Noted in the results.
         min_score : float, optional
@@ -307,48 +284,13 @@ class MaskRCNN:
         Returns
         -------
         list of Instances
+
+        Raises
+        ------
+        DataError
+            An image cannot be used; names its place in the list.
         """
-        results = []
-        for start in range(0, len(images), max(1, int(self.config.BATCH_SIZE))):
-            results += self._predict_batch(images[start : start + int(self.config.BATCH_SIZE)])
-        size = pixel_size_nm if pixel_size_nm is None or np.ndim(pixel_size_nm) else (pixel_size_nm, pixel_size_nm)
-        for i, found in enumerate(results):
-            if min_score is not None:
-                results[i] = found = found.select(found.scores >= min_score)
-            found.pixel_size_nm = size
-        return results
-
-    def _predict_batch(self, images):
-        molded, metas, windows = self.mold_inputs(images)
-        if isinstance(molded, list):
-            return [result for image in images for result in self._predict_batch([image])]
-        detections, masks = self._run_detection(molded, np.asarray(metas, np.float32))
-        return [
-            detections_to_instances(
-                detections[i], None if masks is None else masks[i], images[i].shape, molded.shape[1:3], windows[i]
-            )
-            for i in range(len(images))
-        ]
-
-    def _run_detection(self, molded, metas):
-        """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class."""
-        if self._detect is None:
-            self._detect = tuple(model and compiled(model) for model in self.graph.detection_models())
-        detect, mask = self._detect
-        anchors = np.broadcast_to(
-            self.get_anchors(molded.shape[1:]), (len(molded), *self.get_anchors(molded.shape[1:]).shape)
-        )
-        detections, *maps = detect([molded, metas, anchors])
-        detections = np.asarray(detections)
-        if mask is None:
-            return detections, None
-        kept = int((detections[:, :, 4] > 0).sum(axis=1).max())
-        if not kept:
-            return detections, np.zeros((len(molded), 0, *self.config.MASK_SHAPE), np.float32)
-        slots = min(detections.shape[1], padded_count(kept))
-        masks = np.asarray(mask([detections[:, :slots, :4], metas, *maps]))
-        class_ids = detections[:, :slots, 4].astype(np.int64)
-        return detections, np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0]
+        return self.detection.predict(images, pixel_size_nm, min_score)
 
     def detect(self, images, verbose=0):
         """Detect objects, as Matterport's `detect`.
@@ -362,8 +304,3 @@ class MaskRCNN:
         if verbose:
             print(f"Processing {len(images)} images")
         return [found.to_matterport() for found in self.predict(images)]
-
-
-def padded_count(count):
-    """The smallest of 8, 16, 32, ... that holds `count`: a few sizes, so that few programs are compiled."""
-    return max(8, 1 << (int(count) - 1).bit_length())

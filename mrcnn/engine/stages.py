@@ -3,37 +3,34 @@
 import re
 
 from mrcnn.errors import ConfigError
+from mrcnn.nets.batch_norm import ConvNorm
 
 HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)"
-STAGES = {
-    "heads": HEADS,
-    "3+": r"(res3.*)|(bn3.*)|(res4.*)|(bn4.*)|(res5.*)|(bn5.*)|" + HEADS,
-    "4+": r"(res4.*)|(bn4.*)|(res5.*)|(bn5.*)|" + HEADS,
-    "5+": r"(res5.*)|(bn5.*)|" + HEADS,
-    "all": ".*",
-}
+_RESNET = {stage: "|".join(rf"(res{n}.*)|(bn{n}.*)" for n in range(int(stage[0]), 6)) for stage in ("3+", "4+", "5+")}
+STAGES = {"heads": HEADS, **{stage: f"{layers}|{HEADS}" for stage, layers in _RESNET.items()}, "all": ".*"}
 
 
 def weighted_layers(model):
     """[(name of the model's own layer, layer that owns weights)], nested layers opened up, each once."""
+    # A convolution and its batch norm are selected apart, by their own names.
     seen, found = set(), []
     for outer in model.layers:
         for layer in outer._flatten_layers(include_self=True, recursive=True):
             owns = layer._trainable_variables or layer._non_trainable_variables
             if owns and layer.weights and id(layer) not in seen:
                 seen.add(id(layer))
-                found.append((outer.name, layer))
+                found.append((layer.name if isinstance(outer, ConvNorm) else outer.name, layer))
     return found
 
 
-def _application_stage(model):
+def _application_stages(model):
     """Stage (2..5) of each layer of a nested `keras.applications` backbone, by name; empty for other backbones."""
     backbone = next((layer for layer in model.layers if layer.name == "backbone"), None)
     if backbone is None:
         return {}
-    ends = [tensor._keras_history.operation.name for tensor in backbone.outputs]
+    ends = [tensor._keras_history.operation.name for tensor in backbone.network.outputs]
     stage, stages = 2, {}
-    for layer in backbone.layers:
+    for layer in backbone.network.layers:
         stages[layer.name] = stage
         if layer.name in ends:
             stage = ends.index(layer.name) + 3
@@ -57,39 +54,47 @@ def select_layers(model, layers):
     Raises
     ------
     ConfigError
-        Nothing matches: nothing would be trained.
+        Nothing matches, or a part of it nothing: what was asked for would not be trained.
     """
-    candidates, stages = weighted_layers(model), _application_stage(model)
-
-    def matching(part):
-        pattern = re.compile(STAGES.get(part, part))
-        first_stage = int(part[0]) if part in ("3+", "4+", "5+") else None
-        return [
-            layer
-            for outer, layer in candidates
-            if pattern.fullmatch(layer.name)
-            or (outer != "backbone" and pattern.fullmatch(outer))
-            or (outer == "backbone" and first_stage and stages.get(layer.name, 0) >= first_stage)
-        ]
-
+    if not isinstance(layers, str):
+        raise ConfigError(f"layers must be a text such as 'heads' or 'all', not {layers!r}.")
+    candidates, stages = weighted_layers(model), _application_stages(model)
     try:
-        found = matching(layers)
+        found = _matching(candidates, stages, layers)
         if not found and "+" in layers:
-            parts = re.findall(r"[345]\+|[^+]+", layers)
-            found = [layer for part in parts for layer in matching(part)]
-            unmatched = [part for part in parts if not matching(part)]
-            if unmatched:
-                found = []
+            for part in re.findall(r"[345]\+|[^+]+", layers):
+                more = _matching(candidates, stages, part)
+                if not more:
+                    raise _nothing_matches(part, candidates)
+                found += more
     except re.error as error:
         raise ConfigError(f"layers={layers!r} is no regular expression ({error}).") from error
     if not found:
-        names = ", ".join(dict.fromkeys(outer for outer, _ in candidates[-12:]))
+        raise _nothing_matches(layers, candidates)
+    return list({id(layer): layer for layer in found}.values())
+
+
+def _matching(candidates, stages, part):
+    pattern = re.compile(STAGES.get(part, part))
+    found = [layer for outer, layer in candidates if pattern.fullmatch(layer.name) or pattern.fullmatch(outer)]
+    if part not in _RESNET:
+        return found
+    own = re.compile(_RESNET[part])
+    deep = [layer for outer, layer in candidates if outer == "backbone" and stages.get(layer.name, 0) >= int(part[0])]
+    if not deep and not any(own.fullmatch(layer.name) for _, layer in candidates):
         raise ConfigError(
-            f"layers={layers!r} matches no layer with weights, so nothing would be trained. Use heads, 3+, 4+, "
-            "5+, all, "
-            f"a layer's name or a regular expression of whole names, for example {names}."
+            f"layers={part!r}: the stages of this backbone have no names that are known. Use heads, all, or name the "
+            "layers by a regular expression."
         )
-    return found
+    return found + deep
+
+
+def _nothing_matches(layers, candidates):
+    names = ", ".join(dict.fromkeys(outer for outer, _ in candidates[-12:]))
+    return ConfigError(
+        f"layers={layers!r} matches no layer with weights, so nothing would be trained. Use heads, 3+, 4+, 5+, all, "
+        f"a layer's name or a regular expression of whole names, for example {names}."
+    )
 
 
 def set_trainable(model, layers, always=()):
@@ -103,7 +108,7 @@ def set_trainable(model, layers, always=()):
     Returns
     -------
     list of str
-        Names of the trainable layers.
+        Names of the trainable layers, in the order of the model.
     """
     chosen = {id(layer) for layer in select_layers(model, layers)}
     for outer in model.layers:

@@ -1,17 +1,30 @@
 """One call of `MaskRCNN.train`: check, say what is coming, compile, fit, keep."""
 
+import numbers
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
 
+from mrcnn.data.dataset import validate_dataset
 from mrcnn.engine.batches import SampleBatches
-from mrcnn.engine.callbacks import Board, Checkpoints, Records, StopEarly, StopOnNaN, Validation
-from mrcnn.engine.checkpoints import Progress, restore_state
+from mrcnn.engine.callbacks import (
+    Board,
+    Checkpoints,
+    Feed,
+    Records,
+    StopEarly,
+    StopOnNaN,
+    Validation,
+    read_history,
+)
+from mrcnn.engine.checkpoints import Progress, restore
+from mrcnn.engine.memory import expected_memory_gb
 from mrcnn.engine.optimizers import compile_model
+from mrcnn.engine.runs import is_ahead, new_folder, run_name
+from mrcnn.engine.weight_files import remove_leftovers
 from mrcnn.errors import ConfigError
-
-MONITORED = ["val_threat_score", "val_loss", "loss"]
 
 
 def run_training(
@@ -28,71 +41,154 @@ def run_training(
 ):
     """Train a `MaskRCNN` (see its `train`); returns the run's history as a list of dicts."""
     config, model = detector.config, detector.keras_model
-    config.validate(train_dataset.class_names)
-    refuse_useless(train_dataset)
+    check_call(config, train_dataset, val_dataset, learning_rate, epochs)
+    progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
+    if progress is None:
+        return read_history(detector.log_dir / "history.csv")
+    detector.set_trainable(layers, verbose=0)
+    sources = (train_dataset, config, config.STEPS_PER_EPOCH, True, augmentation, no_augmentation_sources)
+    batches = SampleBatches(*sources, epoch=progress.epoch, first_step=progress.step)
+    if progress.step >= batches.steps:
+        raise ConfigError(
+            f"The run was interrupted after {progress.step} steps of an epoch, which now has {batches.steps}. Resume "
+            "with the STEPS_PER_EPOCH and BATCH_SIZE that it was started with."
+        )
+    compile_model(model, config, learning_rate, (epochs - progress.stage_start) * batches.steps)
+    model.optimizer.build(model.trainable_variables)
+    if state is not None:
+        restore(model.optimizer.variables, state.optimizer, detector.resume_path, "optimizer")
+    progress = _monitoring(progress, config, val_dataset)
+    _prepare_folder(detector, progress, resumed=state is not None)
+    announce(detector, train_dataset, val_dataset, batches.steps, progress)
+    _fit(detector, progress, state, batches, sources, val_dataset, custom_callbacks, verbose)
+    return read_history(detector.log_dir / "history.csv")
+
+
+def check_call(config, train_dataset, val_dataset, learning_rate, epochs):
+    """Raise for data sets, a learning rate or a number of epochs that nothing can be trained with."""
+    validate_dataset(train_dataset, config)
+    if has_images(val_dataset):
+        config.validate(val_dataset.class_names)
+    if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
+        raise ConfigError(f"epochs must be a whole number of at least 1, the total of the run, not {epochs!r}.")
+    good = isinstance(learning_rate, numbers.Real) and not isinstance(learning_rate, bool)
+    if not good or not 0 < learning_rate < np.inf:
+        raise ConfigError(f"learning_rate must be a positive number, not {learning_rate!r}.")
+
+
+def has_images(dataset):
+    """Whether there is a data set and an image in it."""
+    return dataset is not None and len(dataset.image_ids) > 0
+
+
+# --- Where to start ---
+def next_stage(detector, layers, learning_rate, epochs):
+    """The `Progress` to start from, and the checkpoint's state where this call is the stage that was interrupted.
+
+    (None, None) when there is nothing left to do in this call.
+    """
+    before, state, stage = detector.progress, detector.resume_state, [layers, learning_rate, epochs]
+    if state is not None and stage in before.passed:
+        print(f"Training of '{layers}' to epoch {epochs} was done before the interruption.")
+        return None, None
     if detector.epoch >= epochs:
         print(
-            f"{detector.epoch} epochs are done already, and `epochs` is the total: with epochs={epochs} nothing "
-            "is left to train."
+            f"{detector.epoch} epochs are done already, and `epochs` is the total: with epochs={epochs} nothing is "
+            "left to train."
         )
-        return []
-    detector.set_trainable(layers, verbose=0)
-    progress = _progress(detector, layers, learning_rate)
-    batches = SampleBatches(
-        train_dataset,
-        config,
-        config.STEPS_PER_EPOCH,
-        True,
-        augmentation,
-        no_augmentation_sources,
-        progress.epoch,
-        progress.step,
-    )
-    validation = None
-    if val_dataset is not None and len(val_dataset.image_ids):
-        validation = SampleBatches(val_dataset, config, _validation_steps(val_dataset, config), shuffle=False)
-    total_steps = (epochs - progress.stage_start) * batches.steps
-    compile_model(model, config, learning_rate, total_steps)
-    model.optimizer.build(model.trainable_variables)
-    if progress is not None and detector.resume_state is not None:
-        restore_state(model, detector.resume_state, detector.resume_path)
-        detector.resume_state = None
+        return None, None
+    if state is not None and before.epoch < before.epochs and stage[:2] == before.stage[:2]:
+        _report_changes(state.config, detector.config.to_dict())
+        return replace(before, epochs=epochs), state
+    passed = [*before.passed, before.stage] if before is not None else []
+    start = Progress(detector.epoch, 0, detector.epoch, layers, learning_rate, epochs, passed=passed)
+    if before is not None:
+        start.monitor, start.best = before.monitor, before.best
+    start.always_trained = list(detector.always_trained)
+    return start, None
+
+
+def _report_changes(before, now):
+    changed = [n for n in sorted({*before, *now}) if before.get(n) != now.get(n)]
+    if changed:
+        print("Settings that differ from those of the interrupted run, which will not end as it would have:")
+        print("\n".join(f"  {n}: {before.get(n)} then, {now.get(n)} now" for n in changed))
+
+
+def _monitoring(progress, config, val_dataset):
+    """With what decides which epoch is best; a best of something else does not count."""
+    validated = has_images(val_dataset)
+    monitor = "loss" if not validated else "val_threat_score" if config.VALIDATE_EVERY else "val_loss"
+    return progress if progress.monitor == monitor else replace(progress, monitor=monitor, best=None)
+
+
+def _prepare_folder(detector, progress, resumed):
+    """Make the run's folder; another one where checkpoints of later epochs would be written over."""
+    if not resumed and is_ahead(detector.log_dir, progress.epoch):
+        own = new_folder(detector.model_dir, run_name(detector.config))
+        print(f"{detector.log_dir} holds later checkpoints, which are kept: this training goes to {own}.")
+        detector.log_dir = own
     detector.log_dir.mkdir(parents=True, exist_ok=True)
-    config.to_json(detector.log_dir / "config.json")
-    announce(detector, train_dataset, val_dataset, batches.steps, progress, epochs, layers)
-    records = Records(detector.log_dir, progress.epoch)
-    callbacks = [
-        StopOnNaN(batches),
-        *_validating(detector, val_dataset),
-        *(custom_callbacks or []),
-        records,
-        Checkpoints(detector.log_dir, str(config.NAME or "model").lower(), config, progress, MONITORED, batches.steps),
-    ]
-    if config.EARLY_STOPPING:
-        callbacks.append(StopEarly(records, MONITORED, config.EARLY_STOPPING))
-    model.fit(
-        batches,
-        initial_epoch=progress.epoch,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=callbacks,
-        verbose=_verbosity(verbose),
-    )
-    detector.epoch = progress.epoch
-    detector.checkpoint_path = (
-        str(callbacks[-1].path_of(progress.epoch)) if isinstance(callbacks[-1], Checkpoints) else None
-    )
-    return records.rows
+    remove_leftovers(detector.log_dir)
+    detector.config.to_json(detector.log_dir / "config.json")
+    # From here on the checkpoint that was resumed from has been used.
+    detector.resume_state, detector.progress = None, progress
 
 
-def _progress(detector, layers, learning_rate):
-    """Where to start: inside of the stage that was interrupted, when this call is that stage; else a new stage."""
-    state = detector.resume_state
-    if state is not None and (state.progress.layers, state.progress.learning_rate) == (layers, float(learning_rate)):
-        return state.progress
-    detector.resume_state = None
-    best = state.progress.best if state is not None else getattr(detector, "best_value", None)
-    return Progress(detector.epoch, 0, detector.epoch, layers, float(learning_rate), best)
+# --- Running ---
+def _fit(detector, progress, state, batches, sources, val_dataset, custom_callbacks, verbose):
+    config, model, log_dir = detector.config, detector.keras_model, detector.log_dir
+    records = Records(log_dir, progress.epoch)
+    stop_early = StopEarly(records, progress, config.EARLY_STOPPING) if config.EARLY_STOPPING else None
+    if stop_early and stop_early.is_due():
+        return
+    validation = None
+    if has_images(val_dataset):
+        validation = SampleBatches(val_dataset, config, _validation_steps(val_dataset, config), shuffle=False)
+    board = Board(log_dir)
+    validating = []
+    if has_images(val_dataset) and config.VALIDATE_EVERY:
+        limit = config.VALIDATION_IMAGES
+        validating = [Validation(detector, val_dataset, config.VALIDATE_EVERY, limit, board.picture)]
+
+    def fit(batches, last_epoch, metrics=None):
+        feed = Feed(batches, metrics, detector.resume_path)
+        model.fit(
+            batches,
+            initial_epoch=batches.epoch,
+            epochs=last_epoch,
+            shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
+            validation_data=validation,
+            callbacks=[
+                feed,
+                StopOnNaN(batches),
+                *validating,
+                *(custom_callbacks or []),
+                board,
+                records,
+                Checkpoints(log_dir, run_name(config), config, progress, batches),
+                *([stop_early] if stop_early else []),
+            ],
+            verbose=_verbosity(verbose),
+        )
+
+    try:
+        if progress.step:
+            # Keras counts the steps of an epoch once: what is left of an interrupted one is a fit of its own.
+            fit(batches, progress.epoch + 1, state.metrics)
+            if model.stop_training or progress.epoch >= progress.epochs:
+                return
+            batches = SampleBatches(*sources, epoch=progress.epoch)
+        fit(batches, progress.epochs)
+    except Exception:
+        errors = [b.error for b in (batches, validation) if b is not None and b.error is not None]
+        if errors:
+            raise errors[0] from None
+        raise
+    finally:
+        detector.epoch = progress.epoch
+        checkpoint = Checkpoints(log_dir, run_name(config), config, progress, batches).path_of(progress.epoch)
+        detector.checkpoint_path = str(checkpoint)
 
 
 def _validation_steps(dataset, config):
@@ -100,74 +196,25 @@ def _validation_steps(dataset, config):
     return min(whole, config.VALIDATION_STEPS or whole)
 
 
-def _validating(detector, val_dataset):
-    config, callbacks = detector.config, []
-    board = Board(detector.log_dir)
-    if val_dataset is not None and len(val_dataset.image_ids) and config.VALIDATE_EVERY:
-        callbacks.append(
-            Validation(detector, val_dataset, config.VALIDATE_EVERY, config.VALIDATION_IMAGES, board.picture)
-        )
-    return [*callbacks, board]
-
-
 def _verbosity(verbose):
     # A progress bar redraws its line; in a log file one line an epoch is readable.
     return (1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose
 
 
-def refuse_useless(dataset, look_at=50):
-    """`ConfigError` for a data set without images, or without a single object in the first images looked at."""
-    ids = np.asarray(dataset.image_ids)
-    if not len(ids):
-        raise ConfigError("The training set holds no image. Check the folder and its layout.")
-    chosen = ids[np.linspace(0, len(ids) - 1, min(look_at, len(ids))).astype(int)]
-    if not any((dataset.load_instances(i).class_ids > 0).any() for i in chosen) and not any(
-        (dataset.load_instances(i).class_ids > 0).any() for i in ids if i not in chosen
-    ):
-        raise ConfigError(
-            f"None of the {len(ids)} training images has a usable object: there is nothing to learn from. "
-            "Check that the "
-            "masks belong to the images and are not empty."
-        )
-
-
-def announce(detector, train_dataset, val_dataset, steps, progress, epochs, layers):
+def announce(detector, train_dataset, val_dataset, steps, progress):
     """Print what is about to be trained: images, layers, parameters, steps, memory."""
     config, model = detector.config, detector.keras_model
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     total = sum(int(np.prod(v.shape)) for v in model.weights)
-    left = (epochs - progress.epoch) * steps - progress.step
+    left = (progress.epochs - progress.epoch) * steps - progress.step
     backbone = config.BACKBONE if isinstance(config.BACKBONE, str) else "a custom backbone"
     validated = len(val_dataset.image_ids) if val_dataset is not None else 0
     print(
-        f"Training '{layers}' of {backbone} from epoch {progress.epoch} to {epochs}: {left} steps, {steps} an epoch, of "
-        f"{config.BATCH_SIZE} images each\n"
+        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} to {progress.epochs}: {left} steps, "
+        f"{steps} an epoch, of {config.BATCH_SIZE} images each\n"
         f"  images: {len(train_dataset.image_ids)} to learn from, {validated} to validate on\n"
         f"  parameters: {total:,}, of which {trainable:,} trainable\n"
         f"  expected memory: about {expected_memory_gb(model, config):.1f} GB, in {detector.graph.precision} on "
         f"{keras.backend.backend()}\n"
         f"  run folder: {detector.log_dir}"
     )
-
-
-def expected_memory_gb(model, config):
-    """A rough forecast of the training's memory in GB: weights with gradients and optimizer, and the activations kept
-    for them.
-
-    The activations a pixel are those of the backbone's and pyramid's maps at their strides, counted from the layers'
-    widths; the fixed part is what the libraries themselves take.
-    """
-    height, width = (int(v) for v in config.IMAGE_SHAPE[:2])
-    parameters = sum(int(np.prod(v.shape)) for v in model.weights)
-    slots = 4 if config.OPTIMIZER == "adam" else 3
-    pyramid = sum(config.TOP_DOWN_PYRAMID_SIZE * 4 / s**2 for s in config.BACKBONE_STRIDES[:4])
-    rpn = sum(config.RPN_CONV_SIZE / s**2 for s in config.BACKBONE_STRIDES)
-    backbone = 550 if config.BACKBONE == "resnet101" else 350 if config.BACKBONE == "resnet50" else 200
-    mask = (
-        config.MASK_SLOTS * config.MASK_POOL_SIZE**2 * config.MASK_HEAD_SIZE * (2 * 4 + 4)
-        if config.USE_MASK_HEAD
-        else 0
-    )
-    regions = config.TRAIN_ROIS_PER_IMAGE * config.POOL_SIZE**2 * config.TOP_DOWN_PYRAMID_SIZE * 4
-    per_image = height * width * (pyramid + rpn + backbone) + mask + regions
-    return 0.8 + 4 * (parameters * slots + per_image * int(config.BATCH_SIZE)) / 1e9

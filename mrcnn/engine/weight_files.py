@@ -1,12 +1,14 @@
 """Reading and writing weights in the legacy `.h5` layout of Keras 2 (Matterport's files), and reading `.npz`.
 
-A file is foreign data: names, links and shapes are checked before a byte of an array is read, and nothing in it is
-ever executed or unpickled.
+A file is foreign data: names, links, types and shapes are checked before a byte of an array is read, and nothing in it
+is ever executed or unpickled.
 """
 
 import contextlib
 import os
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from mrcnn.errors import WeightsError
 
 # Groups beside the weights: the optimizer of full Keras 2 models, and what our checkpoints add.
 OTHER_GROUPS = ("optimizer_weights", "training_state")
-ALIASES = {"depthwise_kernel": "kernel", "running_mean": "moving_mean", "running_std": "moving_variance"}
-MAX_DEPTH, MAX_ARRAYS = 8, 100_000
+MAX_DEPTH, MAX_NODES = 8, 20_000
 TRY_AGAIN = "Copy or download it again, or give another file."
+_UNREADABLE = (OSError, KeyError, IndexError, ValueError, TypeError, RuntimeError, EOFError, MemoryError, OverflowError,
+               zipfile.BadZipFile, zlib.error, struct.error)  # fmt: skip
+_MOST_ATTRIBUTE_BYTES = 60_000  # HDF5 takes 64 KiB; Keras cuts longer lists into name0, name1, ...
 
 
 @dataclass
@@ -38,111 +42,164 @@ class StoredArray:
 
 
 @contextlib.contextmanager
+def reading(path, what="weights"):
+    """Turn whatever goes wrong while the file is read into a `WeightsError` that names it."""
+    try:
+        yield
+    except WeightsError:
+        raise
+    except _UNREADABLE as error:
+        reason = str(error).strip("'\"") or type(error).__name__
+        raise WeightsError(
+            f"{path}: cannot be read as {what} ({reason}). It is truncated, damaged or of another kind. {TRY_AGAIN}"
+        ) from error
+
+
+@contextlib.contextmanager
 def open_weights(path):
     """The arrays of a weight file, as a list of `StoredArray`, while the file is open.
 
     Raises
     ------
     WeightsError
-        No such file; neither HDF5 nor npz; truncated; or it holds links, external or virtual storage.
+        No such file; neither HDF5 nor npz; truncated; it holds links, external or virtual storage, or anything that is
+        no array of numbers.
     """
     path = Path(path)
+    with contextlib.ExitStack() as stack:
+        with reading(path):
+            first = _first_bytes(path)
+            if first.startswith(b"PK"):
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                arrays = _npz_arrays(path, archive)
+            elif h5py.is_hdf5(path):
+                arrays = _h5_arrays(path, stack.enter_context(h5py.File(path, "r")))
+            else:
+                kind = "is empty" if not first else "is neither an HDF5 file (.h5) nor an .npz archive"
+                raise WeightsError(f"{path}: {kind}, so it holds no weights. {TRY_AGAIN}")
+        yield arrays
+
+
+def _first_bytes(path):
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such weight file. Check the path.")
-    if path.suffix == ".npz":
-        with contextlib.ExitStack() as stack:
-            with _reading(path):
-                archive = stack.enter_context(np.load(path, allow_pickle=False))
-                arrays = _npz_arrays(path, archive)
-            yield arrays
-        return
-    with _reading(path):
-        file = h5py.File(path, "r")
-    with file:
-        yield _h5_arrays(path, file)
+    with open(path, "rb") as file:
+        return file.read(8)
 
 
-@contextlib.contextmanager
-def _reading(path):
-    try:
-        yield
-    except (OSError, KeyError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
-        raise WeightsError(
-            f"{path}: cannot be read as weights ({error}). It is truncated or of another kind. {TRY_AGAIN}"
-        ) from error
-    except ValueError as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise WeightsError(f"{path}: cannot be read as weights ({error}). {TRY_AGAIN}") from error
-
-
+# --- npz ---
 def _npz_arrays(path, archive):
     arrays = []
-    for name in archive.files:
-        *_, layer, kind = ["", *name.split("/")]
-        with archive.zip.open(name + ".npy") as member:
-            version = np.lib.format.read_magic(member)
-            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape = reader(member)[0]
+    members = [n for n in archive.namelist() if n.endswith(".npy")]
+    if not members or len(members) > MAX_NODES:
+        raise WeightsError(f"{path}: is an archive, but not of arrays as numpy.savez writes it. {TRY_AGAIN}")
+    for member in members:
+        *_, layer, kind = ["", *member.removesuffix(".npy").split("/")]
+        with archive.open(member) as file:
+            # Version 1 alone limits the header to 64 KiB, and is what numpy writes for plain numbers.
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise WeightsError(f"{path}: '{member}' is not written as plain numbers. {TRY_AGAIN}")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        _refuse_no_numbers(path, member, dtype)
 
-        def read(name=name):
-            with _reading(path):
-                return archive[name]
+        def read(member=member):
+            with reading(path), archive.open(member) as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
 
-        arrays.append(StoredArray(layer, layer, ALIASES.get(kind, kind), shape, read))
+        arrays.append(StoredArray(layer, layer, kind.split(":")[0], shape, read))
     return arrays
+
+
+def _refuse_no_numbers(path, name, dtype):
+    if dtype.kind not in "fiu" or dtype.itemsize > 8:
+        raise WeightsError(f"{path}: '{name}' holds {dtype}, which are no weights. It is refused. {TRY_AGAIN}")
+
+
+# --- HDF5 ---
+def plain_child(path, parent, name):
+    """The group, or the dataset of plain numbers, `name` of an HDF5 group of the file `path`.
+
+    Raises
+    ------
+    WeightsError
+        A link to somewhere else, numbers kept in other files, or no numbers.
+    """
+    where = f"{parent.name.rstrip('/')}/{name}"
+    if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
+        if name not in parent.keys():
+            raise WeightsError(f"{path}: '{where}' is missing. It is damaged or of another kind. {TRY_AGAIN}")
+        raise WeightsError(
+            f"{path}: '{where}' is a link to somewhere else, which weight files never hold. It is refused. {TRY_AGAIN}"
+        )
+    node = parent[name]
+    if isinstance(node, h5py.Group):
+        return node
+    if not isinstance(node, h5py.Dataset) or node.shape is None:
+        raise WeightsError(f"{path}: '{where}' holds no numbers. It is refused. {TRY_AGAIN}")
+    if node.external or node.is_virtual:
+        raise WeightsError(f"{path}: '{where}' keeps its numbers in other files. It is refused. {TRY_AGAIN}")
+    _refuse_no_numbers(path, where, node.dtype)
+    return node
 
 
 def _h5_arrays(path, file):
-    root = file["model_weights"] if isinstance(file.get("model_weights", getlink=True), h5py.HardLink) else file
-    order = [_text(n) for n in root.attrs.get("layer_names", [])]
-    arrays = []
-    for group in [*order, *(n for n in root if n not in order)]:
-        if group in OTHER_GROUPS or group not in root:
-            continue
-        _collect(path, root, group, (), arrays)
-    return arrays
+    root = file
+    if isinstance(file.get("model_weights", getlink=True), h5py.HardLink):
+        root = plain_child(path, file, "model_weights")
+    if not isinstance(root, h5py.Group):
+        raise WeightsError(f"{path}: 'model_weights' is no group of layers. {TRY_AGAIN}")
+    order = [name for name in _names(root, "layer_names") if name in root]
+    found = _Arrays(path)
+    for group in dict.fromkeys([*order, *root]):
+        if group not in OTHER_GROUPS:
+            found.add_layer(root, group)
+    return found.arrays
 
 
-def _text(value):
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+class _Arrays:
+    """Walks the groups of a file and lists its arrays in the order in which Keras wrote them."""
+
+    def __init__(self, path):
+        self.path, self.arrays, self.visited = path, [], 0
+
+    def add_layer(self, root, name):
+        """All arrays of an outermost group, in the order of its `weight_names`; h5py would give the alphabet."""
+        found = []
+        self._collect(root, name, (), found)
+        order = _names(root[name], "weight_names")
+        rank = {n: i for i, n in enumerate(order)}
+        found.sort(key=lambda entry: rank.get(entry[0], len(rank)))
+        self.arrays += [array for _, array in found]
+
+    def _collect(self, parent, name, above, found):
+        self.visited += 1
+        # Hard links can go round in circles, or make few groups look like very many.
+        if len(above) > MAX_DEPTH or self.visited > MAX_NODES:
+            raise WeightsError(f"{self.path}: nested too deeply, or too many groups, for a weight file. {TRY_AGAIN}")
+        node, parts = plain_child(self.path, parent, name), (*above, name)
+        if isinstance(node, h5py.Group):
+            for child in node:
+                self._collect(node, child, parts, found)
+            return
+        kind, layer = parts[-1].split(":")[0], parts[-2] if len(parts) > 1 else parts[-1]
+
+        def read():
+            with reading(self.path):
+                return node[()]
+
+        found.append(("/".join(parts[1:]), StoredArray(parts[0], layer, kind, tuple(node.shape), read)))
 
 
-def _collect(path, parent, name, above, arrays):
-    if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-        raise WeightsError(
-            f"{path}: '{parent.name}/{name}' is a link to somewhere else, which weight files of Keras never hold. "
-            f"It is refused. {TRY_AGAIN}"
-        )
-    if len(above) > MAX_DEPTH or len(arrays) > MAX_ARRAYS:
-        raise WeightsError(f"{path}: nested too deeply, or too many arrays, for a weight file. {TRY_AGAIN}")
-    with _reading(path):
-        node = parent[name]
-    parts = (*above, name)
-    if isinstance(node, h5py.Group):
-        # Keras 2 says the order in `weight_names`; h5py would give the alphabet.
-        order = (
-            [
-                _text(n).split("/")[len(above)] if len(above) < len(_text(n).split("/")) else None
-                for n in node.attrs.get("weight_names", [])
-            ]
-            if not above
-            else []
-        )
-        seen = dict.fromkeys([*(n for n in order if n in node), *node])
-        for child in seen:
-            _collect(path, node, child, parts, arrays)
-        return
-    if node.external or node.is_virtual:
-        raise WeightsError(f"{path}: '{node.name}' keeps its numbers in other files. It is refused. {TRY_AGAIN}")
-    kind = parts[-1].split(":")[0]
-    layer = parts[-2] if len(parts) > 1 else parts[-1]
-
-    def read(node=node):
-        with _reading(path):
-            return node[()]
-
-    arrays.append(StoredArray(parts[0], layer, ALIASES.get(kind, kind), tuple(node.shape), read))
+def _names(node, attribute):
+    """A list of names out of an attribute, or out of the pieces that Keras makes of a long one."""
+    if attribute in node.attrs:
+        values = node.attrs[attribute]
+    else:
+        pieces = []
+        while f"{attribute}{len(pieces)}" in node.attrs:
+            pieces.append(np.atleast_1d(node.attrs[f"{attribute}{len(pieces)}"]))
+        values = [v for piece in pieces for v in piece]
+    return [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in np.atleast_1d(values).tolist()]
 
 
 def write_legacy_group(root, groups):
@@ -154,15 +211,25 @@ def write_legacy_group(root, groups):
     groups : list of (layer name, [(owning layer, kind, array)])
         In the order of the model's layers.
     """
-    root.attrs["layer_names"] = np.array([name.encode() for name, _ in groups])
+    _write_names(root, "layer_names", [name for name, _ in groups])
     root.attrs["backend"] = np.bytes_(b"tensorflow")
     root.attrs["keras_version"] = np.bytes_(b"2.0.8")
     for name, entries in groups:
         group = root.create_group(name)
         names = [f"{layer}/{kind}:0" for layer, kind, _ in entries]
-        group.attrs["weight_names"] = np.array([n.encode() for n in names]) if names else np.zeros(0, np.float64)
+        _write_names(group, "weight_names", names)
         for weight_name, (_, _, value) in zip(names, entries):
             group.create_dataset(weight_name, data=value)
+
+
+def _write_names(group, attribute, names):
+    values = np.array([n.encode() for n in names]) if names else np.zeros(0, np.float64)
+    count = -(-values.nbytes // _MOST_ATTRIBUTE_BYTES)
+    if count <= 1:
+        group.attrs[attribute] = values
+        return
+    for i, piece in enumerate(np.array_split(values, count)):
+        group.attrs[f"{attribute}{i}"] = piece
 
 
 @contextlib.contextmanager
@@ -179,7 +246,7 @@ def written_whole(path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb+") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # h5py reports a full disk as either
@@ -190,3 +257,10 @@ def written_whole(path):
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder):
+    """Remove what a run that was killed while it wrote a checkpoint has left in its folder."""
+    for path in Path(folder).glob(".*.h5.*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,53 @@
+"""Models of a few layers, for what does not need a Mask R-CNN."""
+
+import keras
+import numpy as np
+import pytest
+
+
+def small_model(channels=3, classes=2, seed=0):
+    """A convolution, a batch norm and a nested model named as the original's; weights are random."""
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((8, 8, channels))
+    x = keras.layers.Conv2D(4, 3, name="conv1")(image)
+    x = keras.layers.BatchNormalization(name="bn_conv1")(x)
+    inner = keras.Input((6, 6, 4))
+    y = keras.layers.Conv2D(5, 1, name="rpn_conv_shared")(inner)
+    y = keras.layers.Conv2D(2, 1, name="rpn_class_raw")(y)
+    x = keras.Model(inner, y, name="rpn_model")(x)
+    x = keras.layers.Flatten(name="flat")(x)
+    model = keras.Model(image, keras.layers.Dense(classes, name="mrcnn_class_logits")(x))
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape))
+    return model
+
+
+def values_of(model):
+    return [keras.ops.convert_to_numpy(w).copy() for w in model.weights]
+
+
+def assert_same(values, others):
+    assert len(values) == len(others)
+    for value, other in zip(values, others):
+        np.testing.assert_array_equal(value, other)
+
+
+@pytest.fixture
+def small():
+    """Callable (channels, classes, seed): a small model."""
+    return small_model
+
+
+@pytest.fixture
+def unchanged():
+    """Context manager: the model's weights at its end are those at its beginning, bit for bit."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def watch(model):
+        before = values_of(model)
+        yield
+        assert_same(values_of(model), before)
+
+    return watch
