@@ -77,10 +77,3 @@ def mrcnn_mask_loss(target_masks, target_class_ids, masks):
     chosen = ops.clip(chosen, EPSILON, 1.0 - EPSILON)
     entropy = -(target_masks * ops.log(chosen + EPSILON) + (1.0 - target_masks) * ops.log(1.0 - chosen + EPSILON))
     return masked_mean(ops.mean(entropy, axis=(2, 3)), target_class_ids > 0)
-
-
-def weight_decay_term(weights, rate):
-    """`rate * sum(w^2) / size(w)` summed over `weights` (Matterport's L2 term; batch norm's gamma and beta are left out
-    by the caller).
-    """
-    return sum((rate * ops.mean(ops.square(ops.cast(w, "float32"))) for w in weights), ops.convert_to_tensor(0.0))

@@ -1,4 +1,4 @@
-"""The Keras model that one compiled training step runs: five losses, their sum, and weight decay."""
+"""The Keras model that one compiled training step runs: five losses and their sum."""
 
 import keras
 from keras import ops
@@ -15,15 +15,11 @@ class TrainingModel(keras.Model):
     """
 
     def configure(self, config):
-        """Take the weights of the losses, the decay and the form of the class loss from `config`."""
+        """Take the weights of the losses and the form of the class loss from `config`."""
         self.loss_names = [n for n in LOSS_NAMES if config.USE_MASK_HEAD or n != "mrcnn_mask_loss"]
         self.loss_weights_by_name = {n: float(config.LOSS_WEIGHTS.get(n, 1.0)) for n in self.loss_names}
-        self.weight_decay, self.exact = float(config.WEIGHT_DECAY), bool(config.MATTERPORT_EXACT)
+        self.exact = bool(config.MATTERPORT_EXACT)
         self.loss_means = [keras.metrics.Mean(name=n) for n in self.loss_names]
-
-    def decayed_weights(self):
-        """Trainable weights that weight decay acts on: all but batch norm's gamma and beta, as in the original."""
-        return [w for w in self.trainable_variables if w.name not in ("gamma", "beta")]
 
     def losses_of(self, outputs):
         """The losses by name, not weighted, from the model's outputs."""
@@ -58,7 +54,4 @@ class TrainingModel(keras.Model):
             value = found[name] * self.loss_weights_by_name[name]
             mean.update_state(value)
             total = total + value
-        if training and self.weight_decay:
-            decay = losses.weight_decay_term(self.decayed_weights(), self.weight_decay)
-            total = total + (decay - ops.stop_gradient(decay))
         return total

@@ -158,10 +158,3 @@ def test_gradients_are_finite_and_padding_rows_have_none(gradients_of):
         if gradient.shape[1] == T:
             assert not gradient[:, -2:].any()
             assert gradient.any()
-
-
-def test_weight_decay_term():
-    weights = [predictions(0, 3, 4), predictions(1, 5)]
-    expected = 0.1 * sum((w.astype(float) ** 2).sum() / w.size for w in weights)
-    close(losses.weight_decay_term([ops.convert_to_tensor(w) for w in weights], 0.1), expected)
-    assert float(losses.weight_decay_term([], 0.1)) == 0.0
