@@ -1,0 +1,106 @@
+"""Backbones: maps at strides 4 to 32 whatever the network and the channels, and batch norm as the settings say."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from mrcnn.errors import ConfigError
+from mrcnn.nets.backbones.applications import application, find_class, is_application
+from mrcnn.nets.backbones.resnet import BLOCKS, resnet
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
+
+@pytest.fixture
+def weights_not_drawn(monkeypatch):
+    """Zeros for random numbers: drawing them is nearly all the time that building a large network takes."""
+    monkeypatch.setattr(
+        keras.initializers.VarianceScaling,
+        "__call__",
+        lambda self, shape, dtype=None, **kwargs: ops.convert_to_tensor(np.zeros(shape, dtype or "float32")),
+    )
+
+
+def test_resnet50_has_matterports_names_and_shapes(weights_not_drawn):
+    image = keras.Input((64, 128, 3))
+    maps = resnet(image, "resnet50")
+    assert [m.shape[1:] for m in maps] == [
+        (16, 32, 64),
+        (16, 32, 256),
+        (8, 16, 512),
+        (4, 8, 1024),
+        (2, 4, 2048),
+    ]
+    names = {w.path.split("/")[-2] for w in keras.Model(image, maps).weights}
+    blocks = {2: "abc", 3: "abcd", 4: "abcdef", 5: "abc"}
+    expected = {"conv1", "bn_conv1"}
+    for stage, letters in blocks.items():
+        for letter in letters:
+            for branch in ("2a", "2b", "2c", *(["1"] if letter == "a" else [])):
+                expected |= {f"res{stage}{letter}_branch{branch}", f"bn{stage}{letter}_branch{branch}"}
+    assert names == expected
+    assert BLOCKS["resnet101"] == 22
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("mobilenet_v2", 1),
+        ("mobilenet_v2", 3),
+        ("mobilenet_v2", 4),
+        ("efficientnet_b0", 1),
+        ("MobileNet", 4),
+        ("vgg16", 1),
+    ],
+)
+def test_networks_of_keras_applications(name, channels, weights_not_drawn):
+    assert is_application(name)
+    image = keras.Input((64, 128, channels))
+    maps = application(image, name, 100.0)
+    assert [m.shape[1:3] for m in maps] == [(16, 32), (8, 16), (4, 8), (2, 4)]
+    assert [layer.name for layer in keras.Model(image, maps).layers if layer.weights] == ["backbone"]
+
+
+def test_unknown_name_gives_the_nearest():
+    with pytest.raises(ConfigError, match="mobilenetv2"):
+        find_class("mobilnet_v2")
+    with pytest.raises(ConfigError, match="resnet50"):
+        find_class("resnet_500")
+    with pytest.raises(ConfigError, match="no backbone 'zzz'"):
+        find_class("zzz")
+    assert not is_application("resnet50") and not is_application(len)
+
+
+def small_network(strides=5):
+    """A constructor like those of keras.applications."""
+
+    def TinyNet(include_top=False, weights=None, input_shape=None):
+        x = image = keras.Input(input_shape)
+        for i in range(strides):
+            x = layers.Conv2D(4, 3, strides=2, padding="same")(x)
+            x = layers.BatchNormalization(momentum=0.999, name=f"bn{i}")(x)
+        return keras.Model(image, x)
+
+    return TinyNet
+
+
+@pytest.mark.parametrize("train_bn", [False, None, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norm_of_a_network_by_name(monkeypatch, train_bn, training):
+    """Within a model that is itself trained, or not."""
+    monkeypatch.setattr(keras.applications, "TinyNet", small_network(), raising=False)
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, application(image, "tiny_net", 5.0, train_bn))
+    statistics = [w for w in model.weights if "moving_mean" in w.path]
+    assert len(statistics) == 5
+    pixels = np.random.default_rng(0).normal(0, 50, (2, 64, 64, 1)).astype(np.float32)
+    model(pixels, training=training)
+    moved = any(ops.convert_to_numpy(w).any() for w in statistics)
+    assert moved == (train_bn is True or (train_bn is None and training))
+
+
+def test_network_without_all_strides(monkeypatch):
+    monkeypatch.setattr(keras.applications, "TinyNet", small_network(strides=4), raising=False)
+    with pytest.raises(ConfigError, match="stride 32"):
+        application(keras.Input((64, 64, 3)), "tiny_net", 0.0)

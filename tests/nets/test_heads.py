@@ -1,0 +1,135 @@
+"""Box head and mask head, and the shortcuts in them that must not change a number."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.nets.batch_norm import BatchNorm, ConvNorm
+from mrcnn.nets.fpn import feature_pyramid
+from mrcnn.nets.heads import BoxHead, FoldRegions, MaskHead, PositiveMasks, UnfoldRegions, WholePatchConv
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
+
+
+def randomise(layer, seed=0):
+    """Weights of which none is at its starting value; variances positive."""
+    rng = np.random.default_rng(seed)
+    for weight in layer.weights:
+        draw = rng.uniform(0.5, 1.5, weight.shape) if "variance" in weight.path else rng.normal(0, 1, weight.shape)
+        weight.assign(draw)
+
+
+def test_whole_patch_convolution_is_the_valid_convolution():
+    patches = random(6, 3, 3, 5)
+    ours, usual = WholePatchConv(4, 3), layers.Conv2D(4, 3)
+    ours.build(patches.shape)
+    usual.build(patches.shape)
+    randomise(ours)
+    usual.set_weights(ours.get_weights())
+    found, expected = (ops.convert_to_numpy(f(patches)) for f in (ours, usual))
+    np.testing.assert_allclose(found.reshape(6, 4), expected.reshape(6, 4), atol=1e-4)
+
+
+@pytest.mark.parametrize("train_bn", [False, None])
+def test_convolution_with_normalisation_worked_in(train_bn, gradients_of, jitted):
+    """Outputs, and gradients of input, kernel, bias, gamma and beta, are those of the two layers in a row."""
+    images = random(2, 5, 6, 3)
+    pair = ConvNorm(layers.Conv2D(4, 3, padding="same", name="c"), BatchNorm(train_bn, name="n"))
+    pair.build(images.shape)
+    randomise(pair)
+    both = pair.trainable_variables
+    assert len(both) == 4 and len(pair.weights) == 6
+    values = [ops.convert_to_numpy(v) for v in both]
+    scale = random(2, 5, 6, 4, seed=2)
+
+    def total_of(run):
+        def total(images, *own):
+            with keras.StatelessScope(state_mapping=list(zip(both, own))):
+                return ops.sum(run(images) * scale)
+
+        return jitted(total)
+
+    worked_in = total_of(lambda images: pair(images, training=False))
+    in_a_row = total_of(lambda images: pair.normalisation(pair.convolution(images), training=False))
+    np.testing.assert_allclose(float(worked_in(images, *values)), float(in_a_row(images, *values)), rtol=1e-4)
+    for found, expected in zip(gradients_of(worked_in, images, *values), gradients_of(in_a_row, images, *values)):
+        assert expected.any()
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_folding_regions_and_back():
+    pooled = random(2, 3, 4, 4, 5)
+    folded = FoldRegions()(pooled)
+    assert tuple(folded.shape) == (6, 4, 4, 5)
+    np.testing.assert_array_equal(ops.convert_to_numpy(UnfoldRegions()([folded, pooled])), pooled)
+
+
+def test_shapes_and_names():
+    pooled = keras.Input((7, 3, 3, 5))
+    outputs = BoxHead(4, pool_size=3, width=6)(pooled)
+    assert [v.shape for v in outputs] == [(None, 7, 4), (None, 7, 4), (None, 7, 4, 4)]
+    names = {w.path.split("/")[-2] for w in keras.Model(pooled, outputs).weights}
+    expected = "class_conv1 class_bn1 class_conv2 class_bn2 class_logits bbox_fc"
+    assert names == {f"mrcnn_{n}" for n in expected.split()}
+
+    pooled = keras.Input((7, 4, 4, 5))
+    masks = MaskHead(4, width=6)(pooled)
+    assert masks.shape == (None, 7, 8, 8, 4) and masks.dtype == "float32"
+    names = {w.path.split("/")[-2] for w in keras.Model(pooled, masks).weights}
+    expected = ["mask", "mask_deconv", *(f"mask_{kind}{i}" for kind in ("conv", "bn") for i in range(1, 5))]
+    assert names == {f"mrcnn_{n}" for n in expected}
+
+
+def test_masks_of_positive_regions_are_those_of_all_regions(jitted):
+    """However many there are; what is not computed is zero."""
+    head, pool, slots = MaskHead(2, width=4), PyramidROIAlign((2, 2)), 8
+    masks_of, all_of = (PositiveMasks(head, pool, slots, all_slots) for all_slots in (False, True))
+    corner = np.random.default_rng(0).uniform(0, 0.5, (2, slots, 2))
+    rois = np.concatenate([corner, corner + 0.3], axis=2).astype(np.float32)
+    meta = np.zeros((2, 14), np.float32)
+    meta[:, 4:6] = 64
+    maps = [random(2, side, side, 3, seed=side) for side in (16, 8, 4, 2)]
+    for layer in (masks_of, all_of):
+        layer.build([(2, slots, 4), (2, slots), (2, 14), *(m.shape for m in maps)])
+    run = jitted(lambda match: masks_of([rois, match, meta, *maps]))
+    everything = ops.convert_to_numpy(jitted(lambda rois: head(pool([rois, meta, *maps])))(rois))
+    for positives in ((0, 0), (1, 0), (3, 1), (4, 2), (5, 8)):
+        match = np.array([[1] * n + [-1] * (slots - n) for n in positives], np.int32)
+        found = ops.convert_to_numpy(run(match))
+        assert found.shape == everything.shape == (2, slots, 4, 4, 2)
+        np.testing.assert_allclose(found[match == 1], everything[match == 1], atol=1e-5)
+        computed = found.any(axis=(0, 2, 3, 4))
+        assert computed[: max(positives)].all() and (computed.sum() < slots or max(positives) > slots // 2)
+    match = np.zeros((2, slots), np.int32)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(jitted(lambda match: all_of([rois, match, meta, *maps]))(match)), everything, atol=1e-5
+    )
+
+
+def test_feature_pyramid():
+    maps = [keras.Input((64 // stride, 128 // stride, 3 + stride)) for stride in (4, 8, 16, 32)]
+    pyramid = feature_pyramid(*maps, size=6)
+    assert [p.shape[1:] for p in pyramid] == [(16, 32, 6), (8, 16, 6), (4, 8, 6), (2, 4, 6), (1, 2, 6)]
+    names = {w.path.split("/")[-2] for w in keras.Model(maps, pyramid).weights}
+    assert names == {"fpn_c5p5", "fpn_c4p4", "fpn_c3p3", "fpn_c2p2", "fpn_p2", "fpn_p3", "fpn_p4", "fpn_p5"}
+
+
+@pytest.mark.parametrize("train_bn", [False, None, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norm_has_three_ways(train_bn, training):
+    norm = BatchNorm(train_bn, momentum=0.5)
+    images = random(4, 3, 3, 2) * 3 + 5
+    norm.build(images.shape)
+    found = ops.convert_to_numpy(norm(images, training=training))
+    batch_statistics = train_bn is True or (train_bn is None and training)
+    moved = not np.allclose(ops.convert_to_numpy(norm.moving_mean), 0)
+    assert moved == batch_statistics
+    mean, deviation = (images.mean((0, 1, 2)), images.std((0, 1, 2))) if batch_statistics else (0, 1)
+    np.testing.assert_allclose(found, (images - mean) / deviation, atol=2e-2)
+    assert BatchNorm.from_config(norm.get_config()).train_bn is train_bn
