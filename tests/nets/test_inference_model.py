@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn.engine.compiled import compiled
 from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
@@ -25,11 +26,11 @@ def numpy_of(outputs):
 
 
 def test_one_model_for_many_sizes(tiny, graph):
-    config, model = graph.config, graph.inference_model()
+    config, run = graph.config, compiled(graph.inference_model())
     for height, width, images in ((64, 64, 2), (128, 64, 1)):
         inputs = inputs_of(tiny, config, height, width, images)
         count = inputs[2].shape[1]
-        detections, classes, boxes, masks, rois, rpn_class, rpn_bbox = outputs = numpy_of(model(inputs, training=False))
+        detections, classes, boxes, masks, rois, rpn_class, rpn_bbox = outputs = numpy_of(run(inputs))
         assert detections.shape == (images, 8, 6) and masks.shape == (images, 8, 8, 8, 3)
         assert classes.shape == (images, 20, 3) and boxes.shape == (images, 20, 3, 4) and rois.shape == (images, 20, 4)
         assert rpn_class.shape == (images, count, 2) and rpn_bbox.shape == (images, count, 4)
@@ -43,12 +44,12 @@ def test_one_model_for_many_sizes(tiny, graph):
 
 def test_masks_in_a_second_model_are_the_same(tiny, graph):
     inputs = inputs_of(tiny, graph.config, 64, 64)
-    whole = numpy_of(graph.inference_model()(inputs, training=False))
+    whole = numpy_of(compiled(graph.inference_model())(inputs))
     detector, masker = graph.detection_models()
-    detections, *maps = numpy_of(detector(inputs, training=False))
+    detections, *maps = numpy_of(compiled(detector)(inputs))
     np.testing.assert_allclose(detections, whole[0], atol=1e-5)
     kept = detections[:, :3, :4]
-    masks = keras.ops.convert_to_numpy(masker([kept, inputs[1], *maps], training=False))
+    masks = keras.ops.convert_to_numpy(compiled(masker)([kept, inputs[1], *maps]))
     np.testing.assert_allclose(masks, whole[3][:, :3], atol=1e-4)
 
 
