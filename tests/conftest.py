@@ -1,5 +1,7 @@
 """What all tests share: backend and plotting set up before anything is imported, and the folders of real data."""
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -98,3 +100,22 @@ def jitted():
     import jax
 
     return jax.jit
+
+
+@pytest.fixture(scope="session")
+def reference_weights(parity, tmp_path_factory):
+    """Callable: path of the legacy `.h5` of a backbone, 3 classes and 3 channels, as the reference network's generator
+    makes it.
+    """
+    folder, made = tmp_path_factory.mktemp("weights"), {}
+
+    def path_of(backbone):
+        if backbone not in made:
+            made[backbone] = folder / f"{backbone}.h5"
+            command = [sys.executable, str(parity / "gen_weights.py"), "--backbone", backbone, "--out"]
+            subprocess.run([*command, str(made[backbone])], check=True, capture_output=True)
+        return made[backbone]
+
+    yield path_of
+    for path in made.values():
+        path.unlink()

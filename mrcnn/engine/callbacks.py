@@ -28,7 +28,8 @@ def read_history(path, up_to=None):
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = [{k: float(v) if v else math.nan for k, v in row.items()} for row in csv.DictReader(file)]
-        return [r for r in rows if up_to is None or r["epoch"] <= up_to]
+        rows = [{**row, "epoch": int(row["epoch"])} for row in rows]
+        return [row for row in rows if up_to is None or row["epoch"] <= up_to]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(path, f"is no history of a training ({error})", "Move it away, or restore it") from error
 
@@ -150,24 +151,36 @@ class Checkpoints(keras.callbacks.Callback):
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
         # A finite loss can have a gradient that is not, and a checkpoint must never hold what came of that.
-        if not all(np.isfinite(keras.ops.convert_to_numpy(keras.ops.sum(w))) for w in self.model.weights):
-            done = self.progress.step or self.batches.steps
-            raise broken(self.batches, done - 1, "the weights are no numbers any more")
+        refuse_broken_weights(self.model, self.batches, (self.progress.step or self.batches.steps) - 1)
         save_checkpoint(self.log_dir / name, self.model, self.config, self.progress)
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stop with an error that names the pictures when a loss is no number any more; the last checkpoint is unharmed."""
+    """Stop with an error that names the pictures when a loss is no number any more; the last checkpoint is unharmed.
+
+    Attributes
+    ----------
+    last_step : int or None
+        The last step of the epoch that was done.
+    """
 
     def __init__(self, batches):
         super().__init__()
-        self.batches = batches
+        self.batches, self.last_step = batches, None
 
     def on_train_batch_end(self, batch, logs=None):
+        self.last_step = self.batches.first_step + batch
         values = {k: float(v) for k, v in (logs or {}).items()}
         if not all(map(math.isfinite, values.values())):
             reason = ", ".join(f"{k} is {v}" for k, v in values.items() if not math.isfinite(v))
-            raise broken(self.batches, self.batches.first_step + batch, reason)
+            raise broken(self.batches, self.last_step, reason)
+
+
+def refuse_broken_weights(model, batches, step, limit=math.inf):
+    """Raise `DataError` that names the pictures of a step when a weight is not below `limit`, or no number."""
+    largest = [float(keras.ops.convert_to_numpy(keras.ops.max(keras.ops.abs(w)))) for w in model.weights]
+    if not all(value < limit for value in largest):
+        raise broken(batches, step, f"the largest weight is {max(largest, key=lambda v: (math.isnan(v), v)):.3g}")
 
 
 def broken(batches, step, reason):

@@ -79,7 +79,7 @@ def save_checkpoint(path, model, config, progress):
         "seeds": seed_states(model),
         "metrics": metric_states(model) if progress.step else [],
     }
-    with written_whole(path) as temporary, h5py.File(temporary, "w") as file:
+    with written_whole(path) as file:
         write_weights(model, file)
         state = file.create_group("training_state")
         state.attrs["format"] = FORMAT

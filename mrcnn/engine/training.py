@@ -1,5 +1,6 @@
 """One call of `MaskRCNN.train`: check, say what is coming, compile, fit, keep."""
 
+import contextlib
 import numbers
 import sys
 from dataclasses import replace
@@ -18,13 +19,14 @@ from mrcnn.engine.callbacks import (
     StopOnNaN,
     Validation,
     read_history,
+    refuse_broken_weights,
 )
-from mrcnn.engine.checkpoints import Progress, restore
+from mrcnn.engine.checkpoints import Progress, restore, run_checkpoints
 from mrcnn.engine.memory import expected_memory_gb
 from mrcnn.engine.optimizers import compile_model
 from mrcnn.engine.runs import is_ahead, new_folder, run_name
 from mrcnn.engine.weight_files import remove_leftovers
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, MrcnnError
 
 
 def run_training(
@@ -152,25 +154,26 @@ def _fit(detector, progress, state, batches, sources, val_dataset, custom_callba
         validating = [Validation(detector, val_dataset, config.VALIDATE_EVERY, limit, board.picture)]
 
     def fit(batches, last_epoch, metrics=None):
-        feed = Feed(batches, metrics, detector.resume_path)
-        model.fit(
-            batches,
-            initial_epoch=batches.epoch,
-            epochs=last_epoch,
-            shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
-            validation_data=validation,
-            callbacks=[
-                feed,
-                StopOnNaN(batches),
-                *validating,
-                *(custom_callbacks or []),
-                board,
-                records,
-                Checkpoints(log_dir, run_name(config), config, progress, batches),
-                *([stop_early] if stop_early else []),
-            ],
-            verbose=_verbosity(verbose),
-        )
+        feed, stop_on_nan = Feed(batches, metrics, detector.resume_path), StopOnNaN(batches)
+        with _clear_errors(model, stop_on_nan, batches, validation):
+            model.fit(
+                batches,
+                initial_epoch=batches.epoch,
+                epochs=last_epoch,
+                shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
+                validation_data=validation,
+                callbacks=[
+                    feed,
+                    stop_on_nan,
+                    *validating,
+                    *(custom_callbacks or []),
+                    board,
+                    records,
+                    Checkpoints(log_dir, run_name(config), config, progress, batches),
+                    *([stop_early] if stop_early else []),
+                ],
+                verbose=_verbosity(verbose),
+            )
 
     try:
         if progress.step:
@@ -180,15 +183,24 @@ def _fit(detector, progress, state, batches, sources, val_dataset, custom_callba
                 return
             batches = SampleBatches(*sources, epoch=progress.epoch)
         fit(batches, progress.epochs)
-    except Exception:
-        errors = [b.error for b in (batches, validation) if b is not None and b.error is not None]
-        if errors:
-            raise errors[0] from None
-        raise
     finally:
         detector.epoch = progress.epoch
-        checkpoint = Checkpoints(log_dir, run_name(config), config, progress, batches).path_of(progress.epoch)
-        detector.checkpoint_path = str(checkpoint)
+        written = run_checkpoints(log_dir)
+        detector.checkpoint_path = str(written[-1]) if written else None
+
+
+@contextlib.contextmanager
+def _clear_errors(model, stop_on_nan, *batches):
+    """Raise what went wrong with a picture, or with the numbers, instead of what the backend makes of it."""
+    try:
+        yield
+    except Exception as error:
+        for own in (b.error for b in batches if b is not None and b.error is not None):
+            raise own from None
+        if not isinstance(error, MrcnnError) and stop_on_nan.last_step is not None:
+            # Regions that are no numbers have no place in the feature maps, and some kernels refuse to look for one.
+            refuse_broken_weights(model, stop_on_nan.batches, stop_on_nan.last_step, limit=1e12)
+        raise
 
 
 def _validation_steps(dataset, config):

@@ -5,6 +5,7 @@ is ever executed or unpickled.
 """
 
 import contextlib
+import io
 import os
 import struct
 import zipfile
@@ -232,9 +233,35 @@ def _write_names(group, attribute, names):
         group.attrs[f"{attribute}{i}"] = piece
 
 
+class _SilentFile(io.FileIO):
+    """A file for HDF5 to write to that never reports a failed write, but keeps it in `error`.
+
+    HDF5 does not recover from one: it leaves files open and can bring the program down later.
+    """
+
+    error = None
+
+    def write(self, data):
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and self.error is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size=None):
+        try:
+            if self.error is None:
+                super().truncate(size)
+        except OSError as error:
+            self.error = error
+
+
 @contextlib.contextmanager
 def written_whole(path):
-    """A temporary path beside `path` that takes its place once the block ends well; otherwise nothing has changed.
+    """An open HDF5 file that takes the place of `path` once the block ends well; otherwise nothing has changed.
 
     Raises
     ------
@@ -245,14 +272,18 @@ def written_whole(path):
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "rb+") as file:  # Windows syncs only what is open for writing
-            os.fsync(file.fileno())
+        with _SilentFile(temporary, "w+") as raw:
+            with h5py.File(raw, "w") as file:
+                yield file
+            if raw.error is not None:
+                raise raw.error
+            os.fsync(raw.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # h5py reports a full disk as either
+    except OSError as error:
         state = "The file that was there is unharmed" if path.exists() else "Nothing was written"
+        reason = error.strerror or error
         raise WeightsError(
-            f"{path}: cannot be written ({error}). {state}. Free some space or choose another folder."
+            f"{path}: cannot be written ({reason}). {state}. Free some space or choose another folder."
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-import h5py
 import keras
 import numpy as np
 
@@ -75,7 +74,7 @@ def layer_weights(model):
 
 def save_weights(model, path):
     """Write a model's weights in the legacy `.h5` layout, whole or not at all."""
-    with written_whole(path) as temporary, h5py.File(temporary, "w") as file:
+    with written_whole(path) as file:
         write_weights(model, file)
 
 

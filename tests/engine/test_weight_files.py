@@ -250,13 +250,15 @@ def test_reading_stays_inside_the_file(tmp_path):
 
 def test_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "deeper" / "file.h5"
-    with pytest.raises(KeyError), written_whole(path) as temporary:
-        temporary.write_bytes(b"half")
+    with pytest.raises(KeyError), written_whole(path) as file:
+        file["half"] = np.zeros(3)
         raise KeyError
     assert list(path.parent.iterdir()) == []
-    with written_whole(path) as temporary:
-        temporary.write_bytes(b"whole")
-    assert [p.name for p in path.parent.iterdir()] == ["file.h5"] and path.read_bytes() == b"whole"
+    with written_whole(path) as file:
+        file["whole"] = np.arange(100_000)
+    assert [p.name for p in path.parent.iterdir()] == ["file.h5"]
+    with h5py.File(path) as file:
+        assert list(file) == ["whole"] and file["whole"][-1] == 99_999
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path):
