@@ -230,18 +230,8 @@ class MaskRCNN:
 
         if self.mode != "training":
             raise ConfigError("This model was made for inference. Create MaskRCNN(mode='training', ...) to train.")
-        return run_training(
-            self,
-            train_dataset,
-            val_dataset,
-            learning_rate,
-            epochs,
-            layers,
-            augmentation,
-            custom_callbacks,
-            no_augmentation_sources,
-            verbose,
-        )
+        optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
+        return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
 
     # --- Detection ---
     def get_anchors(self, image_shape):
