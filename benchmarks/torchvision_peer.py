@@ -13,6 +13,9 @@ from scene import discs
 from torchvision.models.detection import maskrcnn_resnet50_fpn
 from torchvision.models.detection.rpn import AnchorGenerator
 
+# As in `ours.py`: the network stays as it is.
+LEARNING_RATE = 1e-7
+
 
 def build(size):
     """torchvision's model with Matterport's numbers of anchors, proposals and regions."""
@@ -66,7 +69,7 @@ def main():
     extra = {}
     if arguments.what == "train":
         model.train()
-        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
+        optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9, weight_decay=1e-4)
 
         def step():
             loss = sum(model(images, targets).values())

@@ -56,9 +56,10 @@ def mrcnn_class_loss(target_class_ids, logits, active_class_ids, match, exact=Fa
         active = ops.take(ops.cast(active_class_ids[0], "float32"), predicted, axis=0)
         return ops.sum(cross_entropy(target_class_ids, logits) * active) / ops.sum(active)
     active = ops.cast(active_class_ids, "float32") > 0
-    # Background is always possible, also for a data set that forgot to say so.
-    active = active | (ops.arange(ops.shape(active)[1]) == 0)[None]
-    return masked_mean(cross_entropy(target_class_ids, ops.where(active[:, None, :], logits, -1e9)), match != 0)
+    # Background and the row's own class are always possible, also where a data set forgot to say so.
+    classes = ops.arange(ops.shape(active)[1], dtype="int32")
+    possible = active[:, None, :] | (classes == 0) | (classes == ops.cast(target_class_ids, "int32")[..., None])
+    return masked_mean(cross_entropy(target_class_ids, ops.where(possible, logits, -1e9)), match != 0)
 
 
 def mrcnn_bbox_loss(target_deltas, target_class_ids, deltas):

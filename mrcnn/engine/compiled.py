@@ -16,11 +16,12 @@ def compiled(model):
     if keras.backend.backend() == "jax":
         import jax
 
-        @jax.jit
-        def stateless(trainable, non_trainable, inputs):
-            return model.stateless_call(trainable, non_trainable, inputs, training=False)[0]
+        variables = list(model.variables)  # in this order always; which of them are trainable may change
 
-        return lambda inputs: stateless(
-            [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables], inputs
-        )
+        @jax.jit
+        def stateless(values, inputs):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values))):
+                return model(inputs, training=False)
+
+        return lambda inputs: stateless([v.value for v in variables], inputs)
     return lambda inputs: model(inputs, training=False)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.layers.boxes import box_refinement, gather_rows, overlaps
+from mrcnn.layers.counts import with_count
 from mrcnn.layers.sampling import sample_balanced
 
 
@@ -24,8 +25,7 @@ def match_anchors(anchors, gt_class_ids, gt_boxes, positive_iou=0.7, negative_io
     exact : bool
         As in the original: an anchor that is positive because it is an object's best takes the deltas of the object
         that it overlaps most, and an object that no anchor touches makes all anchors positive. Otherwise it takes those
-        of
-        the object it was chosen for, and an untouched object none.
+        of the object it was chosen for, and an untouched object none.
 
     Returns
     -------
@@ -80,8 +80,15 @@ class AnchorTargets(keras.layers.Layer):
     def call(self, inputs):
         gt_class_ids, gt_boxes = inputs
         anchors = ops.convert_to_tensor(self.anchors, "float32")
-        match, assigned = match_anchors(
-            anchors, gt_class_ids, gt_boxes, self.positive_iou, self.negative_iou, self.exact
+        slots = gt_class_ids.shape[1]
+        place = ops.where(gt_class_ids != 0, ops.arange(1, slots + 1, dtype="int32"), 0)
+        # The IoU of all anchors with all objects is the largest array here; padding needs none of it.
+        match, assigned = with_count(
+            ops.max(place),
+            slots,
+            lambda n: match_anchors(
+                anchors, gt_class_ids[:, :n], gt_boxes[:, :n], self.positive_iou, self.negative_iou, self.exact
+            ),
         )
         uniform = keras.random.uniform(ops.shape(match), seed=self.seed_generator)
         indices, sign = sample_balanced(match == 1, match == -1, uniform, self.count, self.count // 2)

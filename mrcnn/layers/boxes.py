@@ -2,6 +2,9 @@
 
 from keras import ops
 
+# exp(10) turns a box of one pixel into one beyond any image; more would overflow into infinities and NaN.
+LARGEST_LOG_SCALE = 10.0
+
 
 def split_boxes(boxes):
     """y1, x1, y2, x2, each of the shape of `boxes` without its last axis."""
@@ -10,13 +13,14 @@ def split_boxes(boxes):
 
 def apply_box_deltas(boxes, deltas):
     """Move boxes [..., 4] by (dy, dx, log(dh), log(dw)) [..., 4] (R-CNN, eq. 1-4; Matterport's
-    `apply_box_deltas_graph`).
+    `apply_box_deltas_graph`). Boxes grow at most exp(10) times.
     """
     y1, x1, y2, x2 = split_boxes(boxes)
     height, width = y2 - y1, x2 - x1
     centre_y = y1 + 0.5 * height + deltas[..., 0] * height
     centre_x = x1 + 0.5 * width + deltas[..., 1] * width
-    height, width = height * ops.exp(deltas[..., 2]), width * ops.exp(deltas[..., 3])
+    log_height, log_width = (ops.minimum(deltas[..., i], LARGEST_LOG_SCALE) for i in (2, 3))
+    height, width = height * ops.exp(log_height), width * ops.exp(log_width)
     y1, x1 = centre_y - 0.5 * height, centre_x - 0.5 * width
     return ops.stack([y1, x1, y1 + height, x1 + width], axis=-1)
 

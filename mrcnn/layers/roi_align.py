@@ -59,8 +59,7 @@ def sample_points(low, high, length, count, image_length, aligned):
         if count == 1:
             return (0.5 * (low + high) * last)[..., None]
         # XLA turns a division by a constant into a product with its reciprocal, an ulp off, which pushes samples at the
-        # edge
-        # of the image over it. Under TensorFlow this is the same division as written plainly.
+        # edge of the image over it. Under TensorFlow this is the same division as written plainly.
         divisor = length * 0.0 + (count - 1.0)
         step = (high - low) * last / divisor
         return (low * last)[..., None] + ops.arange(count, dtype="float32") * step[..., None]
@@ -91,9 +90,14 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     [B, N, pool_size, pool_size, C], in the dtype of the feature maps
     """
     boxes = ops.stop_gradient(boxes)
-    table, heights, widths, offsets, rows_per_image = flatten_pyramid(feature_maps)
+    # A network gone astray gives boxes that are no numbers; as indices they would end the program before the losses
+    # can say so.
+    boxes = ops.where(ops.isfinite(boxes), boxes, 0.0)
     image_height, image_width = (ops.cast(v, "float32") for v in image_shape)
     level = roi_levels(boxes, image_height * image_width) - 2
+    if keras.backend.backend() == "tensorflow" and not aligned and feature_maps[0].dtype == "float32":
+        return _tensorflow_crops(boxes, level, feature_maps, pool_size)
+    table, heights, widths, offsets, rows_per_image = flatten_pyramid(feature_maps)
     height, width = ops.take(heights, level), ops.take(widths, level)
     y1, x1, y2, x2 = split_boxes(boxes)
     y = sample_points(y1, y2, ops.cast(height, "float32"), pool_size, image_height, aligned)
@@ -127,6 +131,22 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     shape = ops.shape(samples)
     samples = ops.reshape(samples, (shape[0], shape[1], pool_size, 2, pool_size, 2, samples.shape[-1]))
     return ops.mean(samples, axis=(3, 5))
+
+
+def _tensorflow_crops(boxes, level, feature_maps, pool_size):
+    """The same, not aligned, through TensorFlow's own kernel: no copy of the pyramid, no corner kept for later."""
+    import tensorflow as tf
+
+    batch, count = tf.shape(boxes)[0], tf.shape(boxes)[1]
+    flat, level = tf.reshape(boxes, (-1, 4)), tf.reshape(level, (-1,))
+    image = tf.repeat(tf.range(batch), count)
+    rows = [tf.cast(tf.where(level == i)[:, 0], tf.int32) for i in range(len(feature_maps))]
+    crops = [
+        tf.image.crop_and_resize(m, tf.gather(flat, r), tf.gather(image, r), (pool_size, pool_size))
+        for m, r in zip(feature_maps, rows)
+    ]
+    together = tf.raw_ops.ParallelDynamicStitch(indices=rows, data=crops)
+    return tf.reshape(together, (batch, count, pool_size, pool_size, feature_maps[0].shape[-1]))
 
 
 class PyramidROIAlign(keras.layers.Layer):

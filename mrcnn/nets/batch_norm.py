@@ -1,7 +1,12 @@
 """Batch normalisation with Matterport's three ways of training, and convolutions that swallow it when it is frozen."""
 
+import math
+
 import keras
 from keras import ops
+
+# Numbers in a kernel above which it outweighs the maps it makes: in C5, which are small, and in the box head.
+LARGE_KERNEL = 2**20
 
 
 class BatchNorm(keras.layers.BatchNormalization):
@@ -31,7 +36,8 @@ class ConvNorm(keras.layers.Layer):
 
     With frozen statistics the normalisation is a scale and a shift of each channel. They are worked into the kernel and
     the bias, which costs nothing beside a pass over every pixel, and keeps no copy of the map for the gradient. The
-    gradients of kernel, bias, gamma and beta are those of the two layers one after the other.
+    gradients of kernel, bias, gamma and beta are those of the two layers one after the other. A kernel that has more
+    numbers than the map it makes is left as it is, and the map is scaled.
 
     Parameters
     ----------
@@ -54,7 +60,7 @@ class ConvNorm(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         convolution, norm = self.convolution, self.normalisation
-        if norm.train_bn is not False:
+        if norm.train_bn is not False or math.prod(convolution.kernel.shape) >= LARGE_KERNEL:
             return norm(convolution(inputs), training=training)
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
         shift = (convolution.bias - norm.moving_mean) * scale + norm.beta

@@ -124,6 +124,17 @@ def test_layer_chooses_and_gives_deltas(anchors):
     assert not deltas[match != 1].any()
 
 
+@pytest.mark.parametrize("places", [(0, 1), (2, 3), (0, 4)], ids=["first", "middle", "apart"])
+def test_padding_changes_nothing_wherever_it_lies(anchors, places):
+    """The layer looks at no more slots than are in use."""
+    close_ones = [[3, 5, 30, 40], [40, 8, 52, 19]]
+    ids, boxes = padded([], [])
+    ids[0, list(places)], boxes[0, list(places)] = [1, 2], close_ones
+    expected = layer_outputs(AnchorTargets(anchors, 64, STD, seed=5), *padded([1, 2], close_ones))
+    for found, same in zip(layer_outputs(AnchorTargets(anchors, 64, STD, seed=5), ids, boxes), expected):
+        np.testing.assert_array_equal(found, same)
+
+
 def test_at_most_half_are_positive(anchors):
     gt = padded([1, 1, 1, 1, 1], [[y, x, y + 11, x + 11] for y, x in ((0, 0), (20, 20), (40, 40), (0, 40), (40, 0))])
     layer = AnchorTargets(anchors, 6, STD, positive_iou=0.3, negative_iou=0.3, seed=0)

@@ -54,6 +54,14 @@ def test_apply_box_deltas(boxes, deltas):
     np.testing.assert_allclose(found, geometry.apply_box_deltas(boxes, deltas), rtol=1e-5, atol=1e-5)
 
 
+def test_deltas_without_measure_give_numbers():
+    box = np.array([[0.4, 0.4, 0.5, 0.5]], np.float32)
+    found = ops.convert_to_numpy(layer.apply_box_deltas(box, np.array([[0, 0, 500.0, 500.0]], np.float32)))
+    assert np.isfinite(found).all()
+    clipped = ops.convert_to_numpy(layer.clip_boxes(found, np.array([0, 0, 1, 1], np.float32)))
+    np.testing.assert_array_equal(clipped, [[0, 0, 1, 1]])
+
+
 @few
 @given(solid_boxes(5), solid_boxes(5))
 def test_box_refinement_is_the_twins_and_the_inverse_of_applying_it(boxes, gt_boxes):

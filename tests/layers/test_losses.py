@@ -87,6 +87,14 @@ def test_mrcnn_class_loss_of_the_original(seed):
     close(losses.mrcnn_class_loss(class_ids, logits, active, match, exact=True), (rows * weights).sum() / weights.sum())
 
 
+def test_an_object_of_a_class_that_its_image_does_not_label_costs_a_finite_loss():
+    logits, class_ids = predictions(0, B, T, C), np.full((B, T), 2, np.int32)
+    match = np.ones((B, T), np.int32)
+    said = np.array([[1, 1, 0, 1]] * B, np.float32)
+    expected = mean([entropy_of(logits[i], 2) for i in np.ndindex(B, T)])
+    close(losses.mrcnn_class_loss(class_ids, logits, said, match), expected)
+
+
 def test_background_is_active_even_where_the_data_set_forgot_to_say_so():
     logits, class_ids = predictions(0, B, T, C), np.zeros((B, T), np.int32)
     match = np.full((B, T), -1, np.int32)

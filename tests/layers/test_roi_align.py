@@ -131,6 +131,16 @@ def test_gradient_flows_into_the_maps_and_not_into_the_boxes(aligned, gradients_
     np.testing.assert_allclose(along, float(weighted_sum(boxes, *maps)), rtol=1e-3)
 
 
+def test_boxes_that_are_no_numbers_are_pooled_without_an_error():
+    """So that a network gone astray reaches its losses, which name the picture, and does not end in a gather."""
+    boxes = boxes_of_all_levels()
+    sane = ops.convert_to_numpy(pyramid_roi_align(boxes, feature_maps(), 3, IMAGE))
+    boxes[0, 0], boxes[0, 1, 2] = np.nan, np.inf
+    found = ops.convert_to_numpy(pyramid_roi_align(boxes, feature_maps(), 3, IMAGE))
+    np.testing.assert_array_equal(found[1], sane[1])
+    np.testing.assert_array_equal(found[0, 2:], sane[0, 2:])
+
+
 def test_flatten_pyramid():
     maps = feature_maps()
     table, heights, widths, offsets, rows = flatten_pyramid(maps, border=1)

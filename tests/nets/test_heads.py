@@ -36,9 +36,10 @@ def test_whole_patch_convolution_is_the_valid_convolution():
     np.testing.assert_allclose(found.reshape(6, 4), expected.reshape(6, 4), atol=1e-4)
 
 
-@pytest.mark.parametrize("train_bn", [False, None])
-def test_convolution_with_normalisation_worked_in(train_bn, gradients_of, jitted):
+@pytest.mark.parametrize(("train_bn", "large"), [(False, 2**20), (False, 1), (None, 2**20)])
+def test_convolution_with_normalisation_worked_in(train_bn, large, gradients_of, jitted, monkeypatch):
     """Outputs, and gradients of input, kernel, bias, gamma and beta, are those of the two layers in a row."""
+    monkeypatch.setattr("mrcnn.nets.batch_norm.LARGE_KERNEL", large)
     images = random(2, 5, 6, 3)
     pair = ConvNorm(layers.Conv2D(4, 3, padding="same", name="c"), BatchNorm(train_bn, name="n"))
     pair.build(images.shape)

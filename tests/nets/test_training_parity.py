@@ -163,7 +163,7 @@ def test_gradient_norms(model, batch, parity, layers, tolerance):
         tolerance = 1e-2  # other rounding puts a few samples on the other side of the image's edge
     set_trainable(model, layers)
     optimizer = DecayedSGD(1e-3)
-    optimizer.mean_square_decay = ReferenceConfig.WEIGHT_DECAY
+    optimizer.decay = ReferenceConfig.WEIGHT_DECAY
     gradients = [
         keras.ops.convert_to_numpy(optimizer.with_decay(keras.ops.convert_to_tensor(g), w))
         for g, w in zip(gradients_of(model, inputs), model.trainable_variables)

@@ -1,6 +1,5 @@
 """A network small enough to train a step of it in a test: settings, backbone, batches, and what a step computes."""
 
-import keras
 import numpy as np
 from keras import layers
 
@@ -115,34 +114,3 @@ def batch(settings, objects=(2, 3), seed=0):
         own = np.concatenate([corner, corner + rng.uniform(8, 24, (count, 20, 2))], axis=2)
         inputs["input_roi"] = np.minimum(own, (height, width, height, width)).astype(np.float32)
     return inputs
-
-
-def arrays(outputs):
-    return {name: keras.ops.convert_to_numpy(keras.ops.cast(v, "float32")) for name, v in outputs.items()}
-
-
-def losses_and_gradients(model, inputs):
-    """Total, losses by name, and [gradient or None] of the trainable weights, all from one pass, weights unchanged."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
-            total = model.compute_loss(inputs, None, outputs)
-        gradients = tape.gradient(total, model.trainable_variables)
-        gradients = [g if g is None else np.asarray(tf.convert_to_tensor(g)) for g in gradients]
-        return float(total), {n: float(v) for n, v in model.losses_of(outputs).items()}, gradients
-    import jax
-
-    others = [v.value for v in model.non_trainable_variables]
-
-    def total_of(trainable):
-        outputs, _ = model.stateless_call(trainable, others, inputs, training=True)
-        with keras.StatelessScope(state_mapping=list(zip(model.trainable_variables, trainable))):
-            return model.compute_loss(inputs, None, outputs), model.losses_of(outputs)
-
-    run = jax.jit(jax.value_and_grad(total_of, has_aux=True))
-    (total, losses), gradients = run([v.value for v in model.trainable_variables])
-    # JAX gives zeros, not None, where nothing arrives.
-    gradients = [np.asarray(g, np.float32) for g in gradients]
-    return float(total), {n: float(v) for n, v in losses.items()}, [g if g.any() else None for g in gradients]
