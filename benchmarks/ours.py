@@ -1,8 +1,9 @@
 """Seconds per training step, per detected image or per prepared sample of this package; prints one JSON line.
 
-    python benchmarks/ours.py --what train|detect|prepare [--size 512] [--batch 1] [--steps 8]
+    python benchmarks/ours.py --what train|detect|prepare [--size 512] [--batch 1] [--steps 8] [--rpn-width 256]
 
-resnet50, 2 classes, 200 regions, 12 objects, random weights, Matterport's widths; detection keeps up to 100 objects.
+resnet50, 2 classes, 200 regions, 12 objects, random weights; detection keeps up to 100 objects. All widths are
+Matterport's, but for the RPN's: his is 512, torchvision's 256.
 """
 
 import argparse
@@ -72,10 +73,15 @@ def main():
     parser.add_argument("--objects", type=int, default=12)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
+    parser.add_argument("--rpn-width", type=int, default=256)
     arguments = parser.parse_args()
     size = arguments.size
     config = BenchmarkConfig(
-        IMAGE_MIN_DIM=size, IMAGE_MAX_DIM=size, IMAGES_PER_GPU=arguments.batch, PRECISION=arguments.precision
+        IMAGE_MIN_DIM=size,
+        IMAGE_MAX_DIM=size,
+        IMAGES_PER_GPU=arguments.batch,
+        PRECISION=arguments.precision,
+        RPN_CONV_SIZE=arguments.rpn_width,
     )
     dataset = Discs(size, arguments.objects, arguments.batch)
     extra = {}

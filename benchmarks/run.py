@@ -17,29 +17,45 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def run(python, script, what, steps):
+# torchvision's RPN, Matterport's RPN.
+WIDTHS = (256, 512)
+
+
+def run(python, script, *arguments):
     """The JSON that a benchmark script prints."""
-    command = [*python, str(HERE / script), "--what", what, "--steps", str(steps)]
+    command = [*python, str(HERE / script), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{script} --what {what} failed:\n{done.stderr[-2000:]}")
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def measure(python, script, what, rounds, steps, other=None):
-    """Results of `rounds` runs of one library, and of the other in between."""
-    ours, theirs = [], []
+def measure(what, rounds, steps, peer):
+    """Results of this package at each width and of the peer, in turn, `rounds` times over."""
+    results = {name: [] for name in (*WIDTHS, "peer")}
+    task = ("--what", what, "--steps", steps)
     for _ in range(rounds):
-        ours.append(run(python, script, what, steps))
-        if other:
-            theirs.append(run(other, "torchvision_peer.py", what, steps))
-    return ours, theirs
+        results[WIDTHS[0]].append(run([sys.executable], "ours.py", *task, "--rpn-width", WIDTHS[0]))
+        if peer:
+            results["peer"].append(run(peer, "torchvision_peer.py", *task))
+        results[WIDTHS[1]].append(run([sys.executable], "ours.py", *task, "--rpn-width", WIDTHS[1]))
+    return {name: merged(found) for name, found in results.items() if found}
 
 
 def merged(results):
     """Median over all rounds' steps, and the largest peak memory."""
     seconds = [s for r in results for s in r["seconds"]]
     return {"median_s": statistics.median(seconds), "peak_gb": max(r["peak_gb"] for r in results), "rounds": results}
+
+
+def row(what, width, ours, theirs):
+    """A line of the table; what is set against the peer is left out where there is none."""
+    line = f"{what:8}{width:>10}{ours['median_s']:>9.3f}s"
+    if not theirs:
+        return f"{line}{'':21}{ours['peak_gb']:>8.2f}"
+    time_ratio, memory_ratio = (ours[key] / theirs[key] for key in ("median_s", "peak_gb"))
+    line += f"{theirs['median_s']:>12.3f}s{time_ratio:>8.2f}{ours['peak_gb']:>8.2f}"
+    return f"{line}{theirs['peak_gb']:>9.2f}{memory_ratio:>8.2f}"
 
 
 def main():
@@ -52,21 +68,14 @@ def main():
     arguments = parser.parse_args()
     peer = arguments.peer_python.split() if arguments.peer_python else None
     table = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
-    print(f"{'':10}{'mrcnn':>10}{'torchvision':>13}{'ratio':>8}{'GB':>8}{'GB peer':>9}{'ratio':>8}")
+    print(f"{'':8}{'RPN width':>10}{'mrcnn':>10}{'torchvision':>13}{'ratio':>8}{'GB':>8}{'GB peer':>9}{'ratio':>8}")
     for what in ("train", "detect"):
-        ours, theirs = measure([sys.executable], "ours.py", what, arguments.rounds, arguments.steps, peer)
-        row = table[what] = {"ours": merged(ours)}
-        line = f"{what:10}{row['ours']['median_s']:>9.3f}s"
-        if theirs:
-            row["peer"] = merged(theirs)
-            row["time_ratio"] = row["ours"]["median_s"] / row["peer"]["median_s"]
-            row["memory_ratio"] = row["ours"]["peak_gb"] / row["peer"]["peak_gb"]
-            line += f"{row['peer']['median_s']:>12.3f}s{row['time_ratio']:>8.2f}{row['ours']['peak_gb']:>8.2f}"
-            line += f"{row['peer']['peak_gb']:>9.2f}{row['memory_ratio']:>8.2f}"
-        print(line, flush=True)
-    prepared = run([sys.executable], "ours.py", "prepare", 20)
+        table[what] = measure(what, arguments.rounds, arguments.steps, peer)
+        for width in WIDTHS:
+            print(row(what, width, table[what][width], table[what].get("peer")), flush=True)
+    prepared = run([sys.executable], "ours.py", "--what", "prepare", "--steps", 20)
     table["prepare"] = prepared
-    table["prepare_share"] = prepared["median_s"] / table["train"]["ours"]["median_s"]
+    table["prepare_share"] = prepared["median_s"] / table["train"][WIDTHS[0]]["median_s"]
     milliseconds = prepared["median_s"] * 1000
     print(f"preparing a sample takes {milliseconds:.1f} ms, {table['prepare_share']:.1%} of a training step")
     if arguments.out:

@@ -34,8 +34,7 @@ def training_data(domain, options, seed=0):
         (first, end), (other, other_end) = options["slices"], options["validation_slices"]
         if first < other_end and other < end:
             raise ConfigError(f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
-                              f"model is judged on what it "
-                              "has not seen.")
+                              "model is judged on what it has not seen.")
         return train, _open(domain, options, options["dataset"], options.get("truth"), options["validation_slices"])
     if not options["validation"]:
         return train, None

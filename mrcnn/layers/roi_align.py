@@ -69,6 +69,50 @@ def sample_points(low, high, length, count, image_length, aligned):
     return (low_px * scale)[..., None] + (ops.arange(2 * count, dtype="float32") + 0.5) * step[..., None] - 0.5
 
 
+def sample_corners(boxes, level, heights, widths, offsets, rows_per_image, pool_size, image_shape, aligned):
+    """The four pixels around every sample, as rows of the table of `flatten_pyramid`, and what each weighs.
+
+    Parameters
+    ----------
+    boxes : float32 [B, N, 4]
+    level : int32 [B, N]
+        0 is P2.
+    heights, widths, offsets, rows_per_image
+        As `flatten_pyramid` returns them.
+
+    Returns
+    -------
+    rows : list of 4 int32 [B, N, S, S]
+    weights : list of 4 float32 [B, N, S, S]
+        S samples a side: `pool_size`, twice as many when aligned. All 0 for a sample outside of the map, unless
+        aligned: then borders are extended.
+    """
+    height, width = ops.take(heights, level), ops.take(widths, level)
+    y1, x1, y2, x2 = split_boxes(boxes)
+    y = sample_points(y1, y2, ops.cast(height, "float32"), pool_size, image_shape[0], aligned)
+    x = sample_points(x1, x2, ops.cast(width, "float32"), pool_size, image_shape[1], aligned)
+    start = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None] * rows_per_image + ops.take(offsets, level)
+
+    def neighbours(position, length):
+        """The pixels before and after a position on an axis, and their weights."""
+        last = ops.cast(length - 1, "float32")[..., None]
+        inside = ops.cast((position >= 0) & (position <= last), "float32")
+        position = ops.clip(position, 0.0, last)
+        first = ops.floor(position)
+        after = position - first
+        first = ops.cast(first, "int32")
+        second = ops.minimum(first + 1, (length - 1)[..., None])
+        shares = (1.0 - after, after) if aligned else ((1.0 - after) * inside, after * inside)
+        return (first, second), shares
+
+    (y_pixels, y_shares), (x_pixels, x_shares) = neighbours(y, height), neighbours(x, width)
+    corners = [(i, j) for i in range(2) for j in range(2)]
+    line = [start[..., None, None] + v[..., :, None] * width[..., None, None] for v in y_pixels]
+    rows = [line[i] + x_pixels[j][..., None, :] for i, j in corners]
+    weights = [y_shares[i][..., :, None] * x_shares[j][..., None, :] for i, j in corners]
+    return rows, weights
+
+
 def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False):
     """Crop every box out of its pyramid level.
 
@@ -93,60 +137,59 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     # A network gone astray gives boxes that are no numbers; as indices they would end the program before the losses
     # can say so.
     boxes = ops.where(ops.isfinite(boxes), boxes, 0.0)
-    image_height, image_width = (ops.cast(v, "float32") for v in image_shape)
-    level = roi_levels(boxes, image_height * image_width) - 2
+    image_shape = tuple(ops.cast(v, "float32") for v in image_shape)
+    level = roi_levels(boxes, image_shape[0] * image_shape[1]) - 2
     if keras.backend.backend() == "tensorflow" and not aligned and feature_maps[0].dtype == "float32":
-        return _tensorflow_crops(boxes, level, feature_maps, pool_size)
-    table, heights, widths, offsets, rows_per_image = flatten_pyramid(feature_maps)
-    height, width = ops.take(heights, level), ops.take(widths, level)
-    y1, x1, y2, x2 = split_boxes(boxes)
-    y = sample_points(y1, y2, ops.cast(height, "float32"), pool_size, image_height, aligned)
-    x = sample_points(x1, x2, ops.cast(width, "float32"), pool_size, image_width, aligned)
-    last_y, last_x = ops.cast(height - 1, "float32")[..., None], ops.cast(width - 1, "float32")[..., None]
-    inside_y, inside_x = (y >= 0) & (y <= last_y), (x >= 0) & (x <= last_x)
-    y, x = ops.clip(y, 0.0, last_y), ops.clip(x, 0.0, last_x)
-    top, left = ops.floor(y), ops.floor(x)
-    y_weight, x_weight = y - top, x - left
-
-    batch = ops.shape(boxes)[0]
-    start = ops.arange(batch, dtype="int32")[:, None] * rows_per_image + ops.take(offsets, level)
-    top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
-    bottom = ops.minimum(top + 1, (height - 1)[..., None])
-    right = ops.minimum(left + 1, (width - 1)[..., None])
-
-    def corner(rows, columns):
-        index = start[..., None, None] + rows[..., :, None] * width[..., None, None] + columns[..., None, :]
-        return ops.take(table, index, axis=0)
-
-    dtype = table.dtype
-    x_weight = ops.cast(x_weight, dtype)[..., None, :, None]
-    y_weight = ops.cast(y_weight, dtype)[..., :, None, None]
-    upper, lower = corner(top, left), corner(bottom, left)
-    upper = upper + (corner(top, right) - upper) * x_weight
-    lower = lower + (corner(bottom, right) - lower) * x_weight
-    samples = upper + (lower - upper) * y_weight
+        return _tensorflow_crops(boxes, level, feature_maps, pool_size, image_shape)
+    table, *layout = flatten_pyramid(feature_maps)
+    rows, weights = sample_corners(boxes, level, *layout, pool_size, image_shape, aligned)
+    samples = sum(ops.take(table, r, axis=0) * ops.cast(w, table.dtype)[..., None] for r, w in zip(rows, weights))
     if not aligned:
-        inside = inside_y[..., :, None] & inside_x[..., None, :]
-        return samples * ops.cast(inside, dtype)[..., None]
+        return samples
     shape = ops.shape(samples)
     samples = ops.reshape(samples, (shape[0], shape[1], pool_size, 2, pool_size, 2, samples.shape[-1]))
     return ops.mean(samples, axis=(3, 5))
 
 
-def _tensorflow_crops(boxes, level, feature_maps, pool_size):
-    """The same, not aligned, through TensorFlow's own kernel: no copy of the pyramid, no corner kept for later."""
+def _tensorflow_crops(boxes, level, feature_maps, pool_size, image_shape):
+    """The same, not aligned, through TensorFlow's own kernel: no copy of the pyramid, no corner kept for the gradient.
+
+    Only forwards: that kernel's gradient loses sums where boxes overlap, because its threads write to the same places
+    (TensorFlow 2.21 on CPUs).
+    """
     import tensorflow as tf
 
     batch, count = tf.shape(boxes)[0], tf.shape(boxes)[1]
-    flat, level = tf.reshape(boxes, (-1, 4)), tf.reshape(level, (-1,))
+    flat, flat_level = tf.reshape(boxes, (-1, 4)), tf.reshape(level, (-1,))
     image = tf.repeat(tf.range(batch), count)
-    rows = [tf.cast(tf.where(level == i)[:, 0], tf.int32) for i in range(len(feature_maps))]
-    crops = [
-        tf.image.crop_and_resize(m, tf.gather(flat, r), tf.gather(image, r), (pool_size, pool_size))
-        for m, r in zip(feature_maps, rows)
-    ]
-    together = tf.raw_ops.ParallelDynamicStitch(indices=rows, data=crops)
-    return tf.reshape(together, (batch, count, pool_size, pool_size, feature_maps[0].shape[-1]))
+    channels = feature_maps[0].shape[-1]
+
+    @tf.custom_gradient
+    def crops(*maps):
+        places = [tf.cast(tf.where(flat_level == i)[:, 0], tf.int32) for i in range(len(maps))]
+        found = [
+            tf.image.crop_and_resize(m, tf.gather(flat, p), tf.gather(image, p), (pool_size, pool_size))
+            for m, p in zip(maps, places)
+        ]
+        together = tf.raw_ops.ParallelDynamicStitch(indices=places, data=found)
+        shapes = [tf.shape(m) for m in maps]
+
+        def gradient(upstream):
+            sizes = [s[1] * s[2] for s in shapes]
+            offsets = tf.cumsum(tf.stack(sizes), exclusive=True)
+            heights, widths = (tf.stack([s[axis] for s in shapes]) for axis in (1, 2))
+            total = tf.add_n(sizes)
+            rows, weights = sample_corners(
+                boxes, level, heights, widths, offsets, total, pool_size, image_shape, aligned=False
+            )
+            shares = tf.concat([tf.reshape(upstream * w[..., None], (-1, channels)) for w in weights], axis=0)
+            rows = tf.concat([tf.reshape(r, (-1,)) for r in rows], axis=0)
+            table = tf.reshape(tf.math.unsorted_segment_sum(shares, rows, batch * total), (batch, total, channels))
+            return [tf.reshape(part, s) for part, s in zip(tf.split(table, sizes, axis=1), shapes)]
+
+        return tf.reshape(together, (batch, count, pool_size, pool_size, channels)), gradient
+
+    return crops(*feature_maps)
 
 
 class PyramidROIAlign(keras.layers.Layer):

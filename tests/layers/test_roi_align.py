@@ -141,6 +141,25 @@ def test_boxes_that_are_no_numbers_are_pooled_without_an_error():
     np.testing.assert_array_equal(found[0, 2:], sane[0, 2:])
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_gradient_of_many_boxes_on_one_place_is_whole(aligned, gradients_of):
+    """TensorFlow's own gradient of `crop_and_resize` is not: its threads overwrite one another's sums.
+
+    All weights are one, so what arrives in a map is the number of samples that lie in it.
+    """
+    maps = [np.ones((1, h, w, 64), np.float32) for h, w in SHAPES]
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0.2, 0.4, (1, 400, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(0.05, 0.4, (1, 400, 2))], axis=2).astype(np.float32)
+    levels = ops.convert_to_numpy(roi_levels(boxes, float(IMAGE[0] * IMAGE[1])))
+
+    def total(*maps):
+        return ops.sum(pyramid_roi_align(boxes, list(maps), 7, IMAGE, aligned))
+
+    for level, of_map in enumerate(gradients_of(total, *maps), start=2):
+        np.testing.assert_allclose(of_map.sum(axis=(0, 1, 2)), 49 * (levels == level).sum(), rtol=1e-4)
+
+
 def test_flatten_pyramid():
     maps = feature_maps()
     table, heights, widths, offsets, rows = flatten_pyramid(maps, border=1)
