@@ -1,5 +1,5 @@
 # make demo    install into $(VENV), then train on synthetic micrographs, detect, evaluate; the results are in $(OUT)
-# make test    install what the tests need and run them
+# make test    install what the tests need and run them, those of layers and networks on JAX as well
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=some/folder.
 
 PYTHON ?= python3
@@ -14,6 +14,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN) -m pytest -q
+	KERAS_BACKEND=jax $(BIN) -m pytest -q tests/layers tests/nets
 
 lint: $(VENV)/.installed-test
 	$(BIN) -m ruff check .
