@@ -127,8 +127,10 @@ def coco_ap(gt_list, pred_list, class_count, iou_type="segm", max_detections=100
     ValueError
         When the lists differ in length, a class id is not below `class_count`, or `iou_type` is unknown.
 
-    Notes ----- Equal to pycocotools' `COCOeval`: predictions in descending order of score take the free true object of
-    the highest IoU; precision made monotone and read at 101 recalls.
+    Notes
+    -----
+    Equal to pycocotools' `COCOeval`: predictions in descending order of score take the free true object of the highest
+    IoU; precision made monotone and read at 101 recalls.
     """
     if len(gt_list) != len(pred_list):
         raise ValueError(f"{len(gt_list)} images of truth, {len(pred_list)} of predictions: pass the same images.")

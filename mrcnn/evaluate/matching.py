@@ -67,7 +67,8 @@ def compute_matches(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids
     pred_scores = pred_scores[order]
     overlaps = np.zeros((pred_count, gt_count), np.float32)
     if gt_count and pred_count:
-        overlaps = compute_overlaps_masks(np.asarray(pred_masks)[..., order], np.asarray(gt_masks)[..., :gt_count])
+        overlaps = compute_overlaps_masks(np.asarray(pred_masks)[..., :pred_count],
+                                          np.asarray(gt_masks)[..., :gt_count])[order]
 
     allowed = (overlaps >= score_threshold) if matterport_exact else (pred_scores >= score_threshold)[:, None]
     gt_match, pred_match = greedy_matches(overlaps, gt_class_ids, pred_class_ids, iou_threshold, allowed)
@@ -201,8 +202,10 @@ def match_instances(gt, pred, iou_threshold=0.5, overlaps=None, class_aware=True
     -------
     Matching
 
-    Notes ----- As in StarDist's `matching`; by `scipy.optimize.linear_sum_assignment`. From 0.5 on and without
-    overlapping objects there is only one possible matching.
+    Notes
+    -----
+    As in StarDist's `matching`; by `scipy.optimize.linear_sum_assignment`. From 0.5 on and without overlapping objects
+    there is only one possible matching.
     """
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be above 0 and at most 1, not {iou_threshold}.")

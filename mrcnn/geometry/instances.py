@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mrcnn.geometry.boxes import extract_bboxes
 from mrcnn.geometry.resample import nearest_indices
 
 
@@ -51,11 +52,15 @@ class Instances:
         return len(self.boxes)
 
     @classmethod
-    def from_masks(cls, masks, class_ids=None, scores=None, pixel_size_nm=None):
-        """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score."""
-        masks = np.asarray(masks) > 0
-        planes = (masks[..., i] for i in range(masks.shape[-1]))
-        return cls.from_mask_iterator(masks.shape[:2], planes, class_ids, scores, pixel_size_nm)
+    def from_masks(cls, masks, class_ids=None, scores=None, pixel_size_nm=None, drop_empty=True):
+        """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score, or kept."""
+        masks = np.asarray(masks)
+        # All boxes in one pass over the memory, in which the masks of a pixel lie side by side; then the crops only.
+        boxes = extract_bboxes(masks > 0 if masks.dtype.kind in "if" else masks)
+        kept = np.flatnonzero(boxes.any(axis=1)) if drop_empty else np.arange(len(boxes))
+        crops = [masks[y1:y2, x1:x2, i] > 0 for i, (y1, x1, y2, x2) in zip(kept, boxes[kept])]
+        return cls(masks.shape[:2], boxes[kept], *(None if v is None else np.asarray(v)[kept]
+                                                   for v in (class_ids, scores)), crops, pixel_size_nm)
 
     @classmethod
     def from_mask_iterator(cls, image_shape, masks, class_ids=None, scores=None, pixel_size_nm=None):

@@ -5,6 +5,7 @@ of the image's size; each is tested to equal its full-size counterpart.
 """
 import numpy as np
 
+from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.resample import nearest_indices, resize_bilinear
 from mrcnn.geometry.resample import resize as resize
 
@@ -12,25 +13,28 @@ MASK_THRESHOLD = 0.5
 
 
 def compute_overlaps_masks(masks1, masks2):
-    """IoU of all pairs of full-size masks (Matterport's `compute_overlaps_masks`).
+    """IoU of all pairs of full-size masks, looked at only where their boxes overlap (Matterport's
+    `compute_overlaps_masks`).
 
     Parameters
     ----------
     masks1 : [H, W, N1]
     masks2 : [H, W, N2]
-        bool, or numbers where more than 0.5 is inside.
+        bool, or numbers where more than 0.5 is inside. Of any size where one of them has no mask, as `load_mask` gives
+        [0, 0, 0] for an image without objects.
 
     Returns
     -------
     float32 [N1, N2]
-        nan where neither mask has a pixel.
+        nan where neither mask has a pixel; without a mask an empty float64 array, as in the original.
     """
-    flat1, flat2 = ((np.asarray(m) > 0.5).reshape(m.shape[0] * m.shape[1], m.shape[2])
-                    .astype(np.float32) for m in (masks1, masks2))
-    intersection = flat1.T @ flat2
-    union = flat1.sum(axis=0)[:, None] + flat2.sum(axis=0)[None, :] - intersection
-    with np.errstate(invalid="ignore"):
-        return intersection / union
+    masks1, masks2 = np.asarray(masks1), np.asarray(masks2)
+    if not masks1.shape[-1] or not masks2.shape[-1]:
+        return np.zeros((masks1.shape[-1], masks2.shape[-1]))
+    a, b = (Instances.from_masks(m if m.dtype == bool else m > 0.5, drop_empty=False) for m in (masks1, masks2))
+    overlaps = instance_overlaps(a, b)
+    overlaps[np.ix_(a.areas() == 0, b.areas() == 0)] = np.nan
+    return overlaps
 
 
 def instance_overlaps(a, b):

@@ -92,3 +92,13 @@ def test_tightened_drops_what_has_no_pixel_inside_with_its_class():
 def test_an_image_without_objects_stays_without():
     for changed in (Instances((7, 9)).resized(2), Instances((7, 9)).flipped(1), Instances((7, 9)).tightened()):
         assert len(changed) == 0 and changed.boxes.shape == (0, 4)
+
+
+@given(dense_masks(), st.sampled_from([bool, np.uint8, np.int32, np.float32]))
+def test_masks_without_a_pixel_are_dropped_or_kept(masks, dtype):
+    class_ids = np.arange(1, masks.shape[-1] + 1)
+    dropped = Instances.from_masks(masks.astype(dtype), class_ids)
+    assert_same(dropped, masks, class_ids, np.ones(len(class_ids)))
+    kept = Instances.from_masks(masks.astype(dtype), class_ids, drop_empty=False)
+    np.testing.assert_array_equal(kept.class_ids, class_ids)
+    np.testing.assert_array_equal(kept.to_masks(), masks)

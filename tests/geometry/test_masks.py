@@ -110,8 +110,22 @@ def test_unmold_mask_equals_the_path_over_skimage(height, width, box_height, box
 @given(dense_masks(shape=(23, 19)), dense_masks(shape=(23, 19)))
 def test_instance_overlaps_equal_those_of_full_size_masks(masks1, masks2):
     found = instance_overlaps(Instances.from_masks(masks1), Instances.from_masks(masks2))
+    flat1, flat2 = (m.reshape(23 * 19, m.shape[-1]).astype(np.float32) for m in (masks1, masks2))
+    shared = flat1.T @ flat2
+    unions = flat1.sum(axis=0)[:, None] + flat2.sum(axis=0) - shared
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, compute_overlaps_masks(masks1, masks2))
+    np.testing.assert_array_equal(found, shared / unions)
+    np.testing.assert_array_equal(compute_overlaps_masks(masks1, masks2.astype(float)), found)
+
+
+@pytest.mark.parametrize("none", [(0, 0, 0), (4, 5, 0)])
+def test_full_size_masks_without_a_pixel_or_without_a_mask(none):
+    masks = np.zeros((4, 5, 3))
+    masks[..., 1:] = 0.6, 0.4      # all pixels and, below one half, none
+    np.testing.assert_array_equal(compute_overlaps_masks(masks, masks),
+                                  [[np.nan, 0, np.nan], [0, 1, 0], [np.nan, 0, np.nan]])
+    assert compute_overlaps_masks(np.zeros(none), masks).shape == (0, 3)
+    assert compute_overlaps_masks(masks, np.zeros(none)).shape == (3, 0)
 
 
 def test_instance_overlaps_of_objects_without_a_pixel_are_zero():
