@@ -63,7 +63,7 @@ def plot_history(history, path=None):
     return _saved(figure, path)
 
 
-def plot_precision_recall(precisions, recalls, ap=None, path=None):
+def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):
     """Precision against recall, as `compute_ap` gives them.
 
     Parameters
@@ -74,18 +74,19 @@ def plot_precision_recall(precisions, recalls, ap=None, path=None):
         Average precision, for the title.
     path : str or Path, optional
         Also write the picture to this file.
+    ax : Axes, optional
+        Where to draw; default a new figure.
 
     Returns
     -------
     Figure
     """
-    figure = new_figure(5, 5, layout="constrained")
-    ax = figure.subplots()
+    ax = new_figure(5, 5, layout="constrained").subplots() if ax is None else ax
     ax.plot(recalls, precisions, drawstyle="steps-pre")
     ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.02), ylim=(0, 1.02),
            title="Precision and recall" if ap is None else f"Precision and recall, AP at IoU 0.5 = {ap:.3f}")
     ax.grid(alpha=0.3)
-    return _saved(figure, path)
+    return _saved(ax.figure, path)
 
 
 def plot_threat_scores(scores, path=None):

@@ -13,7 +13,7 @@ _ANCHOR_KINDS = ((0, "neutral", "0.7", 0.5), (-1, "negative", "#D55E00", 0.8), (
 _VISIBILITY = (("0.9", "dotted", 0.7), (None, "dotted", 1.0), (None, "solid", 1.0))
 
 
-def display_images(images, titles=None, cols=4, cmap=None, side=3.0):
+def display_images(images, titles=None, cols=4, cmap=None, side=3.0, norm=None, interpolation=None, figure=None):
     """A grid of pictures.
 
     Parameters
@@ -28,6 +28,10 @@ def display_images(images, titles=None, cols=4, cmap=None, side=3.0):
         A matplotlib colour map for two-dimensional pictures; default grey.
     side : float
         Of one picture in inches.
+    norm, interpolation : optional
+        As of matplotlib's `imshow`; a norm is for two-dimensional pictures.
+    figure : Figure, optional
+        Draw into this one.
 
     Returns
     -------
@@ -42,15 +46,16 @@ def display_images(images, titles=None, cols=4, cmap=None, side=3.0):
     cols = min(cols, len(images))
     rows = -(-len(images) // cols)
     tallest = max(np.shape(image)[0] / np.shape(image)[1] for image in images)
-    figure = new_figure(cols * side, rows * (side * min(tallest, 2) + 0.3), layout="constrained")
+    if figure is None:
+        figure = new_figure(cols * side, rows * (side * min(tallest, 2) + 0.3), layout="constrained")
     axes = figure.subplots(rows, cols, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
     for ax, image, title in zip(axes, images, titles, strict=False):
-        if cmap is not None and np.ndim(image) == 2:
-            ax.imshow(image, cmap=cmap)
+        if (cmap is not None or norm is not None) and np.ndim(image) == 2:
+            ax.imshow(image, cmap=cmap, norm=norm, interpolation=interpolation)
         else:
-            ax.imshow(to_rgb(image))
+            ax.imshow(to_rgb(image), interpolation=interpolation)
         if title:
             ax.set_title(str(title), fontsize=9)
     return figure
@@ -88,7 +93,7 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
         Of the boxes.
     captions : sequence of str, optional
     visibilities : sequence of int, optional
-        0: faint and grey; 1: dotted in the box's colour; 2: solid. Default 1.
+        0: faint and grey, a box without its refined one; 1: dotted in the box's colour; 2: solid. Default 1.
     title : str
     ax : Axes, optional
 
@@ -116,13 +121,15 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
     _fit(ax, picture.shape)
     ax.set_title(title)
     for i in np.flatnonzero(main.any(axis=1)):
-        color, style, opacity = _VISIBILITY[1 if visibilities is None else int(visibilities[i])]
+        visibility = 1 if visibilities is None else int(visibilities[i])
+        color, style, opacity = _VISIBILITY[visibility]
         color = own[i] if color is None else color
         if boxes is not None:
             _lines(ax, [rectangle(boxes[i])], color, style, opacity)
-        if refined is not None:
+        show_refined = refined is not None and (boxes is None or visibility > 0)
+        if show_refined:
             _lines(ax, [rectangle(refined[i])], color, "solid", opacity)
-        if boxes is not None and refined is not None:
+        if boxes is not None and show_refined:
             _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", opacity)
         if captions is not None and captions[i]:
             y1, x1 = (main if refined is None else refined)[i, :2]

@@ -6,6 +6,7 @@ import pytest
 from mrcnn.config import LOSS_NAMES
 from mrcnn.errors import DataError
 from mrcnn.plot.curves import plot_history, plot_precision_recall, plot_threat_scores
+from mrcnn.plot.figures import new_figure
 
 
 def history(epochs=3, validation=True):
@@ -26,6 +27,12 @@ def lines(ax):
     """Curves of a panel by their name in the legend; those without one left out."""
     named = (line for line in ax.get_lines() if not line.get_label().startswith("_"))
     return {line.get_label(): line.get_ydata().tolist() for line in named}
+
+
+def test_precision_and_recall_on_axes_of_the_caller():
+    ax = new_figure(3, 3).subplots()
+    assert plot_precision_recall([0, 1, 0], [0, 0.5, 1], 0.25, ax=ax) is ax.figure
+    assert "0.250" in ax.get_title() and len(ax.get_lines()) == 1
 
 
 def test_history_file_becomes_three_panels(tmp_path):

@@ -1,8 +1,10 @@
 """Grids, boxes and anchors: everything given is shown, padding is not, and what does not fit together is refused."""
 import numpy as np
 import pytest
+from matplotlib.colors import Normalize
 
 from mrcnn.geometry.instances import Instances
+from mrcnn.plot.figures import new_figure
 from mrcnn.plot.inspect import display_images, draw_boxes, show_anchors, show_augmented
 
 IMAGE = np.full((40, 60), 100, np.uint8)
@@ -26,6 +28,15 @@ def test_grid_of_different_kinds():
     axes = display_images(pictures, cmap="viridis").axes
     assert axes[0].images[0].get_cmap().name == "viridis"
     assert np.asarray(axes[3].images[0].get_array()).shape == (9, 4, 3)
+
+
+def test_grid_in_a_figure_of_the_caller_with_a_norm():
+    figure = new_figure(4, 4)
+    norm = Normalize(0, 50)
+    assert display_images([IMAGE, np.zeros((4, 4, 3))], figure=figure, norm=norm, interpolation="none") is figure
+    first, second = (ax.images[0] for ax in figure.axes)
+    assert first.norm is norm and np.array_equal(first.get_array(), IMAGE)
+    assert first.get_interpolation() == second.get_interpolation() == "none"
 
 
 def test_grid_of_nothing_and_wrong_titles_are_refused():
@@ -61,6 +72,11 @@ def test_refined_boxes_alone_and_visibilities():
     ax = draw_boxes(IMAGE, refined_boxes=BOXES, visibilities=[0, 2, 1])
     faint, bright = ax.collections
     assert faint.get_alpha() < bright.get_alpha()
+
+
+def test_a_faint_box_has_no_refined_one():
+    ax = draw_boxes(IMAGE, BOXES[:2], BOXES[:2] + 2, visibilities=[0, 1])
+    assert [extents(c)[0][0] for c in ax.collections] == [4.5, 29.5, 31.5, 29.5]
 
 
 def test_masks_of_boxes_are_tinted():

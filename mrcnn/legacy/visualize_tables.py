@@ -1,0 +1,55 @@
+"""Tables in notebooks and terminals, and the one of a model's weights."""
+import importlib
+import re
+import sys
+
+import numpy as np
+
+LARGEST = 1000      # weights beyond it are on their way to infinity
+
+
+def show_table(table):
+    """Show rows of cells: by IPython where it runs, with HTML for a notebook and text for a terminal, else as text."""
+    rows = [[str(cell) for cell in row] for row in table]
+    ipython = sys.modules.get("IPython")       # whoever runs in it has it loaded
+    if ipython is None or ipython.get_ipython() is None:
+        print(as_text(rows))
+        return
+    display = importlib.import_module("IPython.display").display
+    display({"text/html": as_html(rows), "text/plain": as_text(rows)}, raw=True)
+
+
+def as_html(rows):
+    """An HTML table of rows of str; the cells are put in as they are, as they may hold HTML themselves."""
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{body}</table>"
+
+
+def as_text(rows):
+    """Rows of str as text in aligned columns, without HTML tags."""
+    rows = [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in rows]
+    count = max(map(len, rows), default=0)
+    widths = [max((len(row[c]) for row in rows if c < len(row)), default=0) for c in range(count)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def weight_table(layers):
+    """Rows of cells: name, shape, minimum, maximum and standard deviation of each weight of these layers."""
+    table = [["WEIGHT NAME", "SHAPE", "MIN", "MAX", "STD"]]
+    for layer in layers:
+        for variable, values in zip(layer.weights, layer.get_weights()):
+            name = "/".join(getattr(variable, "path", variable.name).split("/")[-2:])
+            row = [f"{number:+9.4f}" for number in (values.min(), values.max(), values.std())]
+            table.append([name + _alert(name, values), str(tuple(values.shape)), *row])
+    return table
+
+
+def _alert(name, values):
+    alerts = []
+    if values.min() == values.max() and not name.endswith("bias"):      # biases start as zeros
+        alerts.append("*** dead?")
+    if np.abs(values).max() > LARGEST:
+        alerts.append("*** Overflow?")
+    if not np.isfinite(values).all():
+        alerts.append("*** NaN or infinite")
+    return "".join(f" <span style='color:red'>{alert}</span>" for alert in alerts)
