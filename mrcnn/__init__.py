@@ -12,8 +12,8 @@ _HOMES = {
     "Instances": "mrcnn.geometry.instances",
     "MaskRCNN": "mrcnn.engine.detector",
 }
-_SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "losses", "nets", "plot",
-               "results")
+_SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "legacy", "losses",
+               "model", "nets", "parallel_model", "plot", "results", "utils", "visualize")
 
 __all__ = ["__version__", *_HOMES]
 

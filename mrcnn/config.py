@@ -145,6 +145,14 @@ class Config:
         """Rows of a training image's ROIs that can be positive, and so the only ones the mask head works on."""
         return max(1, int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO))
 
+    def __getattr__(self, name):
+        """What scripts from before Matterport's version 2.1 read; anything else is missing."""
+        if name == "BACKBONE_SHAPES":
+            return np.ceil(self.IMAGE_SHAPE[:2] / np.asarray(self.BACKBONE_STRIDES)[:, None]).astype(int)
+        if name == "IMAGE_PADDING":
+            return self.IMAGE_RESIZE_MODE == "square"
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+
     # --- Reading and writing ---
     @classmethod
     def known_names(cls):

@@ -41,12 +41,14 @@ class MaskRCNN:
         Where the run stands.
     """
 
+    graph_class = MaskRCNNGraph
+
     def __init__(self, mode, config, model_dir):
         if mode not in ("training", "inference"):
             raise ConfigError(f"mode must be 'training' or 'inference', not {mode!r}.")
         config.validate()
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
-        self.graph = MaskRCNNGraph(config, precision_of(config))
+        self.graph = self.graph_class(config, precision_of(config))
         self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
         self.detection = Detection(self.graph, config)
         self.always_trained, self._knows_channels = [], False

@@ -65,6 +65,7 @@ def last_resumable(model_dir, name):
 
 def is_ahead(log_dir, epoch):
     """Whether a run's folder holds checkpoints beyond `epoch`, which a training from there must not write over."""
-    progress = read_progress(log_dir / INTERRUPTED) if (log_dir / INTERRUPTED).is_file() else None
-    within = progress is not None and (progress.epoch, progress.step) > (epoch, 0)
-    return within or any(checkpoint_epoch(p) > epoch for p in run_checkpoints(log_dir))
+    within = Path(log_dir) / INTERRUPTED
+    progress = read_progress(within) if within.is_file() else None
+    later = progress is not None and (progress.epoch, progress.step) > (epoch, 0)
+    return later or any(checkpoint_epoch(p) > epoch for p in run_checkpoints(log_dir))

@@ -4,6 +4,7 @@ import contextlib
 import numbers
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -46,7 +47,7 @@ def run_training(
     check_call(config, train_dataset, val_dataset, learning_rate, epochs)
     progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
     if progress is None:
-        return read_history(detector.log_dir / "history.csv")
+        return read_history(Path(detector.log_dir) / "history.csv")
     detector.set_trainable(layers, verbose=0)
     sources = (train_dataset, config, config.STEPS_PER_EPOCH, True, augmentation, no_augmentation_sources)
     batches = SampleBatches(*sources, epoch=progress.epoch, first_step=progress.step)
@@ -63,7 +64,7 @@ def run_training(
     _prepare_folder(detector, progress, resumed=state is not None)
     announce(detector, train_dataset, val_dataset, batches.steps, progress)
     _fit(detector, progress, state, batches, sources, val_dataset, custom_callbacks, verbose)
-    return read_history(detector.log_dir / "history.csv")
+    return read_history(Path(detector.log_dir) / "history.csv")
 
 
 def check_call(config, train_dataset, val_dataset, learning_rate, epochs):
@@ -130,9 +131,10 @@ def _prepare_folder(detector, progress, resumed):
         own = new_folder(detector.model_dir, run_name(detector.config))
         print(f"{detector.log_dir} holds later checkpoints, which are kept: this training goes to {own}.")
         detector.log_dir = own
-    detector.log_dir.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(detector.log_dir)
-    detector.config.to_json(detector.log_dir / "config.json")
+    log_dir = Path(detector.log_dir)
+    log_dir.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(log_dir)
+    detector.config.to_json(log_dir / "config.json")
     # From here on the checkpoint that was resumed from has been used.
     detector.resume_state, detector.progress = None, progress
 

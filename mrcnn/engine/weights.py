@@ -151,10 +151,20 @@ def _keyed(entries):
     return keys
 
 
+def _owner_of(array, known):
+    """The layer that a stored array is of. TensorFlow 1 numbered the weights of a session's second model: the group
+    `fpn_c5p5` then holds `fpn_c5p5_1/kernel`.
+    """
+    plain = re.sub(r"_\d+$", "", array.layer)
+    numbered = array.layer not in known and plain in known and not AUTOMATIC.fullmatch(array.layer)
+    return plain if numbered and (plain == array.group or array.group in GROUPED) else array.layer
+
+
 def _match(model, stored, exclude, image_channels, report):
     """Pairs of a model's variable and the stored array for it; fills `report`."""
     wanted = [(group, *entry) for group, entries in layer_weights(model) for entry in entries]
-    in_group = dict(zip(_keyed([(a.group, a.layer, a.kind) for a in stored]), stored))
+    known = {owner for _, owner, _, _ in wanted}
+    in_group = dict(zip(_keyed([(a.group, _owner_of(a, known), a.kind) for a in stored]), stored))
     anywhere = {}
     for (_, *key), array in in_group.items():
         anywhere.setdefault(tuple(key), []).append(array)

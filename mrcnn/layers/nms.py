@@ -81,6 +81,23 @@ def _tensorflow_nms(boxes, count, iou_threshold):
     return tf.ensure_shape(result, [boxes.shape[0], count, 4])
 
 
+def nms_indices(boxes, count, iou_threshold):
+    """Which boxes [B, N, 4], best first, `nms` keeps: int32 [B, count], -1 padded."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        descending = -tf.cast(tf.range(tf.shape(boxes)[1]), tf.float32)
+
+        def one_image(image):
+            kept = tf.image.non_max_suppression(image, descending, count, iou_threshold)
+            return tf.pad(kept, [[0, count - tf.shape(kept)[0]]], constant_values=-1)
+
+        return tf.map_fn(one_image, boxes, fn_output_signature=tf.int32)
+    mask = ops.map(lambda image: keep_mask(image[None], iou_threshold)[0], boxes)
+    places = ops.broadcast_to(ops.arange(1, ops.shape(boxes)[1] + 1, dtype="float32")[None, :, None], (*mask.shape, 1))
+    return ops.cast(first_rows(places, mask, count)[..., 0], "int32") - 1
+
+
 def nms(boxes, count, iou_threshold):
     """The backend's quickest way to `portable_nms`."""
     if keras.backend.backend() == "tensorflow":

@@ -63,7 +63,8 @@ class ConvNorm(keras.layers.Layer):
         if norm.train_bn is not False or math.prod(convolution.kernel.shape) >= LARGE_KERNEL:
             return norm(convolution(inputs), training=training)
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
-        shift = (convolution.bias - norm.moving_mean) * scale + norm.beta
+        bias = convolution.bias if convolution.use_bias else 0.0
+        shift = (bias - norm.moving_mean) * scale + norm.beta
         kernel = ops.cast(convolution.kernel * scale, inputs.dtype)
         return convolution.convolution_op(inputs, kernel) + ops.cast(shift, inputs.dtype)
 

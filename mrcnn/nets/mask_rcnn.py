@@ -90,6 +90,9 @@ class MaskRCNNGraph:
         Keras dtype policy of the convolutions; boxes and losses are float32 always.
     """
 
+    inference_class, training_class = keras.Model, TrainingModel
+    exact_detections = False  # whatever MATTERPORT_EXACT says
+
     def __init__(self, config, precision="float32"):
         self.config, self.precision = config, precision
         self._inference = None
@@ -149,7 +152,7 @@ class MaskRCNNGraph:
         """
         with self._scope():
             inputs, outputs = self._training_graph(given_rpn_targets)
-            model = TrainingModel(inputs=inputs, outputs=outputs, name="mask_rcnn")
+            model = self.training_class(inputs=inputs, outputs=outputs, name="mask_rcnn")
             model.configure(self.config)
         return model
 
@@ -246,7 +249,7 @@ class MaskRCNNGraph:
                 config.DETECTION_MIN_CONFIDENCE,
                 config.DETECTION_NMS_THRESHOLD,
                 config.BBOX_STD_DEV,
-                config.MATTERPORT_EXACT,
+                config.MATTERPORT_EXACT or self.exact_detections,
                 name="mrcnn_detection",
             )([rois, probabilities, deltas, self.meta])
             self._inference = {
@@ -269,9 +272,11 @@ class MaskRCNNGraph:
             graph = self._detection_graph()
             outputs = [graph["detections"], graph["mrcnn_class"], graph["mrcnn_bbox"]]
             if self.mask_head:
-                outputs.append(self._masks_of(graph["detections"], self.meta, self.pyramid[:4]))
+                if "masks" not in graph:
+                    graph["masks"] = self._masks_of(graph["detections"], self.meta, self.pyramid[:4])
+                outputs.append(graph["masks"])
             outputs += [graph["rois"], self.rpn_class, self.rpn_bbox]
-            return keras.Model([self.image, self.meta, graph["anchors"]], outputs, name="mask_rcnn")
+            return self.inference_class([self.image, self.meta, graph["anchors"]], outputs, name="mask_rcnn")
 
     def _masks_of(self, detections, meta, maps):
         pooled = self._pool(self.config.MASK_POOL_SIZE, "roi_align_mask")([detections[..., :4], meta, *maps])

@@ -1,0 +1,227 @@
+"""Matterport's `MaskRCNN`: the engine's, with the methods and attributes that old scripts and notebooks use."""
+
+import os
+from collections import OrderedDict
+
+import numpy as np
+
+from mrcnn.engine import detector
+from mrcnn.engine.hardware import precision_of
+from mrcnn.engine.optimizers import compile_model
+from mrcnn.engine.stages import weighted_layers
+from mrcnn.engine.unmolding import detections_to_instances
+from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.legacy.imagenet import imagenet_weights
+from mrcnn.legacy.inspection import DetectionTensors
+from mrcnn.legacy.keras_models import OriginalGraph
+from mrcnn.legacy.log import log
+
+
+class MaskRCNN(detector.MaskRCNN):
+    """A Mask R-CNN for training or detection, with Matterport's methods.
+
+    Parameters
+    ----------
+    mode : {"training", "inference"}
+    config : Config
+    model_dir : str
+        Runs are kept in folders below it.
+
+    Attributes
+    ----------
+    keras_model : keras.Model
+        Writes and reads legacy `.h5` files, finds layers by their old names, and in training takes the original's
+        inputs.
+    log_dir : str
+        Of the run.
+    epoch, checkpoint_path, anchors
+        See `mrcnn.MaskRCNN`.
+    """
+
+    graph_class = OriginalGraph
+
+    def __init__(self, mode, config, model_dir):
+        super().__init__(mode, config, model_dir)
+        self.model_dir, self._tensors = os.fspath(model_dir), None
+
+    @property
+    def log_dir(self):
+        """The run's folder; a str, which scripts put together with others."""
+        return self._log_dir
+
+    @log_dir.setter
+    def log_dir(self, path):
+        self._log_dir = os.fspath(path)
+
+    # --- Building and weights ---
+    def build(self, mode, config):
+        """A new Keras model with new weights; `keras_model` is left as it is.
+
+        Raises
+        ------
+        ConfigError
+            A setting cannot work, for example an image size that is no multiple of 64.
+        """
+        config.validate()
+        graph = self.graph_class(config, precision_of(config))
+        return graph.training_model() if mode == "training" else graph.inference_model()
+
+    def load_weights(self, filepath, by_name=False, exclude=None, **options):
+        """Load weights and take log folder and epoch from the path; see `mrcnn.MaskRCNN.load_weights`.
+
+        Raises
+        ------
+        WeightsError
+            The file cannot be read or does not fit; the model is unchanged.
+        """
+        if isinstance(filepath, str) and len(filepath) == 1 and not os.path.exists(filepath):
+            raise WeightsError(
+                f"{filepath!r} is one letter of a path: before version 2.1 find_last() gave (folder, path), now it "
+                "gives the path. Write model.find_last() instead of model.find_last()[1]."
+            )
+        return super().load_weights(filepath, by_name, exclude, **options)
+
+    def get_imagenet_weights(self):
+        """Path of a file with the backbone's ImageNet weights, for `load_weights(path, by_name=True)`.
+
+        Raises
+        ------
+        WeightsError
+            It cannot be downloaded; says where to put the file.
+        """
+        return imagenet_weights(self.config.BACKBONE)
+
+    # --- Training ---
+    def compile(self, learning_rate, momentum):
+        """Give `keras_model` an optimizer; `train` does this itself."""
+        if self.mode != "training":
+            raise ConfigError("This model was made for inference. Create MaskRCNN(mode='training', ...) to compile it.")
+        compile_model(self.keras_model, self.config, learning_rate)
+        if hasattr(self.keras_model.optimizer, "momentum"):
+            self.keras_model.optimizer.momentum = float(momentum)
+
+    def find_trainable_layer(self, layer):
+        """The layer that holds the weights of a layer around another one; other layers themselves."""
+        inner = getattr(layer, "layer", None) or getattr(layer, "convolution", None)
+        return layer if inner is None else self.find_trainable_layer(inner)
+
+    def get_trainable_layers(self):
+        """All layers that own weights, those inside of other layers included."""
+        return [layer for _, layer in weighted_layers(self.keras_model)]
+
+    # --- Detection ---
+    def detect(self, images, verbose=0):
+        """Detect objects in any number of images, whatever BATCH_SIZE; see `mrcnn.MaskRCNN.detect`."""
+        if verbose:
+            log(f"Processing {len(images)} images")
+            for image in images:
+                log("image", np.asarray(image))
+        return super().detect(images)
+
+    def detect_molded(self, molded_images, image_metas, verbose=0):
+        """Detect objects in images that are molded already; results are in their pixels.
+
+        Parameters
+        ----------
+        molded_images : float32 [N, h, w, C]
+        image_metas : [N, M]
+
+        Returns
+        -------
+        list of dict
+            As `detect`'s.
+        """
+        molded_images, image_metas = np.asarray(molded_images, np.float32), np.asarray(image_metas, np.float32)
+        if verbose:
+            log(f"Processing {len(molded_images)} images")
+            log("molded_images", molded_images)
+            log("image_metas", image_metas)
+        results, size = [], max(1, int(self.config.BATCH_SIZE))
+        shape = molded_images.shape[1:]
+        for start in range(0, len(molded_images), size):
+            part = slice(start, start + size)
+            detections, masks = self.detection.run(molded_images[part], image_metas[part])
+            masks = [None] * len(detections) if masks is None else masks
+            whole = (0, 0, *shape[:2])
+            results += [detections_to_instances(d, m, shape, shape, whole).to_matterport()
+                        for d, m in zip(detections, masks)]  # fmt: skip
+        return results
+
+    def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
+        """The network's detections of one image, in the pixels of the original.
+
+        Parameters
+        ----------
+        detections : [D, 6]
+            (y1, x1, y2, x2, class_id, score), normalised, zero padded.
+        mrcnn_mask : [D, h, w, C]
+        original_image_shape, image_shape : (height, width, ...)
+            Before and after molding.
+        window : (y1, x1, y2, x2)
+            The original's place in the molded image, in pixels.
+
+        Returns
+        -------
+        boxes int32 [N, 4], class_ids int32 [N], scores float32 [N], masks bool [H, W, N]
+        """
+        detections, mrcnn_mask = np.asarray(detections), np.asarray(mrcnn_mask)
+        own = detections[: len(mrcnn_mask), 4].astype(np.int64)
+        masks = np.take_along_axis(mrcnn_mask, own[:, None, None, None], axis=3)[..., 0]
+        shapes = tuple(original_image_shape), tuple(image_shape)
+        found = detections_to_instances(detections, masks, *shapes, window).to_matterport()
+        return found["rois"], found["class_ids"], found["scores"], found["masks"]
+
+    # --- Looking inside ---
+    def _detection_tensors(self):
+        if self._tensors is None:
+            inference = self.mode == "inference"
+            self._tensors = DetectionTensors(self.keras_model if inference else self.graph.inference_model())
+        return self._tensors
+
+    def ancestor(self, tensor, name, checked=None):
+        """What `run_graph` computes for a tensor's TensorFlow 1 name, or None where there is no such tensor.
+
+        Parameters
+        ----------
+        tensor, checked
+            Not used: names are found in the whole detection network.
+        name : str
+            "ROI/pre_nms_anchors:0", "ROI/refined_anchors:0", "ROI/refined_anchors_clipped:0",
+            "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0" (or V2, or without), or a layer's output.
+        """
+        return self._detection_tensors().find(name)
+
+    def run_graph(self, images, outputs, image_metas=None):
+        """Values of any tensors of the detection network.
+
+        Parameters
+        ----------
+        images : list of arrays [H, W, C], or molded images [N, h, w, C] where `image_metas` is given
+        outputs : list of (label, output)
+            Outputs are those of layers (`keras_model.get_layer(name).output`), what `ancestor` found, or names.
+        image_metas : [N, M], optional
+
+        Returns
+        -------
+        OrderedDict
+            label -> array.
+
+        Raises
+        ------
+        ConfigError
+            An output cannot be computed.
+        """
+        outputs = list(OrderedDict(outputs).items())
+        molded = np.asarray(images, np.float32) if image_metas is not None else None
+        if molded is None:
+            molded, image_metas, _ = self.mold_inputs(images)
+            if isinstance(molded, list):
+                raise ConfigError("run_graph takes images that are molded to one size: give them one by one.")
+        anchors = self.get_anchors(molded.shape[1:])
+        anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
+        arrays = [molded, np.asarray(image_metas, np.float32), anchors]
+        values = self._detection_tensors().run(outputs, arrays)
+        found = OrderedDict((label, values[label]) for label, _ in outputs)
+        for label, value in found.items():
+            log(label, value)
+        return found

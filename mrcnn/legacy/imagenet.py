@@ -1,0 +1,79 @@
+"""`get_imagenet_weights`: a file of a backbone's ImageNet weights, under Matterport's layer names."""
+
+from pathlib import Path
+
+import keras
+
+from mrcnn.cli.pretrained import matterport_name
+from mrcnn.engine.weight_files import open_weights, write_legacy_group, written_whole
+from mrcnn.engine.weights import layer_weights
+from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.nets.backbones.applications import find_class
+
+_FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+
+
+def imagenet_weights(backbone):
+    """Path (str) of a weight file for `load_weights(path, by_name=True)`, downloaded once into Keras' cache.
+
+    Parameters
+    ----------
+    backbone : str
+        "resnet50", "resnet101" or another name of `keras.applications`.
+
+    Raises
+    ------
+    ConfigError
+        The backbone is a function: nobody has trained it.
+    WeightsError
+        The file cannot be downloaded, or what lies in its place is damaged; says where to put it.
+    """
+    if not isinstance(backbone, str):
+        raise ConfigError("There are no ImageNet weights for a BACKBONE that is a function. Give it a name such as "
+                          "'resnet50', or load weights of your own.")  # fmt: skip
+    cache = Path(keras.config.keras_home()) / "models"
+    target = cache / f"mrcnn_{backbone}_imagenet.h5"
+    if target.is_file():
+        return str(target)
+    if backbone in ("resnet50", "resnet101"):
+        file = f"{backbone}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        source = _fetched(file, cache, lambda: keras.utils.get_file(file, _FOLDER + file, cache_subdir="models"))
+        groups = _resnet_groups(source)
+    else:
+        class_name, constructor = find_class(backbone)
+        network = _fetched(class_name, cache, lambda: constructor(include_top=False, input_shape=(None, None, 3)))
+        groups = [
+            (name, [(owner, kind, keras.ops.convert_to_numpy(v)) for owner, kind, v in entries])
+            for name, entries in layer_weights(network)
+            if entries and entries[0][0] is not None
+        ]
+    with written_whole(target) as root:
+        write_legacy_group(root, groups)
+    return str(target)
+
+
+def _fetched(what, cache, fetch):
+    try:
+        return fetch()
+    except Exception as error:  # Keras raises bare Exceptions for a failed download
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"The ImageNet weights cannot be downloaded ({reason}): on a machine with a connection download "
+            f"{_FOLDER + what if what.endswith('.h5') else f'the no-top weights of keras.applications.{what}'} and put "
+            f"the file into {cache}."
+        ) from error
+
+
+def _resnet_groups(path):
+    """Layers of a file of Keras' ResNet, under Matterport's names; the older naming has these already."""
+    groups = {}
+    with open_weights(path) as arrays:
+        for array in arrays:
+            name, value = matterport_name(array.layer), array.read()
+            # Keras' ResNets were trained on BGR, and Matterport's graph is given RGB.
+            if name == "conv1" and array.kind == "kernel":
+                value = value[:, :, ::-1]
+            groups.setdefault(name, []).append((name, array.kind, value))
+    if "conv1" not in groups or "res5c_branch2c" not in groups:
+        raise WeightsError(f"{path}: holds no weights of a ResNet. Delete it, so that it is downloaded again.")
+    return list(groups.items())

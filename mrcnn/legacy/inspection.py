@@ -1,0 +1,178 @@
+"""Any tensor of the detection network by the names that TensorFlow 1 gave them, for `ancestor` and `run_graph`."""
+
+import re
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from mrcnn.engine.compiled import compiled
+from mrcnn.errors import ConfigError
+from mrcnn.layers.nms import nms_indices
+from mrcnn.layers.proposals import best_anchors
+from mrcnn.nets.batch_norm import ConvNorm
+
+KEPT = "ROI/rpn_non_max_suppression"
+ROI_TENSORS = ("ROI/pre_nms_anchors", "ROI/refined_anchors", "ROI/refined_anchors_clipped", KEPT)
+# What TensorFlow 1 called the last operation of a layer: its output. Others of a layer are not computed here.
+_LAST_OPERATION = re.compile(r"(Relu|Softmax|Sigmoid|BiasAdd|concat|Reshape|MaxPool|add|PyFunc|batchnorm/add)(_\d+)?")
+_NMS = re.compile(r"ROI/rpn_non_max_suppression(/NonMaxSuppression(V\d)?)?")
+
+
+_MARK = "output of the layer "
+
+
+class LayerOutput(keras.KerasTensor):
+    """A layer's output that `tf.identity` takes, as a notebook of the original does; it gives the layer's name.
+
+    A `KerasTensor` has no value that TensorFlow could take, and `run_graph` needs none.
+    """
+
+    def __tf_tensor__(self, dtype=None, name=None):
+        import tensorflow as tf
+
+        if dtype is not None and dtype != tf.string:
+            return super().__tf_tensor__(dtype, name)
+        return tf.constant(_MARK + self._keras_history.operation.name)
+
+
+def mark_outputs(layer):
+    """Make `LayerOutput`s of a layer's outputs; returns the layer."""
+    for node in layer._inbound_nodes:
+        for tensor in node.output_tensors:
+            if type(tensor) is keras.KerasTensor:
+                tensor.__class__ = LayerOutput
+    return layer
+
+
+def _unmarked(what):
+    """The name in what `tf.identity` made of a `LayerOutput`; anything else as it is."""
+    text = what.numpy() if getattr(getattr(what, "dtype", None), "name", "") == "string" else None
+    if isinstance(text, bytes) and text.decode().startswith(_MARK):
+        return text.decode().removeprefix(_MARK)
+    return what
+
+
+@dataclass(frozen=True)
+class NamedTensor:
+    """What `ancestor` found: a tensor for `run_graph` to compute, by its name."""
+
+    name: str  # as it was asked for
+    key: str  # as `DetectionTensors` knows it
+
+
+class StepsOfROI(keras.layers.Layer):
+    """What happens inside of a `ProposalLayer`: called with its inputs, gives the anchors [B, K, 4] with the highest
+    scores, the same moved, the same clipped, and the indices [B, count] of those kept, -1 padded.
+    """
+
+    def __init__(self, proposal_layer, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.count, self.threshold = proposal_layer.proposal_count, proposal_layer.nms_threshold
+        self.limit, self.std_dev = proposal_layer.pre_nms_limit, proposal_layer.bbox_std_dev
+
+    def call(self, inputs):
+        probabilities, deltas, anchors = inputs
+        steps = best_anchors(probabilities[..., 1], deltas, anchors, self.limit, self.std_dev)[1:]
+        return *steps, nms_indices(steps[-1], self.count, self.threshold)
+
+    def compute_output_spec(self, inputs):
+        batch = inputs[0].shape[0]
+        boxes = [keras.KerasTensor((batch, None, 4), dtype="float32") for _ in range(3)]
+        return *boxes, keras.KerasTensor((batch, self.count), dtype="int32")
+
+
+class DetectionTensors:
+    """The tensors of a detection network by name, and their values for given images.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With the inputs images, metas and anchors.
+    """
+
+    def __init__(self, model):
+        self.inputs, self._models = model.inputs, {}
+        self.tensors = tensors_above(model.outputs)
+        roi = self.tensors["ROI"]._keras_history.operation
+        steps = StepsOfROI(roi)([self.tensors["rpn_class"], self.tensors["rpn_bbox"], self.tensors["input_anchors"]])
+        self.tensors.update(zip(ROI_TENSORS, steps))
+
+    def find(self, name):
+        """The `NamedTensor` of a TensorFlow 1 name such as "ROI/refined_anchors:0" or of a layer; None for others."""
+        path = str(name).removesuffix(":0")
+        if _NMS.fullmatch(path):
+            return NamedTensor(name, KEPT)
+        if path in self.tensors:
+            return NamedTensor(name, path)
+        layer, _, operation = path.partition("/")
+        if layer in self.tensors and layer != "ROI" and _LAST_OPERATION.fullmatch(operation):
+            return NamedTensor(name, layer)
+        return None
+
+    def resolve(self, what, label):
+        """The Keras tensor of an output that was asked for, and its key.
+
+        Raises
+        ------
+        ConfigError
+            It is none that can be computed.
+        """
+        what = _unmarked(what)
+        if isinstance(what, str):
+            what = self.find(what) or what
+        if isinstance(what, NamedTensor):
+            return self.tensors[what.key]
+        if keras.utils.is_keras_tensor(what):
+            # Layers are shared by the graphs for training and for detection: the name says which tensor is meant.
+            return self.tensors.get(what._keras_history.operation.name, what)
+        raise ConfigError(
+            f"The output '{label}' of run_graph is {what!r}. Give a layer's output (model.keras_model.get_layer(name)"
+            ".output), a layer's name, or what ancestor() found, for example 'ROI/refined_anchors:0'. Tensors of a "
+            "TensorFlow 1 graph or session do not exist in Keras 3; run_graph computes the values."
+        )
+
+    def run(self, outputs, arrays):
+        """Values of [(label, output)] as a dict of arrays, for [images, metas, anchors]."""
+        wanted = {label: self.resolve(what, label) for label, what in outputs}
+        unique = {id(t): t for t in wanted.values()}
+        if tuple(unique) not in self._models:
+            try:
+                model = keras.Model(self.inputs, list(unique.values()))
+            except ValueError as error:
+                raise ConfigError(
+                    "One of the outputs of run_graph needs more than an image, so it exists in training only. Ask for "
+                    f"outputs of the detection network: {', '.join(list(self.tensors)[:8])} and others."
+                ) from error
+            self._models[tuple(unique)] = model, compiled(model)
+        values = self._models[tuple(unique)][1](arrays)
+        by_id = dict(zip(unique, values if isinstance(values, (list, tuple)) else [values]))
+        nms = id(self.tensors[KEPT])
+        return {label: _array(by_id[id(t)], id(t) == nms) for label, t in wanted.items()}
+
+
+def _array(value, is_nms):
+    value = keras.ops.convert_to_numpy(value)
+    if is_nms:  # as the original's tensor: those of the first image
+        return value[0][value[0] >= 0]
+    return value.astype(np.float32) if value.dtype.name == "bfloat16" else value
+
+
+def tensors_above(outputs):
+    """All tensors that these Keras tensors are made of, by the names of the layers that make them.
+
+    Of a layer that is used several times (`rpn_model`) there is none.
+    """
+    found, several, stack, seen = {}, set(), list(outputs), set()
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        operation, node, _ = tensor._keras_history
+        if found.setdefault(operation.name, tensor) is not tensor:
+            several.add(operation.name)
+        if isinstance(operation, ConvNorm):
+            found[operation.normalisation.name] = tensor
+        stack += operation._inbound_nodes[node].input_tensors
+    return {name: tensor for name, tensor in found.items() if name not in several}

@@ -1,0 +1,178 @@
+"""What old code asks of `keras_model`: weight files of any name, layers by old names, and the original's inputs."""
+
+import functools
+import inspect
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from mrcnn.engine import weights
+from mrcnn.engine.stages import weighted_layers
+from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.legacy import losses
+from mrcnn.legacy.inspection import mark_outputs
+from mrcnn.legacy.layers import DetectionTargetLayer
+from mrcnn.losses import mrcnn_class_loss
+from mrcnn.nets.mask_rcnn import ActiveClasses, MaskRCNNGraph
+from mrcnn.nets.training_model import TrainingModel
+
+
+class OldMethods:
+    """`save_weights`, `load_weights` and `get_layer` as in Keras 2."""
+
+    def save_weights(self, filepath, overwrite=True, **_):
+        """Write all weights in the legacy `.h5` layout, whatever the file is called."""
+        if not overwrite and Path(filepath).exists():
+            raise WeightsError(f"{filepath}: exists already. Give overwrite=True or another name.")
+        weights.save_weights(self, filepath)
+
+    def load_weights(self, filepath, by_name=False, skip_mismatch=False, **_):
+        """Read weights in the legacy `.h5` layout; by name, what is not in the file keeps its value."""
+        if skip_mismatch:
+            raise ConfigError("Leave layers out by name: MaskRCNN.load_weights(path, exclude=[...]).")
+        weights.load_weights(self, filepath, by_name)
+
+    def get_layer(self, name=None, index=None):
+        """A layer by name or index, those inside of other layers included."""
+        own = {layer.name for layer in self.layers}
+        if name is not None and name not in own:
+            for _, layer in weighted_layers(self):
+                if layer.name == name:
+                    return layer
+        return mark_outputs(super().get_layer(name, index))
+
+
+class InferenceModel(OldMethods, keras.Model):
+    """The detection network."""
+
+
+class OriginalTrainingModel(OldMethods, TrainingModel):
+    """The training network; a list of arrays is taken as the original's inputs and answered with its outputs.
+
+    A dict, as `MaskRCNN.train` feeds it, runs the quick step. A list [images, metas, rpn_match, rpn_bbox, gt_class_ids,
+    gt_boxes, gt_masks (, rois in pixels without USE_RPN_ROIS)], as `data_generator` yields it, gives [rpn_class_logits,
+    rpn_class, rpn_bbox, mrcnn_class_logits, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois, output_rois, and the five
+    losses]. Both have the same weights.
+    """
+
+    def __call__(self, inputs, *args, **kwargs):
+        if isinstance(inputs, (list, tuple)):
+            return self.as_original(len(inputs))(list(inputs), *args, **kwargs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        if isinstance(inputs, (list, tuple)):
+            return self.as_original(len(inputs))(list(inputs), training=training)
+        return super().call(inputs, training=training, mask=mask)
+
+    def predict(self, x, batch_size=None, **kwargs):
+        """As in Keras; the original's inputs go through at once, because losses are of a batch."""
+        if isinstance(x, (list, tuple)):
+            return self.predict_on_batch(list(x))
+        return super().predict(x, batch_size=batch_size, **kwargs)
+
+    def fit(self, x=None, *args, validation_data=None, **kwargs):
+        """As in Keras; also on what `data_generator` yields."""
+        if inspect.isgenerator(x):
+            kwargs.setdefault("shuffle", False)
+        return super().fit(_inputs_only(x), *args, validation_data=_inputs_only(validation_data), **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """As in Keras; also on what `data_generator` yields."""
+        return super().evaluate(_inputs_only(x), *args, **kwargs)
+
+    def fit_generator(self, generator, steps_per_epoch=None, max_queue_size=10, workers=1, use_multiprocessing=False,
+                      **kwargs):  # fmt: skip
+        """Keras 2's `fit_generator`; batches are made in this process."""
+        return self.fit(generator, steps_per_epoch=steps_per_epoch, **kwargs)
+
+    def losses_of(self, outputs):
+        """The losses by name, from either kind of outputs."""
+        if isinstance(outputs, dict):
+            return super().losses_of(outputs)
+        return dict(zip(self.loss_names, outputs[-len(self.loss_names) :]))
+
+
+def _inputs_only(batches):
+    """Batches of a generator without their targets: the losses are outputs, and Keras 3 takes no empty list."""
+    if not inspect.isgenerator(batches):
+        return batches
+    return ((tuple(inputs),) for inputs, *_ in batches)
+
+
+class OriginalGraph(MaskRCNNGraph):
+    """A `MaskRCNNGraph` whose models take what old code gives them, and detect what the original did: boxes whose
+    corners round to the same pixel are objects of one pixel's width there.
+    """
+
+    inference_class, training_class = InferenceModel, OriginalTrainingModel
+    exact_detections = True
+
+    def training_model(self, given_rpn_targets=False):
+        """See `MaskRCNNGraph.training_model`."""
+        model = super().training_model(given_rpn_targets)
+        original = functools.cache(lambda: self._original(model))
+
+        def as_original(given):
+            found = original()
+            if given != len(found.inputs):
+                names = ", ".join(t.name for t in found.inputs)
+                raise ConfigError(f"The network takes {len(found.inputs)} inputs ({names}), not {given}.")
+            return found
+
+        model.as_original = as_original
+        return model
+
+    def _original(self, model):
+        """The original's inputs and outputs over the same layers."""
+        config, given = self.config, {t.name: t for t in model.inputs}
+        with self._scope():
+            match = given.setdefault("input_rpn_match", keras.Input((None, 1), name="input_rpn_match", dtype="int32"))
+            target = given.setdefault("input_rpn_bbox", keras.Input((None, 4), name="input_rpn_bbox", dtype="float32"))
+            if "input_gt_masks" not in given:
+                raise ConfigError("The original has a mask head always: set USE_MASK_HEAD, or train with `train`.")
+            proposals = model.get_layer("ROI" if config.USE_RPN_ROIS else "roi_norm").output
+            choose = DetectionTargetLayer(config, name="original_targets")
+            choose.seed_generator = model.get_layer("proposal_targets").seed_generator
+            gt_boxes = model.get_layer("gt_boxes_norm").output
+            rois, class_ids, deltas, masks = choose(
+                [proposals, given["input_gt_class_ids"], gt_boxes, given["input_gt_masks"]]
+            )
+            maps = self.pyramid[:4]
+            pooled = self._pool(config.POOL_SIZE, "original_roi_align")([rois, self.meta, *maps])
+            logits, probabilities, bbox = self.box_head(pooled)
+            mask = self._masks_of(rois, self.meta, maps)
+            active = ActiveClasses()(self.meta)
+            found = [
+                losses.rpn_class_loss_graph(match, self.rpn_logits),
+                losses.rpn_bbox_loss_graph(config, target, match, self.rpn_bbox),
+                _class_loss(config)([class_ids, logits, active]),
+                losses.mrcnn_bbox_loss_graph(deltas, class_ids, bbox),
+                losses.mrcnn_mask_loss_graph(masks, class_ids, mask),
+            ]
+            order = ["input_image", "input_image_meta", "input_rpn_match", "input_rpn_bbox", "input_gt_class_ids",
+                     "input_gt_boxes", "input_gt_masks", *(["input_roi"] if "input_roi" in given else [])]  # fmt: skip
+            heads = [logits, probabilities, bbox, mask, proposals, rois]
+            outputs = [self.rpn_logits, self.rpn_class, self.rpn_bbox, *heads, *found]
+            return keras.Model([given[n] for n in order], outputs, name="mask_rcnn_original")
+
+
+def _class_loss(config):
+    if not config.MATTERPORT_EXACT:
+        return lambda values: losses.mrcnn_class_loss_graph(*values)
+    return ExactClassLoss(name="exact_class_loss")
+
+
+class ExactClassLoss(layers.Layer):
+    """The original's class loss, by the classes of the batch's first image."""
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+
+    def call(self, inputs):
+        class_ids, logits, active = inputs
+        return mrcnn_class_loss(class_ids, logits, active, None, exact=True)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor((), dtype="float32")

@@ -1,0 +1,104 @@
+"""Matterport's `mrcnn.model`: the old names, onto the packages beneath."""
+
+from mrcnn.data.molding import compose_image_meta, mold_image, parse_image_meta, unmold_image
+from mrcnn.data.samples import load_image_gt
+from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.legacy.detector import MaskRCNN
+from mrcnn.legacy.generator import data_generator
+from mrcnn.legacy.graphs import (
+    apply_box_deltas_graph,
+    batch_pack_graph,
+    clip_boxes_graph,
+    denorm_boxes_graph,
+    log2_graph,
+    norm_boxes_graph,
+    overlaps_graph,
+    parse_image_meta_graph,
+    trim_zeros_graph,
+)
+from mrcnn.legacy.layers import (
+    BatchNorm,
+    DetectionLayer,
+    DetectionTargetLayer,
+    ProposalLayer,
+    detection_targets_graph,
+    refine_detections_graph,
+)
+from mrcnn.legacy.log import log
+from mrcnn.legacy.losses import (
+    mrcnn_bbox_loss_graph,
+    mrcnn_class_loss_graph,
+    mrcnn_mask_loss_graph,
+    rpn_bbox_loss_graph,
+    rpn_class_loss_graph,
+    smooth_l1_loss,
+)
+from mrcnn.legacy.networks import (
+    build_fpn_mask_graph,
+    build_rpn_model,
+    compute_backbone_shapes,
+    conv_block,
+    fpn_classifier_graph,
+    identity_block,
+    resnet_graph,
+    rpn_graph,
+)
+from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
+
+__all__ = [
+    "BatchNorm",
+    "DetectionLayer",
+    "DetectionTargetLayer",
+    "MaskRCNN",
+    "ProposalLayer",
+    "PyramidROIAlign",
+    "apply_box_deltas_graph",
+    "batch_pack_graph",
+    "build_detection_targets",
+    "build_fpn_mask_graph",
+    "build_rpn_model",
+    "build_rpn_targets",
+    "clip_boxes_graph",
+    "compose_image_meta",
+    "compute_backbone_shapes",
+    "conv_block",
+    "data_generator",
+    "denorm_boxes_graph",
+    "detection_targets_graph",
+    "fpn_classifier_graph",
+    "generate_random_rois",
+    "identity_block",
+    "load_image_gt",
+    "log",
+    "log2_graph",
+    "mold_image",
+    "mrcnn_bbox_loss_graph",
+    "mrcnn_class_loss_graph",
+    "mrcnn_mask_loss_graph",
+    "norm_boxes_graph",
+    "overlaps_graph",
+    "parse_image_meta",
+    "parse_image_meta_graph",
+    "refine_detections_graph",
+    "resnet_graph",
+    "rpn_bbox_loss_graph",
+    "rpn_class_loss_graph",
+    "rpn_graph",
+    "smooth_l1_loss",
+    "trim_zeros_graph",
+    "unmold_image",
+]
+
+_GONE = {
+    "tf": "import tensorflow yourself; nothing here needs a session or a graph of TensorFlow 1",
+    "K": "use keras.ops, and MaskRCNN.run_graph in place of K.function and sessions",
+    "KL": "use keras.layers",
+    "KE": "use keras.layers",
+    "KM": "use keras.models",
+}
+
+
+def __getattr__(name):
+    if name in _GONE:
+        raise AttributeError(f"mrcnn.model has no '{name}' any more: {_GONE[name]}.")
+    raise AttributeError(f"module 'mrcnn.model' has no attribute {name!r}")

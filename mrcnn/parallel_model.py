@@ -1,0 +1,85 @@
+"""Matterport's `mrcnn.parallel_model`: one model on several devices, each with its part of the batch."""
+
+import contextlib
+
+import keras
+from keras import ops
+
+from mrcnn.errors import ConfigError
+
+
+class _OnAllDevices(keras.Operation):
+    """A model on slices of its batch, one after the other or on a device each, and the results joined again."""
+
+    def __init__(self, model, count):
+        super().__init__()
+        self.model, self.count = model, count
+
+    def call(self, *inputs):
+        batch = ops.shape(inputs[0])[0]
+        edges = [batch * i // self.count for i in range(self.count + 1)]
+        parts = []
+        for i, (first, last) in enumerate(zip(edges, edges[1:])):
+            with _device(i):
+                found = self.model([v[first:last] for v in inputs])
+            parts.append(found if isinstance(found, (list, tuple)) else [found])
+        return [_joined(values) for values in zip(*parts)]
+
+    def compute_output_spec(self, *inputs):
+        return [keras.KerasTensor(t.shape, dtype=t.dtype) for t in self.model.outputs]
+
+
+def _joined(values):
+    # Losses are numbers without a batch: their mean.
+    return ops.concatenate(values, axis=0) if len(values[0].shape) else sum(values) / len(values)
+
+
+def _device(i):
+    """The i-th GPU, where there are several; otherwise what Keras takes by itself."""
+    try:
+        several = len(keras.distribution.list_devices("gpu")) > i > 0
+    except RuntimeError:  # JAX, where there is no GPU
+        several = False
+    return keras.device(f"gpu:{i}") if several else contextlib.nullcontext()
+
+
+class ParallelModel(keras.Model):
+    """A model that splits its batches over GPUs; weights are those of the model inside.
+
+    Where there are fewer GPUs the parts follow one another on what there is.
+
+    Parameters
+    ----------
+    keras_model : keras.Model
+        With a list of inputs.
+    gpu_count : int
+
+    Attributes
+    ----------
+    inner_model : keras.Model
+    gpu_count : int
+    """
+
+    def __init__(self, keras_model, gpu_count):
+        if int(gpu_count) < 1:
+            raise ConfigError(f"gpu_count must be a whole number of at least 1, not {gpu_count!r}.")
+        super().__init__(inputs=keras_model.inputs, outputs=_merged(keras_model, int(gpu_count)))
+        self.inner_model, self.gpu_count = keras_model, int(gpu_count)
+
+    def make_parallel(self):
+        """The outputs, Keras tensors, of the model on all devices together."""
+        return _merged(self.inner_model, self.gpu_count)
+
+    def summary(self, *args, **kwargs):
+        """Print the model inside, which has the layers."""
+        super().summary(*args, **kwargs)
+        self.inner_model.summary(*args, **kwargs)
+
+    def __getattribute__(self, name):
+        if name.startswith(("load", "save")):
+            return getattr(self.inner_model, name)
+        return super().__getattribute__(name)
+
+
+def _merged(model, count):
+    return _OnAllDevices(model, count)(*model.inputs)

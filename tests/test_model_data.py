@@ -1,0 +1,137 @@
+"""`mrcnn.model`: samples, batches and targets."""
+
+import logging
+
+import numpy as np
+import pytest
+from keras import ops
+
+from mrcnn import model as modellib
+from mrcnn.data.synthetic.shapes import ShapesDataset
+from mrcnn.errors import DataError
+
+
+def array(value):
+    return ops.convert_to_numpy(ops.convert_to_tensor(value))
+
+
+def shapes(count, seed=0):
+    dataset = ShapesDataset()
+    dataset.load_shapes(count, 64, 64, seed)
+    dataset.prepare()
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def config(tiny):
+    return lambda **overrides: tiny.config(**{"NUM_CLASSES": 4, "STEPS_PER_EPOCH": 1, "VALIDATE_EVERY": 0, **overrides})
+
+
+def test_load_image_gt_keywords(config):
+    dataset, settings = shapes(2), config()
+    image, meta, class_ids, boxes, masks = modellib.load_image_gt(dataset, settings, 0, augment=False,
+                                                                  use_mini_mask=False)  # fmt: skip
+    assert image.shape == (64, 64, 3) and masks.shape == (64, 64, len(class_ids)) and boxes.shape == (len(class_ids), 4)
+    assert modellib.parse_image_meta(meta[None])["image_id"][0] == 0
+    import imgaug
+
+    flip = imgaug.augmenters.Fliplr(1.0)
+    *_, mini = modellib.load_image_gt(dataset, settings, 0, augmentation=flip, use_mini_mask=True)
+    mirrored = modellib.load_image_gt(dataset, settings, 0, augmentation=flip)
+    assert mini.shape == (*settings.MINI_MASK_SHAPE, len(class_ids)) and mini.dtype == bool
+    np.testing.assert_array_equal(mirrored[0], image[:, ::-1])
+    np.testing.assert_array_equal(mirrored[4], masks[:, ::-1])
+
+
+def test_an_epoch_of_the_generator_visits_every_image(config):
+    dataset = shapes(6)
+    for shuffle in (False, True):
+        generator = modellib.data_generator(dataset, config(), shuffle=shuffle, batch_size=2)
+        ids = [next(generator)[0][1][:, 0].astype(int).tolist() for _ in range(6)]
+        first, second = sum(ids[:3], []), sum(ids[3:], [])
+        assert sorted(first) == sorted(second) == list(range(6))
+        assert (first == list(range(6))) == (not shuffle)
+
+
+@pytest.mark.parametrize("mini", [True, False])
+def test_what_the_generator_yields(config, mini):
+    settings, dataset = config(USE_MINI_MASK=mini), shapes(3)
+    size = settings.MINI_MASK_SHAPE if mini else (64, 64)
+    plain, outputs = next(modellib.data_generator(dataset, settings, batch_size=2))
+    shapes_ = [(2, 64, 64, 3), (2, 16), (2, 1023, 1), (2, 32, 4), (2, 4), (2, 4, 4), (2, *size, 4)]
+    assert [v.shape for v in plain] == shapes_ and outputs == []
+    inputs, outputs = next(modellib.data_generator(dataset, settings, random_rois=50, batch_size=2,
+                                                   detection_targets=True))  # fmt: skip
+    assert [v.shape for v in inputs] == [*shapes_, (2, 50, 4), (2, 12, 4)]
+    assert [v.shape for v in outputs] == [(2, 12, 1), (2, 12, 4, 4), (2, 12, 8, 8, 4)]
+    rois, class_ids, deltas, masks = inputs[8], outputs[0][..., 0], outputs[1], outputs[2]
+    assert (rois >= 0).all() and (rois <= 64).all() and (rois[..., 2:] > rois[..., :2]).all()
+    for image, roi in zip(*np.nonzero(class_ids)):
+        moved = modellib.apply_box_deltas_graph(
+            rois[image, roi][None].astype(np.float32),
+            (deltas[image, roi, class_ids[image, roi]] * settings.BBOX_STD_DEV)[None].astype(np.float32),
+        )
+        assert np.abs(array(moved) - inputs[5][image]).max(axis=1).min() < 1e-3
+        assert masks[image, roi, :, :, class_ids[image, roi]].any()
+    assert not deltas[class_ids == 0].any() and not masks[class_ids == 0].any()
+    positive = inputs[2][..., 0] == 1
+    assert positive.any(axis=1).all() and ((inputs[3] != 0).any(axis=2).sum(axis=1) <= positive.sum(axis=1)).all()
+
+
+def test_sources_without_augmentation(config):
+    dataset = shapes(2)
+    source = dataset.image_info[0]["source"]
+    for plain in (None, [source]):
+        generator = modellib.data_generator(dataset, config(), shuffle=False, augmentation=_darken,
+                                            no_augmentation_sources=plain)  # fmt: skip
+        image = next(generator)[0][0][0] + config().MEAN_PIXEL
+        assert (np.abs(image).max() < 1) == (plain is None)
+
+
+def _darken(image, instances, rng):
+    return np.zeros_like(image), instances
+
+
+def test_images_that_cannot_be_used(config, caplog):
+    class Broken(ShapesDataset):
+        def load_image(self, image_id):
+            if image_id < self.broken:
+                raise OSError("unreadable")
+            return super().load_image(image_id)
+
+    dataset = Broken()
+    dataset.load_shapes(9, 64, 64, 0)
+    dataset.prepare()
+    dataset.broken = 2
+    generator = modellib.data_generator(dataset, config(), shuffle=False)
+    with caplog.at_level(logging.ERROR):
+        assert next(generator)[0][1][0, 0] == 2
+    assert caplog.text.count("is passed over: unreadable") == 2
+    dataset.broken = 9
+    with pytest.raises(OSError, match="unreadable"):
+        next(modellib.data_generator(dataset, config()))
+
+
+def test_a_data_set_without_objects_ends_the_generator(config):
+    dataset = shapes(2)
+    for info in dataset.image_info:
+        info["shapes"] = []
+    with pytest.raises(DataError, match="no picture of it has an object"):
+        next(modellib.data_generator(dataset, config()))
+
+
+def test_generated_regions_lie_about_the_objects():
+    boxes = np.array([[20, 20, 30, 40]])
+    rois = modellib.generate_random_rois((64, 64, 3), 100, np.array([1]), boxes)
+    assert rois.shape == (100, 4) and (rois[:, 2:] > rois[:, :2]).all() and rois.min() >= 0 and rois.max() < 64
+    assert (rois[:90, 0] >= 10).all() and (rois[:90, 2] <= 40).all()
+    assert modellib.generate_random_rois((64, 64, 3), 10, np.zeros(0), np.zeros((0, 4))).shape == (10, 4)
+
+
+def test_targets_of_regions_without_an_object(config):
+    rois, masks = np.array([[0, 0, 10, 10], [5, 5, 20, 20]]), np.zeros((16, 16, 0), bool)
+    found = modellib.build_detection_targets(rois, np.zeros(0, int), np.zeros((0, 4), int), masks, config())
+    assert [v.shape for v in found] == [(12, 4), (12,), (12, 4, 4), (12, 8, 8, 4)]
+    assert not found[1].any() and not found[2].any()
+    with pytest.raises(ValueError, match="rpn_rois is empty"):
+        modellib.build_detection_targets(rois[:0], np.zeros(0, int), np.zeros((0, 4), int), masks, config())

@@ -1,0 +1,315 @@
+"""Matterport's numbers through Matterport's names: stages, targets and losses of `mrcnn.model`."""
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn import model as modellib
+from mrcnn.config import Config
+
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+
+
+class ReferenceConfig(Config):
+    NAME = "reference"
+    BACKBONE = "resnet50"
+    NUM_CLASSES = 3
+    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 256
+    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
+    POST_NMS_ROIS_INFERENCE = 200
+    DETECTION_MIN_CONFIDENCE = 0.5
+    IMAGES_PER_GPU = 1
+    PRECISION = "float32"
+
+
+class TrainingConfig(ReferenceConfig):
+    """As the reference was trained; MATTERPORT_EXACT stays False, as for anybody who never heard of it."""
+
+    IMAGES_PER_GPU = 2
+    USE_RPN_ROIS = False
+    MAX_GT_INSTANCES = 8
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
+    TRAIN_ROIS_PER_IMAGE = 32
+    POST_NMS_ROIS_TRAINING = 24
+
+
+def load(parity, name):
+    with np.load(parity / f"{name}.npz", allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def cases(values):
+    for i in range(int(values["cases"])):
+        yield (lambda key, i=i: values[f"{key}_{i:02d}"]), f"case {i}"
+
+
+def array(value):
+    return keras.ops.convert_to_numpy(value)
+
+
+# --- Functions ---
+def test_image_meta(parity):
+    for case, name in cases(load(parity, "fn_image_meta")):
+        parts = ("image_id", "original_image_shape", "image_shape", "window", "scale", "active_class_ids")
+        meta = modellib.compose_image_meta(*(case(f"input_{part}") for part in parts))
+        np.testing.assert_array_equal(meta, case("output_meta"), err_msg=name)
+        parsed = modellib.parse_image_meta(np.stack([meta, meta]))
+        in_graph = modellib.parse_image_meta_graph(np.stack([meta, meta]).astype(np.float32))
+        for part in parts:
+            expected = case(f"output_parsed_{part}")
+            assert parsed[part].dtype == expected.dtype
+            np.testing.assert_array_equal(parsed[part], expected, err_msg=f"{name}, {part}")
+            np.testing.assert_allclose(in_graph[part], expected, rtol=1e-6, err_msg=f"{name}, {part}")
+
+
+def test_mold_image(parity):
+    for case, name in cases(load(parity, "fn_mold_image")):
+        config = ReferenceConfig(MEAN_PIXEL=case("input_mean_pixel"))
+        molded = modellib.mold_image(case("input_image"), config)
+        np.testing.assert_allclose(molded, case("output_molded"), atol=1e-5, err_msg=name)
+        np.testing.assert_array_equal(modellib.unmold_image(molded, config), case("output_unmolded"), err_msg=name)
+
+
+def test_backbone_shapes(parity):
+    for case, name in cases(load(parity, "fn_generate_pyramid_anchors")):
+        config = ReferenceConfig(BACKBONE_STRIDES=case("input_feature_strides").tolist())
+        found = modellib.compute_backbone_shapes(config, case("input_image_shape"))
+        np.testing.assert_array_equal(found, case("output_feature_shapes"), err_msg=name)
+
+
+def test_norm_boxes(parity):
+    for case, name in cases(load(parity, "fn_norm_denorm_boxes")):
+        shape = case("input_shape")
+        found = array(modellib.norm_boxes_graph(case("input_boxes_px"), shape))
+        np.testing.assert_allclose(found, case("output_norm_boxes"), rtol=1e-6, atol=1e-7, err_msg=name)
+        back = array(modellib.denorm_boxes_graph(case("output_norm_boxes"), shape))
+        np.testing.assert_array_equal(back, case("output_denorm_of_norm"), err_msg=name)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_rpn_targets(parity, exact):
+    """Without MATTERPORT_EXACT only the deltas of anchors change that were chosen for another object."""
+    values = load(parity, "fn_build_rpn_targets")
+    fixed = 0
+    for case, name in cases(values):
+        config = ReferenceConfig(RPN_TRAIN_ANCHORS_PER_IMAGE=int(case("input_anchors_per_image")))
+        config.MATTERPORT_EXACT = exact
+        np.random.seed(int(case("input_numpy_seed")))
+        match, bbox = modellib.build_rpn_targets(
+            case("input_image_shape"), values["anchors"], case("input_gt_class_ids"), case("input_gt_boxes"), config
+        )
+        np.testing.assert_array_equal(match, case("output_rpn_match"), err_msg=name)
+        same = np.isclose(bbox, case("output_rpn_bbox"), rtol=1e-6, atol=1e-9).all(axis=1)
+        fixed += np.count_nonzero(~same)
+    assert (fixed == 0) if exact else (0 < fixed < 16)
+
+
+# --- Layers ---
+def test_proposals(parity):
+    for case, name in cases(load(parity, "layer_proposals")):
+        config = ReferenceConfig(PRE_NMS_LIMIT=int(case("input_pre_nms_limit")))
+        layer = modellib.ProposalLayer(
+            int(case("input_proposal_count")), float(case("input_nms_threshold")), config=config, name="ROI"
+        )
+        anchors = np.broadcast_to(case("input_anchors"), (len(case("input_rpn_class")), *case("input_anchors").shape))
+        found = array(layer([case("input_rpn_class"), case("input_rpn_bbox"), anchors]))
+        np.testing.assert_allclose(found, case("output_proposals"), atol=1e-5, err_msg=name)
+
+
+def test_roi_align(parity):
+    values = load(parity, "layer_pyramid_roi_align")
+    maps = [values[f"input_map_P{level}_00"] for level in (2, 3, 4, 5)]
+    for case, name in cases(values):
+        expected, pool = case("output_pooled"), int(case("input_pool"))
+        layer = modellib.PyramidROIAlign([pool, pool])
+        found = layer(
+            [case("input_boxes"), case("input_image_meta"), *(m[..., : expected.shape[-1]] for m in maps)]
+        )
+        np.testing.assert_allclose(array(found), expected, atol=1e-5, rtol=1e-5, err_msg=name)
+
+
+def ordered(rois, class_ids, *others):
+    """Rows in the order of the reference: positives, negatives, padding, each by box."""
+    kind = np.where(class_ids > 0, 0, np.where(rois.any(axis=1), 1, 2))
+    order = np.lexsort((*rois.T[::-1], kind))
+    return [v[order] for v in (rois, class_ids, *others)]
+
+
+def test_detection_targets(parity):
+    for case, name in cases(load(parity, "layer_detection_targets")):
+        config = ReferenceConfig(
+            TRAIN_ROIS_PER_IMAGE=int(case("input_train_rois_per_image")),
+            ROI_POSITIVE_RATIO=float(case("input_roi_positive_ratio")),
+            USE_MINI_MASK=bool(case("input_use_mini_mask")),
+        )
+        inputs = [case(f"input_{n}") for n in ("rois", "gt_class_ids", "gt_boxes", "gt_masks")]
+        of_one = modellib.detection_targets_graph(*inputs, config)
+        of_batch = modellib.DetectionTargetLayer(config)([v[None] for v in inputs])
+        for found in (of_one, [v[0] for v in of_batch]):
+            for part, value in zip(("rois", "class_ids", "bbox", "masks"), ordered(*map(array, found))):
+                np.testing.assert_allclose(value, case(f"output_{part}"), atol=1e-5, err_msg=f"{name}, {part}")
+
+
+def test_refined_detections(parity):
+    for case, name in cases(load(parity, "layer_refine_detections")):
+        config = ReferenceConfig(
+            DETECTION_MIN_CONFIDENCE=float(case("input_min_confidence")),
+            DETECTION_NMS_THRESHOLD=float(case("input_nms_threshold")),
+            DETECTION_MAX_INSTANCES=int(case("input_max_instances")),
+        )
+        inputs = [case(f"input_{n}") for n in ("rois", "mrcnn_class", "mrcnn_bbox", "window")]
+        found = array(modellib.refine_detections_graph(*inputs, config))
+        np.testing.assert_allclose(found, case("output_detections"), atol=1e-5, err_msg=name)
+
+
+def test_losses(parity):
+    for case, name in cases(load(parity, "layer_losses")):
+        found = {
+            "rpn_class": modellib.rpn_class_loss_graph(case("input_rpn_match"), case("input_rpn_class_logits")),
+            "rpn_bbox": modellib.rpn_bbox_loss_graph(
+                ReferenceConfig(), case("input_target_rpn_bbox"), case("input_rpn_match"), case("input_rpn_bbox")
+            ),
+            "mrcnn_class": modellib.mrcnn_class_loss_graph(
+                case("input_target_class_ids"), case("input_mrcnn_class_logits"), case("input_active_class_ids")
+            ),
+            "mrcnn_bbox": modellib.mrcnn_bbox_loss_graph(
+                case("input_target_bbox"), case("input_target_class_ids"), case("input_mrcnn_bbox")
+            ),
+            "mrcnn_mask": modellib.mrcnn_mask_loss_graph(
+                case("input_target_mask"), case("input_target_class_ids"), case("input_mrcnn_mask")
+            ),
+        }
+        for loss, value in found.items():
+            expected = case(f"output_{loss}_loss")
+            np.testing.assert_allclose(float(value), expected, atol=1e-5, rtol=1e-5, err_msg=f"{name}, {loss}")
+
+
+# --- The whole network at detection ---
+@pytest.fixture(scope="module")
+def detector(reference_weights, tmp_path_factory):
+    model = modellib.MaskRCNN("inference", ReferenceConfig(), str(tmp_path_factory.mktemp("logs")))
+    model.load_weights(str(reference_weights("resnet50")), by_name=True)
+    return model
+
+
+def test_anchors(detector, parity):
+    stored = load(parity, "anchors_256")
+    np.testing.assert_allclose(detector.get_anchors((256, 256, 3)), stored["anchors"], atol=1e-7)
+    np.testing.assert_allclose(detector.anchors, stored["anchors_px"], atol=1e-9)
+
+
+LAYERS = ("rpn_class", "rpn_bbox", "ROI", "mrcnn_class", "mrcnn_bbox", "mrcnn_mask", "mrcnn_detection", "input_image")
+
+
+@pytest.mark.parametrize("image", [0, 1, 2])
+def test_every_stage_by_run_graph(detector, parity, image):
+    stored = load(parity, f"model_resnet50_image{image}")
+    outputs = [(name, detector.keras_model.get_layer(name).output) for name in LAYERS]
+    pillar = detector.keras_model.get_layer("ROI").output
+    clipped = detector.ancestor(pillar, "ROI/refined_anchors_clipped:0")
+    kept = detector.ancestor(pillar, "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0")
+    maps = [("C2", "res2c_out"), ("P2", "fpn_p2"), ("P5", "fpn_p5")]
+    found = detector.run_graph([stored["image"]], [*outputs, *maps, ("clipped", clipped), ("kept", kept)])
+    np.testing.assert_allclose(found["input_image"][0], stored["molded"], atol=1e-4)
+    for name, _ in maps:
+        h, w, c = (max(1, n // k) for n, k in zip(found[name].shape[1:], (8, 8, 16)))
+        np.testing.assert_allclose(found[name][0, ::h, ::w, ::c], stored[f"{name}_sample"], atol=5e-5, err_msg=name)
+    np.testing.assert_allclose(found["rpn_class"][0], stored["rpn_class"], atol=2e-5)
+    np.testing.assert_allclose(found["rpn_bbox"][0], stored["rpn_bbox"], atol=5e-5)
+    np.testing.assert_allclose(found["ROI"][0], stored["rois"], atol=1e-5)
+    assert found["kept"].ndim == 1
+    np.testing.assert_allclose(found["clipped"][0][found["kept"]], stored["rois"][: len(found["kept"])], atol=1e-5)
+    # A sample on the far edge is on one side of it or the other by one ulp; such regions are left out.
+    inside = ~stored["rois_touch_far_edge"].any(axis=1)
+    np.testing.assert_allclose(found["mrcnn_class"][0, inside], stored["mrcnn_class"][inside], atol=3e-5)
+    np.testing.assert_allclose(found["mrcnn_bbox"][0, inside], stored["mrcnn_bbox"][inside], atol=1e-4)
+    if ON_TENSORFLOW:
+        np.testing.assert_allclose(found["mrcnn_detection"][0], stored["detections"], atol=2e-5)
+        count = len(stored["mrcnn_mask"])
+        sure = np.flatnonzero(~stored["detections_touch_far_edge"][:count].any(axis=1))
+        np.testing.assert_allclose(found["mrcnn_mask"][0, sure], stored["mrcnn_mask"][sure], atol=5e-5)
+        check_detections(detector, stored, found)
+
+
+def check_detections(detector, stored, found):
+    """`detect` and `unmold_detections` give the objects that the original gave."""
+    molded, metas, windows = detector.mold_inputs([stored["image"]])
+    masks_shape = tuple(stored["detect_masks_shape"])
+    masks = np.unpackbits(stored["detect_masks_packed"])[: np.prod(masks_shape)].reshape(masks_shape).astype(bool)
+    result = detector.detect([stored["image"]], verbose=1)[0]
+    unmolded = detector.unmold_detections(
+        found["mrcnn_detection"][0], found["mrcnn_mask"][0], stored["image"].shape, molded[0].shape, windows[0]
+    )
+    for rois, class_ids, scores, own_masks in ([result[k] for k in ("rois", "class_ids", "scores", "masks")], unmolded):
+        np.testing.assert_array_equal(rois, stored["detect_rois"])
+        np.testing.assert_array_equal(class_ids, stored["detect_class_ids"])
+        np.testing.assert_allclose(scores, stored["detect_scores"], atol=3e-5)
+        assert own_masks.shape == masks.shape and (own_masks == masks).mean() >= 0.999
+    in_molded = detector.detect_molded(molded, metas)[0]
+    np.testing.assert_array_equal(in_molded["class_ids"], stored["detect_class_ids"])
+    assert in_molded["masks"].shape[:2] == molded.shape[1:3]
+
+
+# --- A batch of the original's generator ---
+@pytest.fixture(scope="module")
+def batch(parity):
+    """The reference batch in the order in which `data_generator` gives it, and the reference's numbers."""
+    stored = load(parity, "train_batch")
+    images = stored["input_images_uint8"].astype(np.float32) - np.array([123.7, 116.8, 103.9], np.float32)
+    names = ("image_metas", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks", "rois")
+    return [images, *(stored[f"input_{n}"] for n in names)], stored
+
+
+@pytest.fixture(scope="module")
+def trainer(reference_weights, tmp_path_factory):
+    model = modellib.MaskRCNN("training", TrainingConfig(), str(tmp_path_factory.mktemp("logs")))
+    model.load_weights(str(reference_weights("resnet50")), by_name=True)
+    return model
+
+
+def test_a_batch_of_the_generator_gives_the_originals_losses(trainer, batch, parity):
+    inputs, stored = batch
+    outputs = [array(v) for v in trainer.keras_model(inputs)]
+    np.testing.assert_allclose(outputs[-5:], stored["losses"], atol=2e-6)
+    np.testing.assert_allclose(outputs[0][:, ::16], stored["rpn_class_logits_sample"], atol=5e-5)
+    np.testing.assert_allclose(outputs[2][:, ::16], stored["rpn_bbox_sample"], atol=5e-5)
+    rois = outputs[8]
+    assert rois.shape == stored["target_rois"].shape and outputs[6].shape[:2] == rois.shape[:2]
+    for image, (positives, negatives) in enumerate(stored["target_counts"]):
+        order = np.lexsort(rois[image, :positives].T[::-1])
+        np.testing.assert_allclose(rois[image, order], stored["target_rois"][image, :positives], atol=1e-6)
+        logits = outputs[3][image, order]
+        np.testing.assert_allclose(logits, stored["mrcnn_class_logits"][image, :positives], atol=1e-4)
+        assert rois[image].any(axis=1).sum() == positives + negatives
+    steps = load(parity, "train_steps")
+    check_odd_batches(trainer.keras_model, inputs, steps)
+
+
+def check_odd_batches(keras_model, inputs, steps):
+    def losses(**changes):
+        names = ("images", "metas", "match", "bbox", "class_ids", "boxes", "masks", "rois")
+        changed = [changes.get(n, v) for n, v in zip(names, inputs)]
+        return [float(v) for v in keras_model(changed)[-5:]]
+
+    inactive, in_second = inputs[1].copy(), inputs[1].copy()
+    inactive[:, 13], in_second[1, 13] = 0, 0
+    np.testing.assert_allclose(losses(metas=inactive), steps["losses_class1_inactive"], atol=1e-5)
+    np.testing.assert_allclose(losses(match=np.zeros_like(inputs[2])), steps["losses_no_rpn_anchor"], atol=1e-5)
+    nothing = {"class_ids": np.zeros_like(inputs[4]), "boxes": np.zeros_like(inputs[5]),
+               "masks": np.zeros_like(inputs[6])}  # fmt: skip
+    np.testing.assert_allclose(losses(**nothing), steps["losses_no_ground_truth"], atol=1e-5)
+    # The original asked the first image which classes the second one's source labels.
+    found, wrong = losses(metas=in_second), steps["losses_class1_inactive_in_second_image_only"]
+    np.testing.assert_allclose(np.delete(found, 2), np.delete(wrong, 2), atol=1e-5)
+    assert abs(found[2] - wrong[2]) > 1e-3
+
+
+def test_steps_of_sgd_on_batches_of_the_generator(trainer, batch, parity):
+    steps, (inputs, _) = load(parity, "train_steps"), batch
+    trainer.set_trainable("heads", verbose=0)
+    trainer.compile(float(steps["learning_rate"]), float(steps["momentum"]))
+    trainer.keras_model.train_on_batch(inputs, [])
+    if hasattr(trainer.keras_model, "jax_state_sync"):
+        trainer.keras_model.jax_state_sync()
+    found = [float(v) for v in trainer.keras_model(inputs)[-5:]]
+    np.testing.assert_allclose(found, steps["heads_global_losses_after_1"][:5], atol=1e-4)

@@ -1,0 +1,54 @@
+"""`ParallelModel`: the same numbers as the model inside, from parts of the batch, and its weight files."""
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.errors import ConfigError
+from mrcnn.parallel_model import ParallelModel
+
+
+@pytest.fixture
+def inner():
+    """A model of two inputs with an output for each row and one for the batch."""
+    one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other")
+    x = keras.layers.Add()([keras.layers.Dense(3, name="dense")(one), keras.layers.Dense(3, name="second")(other)])
+    return keras.Model([one, other], [x, keras.ops.mean(x)])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_parts_together_are_the_whole(inner, count):
+    values = [np.random.default_rng(i).normal(size=(6, 4)).astype(np.float32) for i in range(2)]
+    parallel = ParallelModel(inner, count)
+    for one, other in zip(parallel(values), inner(values)):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert parallel.gpu_count == count and parallel.inner_model is inner
+    assert [t.shape for t in parallel.make_parallel()] == [(None, 3), ()] == [t.shape for t in parallel.outputs]
+
+
+def test_files_are_those_of_the_model_inside(inner, tmp_path):
+    parallel, path = ParallelModel(inner, 2), tmp_path / "parallel.weights.h5"
+    parallel.save_weights(path)
+    kernel = inner.get_layer("dense").get_weights()[0]
+    inner.get_layer("dense").set_weights([np.zeros((4, 3)), np.zeros(3)])
+    parallel.load_weights(path)
+    np.testing.assert_array_equal(inner.get_layer("dense").get_weights()[0], kernel)
+
+
+def test_it_trains_the_weights_inside(inner):
+    model = keras.Model(inner.inputs, inner.outputs[0])
+    parallel = ParallelModel(model, 2)
+    parallel.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+    values, before = [np.ones((4, 4), np.float32)] * 2, model.get_weights()[0].copy()
+    parallel.fit(values, np.ones((4, 3), np.float32), batch_size=4, verbose=0)
+    assert np.any(model.get_weights()[0] != before)
+
+
+def test_summary_shows_the_model_inside(inner, capsys):
+    ParallelModel(inner, 2).summary()
+    assert "dense" in capsys.readouterr().out
+
+
+def test_no_gpu_at_all_is_refused(inner):
+    with pytest.raises(ConfigError, match="at least 1, not 0"):
+        ParallelModel(inner, 0)
