@@ -63,12 +63,13 @@ class ParallelModel(keras.Model):
     def __init__(self, keras_model, gpu_count):
         if int(gpu_count) < 1:
             raise ConfigError(f"gpu_count must be a whole number of at least 1, not {gpu_count!r}.")
-        super().__init__(inputs=keras_model.inputs, outputs=_merged(keras_model, int(gpu_count)))
+        network = _with_a_list_of_inputs(keras_model)
+        super().__init__(inputs=network.inputs, outputs=_merged(network, int(gpu_count)))
         self.inner_model, self.gpu_count = keras_model, int(gpu_count)
 
     def make_parallel(self):
         """The outputs, Keras tensors, of the model on all devices together."""
-        return _merged(self.inner_model, self.gpu_count)
+        return _merged(_with_a_list_of_inputs(self.inner_model), self.gpu_count)
 
     def summary(self, *args, **kwargs):
         """Print the model inside, which has the layers."""
@@ -79,6 +80,11 @@ class ParallelModel(keras.Model):
         if name.startswith(("load", "save")):
             return getattr(self.inner_model, name)
         return super().__getattribute__(name)
+
+
+def _with_a_list_of_inputs(model):
+    """A model itself; of the network that `mrcnn.model.MaskRCNN` trains, the form with the original's inputs."""
+    return model.original_network() if hasattr(model, "original_network") else model
 
 
 def _merged(model, count):

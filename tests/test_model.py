@@ -10,6 +10,7 @@ from mrcnn import model as modellib
 from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy import imagenet
+from mrcnn.parallel_model import ParallelModel
 
 
 def array(value):
@@ -67,7 +68,8 @@ def test_imagenet_weights_are_those_of_the_backbone(monkeypatch, tmp_path, confi
     """The original fetched ResNet50's for ResNet101 too."""
     asked = []
 
-    def get_file(name, url, cache_subdir):
+    def get_file(name, url, cache_dir, cache_subdir):
+        assert (cache_dir, cache_subdir) == (str(tmp_path), "models")
         asked.append((name, url))
         path = tmp_path / name
         with h5py.File(path, "w") as file:
@@ -78,7 +80,7 @@ def test_imagenet_weights_are_those_of_the_backbone(monkeypatch, tmp_path, confi
         return str(path)
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path), raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     path = imagenet.imagenet_weights("resnet101")
     assert "resnet101" in asked[0][0] and "resnet101" in asked[0][1]
     with h5py.File(path) as file:
@@ -93,7 +95,7 @@ def test_imagenet_weights_without_a_connection(monkeypatch, tmp_path, detector):
         raise OSError("no route to host")
 
     monkeypatch.setattr(keras.utils, "get_file", no_connection)
-    monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path), raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match=r"resnet50_weights_.*_notop\.h5 and put the file into .*models\.") as caught:
         imagenet.imagenet_weights("resnet50")
     assert "no route to host" in str(caught.value)
@@ -116,6 +118,8 @@ def test_the_training_network_takes_batches_of_the_generator(trainer):
     history = trainer.keras_model.fit_generator(generator, steps_per_epoch=1, epochs=1, max_queue_size=4, workers=0,
                                                 verbose=0)  # fmt: skip
     assert np.isfinite(history.history["loss"]).all()
+    parallel = ParallelModel(trainer.keras_model, 2)
+    assert [tuple(v.shape) for v in parallel(inputs)] == [tuple(v.shape) for v in found]
     with pytest.raises(ConfigError, match="takes 7 inputs .*input_rpn_match.*, not 3"):
         trainer.keras_model(inputs[:3])
 

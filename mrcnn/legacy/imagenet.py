@@ -1,5 +1,6 @@
 """`get_imagenet_weights`: a file of a backbone's ImageNet weights, under Matterport's layer names."""
 
+import os
 from pathlib import Path
 
 import keras
@@ -31,13 +32,15 @@ def imagenet_weights(backbone):
     if not isinstance(backbone, str):
         raise ConfigError("There are no ImageNet weights for a BACKBONE that is a function. Give it a name such as "
                           "'resnet50', or load weights of your own.")  # fmt: skip
-    cache = Path(keras.config.keras_home()) / "models"
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    cache = home / "models"
     target = cache / f"mrcnn_{backbone}_imagenet.h5"
     if target.is_file():
         return str(target)
     if backbone in ("resnet50", "resnet101"):
         file = f"{backbone}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        source = _fetched(file, cache, lambda: keras.utils.get_file(file, _FOLDER + file, cache_subdir="models"))
+        options = {"cache_dir": str(home), "cache_subdir": "models"}
+        source = _fetched(file, cache, lambda: keras.utils.get_file(file, _FOLDER + file, **options))
         groups = _resnet_groups(source)
     else:
         class_name, constructor = find_class(backbone)

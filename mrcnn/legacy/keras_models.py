@@ -121,7 +121,7 @@ class OriginalGraph(MaskRCNNGraph):
                 raise ConfigError(f"The network takes {len(found.inputs)} inputs ({names}), not {given}.")
             return found
 
-        model.as_original = as_original
+        model.as_original, model.original_network = as_original, original
         return model
 
     def _original(self, model):
