@@ -9,6 +9,8 @@ from keras import ops
 from mrcnn import model as modellib
 from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.errors import DataError
+from mrcnn.layers.anchor_targets import match_anchors
+from mrcnn.nets.mask_rcnn import pyramid_anchors
 
 
 def array(value):
@@ -44,13 +46,13 @@ def test_load_image_gt_keywords(config):
 
 
 def test_an_epoch_of_the_generator_visits_every_image(config):
-    dataset = shapes(6)
+    dataset, everything = shapes(12), list(range(12))
     for shuffle in (False, True):
-        generator = modellib.data_generator(dataset, config(), shuffle=shuffle, batch_size=2)
-        ids = [next(generator)[0][1][:, 0].astype(int).tolist() for _ in range(6)]
-        first, second = sum(ids[:3], []), sum(ids[3:], [])
-        assert sorted(first) == sorted(second) == list(range(6))
-        assert (first == list(range(6))) == (not shuffle)
+        generator = modellib.data_generator(dataset, config(), shuffle=shuffle, batch_size=3)
+        ids = [next(generator)[0][1][:, 0].astype(int).tolist() for _ in range(8)]
+        first, second = sum(ids[:4], []), sum(ids[4:], [])
+        assert sorted(first) == sorted(second) == everything
+        assert (first == everything) == (second == everything) == (not shuffle)
 
 
 @pytest.mark.parametrize("mini", [True, False])
@@ -135,3 +137,25 @@ def test_targets_of_regions_without_an_object(config):
     assert not found[1].any() and not found[2].any()
     with pytest.raises(ValueError, match="rpn_rois is empty"):
         modellib.build_detection_targets(rois[:0], np.zeros(0, int), np.zeros((0, 4), int), masks, config())
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_rpn_targets_are_those_that_the_network_makes(config, exact):
+    settings = config(RPN_TRAIN_ANCHORS_PER_IMAGE=4000)
+    settings.MATTERPORT_EXACT = exact
+    anchors, rng = pyramid_anchors(settings, (64, 64)), np.random.default_rng(0)
+    corners = rng.uniform(0, 40, (4, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(6, 24, (4, 2))], axis=1).astype(np.float32)
+    class_ids = np.array([1, 2, -1, 1], np.int32)
+    match, deltas = modellib.build_rpn_targets((64, 64, 3), anchors, class_ids, boxes, settings)
+    wanted, assigned = match_anchors(anchors.astype(np.float32), class_ids[None], boxes[None], exact=exact)
+    np.testing.assert_array_equal(match, array(wanted)[0])
+    positive = np.flatnonzero(match == 1)
+    own = modellib.apply_box_deltas_graph(anchors[positive], deltas[: len(positive)] * settings.RPN_BBOX_STD_DEV)
+    np.testing.assert_allclose(array(own), boxes[array(assigned)[0][positive]], atol=1e-3)
+
+
+def test_an_image_with_crowds_only_has_no_positive_anchor(config):
+    anchors, crowd = pyramid_anchors(config(), (64, 64)), np.array([[0, 0, 32, 32]])
+    match, deltas = modellib.build_rpn_targets((64, 64, 3), anchors, np.array([-1]), crowd, config())
+    assert set(match) == {-1, 0} and not deltas.any()

@@ -45,24 +45,25 @@ def build_rpn_targets(image_shape, anchors, gt_class_ids, gt_boxes, config):
 
 
 def _matched(anchors, class_ids, boxes, config):
-    """`match_anchors` on values."""
-    from keras import ops
-
-    from mrcnn.layers.anchor_targets import match_anchors
-
-    given = class_ids != 0
-    if not given.any():
-        return np.full(len(anchors), -1, np.int32), np.zeros(len(anchors), np.int32)
-    match, assigned = match_anchors(
-        ops.convert_to_tensor(anchors),
-        ops.convert_to_tensor(class_ids[None, given].astype(np.int32)),
-        ops.convert_to_tensor(boxes[None, given]),
-        config.RPN_POSITIVE_IOU,
-        config.RPN_NEGATIVE_IOU,
-        config.MATTERPORT_EXACT,
-    )
-    match, assigned = ops.convert_to_numpy(match)[0].copy(), ops.convert_to_numpy(assigned)[0]
-    return match, np.flatnonzero(given)[assigned]
+    """`mrcnn.layers.anchor_targets.match_anchors` in float64, as in the original: rounded to float32, which is all that
+    JAX has, other anchors share an object's largest overlap.
+    """
+    objects = np.flatnonzero(class_ids > 0)
+    crowd_iou = np.zeros(len(anchors))
+    if (class_ids < 0).any():
+        crowd_iou = compute_overlaps(anchors, boxes[class_ids < 0]).max(axis=1)
+    if not len(objects):
+        return np.where(crowd_iou < 0.001, -1, 0).astype(np.int32), np.zeros(len(anchors), np.int64)
+    overlaps = compute_overlaps(anchors, boxes[objects])
+    best, assigned = overlaps.max(axis=1), overlaps.argmax(axis=1)
+    forced = overlaps == overlaps.max(axis=0)
+    if not config.MATTERPORT_EXACT:
+        forced &= overlaps > 0
+        chosen_only_by_force = forced.any(axis=1) & (best < config.RPN_POSITIVE_IOU)
+        assigned = np.where(chosen_only_by_force, np.where(forced, overlaps, -1).argmax(axis=1), assigned)
+    positive = forced.any(axis=1) | (best >= config.RPN_POSITIVE_IOU)
+    negative = (best < config.RPN_NEGATIVE_IOU) & (crowd_iou < 0.001) & ~positive
+    return np.where(positive, 1, np.where(negative, -1, 0)).astype(np.int32), objects[assigned]
 
 
 def _thin_out(match, sign, most):
