@@ -231,11 +231,16 @@ class Config:
             raise ConfigError(f"There is no setting {name}.{hint}")
 
     def _refuse_misspelt(self):
-        """A new name is a user's own setting, unless it looks like a slip of the pen for one of ours."""
+        """A new name is a user's own setting, unless it looks like a slip of the pen for one of ours.
+
+        LEARNING_RATE_2 and IMAGE_MAX_SCALE are nobody's slip: one of ours and more, or words of ours put together anew.
+        """
         ours = {n for n in dir(Config) if n.isupper()}
+        words = {word for n in ours for word in n.split("_")}
         for name in sorted({*self.known_names(), *vars(self)} - ours - set(_OLD_NAMES)):
             near = difflib.get_close_matches(name, ours, n=1, cutoff=0.85)
-            if name.isupper() and not name.startswith("_") and near:
+            own = near and (name.startswith(f"{near[0]}_") or words.issuperset(name.split("_")))
+            if name.isupper() and not name.startswith("_") and near and not own:
                 raise ConfigError(f"There is no setting {name}. Did you mean {near[0]}?")
 
     def validate(self, class_names=None):

@@ -8,6 +8,9 @@ from keras import ops
 from mrcnn.errors import ConfigError
 
 
+__all__ = ["ParallelModel"]
+
+
 class _OnAllDevices(keras.Operation):
     """A model on slices of its batch, one after the other or on a device each, and the results joined again."""
 

@@ -127,6 +127,13 @@ def test_misspelt_attribute_of_a_subclass_is_refused_on_use():
         Slip().validate()
 
 
+@pytest.mark.parametrize("name", ["LEARNING_RATE_2", "WEIGHT_DECAY_HEADS", "IMAGE_MAX_SCALE", "WAFER"])
+def test_a_users_own_settings_are_let_through(name):
+    own = type("OwnConfig", (Config,), {"NUM_CLASSES": 2, name: 1})()
+    own.validate()
+    assert own.to_dict()[name] == 1
+
+
 def test_misspelt_attribute_of_an_instance_is_refused_on_use():
     config = Config()
     config.LEARNIN_RATE = 0.1

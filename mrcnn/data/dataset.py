@@ -178,7 +178,8 @@ class Dataset:
         sizes = sorted({tuple(int(n) for n in self.image_shape(i)[:2]) for i in looked_at})
         counts = np.zeros(len(self.class_info), np.int64)
         for i in looked_at:
-            counts += np.bincount(self.load_instances(i).class_ids, minlength=len(counts))
+            class_ids = self.load_instances(i).class_ids
+            counts += np.bincount(class_ids[class_ids > 0], minlength=len(counts))
         size = "none" if not sizes else " x ".join(map(str, sizes[0])) if len(sizes) == 1 else (
             f"{len(sizes)} sizes from {' x '.join(map(str, sizes[0]))} to {' x '.join(map(str, sizes[-1]))}")
         part = "" if len(looked_at) == len(self.image_info) else f" (in the first {len(looked_at)} pictures)"

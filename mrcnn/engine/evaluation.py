@@ -31,6 +31,7 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
     for image_id in progress(ids) if progress else ids:
         image = dataset.load_image(image_id)
         gt = dataset.load_instances(image_id)
+        gt = gt.select(gt.class_ids > 0)  # a crowd, which is below 0, is neither to be found nor an error
         prediction = detector.predict([image])[0]
         if len(shown) < keep:
             shown.append((image, gt, prediction))

@@ -116,7 +116,10 @@ class MaskRCNN(detector.MaskRCNN):
             log(f"Processing {len(images)} images")
             for image in images:
                 log("image", np.asarray(image))
-        return super().detect(images)
+        found = super().detect(images)
+        if len(images):
+            self.get_anchors(np.asarray(self.mold_inputs(list(images)[-1:])[0]).shape[1:])
+        return found
 
     def detect_molded(self, molded_images, image_metas, verbose=0):
         """Detect objects in images that are molded already; results are in their pixels.
@@ -138,6 +141,7 @@ class MaskRCNN(detector.MaskRCNN):
             log("image_metas", image_metas)
         results, size = [], max(1, int(self.config.BATCH_SIZE))
         shape = molded_images.shape[1:]
+        self.get_anchors(shape)
         for start in range(0, len(molded_images), size):
             part = slice(start, start + size)
             detections, masks = self.detection.run(molded_images[part], image_metas[part])

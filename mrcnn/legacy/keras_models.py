@@ -27,6 +27,9 @@ class OldMethods:
             raise WeightsError(f"{filepath}: exists already. Give overwrite=True or another name.")
         weights.save_weights(self, filepath)
 
+    def _make_predict_function(self):
+        """Nothing: Keras 2 asked for it before a model was used in another thread; now that is not needed."""
+
     def load_weights(self, filepath, by_name=False, skip_mismatch=False, **_):
         """Read weights in the legacy `.h5` layout; by name, what is not in the file keeps its value."""
         if skip_mismatch:

@@ -107,7 +107,7 @@ class MaskRCNNGraph:
         self.image = keras.Input((None, None, int(config.IMAGE_SHAPE[2])), name="input_image", dtype="float32")
         self.meta = keras.Input((config.IMAGE_META_SIZE,), name="input_image_meta", dtype="float32")
         if callable(config.BACKBONE):
-            stages = config.BACKBONE(self.image, True, config.TRAIN_BN)[-4:]
+            stages = config.BACKBONE(self.image, stage5=True, train_bn=config.TRAIN_BN)[-4:]
         elif is_application(config.BACKBONE):
             stages = application(self.image, config.BACKBONE, config.MEAN_PIXEL, config.TRAIN_BN)
         else:

@@ -28,7 +28,9 @@ def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
     voxel_depth_nm : float, optional
         Distance of the slices of a stack in nm; only with a pixel size.
 
-    Notes ----- uint16 in an ImageJ file; with more than 65535 objects in a slice uint32 in an OME-TIFF, as ImageJ's
+    Notes
+    -----
+    uint16 in an ImageJ file; with more than 65535 objects in a slice uint32 in an OME-TIFF, as ImageJ's
     format has no uint32. Both compressed with zlib, and both hold the pixel size twice: as TIFF resolution in pixels
     per cm, and in ImageJ's (cm) or OME's (µm) own metadata.
 
@@ -67,7 +69,9 @@ def write_imagej_rois(path, instances):
     instances : Instances, or list of Instances
         One image, or the slices of a stack.
 
-    Notes ----- A ROI is named like the object's value in the label image ("7"), in a stack with the slice before it
+    Notes
+    -----
+    A ROI is named like the object's value in the label image ("7"), in a stack with the slice before it
     ("0003-0007"). Further parts of an object in pieces get a number behind ("7-2"). The polygon runs half a pixel
     outside the centres of border pixels, so that filling it gives the mask; holes are not cut out.
 
