@@ -7,7 +7,6 @@ from keras import ops
 
 from mrcnn.errors import ConfigError
 
-
 __all__ = ["ParallelModel"]
 
 
