@@ -15,6 +15,7 @@ from mrcnn.legacy.imagenet import imagenet_weights
 from mrcnn.legacy.inspection import DetectionTensors
 from mrcnn.legacy.keras_models import OriginalGraph
 from mrcnn.legacy.log import log
+from mrcnn.legacy.old_layers import as_then
 
 
 class MaskRCNN(detector.MaskRCNN):
@@ -102,12 +103,15 @@ class MaskRCNN(detector.MaskRCNN):
 
     def find_trainable_layer(self, layer):
         """The layer that holds the weights of a layer around another one; other layers themselves."""
-        inner = getattr(layer, "layer", None) or getattr(layer, "convolution", None)
+        inner = getattr(layer, "layer", None)
         return layer if inner is None else self.find_trainable_layer(inner)
 
     def get_trainable_layers(self):
-        """All layers that own weights, those inside of other layers included."""
-        return [layer for _, layer in weighted_layers(self.keras_model)]
+        """All layers that own weights, those inside of other layers included, of Keras' classes.
+
+        Convolutions are `Conv2D` and `Conv2DTranspose`, whatever wraps them; of the RPN there are its three.
+        """
+        return as_then(layer for _, layer in weighted_layers(self.keras_model))
 
     # --- Detection ---
     def detect(self, images, verbose=0):

@@ -16,6 +16,8 @@ KEPT = "ROI/rpn_non_max_suppression"
 ROI_TENSORS = ("ROI/pre_nms_anchors", "ROI/refined_anchors", "ROI/refined_anchors_clipped", KEPT)
 # What TensorFlow 1 called the last operation of a layer: its output. Others of a layer are not computed here.
 _LAST_OPERATION = re.compile(r"(Relu|Softmax|Sigmoid|BiasAdd|concat|Reshape|MaxPool|add|PyFunc|batchnorm/add)(_\d+)?")
+# Layers of the heads whose regions are folded into the batch here, and were not there.
+_FOLDED = re.compile(r"mrcnn_(class|mask)_(conv|bn)\d(_with_bn)?|mrcnn_mask_deconv")
 _NMS = re.compile(r"ROI/rpn_non_max_suppression(/NonMaxSuppression(V\d)?)?")
 
 
@@ -51,6 +53,14 @@ def _unmarked(what):
     if isinstance(text, bytes) and text.decode().startswith(_MARK):
         return text.decode().removeprefix(_MARK)
     return what
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """The output of a layer that the network computes in one step with the next layer: made when asked for."""
+
+    layer: keras.layers.Layer
+    input: keras.KerasTensor
 
 
 @dataclass(frozen=True)
@@ -122,15 +132,22 @@ class DetectionTensors:
         if isinstance(what, str):
             what = self.find(what) or what
         if isinstance(what, NamedTensor):
-            return self.tensors[what.key]
+            return self._tensor(what.key)
         if keras.utils.is_keras_tensor(what):
             # Layers are shared by the graphs for training and for detection: the name says which tensor is meant.
-            return self.tensors.get(what._keras_history.operation.name, what)
+            name = what._keras_history.operation.name
+            return self._tensor(name) if name in self.tensors else what
         raise ConfigError(
             f"The output '{label}' of run_graph is {what!r}. Give a layer's output (model.keras_model.get_layer(name)"
             ".output), a layer's name, or what ancestor() found, for example 'ROI/refined_anchors:0'. Tensors of a "
             "TensorFlow 1 graph or session do not exist in Keras 3; run_graph computes the values."
         )
+
+    def _tensor(self, key):
+        found = self.tensors[key]
+        if isinstance(found, Unmade):
+            found = self.tensors[key] = found.layer(found.input)
+        return found
 
     def run(self, outputs, arrays):
         """Values of [(label, output)] as a dict of arrays, for [images, metas, anchors]."""
@@ -147,15 +164,15 @@ class DetectionTensors:
             self._models[tuple(unique)] = model, compiled(model)
         values = self._models[tuple(unique)][1](arrays)
         by_id = dict(zip(unique, values if isinstance(values, (list, tuple)) else [values]))
-        nms = id(self.tensors[KEPT])
-        return {label: _array(by_id[id(t)], id(t) == nms) for label, t in wanted.items()}
+        return {label: self._array(by_id[id(t)], t, len(arrays[0])) for label, t in wanted.items()}
 
-
-def _array(value, is_nms):
-    value = keras.ops.convert_to_numpy(value)
-    if is_nms:  # as the original's tensor: those of the first image
-        return value[0][value[0] >= 0]
-    return value.astype(np.float32) if value.dtype.name == "bfloat16" else value
+    def _array(self, value, tensor, images):
+        value = keras.ops.convert_to_numpy(value)
+        if tensor is self.tensors[KEPT]:  # as the original's tensor: those of the first image
+            return value[0][value[0] >= 0]
+        if _FOLDED.fullmatch(tensor._keras_history.operation.name):
+            value = value.reshape(images, -1, *value.shape[1:])
+        return value.astype(np.float32) if value.dtype.name == "bfloat16" else value
 
 
 def tensors_above(outputs):
@@ -174,5 +191,7 @@ def tensors_above(outputs):
             several.add(operation.name)
         if isinstance(operation, ConvNorm):
             found[operation.normalisation.name] = tensor
+            given = operation._inbound_nodes[node].input_tensors[0]
+            found[operation.convolution.name] = Unmade(operation.convolution, given)
         stack += operation._inbound_nodes[node].input_tensors
     return {name: tensor for name, tensor in found.items() if name not in several}

@@ -13,13 +13,20 @@ from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy import losses
 from mrcnn.legacy.inspection import mark_outputs
 from mrcnn.legacy.layers import DetectionTargetLayer
+from mrcnn.legacy.old_layers import as_then
 from mrcnn.losses import mrcnn_class_loss
 from mrcnn.nets.mask_rcnn import ActiveClasses, MaskRCNNGraph
 from mrcnn.nets.training_model import TrainingModel
 
 
 class OldMethods:
-    """`save_weights`, `load_weights` and `get_layer` as in Keras 2."""
+    """`save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2."""
+
+    @property
+    def layers(self):
+        """The layers, each convolution and batch norm of its own (`mrcnn.legacy.old_layers`)."""
+        found = super().layers
+        return as_then(found) if getattr(self, "built", False) else found
 
     def save_weights(self, filepath, overwrite=True, **_):
         """Write all weights in the legacy `.h5` layout, whatever the file is called."""
@@ -38,11 +45,11 @@ class OldMethods:
 
     def get_layer(self, name=None, index=None):
         """A layer by name or index, those inside of other layers included."""
-        own = {layer.name for layer in self.layers}
-        if name is not None and name not in own:
-            for _, layer in weighted_layers(self):
+        if name is not None:
+            inside = [layer for _, layer in weighted_layers(self)]
+            for layer in [*self.layers, *as_then(inside)]:
                 if layer.name == name:
-                    return layer
+                    return mark_outputs(layer)
         return mark_outputs(super().get_layer(name, index))
 
 
