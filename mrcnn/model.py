@@ -1,7 +1,6 @@
 """Matterport's `mrcnn.model`: the old names, onto the packages beneath."""
 
 from mrcnn.data.molding import compose_image_meta, mold_image, parse_image_meta, unmold_image
-from mrcnn.data.samples import load_image_gt
 from mrcnn.layers.roi_align import PyramidROIAlign
 from mrcnn.legacy.detector import MaskRCNN
 from mrcnn.legacy.generator import data_generator
@@ -43,6 +42,7 @@ from mrcnn.legacy.networks import (
     resnet_graph,
     rpn_graph,
 )
+from mrcnn.legacy.pixels import load_image_gt
 from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
 
 __all__ = [

@@ -16,6 +16,7 @@ from mrcnn.legacy.inspection import DetectionTensors
 from mrcnn.legacy.keras_models import OriginalGraph
 from mrcnn.legacy.log import log
 from mrcnn.legacy.old_layers import as_then
+from mrcnn.legacy.pixels import in_grey_levels, to_grey_levels
 
 
 class MaskRCNN(detector.MaskRCNN):
@@ -101,6 +102,13 @@ class MaskRCNN(detector.MaskRCNN):
         if hasattr(self.keras_model.optimizer, "momentum"):
             self.keras_model.optimizer.momentum = float(momentum)
 
+    def train(self, train_dataset, val_dataset, learning_rate, epochs, layers, augmentation=None, custom_callbacks=None,
+              no_augmentation_sources=None, verbose="auto"):  # fmt: skip
+        """Train until `epochs` epochs in total are done; see `mrcnn.MaskRCNN.train`."""
+        datasets = (in_grey_levels(dataset, self.config) for dataset in (train_dataset, val_dataset))
+        optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
+        return super().train(*datasets, learning_rate, epochs, layers, *optional)
+
     def find_trainable_layer(self, layer):
         """The layer that holds the weights of a layer around another one; other layers themselves."""
         inner = getattr(layer, "layer", None)
@@ -114,6 +122,18 @@ class MaskRCNN(detector.MaskRCNN):
         return as_then(layer for _, layer in weighted_layers(self.keras_model))
 
     # --- Detection ---
+    def _in_grey_levels(self, images):
+        single = isinstance(images, np.ndarray) and images.ndim < 4  # refused further on
+        return images if single else [to_grey_levels(image, self.config.MEAN_PIXEL) for image in images]
+
+    def mold_inputs(self, images):
+        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `to_grey_levels` for what is stretched."""
+        return super().mold_inputs(self._in_grey_levels(images))
+
+    def predict(self, images, pixel_size_nm=None, min_score=None):
+        """Detect objects; see `mrcnn.MaskRCNN.predict`."""
+        return super().predict(self._in_grey_levels(images), pixel_size_nm, min_score)
+
     def detect(self, images, verbose=0):
         """Detect objects in any number of images, whatever BATCH_SIZE; see `mrcnn.MaskRCNN.detect`."""
         if verbose:

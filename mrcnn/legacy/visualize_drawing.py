@@ -6,6 +6,7 @@ from matplotlib.patheffects import withStroke
 
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.masks import unmold_mask_local
+from mrcnn.legacy.pixels import to_grey_levels
 from mrcnn.plot.instances import draw_instances, rectangle
 from mrcnn.plot.rgb import to_rgb
 
@@ -17,11 +18,7 @@ def as_shown(image):
 
     Scripts hold 8-bit pictures in int32 or float arrays, and expect them to look as they are.
     """
-    image = np.asarray(image)
-    if image.dtype != np.uint8 and image.dtype.kind in "iuf" and image.size:
-        if image.min() >= 0 and 1 < image.max() <= 255:
-            image = image.astype(np.uint8)
-    return to_rgb(image)
+    return to_rgb(to_grey_levels(image))
 
 
 def color_values(color, channels):

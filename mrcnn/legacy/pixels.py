@@ -1,0 +1,78 @@
+"""Pictures as old code hands them over: grey levels from 0 to 255 in any type, and pictures that are molded already."""
+
+import numpy as np
+
+from mrcnn.data import samples
+
+# A picture of 8 bits has a pixel above it, and one of the unit range has none, be it resized with some overshoot.
+UNIT_RANGE = 2
+ROUNDING = 1e-3  # of float32, at 255
+
+
+def holds_grey_levels(image):
+    """Whether an image's numbers are those of 8 bits, whatever its type: from 0 to 255, and one of them above 2."""
+    if image.dtype.kind not in "iuf" or not image.size:
+        return False
+    low, high = image.min(), image.max()
+    return -0.5 <= low and UNIT_RANGE < high < 255.5
+
+
+def to_grey_levels(image, mean_pixel=None):
+    """An image of 8 bits as uint8; any other as it is, for its intensities to be scaled.
+
+    The original took pixels as they are. Here only those images are stretched whose values show that they are none of 8
+    bits: with values above 255, or none above 2, or below 0.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+    mean_pixel : float or sequence of C floats, optional
+        MEAN_PIXEL. A float image that is whole numbers less this has been through `mold_image`; the mean is added again
+        (the original subtracted it twice).
+
+    Returns
+    -------
+    uint8 array of grey levels, rounded, or `image`
+    """
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image
+    if mean_pixel is not None and image.dtype.kind == "f" and image.size:
+        mean = np.asarray(mean_pixel, np.float64).ravel()
+        if mean.size == 1 or image.shape[2:] == mean.shape:
+            restored = image + mean
+            if holds_grey_levels(restored) and _is_whole(restored) and not (image.min() >= 0 and _is_whole(image)):
+                return np.rint(restored).astype(np.uint8)
+    return np.rint(image).astype(np.uint8) if holds_grey_levels(image) else image
+
+
+def _is_whole(values):
+    return bool((np.abs(values - np.rint(values)) < ROUNDING).all())
+
+
+class _InGreyLevels:
+    """A data set whose `load_image` gives `to_grey_levels`; all else is asked of the data set itself."""
+
+    def __init__(self, dataset, mean_pixel):
+        self._dataset, self._mean_pixel = dataset, mean_pixel
+
+    def __getattr__(self, name):
+        return getattr(self._dataset, name)
+
+    def load_image(self, image_id):
+        return to_grey_levels(self._dataset.load_image(image_id), self._mean_pixel)
+
+
+def in_grey_levels(dataset, config):
+    """A data set of which training sees the pictures as `detect` does; None stays None."""
+    if dataset is None or isinstance(dataset, _InGreyLevels):
+        return dataset
+    named = type(type(dataset).__name__, (_InGreyLevels,), {})  # errors name the user's class
+    return named(dataset, config.MEAN_PIXEL)
+
+
+def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, use_mini_mask=False, rng=None):
+    """See `mrcnn.data.samples.load_image_gt`; pictures are taken as `to_grey_levels` says."""
+    return samples.load_image_gt(
+        in_grey_levels(dataset, config), config, image_id, augment, augmentation, use_mini_mask, rng
+    )

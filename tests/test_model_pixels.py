@@ -1,0 +1,114 @@
+"""`mrcnn.model`: pictures of other types than uint8, in detection as in training; the original took all as they are."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrcnn import model as modellib
+from mrcnn.data.synthetic.shapes import ShapesDataset
+from mrcnn.errors import DataError
+from mrcnn.legacy.pixels import holds_grey_levels, in_grey_levels, to_grey_levels
+
+MEAN = np.array([123.7, 116.8, 103.9])
+
+
+@pytest.fixture(scope="module")
+def model(tiny, tmp_path_factory):
+    config = tiny.config(NUM_CLASSES=4, STEPS_PER_EPOCH=1, IMAGES_PER_GPU=1)
+    return modellib.MaskRCNN("training", config, str(tmp_path_factory.mktemp("logs")))
+
+
+def picture(seed=0):
+    """Dull: a stretch would show."""
+    return np.random.default_rng(seed).integers(40, 180, (64, 64, 3)).astype(np.uint8)
+
+
+class TypedShapes(ShapesDataset):
+    """Shapes whose pictures come in another type."""
+
+    def load_image(self, image_id):
+        return np.clip(super().load_image(image_id), 40, 180) * self.factor
+
+
+def typed_shapes(factor):
+    dataset = TypedShapes()
+    dataset.factor = factor
+    dataset.load_shapes(2, 64, 64, 0)
+    dataset.prepare()
+    return dataset
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16, np.uint16, np.int32, np.int64])
+def test_grey_levels_of_any_type_are_taken_as_they_are(model, dtype):
+    image = picture()
+    expected, given_as = model.mold_inputs([image])[0], model.mold_inputs([image.astype(dtype)])[0]
+    np.testing.assert_array_equal(given_as, expected)
+    np.testing.assert_allclose(given_as[0] + model.config.MEAN_PIXEL, image, atol=1e-4)
+
+
+def test_fractions_of_grey_levels_are_rounded():
+    np.testing.assert_array_equal(to_grey_levels(np.array([[0.4, 99.6], [254.9, 255.2]])), [[0, 100], [255, 255]])
+
+
+@pytest.mark.parametrize("values", [
+    np.linspace(0, 1, 64), np.linspace(0, 1.5, 64), np.linspace(-3, 3, 64), np.linspace(0, 4095, 64),
+    np.linspace(0, 60000, 64).astype(np.uint16), np.linspace(-20, 200, 64), np.eye(8, dtype=np.int64),
+])  # fmt: skip
+def test_values_that_are_not_of_8_bits_are_stretched(model, values):
+    image = np.resize(values, (64, 64))
+    assert to_grey_levels(image, MEAN) is image and not holds_grey_levels(image)
+    molded = model.mold_inputs([image])[0][0] + model.config.MEAN_PIXEL
+    assert (molded.min(), molded.max()) == (pytest.approx(0, abs=1e-4), pytest.approx(255, abs=1e-4))
+
+
+@given(seed=st.integers(0, 99), low=st.integers(0, 250), mean=st.sampled_from([MEAN, [10, 20, 30], 117.3, [0, 0, 0]]))
+def test_a_molded_picture_is_what_it_was(seed, low, mean):
+    image = np.random.default_rng(seed).integers(low, 256, (8, 9, 3)).astype(np.uint8)
+    image[0, 0, 0] = 3
+    config = type("Settings", (), {"MEAN_PIXEL": mean})
+    np.testing.assert_array_equal(to_grey_levels(modellib.mold_image(image, config), mean), image)
+    np.testing.assert_array_equal(to_grey_levels(image.astype(float), mean), image)
+
+
+def test_detect_on_what_mold_image_gave(model):
+    """A well-known tutorial calls both; the original subtracted the mean twice."""
+    images = [picture(seed) for seed in range(2)]
+    sample = np.stack([modellib.mold_image(image, model.config) for image in images])
+    expected, found = model.detect(images), model.detect(sample)
+    for one, other in zip(expected, found, strict=True):
+        assert len(one["rois"])
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+    np.testing.assert_array_equal(model.predict([sample[0]])[0].boxes, expected[0]["rois"])
+
+
+def test_pictures_with_numbers_that_are_none_and_single_ones_are_refused(model):
+    with pytest.raises(DataError, match="3 pixel values are NaN"):
+        model.detect([np.where(np.arange(64 * 64).reshape(64, 64) == 7, np.nan, 100.0)])
+    with pytest.raises(DataError, match="is one image, where a list of images is expected"):
+        model.detect(picture())
+
+
+@pytest.mark.parametrize("factor", [1, np.int64(1), 1.0])
+def test_training_sees_what_detection_sees(model, factor):
+    dataset = typed_shapes(factor)
+    pictures = [np.clip(ShapesDataset.load_image(dataset, i), 40, 180) for i in range(2)]
+    image = modellib.load_image_gt(dataset, model.config, 1, use_mini_mask=False)[0]
+    np.testing.assert_array_equal(image, pictures[1])
+    inputs, _ = next(modellib.data_generator(dataset, model.config, shuffle=False, batch_size=2))
+    np.testing.assert_allclose(inputs[0] + model.config.MEAN_PIXEL, pictures, atol=1e-4)
+
+
+def test_train_takes_grey_levels_as_they_are(model, monkeypatch):
+    seen = []
+    monkeypatch.setattr("mrcnn.engine.training._fit", lambda *given: seen.append(given))
+    dataset = typed_shapes(1.0)
+    model.train(dataset, dataset, 0.001, model.epoch + 1, "heads", verbose=0)
+    _, _, _, batches, sources, validation, *_ = seen[0]
+    pictures = batches[0][0]["input_image"] + model.config.MEAN_PIXEL
+    assert 39 < pictures.min() and pictures.max() < 181
+    for wrapped in (sources[0], validation):
+        assert wrapped.load_image(0).dtype == np.uint8 and wrapped.num_images == 2
+        assert type(wrapped).__name__ == "TypedShapes"
+    assert in_grey_levels(validation, model.config) is validation and in_grey_levels(None, model.config) is None
