@@ -4,6 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn import model as modellib
+from mrcnn.data.synthetic.shapes import ShapesDataset
+from mrcnn.engine import devices
 from mrcnn.errors import ConfigError
 from mrcnn.parallel_model import ParallelModel
 
@@ -52,3 +55,24 @@ def test_summary_shows_the_model_inside(inner, capsys):
 def test_no_gpu_at_all_is_refused(inner):
     with pytest.raises(ConfigError, match="at least 1, not 0"):
         ParallelModel(inner, 0)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX divides its program by itself.")
+def test_gpu_count_shares_the_steps_of_training_and_leaves_lists_whole(tiny, monkeypatch, tmp_path):
+    """As in the original GPU_COUNT is enough; one processor plays both GPUs."""
+    monkeypatch.setattr(devices, "_all_devices", lambda: ["/device:CPU:0", "/device:CPU:0"])
+    config = tiny.config(NUM_CLASSES=4, GPU_COUNT=2, IMAGES_PER_GPU=1)
+    model = modellib.MaskRCNN("training", config, str(tmp_path))
+    model.set_trainable("all", verbose=0)
+    model.compile(0.001, 0.9)
+    model.keras_model.run_eagerly = True
+    seen = []
+    monkeypatch.setattr(devices, "_shared_step", lambda *given: seen.append(given) or {"loss": 0.0})
+    model.keras_model.train_on_batch(tiny.batch(config))
+    assert len(seen) == 1 and seen[0][1] == ["/device:CPU:0"] * 2
+    dataset = ShapesDataset()
+    dataset.load_shapes(2, 64, 64, 0)
+    dataset.prepare()
+    inputs, outputs = next(modellib.data_generator(dataset, config, batch_size=2))
+    total, *parts = model.keras_model.train_on_batch(inputs, outputs)
+    assert len(seen) == 1 and float(total) == pytest.approx(sum(map(float, parts)), rel=1e-4)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mrcnn.engine.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
 from mrcnn.engine.detection import Detection, mold_inputs
+from mrcnn.engine.devices import devices_for, share_steps, sharing
 from mrcnn.engine.hardware import precision_of
 from mrcnn.engine.runs import last_resumable, new_folder, run_folders, run_name, run_of
 from mrcnn.engine.stages import set_trainable, weighted_layers
@@ -39,6 +40,8 @@ class MaskRCNN:
         Layers that are trained in every stage, because weights for them were not loaded.
     progress : Progress or None
         Where the run stands.
+    devices : list of str
+        Those that share a training batch (GPU_COUNT); empty for one.
     """
 
     graph_class = MaskRCNNGraph
@@ -48,8 +51,11 @@ class MaskRCNN:
             raise ConfigError(f"mode must be 'training' or 'inference', not {mode!r}.")
         config.validate()
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
-        self.graph = self.graph_class(config, precision_of(config))
-        self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
+        self.devices = devices_for(config) if mode == "training" else []
+        with sharing(self.devices):
+            self.graph = self.graph_class(config, precision_of(config))
+            self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
+        share_steps(self.keras_model, self.devices)
         self.detection = Detection(self.graph, config)
         self.always_trained, self._knows_channels = [], False
         self.progress, self.resume_state, self.resume_path = None, None, None
@@ -233,7 +239,8 @@ class MaskRCNN:
         if self.mode != "training":
             raise ConfigError("This model was made for inference. Create MaskRCNN(mode='training', ...) to train.")
         optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
-        return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
+        with sharing(self.devices):
+            return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
 
     # --- Detection ---
     def get_anchors(self, image_shape):
