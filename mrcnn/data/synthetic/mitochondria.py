@@ -129,8 +129,8 @@ class SyntheticMitochondria(Dataset):
     ----------
     count : int
         Number of pictures.
-    shape : (int, int)
-        Height and width in pixels.
+    shape : (int, int) or list of (int, int)
+        Height and width in pixels; of a list each picture takes the next one, in turn.
     seed : int
     pixel_size_nm : float or (float, float)
     objects, touching, **look
@@ -141,7 +141,8 @@ class SyntheticMitochondria(Dataset):
 
     def __init__(self, count, shape=(256, 256), seed=0, objects=(3, 8), touching=0.35, pixel_size_nm=12.0, **look):
         super().__init__()
-        self.shape, self.seed = tuple(int(side) for side in shape), int(seed)
+        shapes = shape if isinstance(shape, list) else [shape]
+        self.shapes, self.seed = [tuple(int(side) for side in sides) for sides in shapes], int(seed)
         self.look = {"objects": objects, "touching": touching, "pixel_size_nm": pixel_size_nm, **look}
         self._last = (None, None)
         self.add_class(SOURCE, 1, "mitochondrion")
@@ -149,14 +150,15 @@ class SyntheticMitochondria(Dataset):
             name = f"micrograph_{self.seed}_{index:04d}"
             self.add_image(SOURCE, name, None, index=index, group=name, pixel_size_nm=pixel_size_nm)
         self.prepare()
-        if count:
-            self._generate(0)      # a parameter that cannot work is refused here, not in the middle of a training
+        for image_id in range(min(count, len(self.shapes))):
+            self._generate(image_id)   # a parameter that cannot work is refused here, not in the middle of a training
 
     def _generate(self, image_id):
         index = self.image_info[image_id]["index"]
         last, result = self._last
         if last != index:      # image and objects are asked for one after the other: the last picture is kept
-            result = generate_micrograph(np.random.default_rng([self.seed, index]), self.shape, **self.look)
+            rng = np.random.default_rng([self.seed, index])
+            result = generate_micrograph(rng, self.shapes[index % len(self.shapes)], **self.look)
             self._last = (index, result)
         return result
 
@@ -170,7 +172,7 @@ class SyntheticMitochondria(Dataset):
 
     def image_shape(self, image_id):
         """(H, W, 1), without drawing the picture."""
-        return (*self.shape, 1)
+        return (*self.shapes[self.image_info[image_id]["index"] % len(self.shapes)], 1)
 
     def image_reference(self, image_id):
         """The picture's name, of its seed and number."""

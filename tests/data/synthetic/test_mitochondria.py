@@ -94,6 +94,18 @@ def test_the_data_set_keeps_the_contract():
     assert part.image_reference(1) == dataset.image_reference(2)
 
 
+def test_several_sizes_take_turns():
+    dataset = SyntheticMitochondria(5, shape=[(96, 128), (128, 80), (160, 96)], seed=1)
+    shapes = [dataset.load_image(i).shape for i in dataset.image_ids]
+    assert shapes == [(96, 128, 1), (128, 80, 1), (160, 96, 1), (96, 128, 1), (128, 80, 1)]
+    assert shapes == [dataset.image_shape(i) for i in dataset.image_ids]
+    assert dataset.load_instances(4).image_shape == (128, 80)
+    part = dataset.subset([3, 1])
+    assert [part.image_shape(i) for i in part.image_ids] == [(96, 128, 1), (128, 80, 1)]
+    with pytest.raises(ConfigError, match="at least 64"):
+        SyntheticMitochondria(3, shape=[(96, 128), (32, 96)])
+
+
 def test_changing_a_loaded_image_does_not_change_the_next_one():
     dataset = SyntheticMitochondria(1)
     dataset.load_image(0)[:] = 0

@@ -1,0 +1,106 @@
+"""Weights and gradients: histograms of each layer's numbers, and how strongly each loss pulls at each part."""
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.lines import Line2D
+
+from mrcnn.config import LOSS_NAMES
+from mrcnn.plot.figures import new_figure
+
+_LABELS = dict(zip(LOSS_NAMES, ("RPN class", "RPN box", "class", "box", "mask"), strict=True), loss="all together")
+
+
+def plot_weight_histograms(weights, before=None, cols=6, bins=50):
+    """A small histogram of each array of weights.
+
+    Parameters
+    ----------
+    weights : dict of str to array
+        By name, for example "conv1/kernel".
+    before : dict of str to array, optional
+        The same before training, drawn in grey behind; what is not in it has none.
+    cols : int
+        Histograms in a row.
+    bins : int
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There are no weights.
+    """
+    if not weights:
+        raise ValueError("There are no weights to show.")
+    before, cols = before or {}, min(cols, len(weights))
+    rows = -(-len(weights) // cols)
+    figure = new_figure(2.7 * cols, 1.9 * rows + 0.5, layout="constrained")
+    axes = figure.subplots(rows, cols, squeeze=False).ravel()
+    for ax, (name, values) in zip(axes, weights.items(), strict=False):
+        pairs = [(before.get(name), "0.75"), (values, "C0")]
+        pairs = [(_finite(array), color) for array, color in pairs if array is not None]
+        shared = np.concatenate([array for array, _ in pairs])
+        edges = np.histogram_bin_edges(shared, bins) if shared.size else bins
+        for array, color in pairs:
+            ax.hist(array, bins=edges, color=color, alpha=1 if color == "0.75" else 0.65)
+        ax.set_title(name, fontsize=7)
+        ax.set_yticks([])
+        ax.tick_params(labelsize=7)
+        ax.locator_params(axis="x", nbins=4)
+    for ax in axes[len(weights):]:
+        ax.set_axis_off()
+    if before:
+        handles = [Line2D([], [], color=color, linewidth=6, label=label)
+                   for color, label in (("0.75", "before training"), ("C0", "now"))]
+        figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def plot_gradient_norms(norms, title=None, ax=None):
+    """A grid of numbers: how strongly each loss (columns) pulls at each part of the network (rows).
+
+    Parameters
+    ----------
+    norms : dict of str to dict of str to float
+        As `mrcnn.engine.inspection.gradient_norms` gives them. The colours are logarithmic.
+    title : str, optional
+    ax : Axes, optional
+        Where to draw; default a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        There is nothing to show.
+    """
+    if not norms:
+        raise ValueError("There are no gradients to show.")
+    names = list(next(iter(norms.values())))
+    values = np.array([[part[name] for name in names] for part in norms.values()], float)
+    ax = new_figure(1.3 * len(names) + 2.5, 0.5 * len(norms) + 1, layout="constrained").subplots() if ax is None else ax
+    positive = values[(values > 0) & np.isfinite(values)]
+    highest = positive.max() if positive.size else 1
+    norm = LogNorm(max(positive.min(), highest / 1e4) if positive.size and positive.min() < highest else highest / 10,
+                   highest)
+    shades = np.ma.masked_where(~(values > 0), values)
+    ax.imshow(shades, cmap="Blues", norm=norm, aspect="auto")
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        dark = np.isfinite(value) and value > 0 and norm(value) > 0.6
+        ax.text(column, row, f"{value:.2g}" if value else "0", ha="center", va="center",
+                color="white" if dark else "black")
+    ax.set_xticks(range(len(names)), [_LABELS.get(name, name) for name in names])
+    ax.set_yticks(range(len(norms)), list(norms))
+    ax.tick_params(length=0)
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def _finite(values):
+    values = np.asarray(values, float).ravel()
+    return values[np.isfinite(values)]
