@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mrcnn import utils
 from mrcnn.config import Config
+from mrcnn.engine import download
 from mrcnn.errors import WeightsError
-from mrcnn.legacy import utils_download
 
 ARGUMENTS = ("gt_boxes", "gt_class_ids", "gt_masks", "pred_boxes", "pred_class_ids", "pred_scores", "pred_masks")
 
@@ -247,7 +247,7 @@ def server():
 
 def test_download_is_whole_and_shows_its_progress(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(utils, "COCO_MODEL_URL", server.url)
-    monkeypatch.setitem(utils_download.MD5, server.url, hashlib.md5(server.content).hexdigest())
+    monkeypatch.setitem(download.MD5, server.url, hashlib.md5(server.content).hexdigest())
     path = tmp_path / "models" / "coco.h5"
     utils.download_trained_weights(str(path))
     assert path.read_bytes() == server.content
@@ -266,7 +266,7 @@ def test_a_cut_off_or_changed_download_leaves_what_was_there(server, tmp_path, m
         utils.download_trained_weights(path, verbose=0)
     monkeypatch.undo()
     monkeypatch.setattr(utils, "COCO_MODEL_URL", server.url)
-    monkeypatch.setitem(utils_download.MD5, server.url, "0" * 32)
+    monkeypatch.setitem(download.MD5, server.url, "0" * 32)
     with pytest.raises(WeightsError, match="MD5"):
         utils.download_trained_weights(path, verbose=0)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("coco.h5", b"old")]
@@ -276,7 +276,7 @@ def test_without_a_connection_one_sentence_says_where_to_put_the_file(tmp_path, 
     def no_connection(*args, **kwargs):
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr(utils_download.urllib.request, "urlopen", no_connection)
+    monkeypatch.setattr(download.urllib.request, "urlopen", no_connection)
     path = tmp_path / "mask_rcnn_coco.h5"
     with pytest.raises(WeightsError) as error:
         utils.download_trained_weights(path)

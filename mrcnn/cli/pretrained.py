@@ -6,12 +6,12 @@ from pathlib import Path
 import h5py
 import keras
 
+from mrcnn.engine.download import COCO_URL, download, keras_cache
 from mrcnn.engine.weight_files import write_legacy_group
 from mrcnn.engine.weights import layer_weights
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.nets.backbones.applications import find_class
 
-COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 # The layers whose width is the number of classes, and the mask head's last one.
 COCO_HEADS = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
 
@@ -28,7 +28,12 @@ def load_coco(detector):
     """
     path = Path("mask_rcnn_coco.h5")
     if not path.is_file():
-        path = _downloaded("the COCO weights", lambda: keras.utils.get_file(path.name, COCO_URL, cache_subdir="models"))
+        path = keras_cache() / path.name
+    if not path.is_file():
+        try:
+            download(COCO_URL, path)
+        except WeightsError as error:
+            raise WeightsError(f"{str(error).rstrip('.')}, or start with --weights FILE or --weights none.") from error
     detector.load_weights(path, by_name=True, exclude=COCO_HEADS)
 
 
@@ -101,6 +106,6 @@ def _downloaded(what, download):
     try:
         return download()
     except Exception as error:      # Keras raises bare Exceptions for a failed download
-        cache = Path.home() / ".keras" / "models"
         raise WeightsError(f"{what} cannot be downloaded ({error}). Without a connection, download the file elsewhere "
-                           f"and put it into {cache}, or start with --weights FILE or --weights none.") from error
+                           f"and put it into {keras_cache()}, or start with --weights FILE or --weights none."
+                           ) from error

@@ -1,11 +1,9 @@
 """`get_imagenet_weights`: a file of a backbone's ImageNet weights, under Matterport's layer names."""
 
-import os
-from pathlib import Path
-
 import keras
 
 from mrcnn.cli.pretrained import matterport_name
+from mrcnn.engine.download import keras_cache
 from mrcnn.engine.weight_files import open_weights, write_legacy_group, written_whole
 from mrcnn.engine.weights import layer_weights
 from mrcnn.errors import ConfigError, WeightsError
@@ -32,14 +30,13 @@ def imagenet_weights(backbone):
     if not isinstance(backbone, str):
         raise ConfigError("There are no ImageNet weights for a BACKBONE that is a function. Give it a name such as "
                           "'resnet50', or load weights of your own.")  # fmt: skip
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    cache = home / "models"
+    cache = keras_cache()
     target = cache / f"mrcnn_{backbone}_imagenet.h5"
     if target.is_file():
         return str(target)
     if backbone in ("resnet50", "resnet101"):
         file = f"{backbone}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        options = {"cache_dir": str(home), "cache_subdir": "models"}
+        options = {"cache_dir": str(cache.parent), "cache_subdir": cache.name}
         source = _fetched(file, cache, lambda: keras.utils.get_file(file, _FOLDER + file, **options))
         groups = _resnet_groups(source)
     else:

@@ -5,6 +5,7 @@ import pytest
 
 from mrcnn.cli import pretrained
 from mrcnn.cli.pretrained import load_backbone, load_coco, load_imagenet, matterport_name
+from mrcnn.engine import download
 from mrcnn.engine.detector import MaskRCNN
 from mrcnn.engine.weights import layer_weights
 from mrcnn.errors import ConfigError, WeightsError
@@ -52,22 +53,32 @@ def no_connection(*args, **kwargs):
     raise Exception("URL fetch failure on https://example.org/weights.h5: None -- Name or service not known")
 
 
+def cut_off(*args, **kwargs):
+    raise OSError("Name or service not known")
+
+
 def test_without_a_connection_the_message_says_where_to_put_the_file(small, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrained.keras.utils, "get_file", no_connection)
-    with pytest.raises(WeightsError, match=r"example.org/weights.h5.*models.*--weights none"):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(download.urllib.request, "urlopen", cut_off)
+    with pytest.raises(WeightsError, match=r"keras.models.mask_rcnn_coco.h5 .*github.com/matterport.*--weights none"):
         load_coco(small)
+    assert not list((tmp_path / "keras").rglob("*.h5*"))
     monkeypatch.setattr(pretrained, "find_class", lambda name: (name, no_connection))
     with pytest.raises(WeightsError, match=r"ImageNet weights of mobilenet_v2.*example.org.*models"):
         load_imagenet(small)
 
 
 def test_a_coco_file_in_the_working_directory_is_taken(small, monkeypatch, tmp_path):
+    """Else one in Keras' cache."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrained.keras.utils, "get_file", no_connection)
-    (tmp_path / "mask_rcnn_coco.h5").write_bytes(b"cut off")
-    with pytest.raises(WeightsError, match="mask_rcnn_coco.h5"):
-        load_coco(small)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(download.urllib.request, "urlopen", cut_off)
+    (tmp_path / "keras" / "models").mkdir(parents=True)
+    for folder, name in ((tmp_path / "keras" / "models", "keras.models.mask_rcnn_coco.h5"), (tmp_path, "^mask_rcnn_")):
+        (folder / "mask_rcnn_coco.h5").write_bytes(b"cut off")
+        with pytest.raises(WeightsError, match=name):
+            load_coco(small)
 
 
 def test_a_backbone_of_ones_own_has_no_imagenet_weights(small, monkeypatch):

@@ -1,6 +1,7 @@
 """Downloading a weight file: whole and checked, or not at all."""
 import contextlib
 import hashlib
+import os
 import urllib.request
 from pathlib import Path
 
@@ -11,6 +12,11 @@ COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_
 MD5 = {COCO_URL: "e98aaff6f99e307b5e2a8a3ff741a518"}
 TIMEOUT = 30        # seconds without a byte
 BLOCK = 1 << 20
+
+
+def keras_cache():
+    """The folder that Keras keeps weight files in, whether it is there or not."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
 def download(url, path, verbose=1):
