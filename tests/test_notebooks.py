@@ -12,6 +12,13 @@ import mrcnn
 ROOT = Path(__file__).resolve().parents[1]
 # Least number of pictures that each must show, and what its text must say.
 EXPECTED = {
+    "inspect_data": (22, ["Class Count: 2", "Objects without a positive anchor: 0", "Negative anchors: ",
+                          "Average share of positive ROIs: "]),
+    "inspect_model": (17, ["Mean AP over 6 images: ", "1000 boxes go into NMS, ", "Remove boxes below 0.5 confidence",
+                           "suppressed by proposal", "Missed in this picture: ", "C5: 2 x 2, 192 channels"]),
+    "inspect_weights": (5, ["123 arrays, 2,523,750 numbers", "all the same: 0 arrays",
+                            "stem: 24 filters of 5 x 5 pixels and 1 channels",
+                            "Before training: all parts and losses together have a gradient of the length"]),
     "mitochondria_1_data": (12, ["RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)", "source pictures on both sides: 0"]),
     "mitochondria_2_training": (6, ["Interrupted after 1 of 2 epochs", "Something to resume: True", "best.h5"]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),

@@ -69,14 +69,29 @@ class Fates:
             return f"{score} is below {self.min_confidence:g}"
         return reason if reason == "padding" else f"{reason}, {score}"
 
-    def nearest(self, boxes):
-        """For each of these boxes [M, 4] (pixels) the proposal that overlaps it most: indices int64 [M], IoU [M].
+    def best_for(self, boxes, min_iou=0.5):
+        """For each of these boxes, say of true objects, the proposal that came farthest towards finding it.
 
-        Padding has no area, so it is chosen only where nothing overlaps; the IoU is 0 then.
+        Parameters
+        ----------
+        boxes : [M, 4]
+            (y1, x1, y2, x2) in pixels of the molded image.
+        min_iou : float
+            Of the proposals that overlap the box by at least this, the one with the last reason in `REASONS`, and among
+            these the most confident one. Where there is none, the one that overlaps the box most.
+
+        Returns
+        -------
+        indices : int64 [M]
+        ious : float32 [M]
+            Of the box and that proposal.
         """
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         iou = ops.convert_to_numpy(overlaps(boxes, self.boxes.astype(np.float32)))
-        return iou.argmax(axis=1), iou.max(axis=1)
+        progress = np.array([REASONS.index(reason) for reason in self.reasons]) + self.scores / 2
+        indices = np.where((iou >= min_iou).any(axis=1), np.where(iou >= min_iou, progress, -1).argmax(axis=1),
+                           iou.argmax(axis=1))  # fmt: skip
+        return indices, iou[np.arange(len(boxes)), indices]
 
 
 def explain_detections(rois, probabilities, deltas, image_meta, config, exact=False):

@@ -9,8 +9,8 @@ from mrcnn.plot.figures import new_figure
 _LABELS = dict(zip(LOSS_NAMES, ("RPN class", "RPN box", "class", "box", "mask"), strict=True), loss="all together")
 
 
-def plot_weight_histograms(weights, before=None, cols=6, bins=50):
-    """A small histogram of each array of weights.
+def plot_weight_histograms(weights, before=None, cols=5, bins=50):
+    """A small histogram of each array of weights, as high as its own bars; those of before may be cut off.
 
     Parameters
     ----------
@@ -43,8 +43,10 @@ def plot_weight_histograms(weights, before=None, cols=6, bins=50):
         shared = np.concatenate([array for array, _ in pairs])
         edges = np.histogram_bin_edges(shared, bins) if shared.size else bins
         for array, color in pairs:
-            ax.hist(array, bins=edges, color=color, alpha=1 if color == "0.75" else 0.65)
-        ax.set_title(name, fontsize=7)
+            heights = ax.hist(array, bins=edges, color=color, alpha=1 if color == "0.75" else 0.65)[0]
+        # Biases begin as zeros, all in one bar that would leave nothing to see of the others.
+        ax.set_ylim(0, 1.2 * max(1, heights.max()))
+        ax.set_title(name, fontsize=8)
         ax.set_yticks([])
         ax.tick_params(labelsize=7)
         ax.locator_params(axis="x", nbins=4)

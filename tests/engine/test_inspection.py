@@ -54,8 +54,20 @@ def test_each_reason_and_its_sentence():
     assert fates.sentence(6) == "beyond the maximum, score 0.75" and fates.sentence(7) == "padding"
     assert fates.counts() == {"padding": 1, "background": 1, "below the score": 1, "no area": 1,
                               "suppressed by NMS": 1, "beyond the maximum": 1, "kept": 2}  # fmt: skip
-    indices, ious = fates.nearest([[60, 100, 90, 130], [100, 0, 110, 10]])
-    assert indices[0] == 3 and ious.tolist() == [1, 0]
+
+
+def test_the_proposal_that_came_farthest():
+    """The kept one rather than the nearest, the suppressed one rather than background; else the nearest."""
+    boxes = [[10, 40, 50, 80], [12, 40, 52, 80], [60, 100, 90, 130], [62, 100, 92, 130], [65, 100, 95, 130],
+             [90, 180, 120, 210]]  # fmt: skip
+    probabilities = [[0.1, 0.9, 0], [0.05, 0.95, 0], [0.9, 0.1, 0], [0.4, 0.6, 0], [0.45, 0.55, 0], [0.8, 0.2, 0]]
+    fates = explain_detections(*heads(boxes, probabilities), META, detection_config())
+    assert fates.counts() == {"background": 2, "below the score": 2, "suppressed by NMS": 1, "kept": 1}
+    indices, ious = fates.best_for([boxes[0], boxes[2], [80, 180, 110, 230], [100, 0, 110, 10]])
+    assert indices[:3].tolist() == [1, 3, 5]
+    np.testing.assert_allclose(ious, [38 / 42, 28 / 32, 600 / 1800, 0], atol=0.02)
+    assert fates.best_for([boxes[2]], min_iou=1)[0].tolist() == [2]
+    assert fates.best_for(np.zeros((0, 4)))[0].shape == (0,)
 
 
 def test_every_reason_has_a_colour():

@@ -26,6 +26,8 @@ def test_before_and_now_share_their_bins():
     assert [b.get_x() for b in grey] == [b.get_x() for b in blue]
     assert round(sum(b.get_height() for b in grey[:4])) == 20 == round(sum(b.get_height() for b in blue[-4:]))
     assert len(figure.axes[1].containers) == 1
+    biases = plot_weight_histograms({"bias": np.linspace(-1, 1, 40)}, {"bias": np.zeros(40)}, bins=10).axes[0]
+    assert biases.get_ylim()[1] < 10      # the bar of the 40 zeros is cut off, as the others are 4 high
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before training", "now"]
 
 
