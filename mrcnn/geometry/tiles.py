@@ -1,0 +1,264 @@
+"""Tiles of a large image, and how the objects found in overlapping tiles become the objects of the image.
+
+Three rules say which of several views of an object counts:
+
+- centre: the tile in whose ownership region the object's centre lies; near the borders of regions masks decide.
+- merge: all views that agree where the tiles overlap are one object; pieces of objects too large for the overlap are
+  joined.
+- seed: a fixed zone of corners a tile, with doubles and gaps, for comparison with results that were made by it.
+
+Windows are (y1, x1, y2, x2) in pixels of the image, y2 and x2 exclusive.
+"""
+import numpy as np
+
+from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.views import SAME_OBJECT_IOU, Views
+
+
+# --- Windows ---
+def tile_windows(image_shape, tile=1024, overlap=256):
+    """Windows of equal size that cover an image, row by row; the last row and column are shifted inwards.
+
+    Parameters
+    ----------
+    image_shape : (int, int) or longer
+        Height and width in pixels.
+    tile : int or (int, int)
+        Height and width of a tile. Where the image is smaller, the windows are as large as the image.
+    overlap : int or (int, int)
+        Pixels that neighbours share at least; smaller than the tile.
+
+    Returns
+    -------
+    int64 [T, 4]
+
+    Raises
+    ------
+    ConfigError
+        A tile without pixels, or an overlap that leaves no step.
+    """
+    sizes, starts = _grid(image_shape, tile, overlap)
+    rows, columns = (axis.ravel() for axis in np.meshgrid(*starts, indexing="ij"))
+    return np.stack([rows, columns, rows + sizes[0], columns + sizes[1]], axis=1)
+
+
+def owner_regions(image_shape, tile=1024, overlap=256):
+    """The part of the image that each of `tile_windows` owns: a partition along the middles of the overlaps.
+
+    An object no larger than the overlap lies wholly in the tile that owns the centre of its box.
+
+    Returns
+    -------
+    int64 [T, 4]
+        In the order of `tile_windows`.
+    """
+    sizes, starts = _grid(image_shape, tile, overlap)
+    borders = [np.concatenate([[0], (first[:-1] + size + first[1:]) // 2, [length]])
+               for first, size, length in zip(starts, sizes, image_shape)]
+    low = np.meshgrid(*(b[:-1] for b in borders), indexing="ij")
+    high = np.meshgrid(*(b[1:] for b in borders), indexing="ij")
+    return np.stack([axis.ravel() for axis in (*low, *high)], axis=1)
+
+
+def as_pair(value):
+    """A number for both axes, or (y, x), as two ints."""
+    y, x = value if np.ndim(value) else (value, value)
+    return int(y), int(x)
+
+
+def _grid(image_shape, tile, overlap):
+    """Sizes of a window, and the first pixels of windows, of both axes."""
+    tile, overlap = as_pair(tile), as_pair(overlap)
+    if min(tile) < 1 or min(overlap) < 0 or overlap[0] >= tile[0] or overlap[1] >= tile[1]:
+        raise ConfigError(f"A tile of {tile[0]} x {tile[1]} pixels cannot overlap its neighbours by {overlap[0]} x "
+                          f"{overlap[1]}: the overlap must be at least 0 and smaller than the tile.")
+    sizes = [min(size, int(length)) for size, length in zip(tile, image_shape)]
+    starts = []
+    for length, size, shared in zip(image_shape, sizes, overlap):
+        step = max(1, size - shared)
+        count = -(-(int(length) - size) // step) + 1
+        starts.append(np.minimum(np.arange(count) * step, int(length) - size))
+    return sizes, starts
+
+
+# --- The seed's rule ---
+def seed_windows(image_shape, size=1024):
+    """Windows of the seed's grid, and their places in it: steps of three quarters of a tile, no tile for a remainder.
+
+    Returns
+    -------
+    windows int64 [T, 4], columns int64 [T], rows int64 [T]
+
+    Raises
+    ------
+    ConfigError
+        The image is smaller than a tile, or the size is no multiple of 16.
+    """
+    if size % 16 or size < 16:
+        raise ConfigError(f"The seed's rule divides a tile into sixteenths: {size} is no multiple of 16.")
+    if min(image_shape[:2]) < size:
+        raise ConfigError(f"The seed's rule needs an image of at least {size} x {size} pixels, and this one has "
+                          f"{image_shape[0]} x {image_shape[1]}. Use the rule 'centre' or 'merge'.")
+    step = 3 * size // 4
+    rows, columns = (np.arange((int(length) - size) // step + 1) for length in image_shape[:2])
+    rows, columns = (axis.ravel() for axis in np.meshgrid(rows, columns, indexing="ij"))
+    return np.stack([rows * step, columns * step, rows * step + size, columns * step + size], axis=1), columns, rows
+
+
+def seed_rule_keep(boxes, column, row, size=1024):
+    """Which objects of a tile the seed project keeps, by their top-left corners.
+
+    It is no partition: a strip in the top row of tiles is owned twice, the last eighth of the right-most and lowest
+    tiles by none, and the top row keeps corners on its lower limit, too.
+
+    Parameters
+    ----------
+    boxes : int [N, 4]
+        In pixels of the tile.
+    column, row : int
+        Place of the tile in `seed_windows`, from 0.
+    size : int
+        Of the tile.
+
+    Returns
+    -------
+    bool [N]
+    """
+    boxes = np.asarray(boxes).reshape(-1, 4)
+    y1, x1 = boxes[:, 0] * 16, boxes[:, 1] * 16  # in sixteenths of a pixel, so that no size is rounded
+    left = 0 if column == 0 else size if row == 0 else 2 * size
+    below = y1 <= 14 * size if row == 0 else (y1 >= 2 * size) & (y1 < 14 * size)
+    return below & (x1 >= left) & (x1 < 14 * size)
+
+
+def seed_instances(tiles, columns, rows, image_shape=None):
+    """Objects by the rule 'seed': `seed_rule_keep` in each tile of `seed_windows`; doubles stay, gaps too.
+
+    Returns
+    -------
+    Instances
+        In pixels of the image.
+    """
+    kept = [(window, found.select(seed_rule_keep(found.boxes, column, row, int(window[2] - window[0]))))
+            for (window, found), column, row in zip(tiles, columns, rows)]
+    return Views(kept, image_shape).instances
+
+
+# --- Centre and merge ---
+def in_regions(boxes, regions, band=(0, 0)):
+    """Whether the centres of boxes lie in regions grown by a band: bool [N].
+
+    Parameters
+    ----------
+    boxes : int [N, 4]
+        In pixels of the image.
+    regions : int [N, 4] or [4]
+        The lower limits belong to a region, the upper ones do not.
+    band : (int, int)
+        Pixels (y, x) added on all sides.
+    """
+    doubled = boxes[:, :2].astype(np.int64) + boxes[:, 2:]  # twice the centre, so that halves are exact
+    regions, band = 2 * np.broadcast_to(regions, boxes.shape), 2 * np.asarray(band)
+    return (doubled >= regions[:, :2] - band).all(axis=1) & (doubled < regions[:, 2:] + band).all(axis=1)
+
+
+def centre_instances(tiles, regions, band=(0, 0), iou=SAME_OBJECT_IOU, image_shape=None):
+    """Objects by the rule 'centre': a view counts if its centre lies in the region that its tile owns.
+
+    Two tiles may see slightly different outlines, with centres on different sides of the border between their regions:
+    then both would own the object, or none. So views whose centre lies outside by less than a band are taken, too, and
+    of views of one object (by their masks where both tiles see) one is kept: a whole one rather than one that the tile
+    cuts, then one that its tile owns, then the one of the higher score. With outlines that differ by less than the
+    band, an object no larger than the overlap is found exactly once.
+
+    Parameters
+    ----------
+    tiles : list of (window, Instances)
+        Objects in pixels of their tile.
+    regions : int [T, 4]
+        As `mrcnn.geometry.tiles.owner_regions`.
+    band : (int, int)
+        Pixels (y, x).
+    iou : float
+        From this overlap on, views of one class are of one object.
+    image_shape : (int, int), optional
+        By default as far as the windows reach.
+
+    Returns
+    -------
+    Instances
+        In pixels of the image; every object as one tile saw it.
+    """
+    views = Views(tiles, image_shape)
+    found, own_regions = views.instances, np.asarray(regions).reshape(-1, 4)[views.tile]
+    candidates = in_regions(found.boxes, own_regions, band)
+    owned = in_regions(found.boxes, own_regions)
+    rivals = _rivals(views.same(iou, candidates, pieces=False), len(found))
+    kept = np.zeros(len(found), bool)
+    for i in np.lexsort((-found.scores, ~owned, views.cut)):
+        kept[i] = candidates[i] and not kept[rivals[i]].any()
+    return found.select(kept)
+
+
+def merge_instances(tiles, iou=SAME_OBJECT_IOU, image_shape=None):
+    """Objects by the rule 'merge': views that agree where their tiles overlap are one object.
+
+    Of the views of an object the best that a tile sees whole is kept; where every tile cuts it, because it is larger
+    than the overlap, its pieces are joined and keep the highest of their scores. A piece is dropped where another tile
+    sees the same place whole and finds nothing.
+
+    Parameters
+    ----------
+    tiles : list of (window, Instances)
+        Objects in pixels of their tile.
+    iou : float
+        From this overlap on, views of one class are of one object.
+    image_shape : (int, int), optional
+        By default as far as the windows reach.
+
+    Returns
+    -------
+    Instances
+        In pixels of the image.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    views = Views(tiles, image_shape)
+    found, count = views.instances, len(views.instances)
+    pairs = views.same(iou)
+    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    number, group = connected_components(links, directed=False) if count else (0, np.zeros(0, int))
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group, minlength=number))[:-1])
+    lonely = np.array([g[0] for g in members if len(g) == 1 and views.cut[g[0]]], np.int64) if count else []
+    dropped = set(np.asarray(lonely)[views.seen_elsewhere(lonely)].tolist()) if len(lonely) else set()
+    areas, parts = found.areas(), []
+    for g in members if count else ():
+        if g[0] not in dropped:
+            parts.append(_one_object(found, g, views.cut[g], areas[g]))
+    return Instances(found.image_shape, [p[0] for p in parts], [p[1] for p in parts], [p[2] for p in parts],
+                     [p[3] for p in parts], found.pixel_size_nm)
+
+
+def _one_object(found, members, cut, areas):
+    """(box, class, score, mask) of the views of one object."""
+    # A whole view much smaller than another view is a part that some tile took for an object.
+    whole = members[~cut & (2 * areas >= areas.max())]
+    if len(whole):
+        best = whole[np.argmax(found.scores[whole])]
+        return found.boxes[best], found.class_ids[best], found.scores[best], found.masks[best]
+    boxes = found.boxes[members]
+    box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+    mask = np.zeros(box[2:] - box[:2], bool)
+    for i in members:
+        y1, x1, y2, x2 = found.boxes[i] - np.tile(box[:2], 2)
+        mask[y1:y2, x1:x2] |= found.masks[i]
+    return box, found.class_ids[members[0]], found.scores[members].max(), mask
+
+
+def _rivals(pairs, count):
+    """For each of `count` views the indices of those that it is paired with."""
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    both = both[np.argsort(both[:, 0], kind="stable")]
+    return np.split(both[:, 1], np.searchsorted(both[:, 0], np.arange(1, count)))
