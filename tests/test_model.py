@@ -124,14 +124,31 @@ def test_the_training_network_takes_batches_of_the_generator(trainer):
         trainer.keras_model(inputs[:3])
 
 
+class LoadsTheCheckpoint(keras.callbacks.Callback):
+    """What a well-known callback does at an epoch's end: look for the checkpoint, measure with it, note the result."""
+
+    def __init__(self, detector):
+        super().__init__()
+        self.detector = detector
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert self.detector.find_last().endswith(f"mask_rcnn_tiny_{epoch + 1:04d}.h5")
+        logs["val_mean_average_precision"] = (epoch + 1) / 4
+
+
 def test_runs_are_found_and_continued(config, tmp_path, capsys):
     settings = config(MEAN_PIXEL=np.zeros(3))
     settings.BATCH_SIZE, settings.MEAN_PIXEL = 1, np.array([10.0, 20.0, 30.0])
     model = modellib.MaskRCNN("training", settings, str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no checkpoint of a run named 'tiny'"):
         model.find_last()
+    callback = LoadsTheCheckpoint(model)
     for epochs, layers in ((1, "heads"), (2, "heads+stage5")):
-        model.train(shapes(2), shapes(1, 1), settings.LEARNING_RATE, epochs, layers, verbose=0)
+        rows = model.train(
+            shapes(2), shapes(1, 1), settings.LEARNING_RATE, epochs, layers, custom_callbacks=[callback], verbose=0
+        )
+    assert [row["val_mean_average_precision"] for row in rows] == [0.25, 0.5]
+    assert model.keras_model.history.history["val_mean_average_precision"] == [0.5]
     assert "of 1 images each" in capsys.readouterr().out
     last = model.find_last()
     assert isinstance(last, str) and last.endswith("mask_rcnn_tiny_0002.h5") and last.startswith(model.log_dir)

@@ -24,6 +24,15 @@ def shapes(count, seed=0):
     return dataset
 
 
+class SomeNotLabelled(ShapesDataset):
+    """As COCO's: for a picture without annotations the original's samples ask the parent class."""
+
+    def load_mask(self, image_id):
+        if image_id == 1:
+            return super().load_mask(image_id) if self.own_parent else super(ShapesDataset, self).load_mask(image_id)
+        return super().load_mask(image_id)
+
+
 @pytest.fixture(scope="module")
 def config(tiny):
     return lambda **overrides: tiny.config(**{"NUM_CLASSES": 4, "STEPS_PER_EPOCH": 1, "VALIDATE_EVERY": 0, **overrides})
@@ -159,3 +168,18 @@ def test_an_image_with_crowds_only_has_no_positive_anchor(config):
     anchors, crowd = pyramid_anchors(config(), (64, 64)), np.array([[0, 0, 32, 32]])
     match, deltas = modellib.build_rpn_targets((64, 64, 3), anchors, np.array([-1]), crowd, config())
     assert set(match) == {-1, 0} and not deltas.any()
+
+
+def test_a_picture_for_which_load_mask_asks_the_original_class(config):
+    dataset = SomeNotLabelled()
+    dataset.own_parent = False
+    dataset.load_shapes(3, 64, 64, 0)
+    dataset.prepare()
+    masks, class_ids = dataset.load_mask(1)
+    assert masks.shape == (0, 0, 0) and masks.dtype == bool and class_ids.shape == (0,)
+    image, _, class_ids, boxes, masks = modellib.load_image_gt(dataset, config(), 1, use_mini_mask=False)
+    assert image.shape == (64, 64, 3) and boxes.shape == (0, 4) and masks.shape == (64, 64, 0) and not len(class_ids)
+    inputs, _ = next(modellib.data_generator(dataset, config(), shuffle=False, batch_size=2))
+    assert inputs[1][:, 0].tolist() == [0, 2]
+    dataset.own_parent = True
+    assert dataset.load_mask(1)[0].shape[:2] == (64, 64)

@@ -42,6 +42,7 @@ class Dataset:
         if "load_mask" in own and "load_instances" not in own:
             load_mask = own["load_mask"]
             cls.load_instances = lambda self, image_id: _instances_of(self, image_id, load_mask(self, image_id))
+            cls.load_instances.comes_from_load_mask = True
         elif "load_instances" in own and "load_mask" not in own:
             load_instances = own["load_instances"]
             cls.load_mask = lambda self, image_id: _mask_of(load_instances(self, image_id))
@@ -149,7 +150,9 @@ class Dataset:
 
     def load_mask(self, image_id):
         """Masks bool [H, W, N] and class ids int32 [N] of a picture's objects; without an override there are none."""
-        if type(self).load_instances is not Dataset.load_instances:
+        load_instances = type(self).load_instances
+        # An override of this method asks super() for the mask of a picture that is not its own, or has no objects.
+        if load_instances is not Dataset.load_instances and not hasattr(load_instances, "comes_from_load_mask"):
             return _mask_of(self.load_instances(image_id))
         return np.zeros((0, 0, 0), bool), np.zeros(0, np.int32)
 

@@ -65,6 +65,8 @@ class Feed(keras.callbacks.Callback):
 class Records(keras.callbacks.Callback):
     """`history.csv`, one row an epoch, and the learning curves drawn from it.
 
+    Given twice among the callbacks, it adds to the row what those between have put into the logs.
+
     Parameters
     ----------
     log_dir : Path
@@ -81,13 +83,17 @@ class Records(keras.callbacks.Callback):
         self.started = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {
-            "epoch": epoch + 1,
-            "seconds": round(time.monotonic() - self.started, 2),
-            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-        }
-        row.update({k: float(v) for k, v in (logs or {}).items()})
-        self.rows.append(row)
+        measured = {k: float(v) for k, v in (logs or {}).items()}
+        if self.rows and self.rows[-1]["epoch"] == epoch + 1:
+            if measured.keys() <= self.rows[-1].keys():
+                return
+        else:
+            self.rows.append({
+                "epoch": epoch + 1,
+                "seconds": round(time.monotonic() - self.started, 2),
+                "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            })  # fmt: skip
+        self.rows[-1].update(measured)
         names = list(dict.fromkeys(name for r in self.rows for name in r))
         with whole_file(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval="")

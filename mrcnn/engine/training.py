@@ -168,10 +168,12 @@ def _fit(detector, progress, state, batches, sources, val_dataset, custom_callba
                     feed,
                     stop_on_nan,
                     *validating,
+                    records,
+                    Checkpoints(log_dir, run_name(config), config, progress, batches),
+                    # After the checkpoint, which they may load; what they measure is recorded as well.
                     *(custom_callbacks or []),
                     board,
                     records,
-                    Checkpoints(log_dir, run_name(config), config, progress, batches),
                     *([stop_early] if stop_early else []),
                 ],
                 verbose=_verbosity(verbose),
