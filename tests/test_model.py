@@ -203,6 +203,33 @@ def test_weights_that_tensorflow_1_numbered(detector, tmp_path, text, whole_mode
         np.testing.assert_array_equal(array(weight), value)
 
 
+def test_a_whole_model_is_saved_as_h5(detector, tmp_path):
+    path = tmp_path / "whole.h5"
+    detector.keras_model.save(str(path))
+    with h5py.File(path) as file:
+        assert "conv1" not in file and "mrcnn_mask" in file["model_weights"].attrs["layer_names"].astype(str)
+    before = [array(w).copy() for w in detector.keras_model.weights]
+    for weight in detector.keras_model.weights:
+        weight.assign(np.zeros(weight.shape))
+    assert not detector.load_weights(str(path), verbose=0).missing
+    for weight, value in zip(detector.keras_model.weights, before):
+        np.testing.assert_array_equal(array(weight), value)
+    with pytest.raises(WeightsError, match="exists already"):
+        detector.keras_model.save(path, overwrite=False)
+    with pytest.raises(ConfigError, match=r"load_weights reads.*keras_model.export"):
+        detector.keras_model.save(tmp_path / "whole.keras")
+
+
+@pytest.mark.parametrize("value, steps", [(100 / 2, 50), (25 / 2, 13), (np.ceil(2.5), 3), (7, 7)])
+def test_steps_that_are_the_result_of_a_division(config, tmp_path, value, steps):
+    """Keras 2 took them, and made steps until there were as many."""
+    settings = type(config())(NUM_CLASSES=4)
+    settings.STEPS_PER_EPOCH = settings.VALIDATION_STEPS = value
+    model = modellib.MaskRCNN("inference", settings, str(tmp_path))
+    assert (model.config.STEPS_PER_EPOCH, model.config.VALIDATION_STEPS) == (steps, steps)
+    assert isinstance(model.config.STEPS_PER_EPOCH, int)
+
+
 def test_build_makes_a_model_and_refuses_sizes(detector, config):
     model = detector.build("inference", detector.config)
     assert [t.name for t in model.inputs] == ["input_image", "input_image_meta", "input_anchors"]

@@ -1,5 +1,6 @@
 """Matterport's `MaskRCNN`: the engine's, with the methods and attributes that old scripts and notebooks use."""
 
+import math
 import os
 from collections import OrderedDict
 
@@ -17,6 +18,14 @@ from mrcnn.legacy.keras_models import OriginalGraph
 from mrcnn.legacy.log import log
 from mrcnn.legacy.old_layers import as_then
 from mrcnn.legacy.pixels import in_grey_levels, to_grey_levels
+
+
+def _count_steps(config):
+    """Make whole numbers of steps that a script got by a division, rounded up as Keras 2 did."""
+    for name in ("STEPS_PER_EPOCH", "VALIDATION_STEPS"):
+        value = getattr(config, name)
+        if isinstance(value, float) and 0 < value < math.inf:
+            setattr(config, name, math.ceil(value))
 
 
 class MaskRCNN(detector.MaskRCNN):
@@ -43,6 +52,7 @@ class MaskRCNN(detector.MaskRCNN):
     graph_class = OriginalGraph
 
     def __init__(self, mode, config, model_dir):
+        _count_steps(config)
         super().__init__(mode, config, model_dir)
         self.model_dir, self._tensors = os.fspath(model_dir), None
 
@@ -105,6 +115,7 @@ class MaskRCNN(detector.MaskRCNN):
     def train(self, train_dataset, val_dataset, learning_rate, epochs, layers, augmentation=None, custom_callbacks=None,
               no_augmentation_sources=None, verbose="auto"):  # fmt: skip
         """Train until `epochs` epochs in total are done; see `mrcnn.MaskRCNN.train`."""
+        _count_steps(self.config)
         datasets = (in_grey_levels(dataset, self.config) for dataset in (train_dataset, val_dataset))
         optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
         return super().train(*datasets, learning_rate, epochs, layers, *optional)

@@ -9,6 +9,7 @@ from keras import layers
 
 from mrcnn.engine import weights
 from mrcnn.engine.stages import weighted_layers
+from mrcnn.engine.weight_files import written_whole
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy import losses
 from mrcnn.legacy.inspection import mark_outputs
@@ -20,7 +21,7 @@ from mrcnn.nets.training_model import TrainingModel
 
 
 class OldMethods:
-    """`save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2."""
+    """`save`, `save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2."""
 
     @property
     def layers(self):
@@ -30,9 +31,30 @@ class OldMethods:
 
     def save_weights(self, filepath, overwrite=True, **_):
         """Write all weights in the legacy `.h5` layout, whatever the file is called."""
+        self._keep_unless(overwrite, filepath)
+        weights.save_weights(self, filepath)
+
+    def save(self, filepath, overwrite=True, **_):
+        """Write an `.h5` as `save` did, the weights in its group `model_weights`, for `MaskRCNN.load_weights`.
+
+        Raises
+        ------
+        ConfigError
+            The name asks for another format: what the network is made of is not in a file but in the `Config`.
+        """
+        if Path(filepath).suffix not in (".h5", ".hdf5"):
+            raise ConfigError(
+                f"{filepath}: save writes .h5 files, whose weights MaskRCNN(mode, config, model_dir).load_weights reads."
+                " For TensorFlow Serving give a folder to keras_model.export."
+            )
+        self._keep_unless(overwrite, filepath)
+        with written_whole(Path(filepath)) as file:
+            weights.write_weights(self, file.create_group("model_weights"))
+
+    @staticmethod
+    def _keep_unless(overwrite, filepath):
         if not overwrite and Path(filepath).exists():
             raise WeightsError(f"{filepath}: exists already. Give overwrite=True or another name.")
-        weights.save_weights(self, filepath)
 
     def _make_predict_function(self):
         """Nothing: Keras 2 asked for it before a model was used in another thread; now that is not needed."""
