@@ -216,7 +216,7 @@ def test_a_whole_model_is_saved_as_h5(detector, tmp_path):
         np.testing.assert_array_equal(array(weight), value)
     with pytest.raises(WeightsError, match="exists already"):
         detector.keras_model.save(path, overwrite=False)
-    with pytest.raises(ConfigError, match=r"load_weights reads.*keras_model.export"):
+    with pytest.raises(ConfigError, match=r"load_weights reads their.*keras_model.export"):
         detector.keras_model.save(tmp_path / "whole.keras")
 
 

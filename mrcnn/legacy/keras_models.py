@@ -44,8 +44,8 @@ class OldMethods:
         """
         if Path(filepath).suffix not in (".h5", ".hdf5"):
             raise ConfigError(
-                f"{filepath}: save writes .h5 files, whose weights MaskRCNN(mode, config, model_dir).load_weights reads."
-                " For TensorFlow Serving give a folder to keras_model.export."
+                f"{filepath}: save writes .h5 files, for MaskRCNN(mode, config, model_dir).load_weights reads their "
+                "weights. For TensorFlow Serving give a folder to keras_model.export."
             )
         self._keep_unless(overwrite, filepath)
         with written_whole(Path(filepath)) as file:
