@@ -1,0 +1,184 @@
+"""A whole wafer on one picture: outlines by part, an arrow and a number for each section."""
+import numpy as np
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from skimage.measure import find_contours
+
+from mrcnn.plot.figures import new_figure, save_figure
+
+# Of Okabe and Ito (2008), which the colour-blind tell apart, also on grey.
+PART_COLORS = {"tissue": "#56B4E9", "magnet": "#E69F00", "alone": "#D55E00", "arrow": "#F0E442"}
+_DPI = 100
+_LEGEND = 36         # height of the legend above the picture in pixels
+_STRIP = 256         # rows of the reduced picture that are made at a time
+
+
+def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0, title=None):
+    """Draw the sections of a wafer over its picture, reduced to a size that a screen can show.
+
+    Parameters
+    ----------
+    source : array [H, W] or [H, W, C], or an object with `shape` and `read(y1, x1, y2, x2)`
+        The wafer. An object is read in strips, so that a whole wafer is never in memory at its full size.
+    instances : Instances
+        What was found, in the source's pixels.
+    sections : list of SectionResult
+        Of these instances: with `section_id`, and `tissue` and `magnet`, each None or with `index`, `centre` (y, x),
+        `sides` and `angle_deg`.
+    path : str or Path, optional
+        Also write the picture to this file.
+    max_side : int
+        Longest side of the picture in pixels, its legend included; at least 100.
+    channel : int
+        The channel to show, in grey.
+    title : str, optional
+        Before the counts in the legend's first line.
+
+    Returns
+    -------
+    Figure
+        Of the reduced picture's size and a legend above it. Tissue is outlined in blue, magnetic parts in orange; the arrow goes through the
+        tissue's centre in the direction of its angle, and the section's number stands on the magnetic part. A part
+        without a partner is filled red and has a question mark behind its number.
+    """
+    picture, factor = reduced(source, max_side - _LEGEND, channel)
+    height, width = picture.shape
+    figure = new_figure(width / _DPI, (height + _LEGEND) / _DPI, dpi=_DPI)
+    share = height / (height + _LEGEND)
+    ax = figure.add_axes((0, 0, 1, share))
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    ax.set_xlim(-0.5, width - 0.5)
+    ax.set_ylim(height - 0.5, -0.5)
+    ax.set_axis_off()
+    length = _section_length(sections) / factor
+    _draw_parts(ax, instances, sections, factor, max(0.8, length / 45))
+    _draw_arrows(ax, sections, factor, length)
+    _write_numbers(ax, sections, factor, length, (height, width))
+    _draw_legend(figure, sections, share, title, min(20.0, 0.0105 * width) * 72 / _DPI)
+    if path is not None:
+        save_figure(figure, path, dpi=_DPI)
+    return figure
+
+
+def reduced(source, max_side, channel=0):
+    """One channel of a wafer, reduced by the mean of rectangles of whole pixels.
+
+    Parameters
+    ----------
+    source, max_side, channel
+        As of `draw_wafer`.
+
+    Returns
+    -------
+    picture : uint8 [h, w]
+        With h and w at most `max_side`. Other number types are stretched from their 0.1 to their 99.9 percentile.
+    factor : float
+        Pixels of the source in one of the picture, along each side; at least 1.
+    """
+    height, width = source.shape[:2]
+    factor = max(1.0, max(height, width) / max_side)
+    rows, columns = (np.floor(np.arange(max(1, int(n / factor + 1e-9))) * factor).astype(int) for n in (height, width))
+    rows, widths = np.append(rows, height), np.diff(np.append(columns, width))
+    strips = []
+    for first in range(0, len(rows) - 1, _STRIP):
+        own = rows[first:first + _STRIP + 1]
+        strip = _read(source, own[0], own[-1], width, channel)
+        sums = np.add.reduceat(np.add.reduceat(strip, own[:-1] - own[0], axis=0, dtype=np.float64), columns, axis=1)
+        strips.append((sums / np.outer(np.diff(own), widths)).astype(np.float32))
+    picture = np.concatenate(strips)
+    if _dtype(source) != np.uint8:
+        low, high = np.percentile(picture, (0.1, 99.9))
+        picture = (picture - low) / max(high - low, 1e-12) * 255
+    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8), factor
+
+
+def _read(source, top, bottom, width, channel):
+    strip = source.read(top, 0, bottom, width) if hasattr(source, "read") else np.asarray(source[top:bottom])
+    return strip if strip.ndim == 2 else strip[..., channel]
+
+
+def _dtype(source):
+    if isinstance(source, np.ndarray):
+        return source.dtype
+    return source.read(0, 0, 1, 1).dtype
+
+
+def _section_length(sections):
+    """Median long side of the parts in pixels of the source."""
+    sides = [part.sides[0] for s in sections for part in (s.tissue, s.magnet) if part is not None]
+    return float(np.median(sides)) if sides else 100.0
+
+
+def _place(point, factor):
+    """(x, y) in the reduced picture of a point (y, x) of the source, pixel centres at whole numbers in both."""
+    return np.array([(point[1] + 0.5) / factor - 0.5, (point[0] + 0.5) / factor - 0.5])
+
+
+def _draw_parts(ax, instances, sections, factor, line_width):
+    lines, colors, alone = [], [], []
+    for section in sections:
+        single = section.tissue is None or section.magnet is None
+        for name, part in (("tissue", section.tissue), ("magnet", section.magnet)):
+            if part is None:
+                continue
+            outline = _outline(instances, part.index, factor)
+            lines.append(outline)
+            colors.append(PART_COLORS[name])
+            if single:
+                alone.append(outline)
+    if alone:
+        ax.add_collection(PolyCollection(alone, facecolors=PART_COLORS["alone"], alpha=0.5), autolim=False)
+    if lines:
+        ax.add_collection(LineCollection(lines, colors=colors, linewidths=line_width), autolim=False)
+
+
+def _outline(instances, index, factor):
+    """Closed outline of the largest piece, (x, y) in the reduced picture."""
+    pieces = find_contours(np.pad(instances.masks[index], 1).astype(float), 0.5)
+    y1, x1 = instances.boxes[index, :2].tolist()
+    line = max(pieces, key=len) + (y1 - 1, x1 - 1)
+    return ((line + 0.5) / factor - 0.5)[:, ::-1]
+
+
+def _draw_arrows(ax, sections, factor, length):
+    """One quiver for all: an arrow along the tissue's angle, out of the section, so that the number has its place."""
+    parts = [s.tissue for s in sections if s.tissue is not None and s.tissue.angle_deg is not None]
+    if not parts:
+        return
+    tails = np.array([_place(p.centre, factor) - 0.2 * length * _way(p.angle_deg) for p in parts])
+    ways = np.array([0.55 * length * _way(p.angle_deg) for p in parts])
+    ax.quiver(*tails.T, *ways.T, angles="xy", scale_units="xy", scale=1, units="xy", color=PART_COLORS["arrow"],
+              width=max(1.5, length / 22), headwidth=3.5, headlength=4, headaxislength=3.8, edgecolor="black",
+              linewidth=max(0.4, length / 120), zorder=3)
+
+
+def _way(angle_deg):
+    """Unit vector (x, y) on the screen, y downwards."""
+    return np.array([np.cos(np.radians(angle_deg)), -np.sin(np.radians(angle_deg))])
+
+
+def _write_numbers(ax, sections, factor, length, shape):
+    """The number of each section on its magnetic part, where no arrow is."""
+    size = float(np.clip(length * 0.28, 6, 40)) * 72 / _DPI
+    stroke = [withStroke(linewidth=size / 5, foreground="black")]
+    room = size * _DPI / 72
+    for section in sections:
+        x, y = _place((section.tissue if section.magnet is None else section.magnet).centre, factor)
+        x, y = np.clip((x, y), (room, 0.6 * room), (shape[1] - room, shape[0] - 0.6 * room))
+        alone = section.tissue is None or section.magnet is None
+        ax.text(x, y, f"{section.section_id}?" if alone else str(section.section_id), color="white", size=size,
+                ha="center", va="center", path_effects=stroke, clip_on=True, zorder=4)
+
+
+def _draw_legend(figure, sections, share, title, size):
+    paired = sum(s.tissue is not None and s.magnet is not None for s in sections)
+    handles = [Line2D([], [], color=PART_COLORS["tissue"], label="tissue"),
+               Line2D([], [], color=PART_COLORS["magnet"], label="magnetic part"),
+               Line2D([], [], color=PART_COLORS["arrow"], marker=">", label="magnetic part → tissue"),
+               Line2D([], [], color=PART_COLORS["alone"], linewidth=6, alpha=0.5,
+                      label=f"{len(sections) - paired} without a partner")]
+    counted = f"{paired} sections of two parts"
+    figure.text(0.005, (1 + share) / 2, f"{title}: {counted}" if title else counted, size=size, va="center")
+    figure.legend(handles=handles, loc="center right", bbox_to_anchor=(0.995, (1 + share) / 2), ncols=4, frameon=False,
+                  fontsize=size, borderpad=0, borderaxespad=0)
