@@ -38,9 +38,9 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     Returns
     -------
     Figure
-        Of the reduced picture's size and a legend above it. Tissue is outlined in blue, magnetic parts in orange; the arrow goes through the
-        tissue's centre in the direction of its angle, and the section's number stands on the magnetic part. A part
-        without a partner is filled red and has a question mark behind its number.
+        Of the reduced picture's size and a legend above it. Tissue is outlined in blue, magnetic parts in orange; the
+        arrow goes through the tissue's centre in the direction of its angle, and the section's number stands on the
+        magnetic part. A part without a partner is filled red and has a question mark behind its number.
     """
     picture, factor = reduced(source, max_side - _LEGEND, channel)
     height, width = picture.shape
