@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 
 from mrcnn.engine.download import COCO_URL, download, keras_cache
 from mrcnn.engine.weight_files import write_legacy_group
@@ -68,16 +69,27 @@ def load_backbone(detector, trained):
         Without top; of three channels. Another number of image channels inflates the first convolution.
     """
     matterport = detector.config.BACKBONE in ("resnet50", "resnet101")
+    scales = _scales_behind_normalization(trained)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{detector.config.BACKBONE}_imagenet.h5"
         with h5py.File(path, "w") as file:
-            groups = [_group(name, entries, matterport) for name, entries in layer_weights(trained) if entries]
+            groups = [_group(name, entries, matterport, scales.get(name)) for name, entries in layer_weights(trained)
+                      if entries]
             write_legacy_group(file, groups)
         detector.load_weights(path, by_name=True)
 
 
-def _group(name, entries, matterport):
+def _scales_behind_normalization(trained):
+    """Factors by the normalisation before them; Keras' EfficientNets have them only beside ImageNet weights."""
+    neighbours = zip(trained.layers, trained.layers[1:])
+    return {first.name: np.asarray(second.scale, np.float32) for first, second in neighbours
+            if isinstance(first, keras.layers.Normalization) and isinstance(second, keras.layers.Rescaling)}
+
+
+def _group(name, entries, matterport, scale=None):
     arrays = [(owner, kind, keras.ops.convert_to_numpy(variable)) for owner, kind, variable in entries]
+    if scale is not None:      # the network with random weights has no layer for them, so they go into the variance
+        arrays = [(owner, kind, value / scale**2 if kind == "variance" else value) for owner, kind, value in arrays]
     if not matterport:
         return name, arrays
     name = matterport_name(name)

@@ -14,6 +14,8 @@ from mrcnn.errors import WeightsError
 GROUPED = ("rpn_model", "backbone")
 # What other versions of Keras call the same thing.
 ALIASES = {"depthwise_kernel": "kernel", "running_mean": "moving_mean", "running_std": "moving_variance"}
+# Image channels that a file's first convolution can have; more is a shape that was made up to fill the memory.
+MOST_CHANNELS = 1024
 # Names that Keras makes up; their numbers count on from one model of a program to the next.
 AUTOMATIC = re.compile(
     r"((?:depthwise_|separable_)?conv2d(?:_transpose)?|dense|(?:batch_|layer_|group_)?normalization|batch_norm)(?:_\d+)?"
@@ -126,6 +128,10 @@ def load_weights(model, path, by_name=False, exclude=(), at_least=1, image_chann
         values = [(variable, _fitted(array.read(), variable, array.name, path)) for variable, array in plan]
     for variable, value in values:
         variable.assign(value)
+    # Keras computes with a copy of these, made when the layer was built.
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     return report
 
 
@@ -197,8 +203,10 @@ def _inflatable(kind, stored, wanted, image_channels):
     if image_channels is None or len(stored) != len(wanted):
         return False
     if kind == "kernel" and len(wanted) == 4:
-        return wanted[2] == image_channels and stored[:2] == wanted[:2] and stored[3] == wanted[3] and stored[2] > 0
-    return kind in ("mean", "variance") and len(wanted) == 1 and wanted[0] == image_channels and stored[0] > 0
+        same = stored[:2] == wanted[:2] and stored[3] == wanted[3]
+        return wanted[2] == image_channels and same and 0 < stored[2] <= MOST_CHANNELS
+    return (kind in ("mean", "variance") and len(wanted) == 1 and wanted[0] == image_channels
+            and 0 < stored[0] <= MOST_CHANNELS)  # fmt: skip
 
 
 def _fitted(value, variable, name, path):

@@ -1,4 +1,6 @@
 """Weights of others: names and shapes fit, and without a connection the message says what to do."""
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from mrcnn.cli import pretrained
 from mrcnn.cli.pretrained import load_backbone, load_coco, load_imagenet, matterport_name
 from mrcnn.engine import download
 from mrcnn.engine.detector import MaskRCNN
-from mrcnn.engine.weights import layer_weights
+from mrcnn.engine.weights import layer_weights, load_weights
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.nets.backbones.resnet import resnet
 
@@ -47,6 +49,29 @@ def test_a_backbone_is_copied_and_its_first_convolution_inflated(small):
     spread = theirs["Conv1/kernel"].sum(axis=2, keepdims=True)
     np.testing.assert_allclose(ours["Conv1/kernel"], spread, atol=1e-6)
     assert small.always_trained == ["Conv1"]
+
+
+def test_factors_that_keras_has_only_beside_imagenet_weights_are_kept():
+    """Its EfficientNets scale the normalised picture once more, but not when they are built with random weights."""
+    def stem(*more):
+        image = x = keras.Input((8, 8, 3))
+        layers = [keras.layers.Normalization(name="normalization"), *more, keras.layers.Conv2D(2, 3, name="stem_conv")]
+        for layer in [keras.layers.Rescaling(1 / 255), *layers]:
+            x = layer(x)
+        return keras.Model(image, x)
+
+    trained, ours = stem(keras.layers.Rescaling([2.0, 3.0, 0.5])), stem()
+    normalization = trained.get_layer("normalization")
+    for variable, value in zip(normalization.weights, ([0.4, 0.5, 0.6], [0.04, 0.05, 0.06], 0)):
+        variable.assign(value)
+    normalization.finalize_state()
+    detector = types.SimpleNamespace(config=types.SimpleNamespace(BACKBONE="efficientnet_b0"),
+                                     load_weights=lambda path, by_name: load_weights(ours, path, by_name))
+    load_backbone(detector, trained)
+    picture = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3)).astype(np.float32)
+    expected, found = (keras.ops.convert_to_numpy(model(picture)) for model in (trained, ours))
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def no_connection(*args, **kwargs):

@@ -247,6 +247,19 @@ def test_normalisation_of_the_image_is_spread_too(tmp_path):
     grey = model(1)
     load_weights(grey, path, by_name=True, image_channels=1)
     np.testing.assert_array_equal(values_of(grey)[0], [3])
+    # What it computes with, too: the mean of the means is 3, of the variances 4.
+    found = keras.ops.convert_to_numpy(grey(np.full((1, 8, 8, 1), 7, np.float32)))
+    np.testing.assert_allclose(found, 2, rtol=1e-5)
+
+
+def test_a_first_convolution_of_absurdly_many_channels_is_not_spread(tmp_path):
+    """A few bytes can declare gigabytes, which must not be read."""
+    image = keras.Input((8, 8, 1))
+    model = keras.Model(image, keras.layers.Conv2D(2, 3, name="first")(image))
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.create_dataset("first/first/kernel:0", (3, 3, 100_000_000, 2), "float32", chunks=(3, 3, 1000, 2))
+    with pytest.raises(WeightsError, match="another shape"):
+        load_weights(model, tmp_path / "w.h5", by_name=True, image_channels=1)
 
 
 def trainable(detector, layers):
