@@ -214,7 +214,8 @@ class StopEarly(keras.callbacks.Callback):
         if not rows:
             return False
         best = rows[int(np.argmax([goodness(name, r[name]) for r in rows]))]["epoch"]
-        due = self.records.rows[-1]["epoch"] - best >= self.patience
+        # Counted up to the last measurement: with VALIDATE_EVERY above 1, epochs without one say nothing.
+        due = rows[-1]["epoch"] - best >= self.patience
         if due:
             print(f"{name} has not improved since epoch {int(best)}: stopping early.")
         return due

@@ -135,6 +135,8 @@ def test_a_loss_that_is_no_number_names_the_pictures(small):
         # Another stage begins: what was best before it does not count.
         ("val_threat_score", [0.9, 0.8, 0.1, 0.2, 0.3], 2, None),
         ("val_threat_score", [math.nan] * 5, 0, None),
+        # Measured every fourth epoch (VALIDATE_EVERY).
+        ("val_threat_score", [*[math.nan] * 3, 0.5] + [*[math.nan] * 3, 0.6] + [*[math.nan] * 3, 0.4], 0, 12),
     ],
 )
 def test_stop_early(monitor, values, start, stops, small, capsys):
