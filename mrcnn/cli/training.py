@@ -8,6 +8,8 @@ from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.engine.checkpoints import run_checkpoints
 from mrcnn.engine.detector import MaskRCNN
 from mrcnn.engine.hardware import has_gpu
+from mrcnn.engine.stages import select_layers
+from mrcnn.engine.training import check_call
 from mrcnn.errors import ConfigError
 from mrcnn.results.files import whole_file
 
@@ -49,6 +51,10 @@ def train(domain, given):
         print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
               f"--epochs.")
         return 0
+    # Before there is a folder: a start that fails must not be what --resume takes up.
+    for layers, learning_rate, epochs in left:
+        check_call(detector.config, train_data, validation_data, learning_rate, epochs)
+        select_layers(detector.keras_model, layers)
     _keep_options(detector.log_dir, options)
     augmentation = augmentation_of(options["augmentation"])
     for layers, learning_rate, epochs in left:

@@ -64,3 +64,14 @@ def test_missing_start_weights_are_an_error(domain, tmp_path):
     with pytest.raises(WeightsError, match="nothing.h5"):
         train(domain, {"weights": str(tmp_path / "nothing.h5"), "logs": str(tmp_path / "logs"), "size": "small"})
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"layers": "hedas"}, "hedas"),
+    ({"learning_rate": -1.0}, "learning_rate"),
+    ({"set": ["NUM_CLASSES=3"]}, "NUM_CLASSES"),
+])
+def test_a_start_that_fails_leaves_no_run_to_resume(domain, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        train(domain, {"weights": "none", "logs": str(tmp_path / "logs"), "size": "small", **options})
+    assert not (tmp_path / "logs").exists()
