@@ -84,8 +84,11 @@ def test_detect_on_what_mold_image_gave(model):
 
 
 def test_pictures_with_numbers_that_are_none_and_single_ones_are_refused(model):
-    with pytest.raises(DataError, match="3 pixel values are NaN"):
-        model.detect([np.where(np.arange(64 * 64).reshape(64, 64) == 7, np.nan, 100.0)])
+    for value in (np.nan, np.inf):
+        with pytest.raises(DataError, match="3 pixel values are NaN or infinite"):
+            model.detect([np.where(np.arange(64 * 64).reshape(64, 64) == 7, value, 100.0)])
+    with pytest.raises(DataError, match="is no image"):
+        model.detect([np.float64(3)])
     with pytest.raises(DataError, match="is one image, where a list of images is expected"):
         model.detect(picture())
 

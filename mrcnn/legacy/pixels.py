@@ -39,7 +39,8 @@ def to_grey_levels(image, mean_pixel=None):
         return image
     if mean_pixel is not None and image.dtype.kind == "f" and image.size:
         mean = np.asarray(mean_pixel, np.float64).ravel()
-        if mean.size == 1 or image.shape[2:] == mean.shape:
+        fits = image.ndim > 1 and (mean.size == 1 or image.shape[2:] == mean.shape)
+        if fits and _is_whole(image[:1] + mean):  # one row tells most, without a copy of the image
             restored = image + mean
             if holds_grey_levels(restored) and _is_whole(restored) and not (image.min() >= 0 and _is_whole(image)):
                 return np.rint(restored).astype(np.uint8)
@@ -47,7 +48,8 @@ def to_grey_levels(image, mean_pixel=None):
 
 
 def _is_whole(values):
-    return bool((np.abs(values - np.rint(values)) < ROUNDING).all())
+    with np.errstate(invalid="ignore"):  # infinities, which are not
+        return bool((np.abs(values - np.rint(values)) < ROUNDING).all())
 
 
 class _InGreyLevels:
