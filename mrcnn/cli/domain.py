@@ -22,6 +22,11 @@ class Domain:
     backbones : dict of str to (callable, callable)
         Networks of the domain's own by their function's name: BACKBONE and COMPUTE_BACKBONE_SHAPE. A file of settings
         holds the name, and by it the function is found again.
+    fit_settings : callable, optional
+        (config, dataset) -> None: settings that the pictures to learn from decide, such as the mean pixel. Called when
+        a training starts whose settings do not come from a file.
+    augmentation : callable, optional
+        Name given to --augmentation -> augmentation; None: the one for micrographs.
     """
 
     name: str
@@ -30,6 +35,8 @@ class Domain:
     open_dataset: Callable
     synthetic: Callable
     backbones: dict = field(default_factory=dict)
+    fit_settings: Callable | None = None
+    augmentation: Callable | None = None
 
     def with_backbone(self, config):
         """The config, its BACKBONE a function again where it is the name of one of the domain's own."""

@@ -6,7 +6,7 @@ from mrcnn.engine.detector import MaskRCNN
 from mrcnn.errors import ConfigError
 
 
-def new_config(domain, options):
+def new_config(domain, options, dataset=None):
     """The `Config` of a training that starts.
 
     Parameters
@@ -14,6 +14,8 @@ def new_config(domain, options):
     domain : Domain
     options : dict
         Of `train_parser`, `size` included.
+    dataset : Dataset, optional
+        The pictures to learn from, for the settings that they decide.
 
     Returns
     -------
@@ -26,6 +28,8 @@ def new_config(domain, options):
         if options["weights"] == "none" and isinstance(options.get("backbone") or config.BACKBONE, str):
             # Frozen statistics are those of pretrained batch normalisation; random weights have none worth freezing.
             config.TRAIN_BN = None
+        if domain.fit_settings and dataset is not None:
+            domain.fit_settings(config, dataset)
     return changed(domain, config, options)
 
 

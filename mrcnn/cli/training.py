@@ -43,9 +43,11 @@ def train(domain, given):
     if run is not None:
         options = {**DEFAULTS, **_kept_options(run), **given}
     options.setdefault("size", _size(options))
-    detector = _resumed(domain, run, options, given) if run is not None else _started(domain, options)
-    train_data, validation_data = training_data(domain, options, detector.config.SEED)
-    stages = plan(options, detector.config)
+    stored = None if run is None else _stored_config(domain, run, given)
+    train_data, validation_data = training_data(domain, options, (stored or new_config(domain, options)).SEED)
+    config = stored or new_config(domain, options, train_data)
+    detector = _started(config, options) if run is None else _resumed(config, run, options)
+    stages = plan(options, config)
     left = [stage for stage in stages if stage[2] > detector.epoch]
     if not left:
         print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
@@ -56,7 +58,7 @@ def train(domain, given):
         check_call(detector.config, train_data, validation_data, learning_rate, epochs)
         select_layers(detector.keras_model, layers)
     _keep_options(detector.log_dir, options)
-    augmentation = augmentation_of(options["augmentation"])
+    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
     for layers, learning_rate, epochs in left:
         detector.train(train_data, validation_data, learning_rate, epochs, layers, augmentation)
     print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
@@ -94,8 +96,7 @@ def _size(options):
     return "full" if has_gpu() else "small"
 
 
-def _started(domain, options):
-    config = new_config(domain, options)
+def _started(config, options):
     detector = MaskRCNN("training", config, options["logs"])
     _load_start(detector, options)
     # A run's name has minutes only: two runs of one minute must not write over one another.
@@ -133,13 +134,14 @@ def _states(folder):
     return [*run_checkpoints(folder), *folder.glob("interrupted.h5")]
 
 
-def _resumed(domain, run, options, given):
+def _stored_config(domain, run, given):
+    """The settings of an interrupted run, or None where it was stopped before it wrote them."""
+    path = run / "config.json"
+    return changed(domain, domain.configs["full"].from_json(path), given) if path.is_file() else None
+
+
+def _resumed(config, run, options):
     """The model of an interrupted run, where its last checkpoint left it; at its beginning when there is none yet."""
-    stored = run / "config.json"
-    if stored.is_file():
-        config = changed(domain, domain.configs["full"].from_json(stored), given)
-    else:
-        config = new_config(domain, options)
     detector = MaskRCNN("training", config, run.parent)
     if not _states(run):
         print(f"{run}: was stopped before its first checkpoint, and begins again.")

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.data.augment import BrightnessContrast, Gamma, GaussianBlur, GaussianNoise, apply_augmentation
+from mrcnn.data.augment import BrightnessContrast, Gamma, GaussianBlur, GaussianNoise, Multiply, apply_augmentation
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
-transforms = [BrightnessContrast(0.3, 2.0), Gamma(2.0), GaussianBlur(2.0), GaussianNoise(0.2)]
+transforms = [BrightnessContrast(0.3, 2.0), Gamma(2.0), GaussianBlur(2.0), GaussianNoise(0.2), Multiply(1.4)]
 
 
 def picture(dtype, seed=0, shape=(40, 30, 3)):
@@ -79,12 +79,19 @@ def test_blur_smooths_within_a_channel_only():
 
 def test_probability_zero_leaves_the_image():
     image = picture(np.uint8)
-    for kind in (BrightnessContrast, Gamma, GaussianBlur, GaussianNoise):
+    for kind in (BrightnessContrast, Gamma, GaussianBlur, GaussianNoise, Multiply):
         assert kind(p=0)(image, None, np.random.default_rng(0))[0] is image
 
 
 @pytest.mark.parametrize("make", [lambda: BrightnessContrast(contrast=-1), lambda: Gamma(0), lambda: GaussianBlur(-1),
-                                  lambda: GaussianNoise((0, 12)), lambda: Gamma("2"), lambda: GaussianBlur(p=2)])
+                                  lambda: GaussianNoise((0, 12)), lambda: Gamma("2"), lambda: GaussianBlur(p=2),
+                                  lambda: Multiply(-1)])
 def test_a_parameter_that_cannot_work_is_refused(make):
     with pytest.raises(ConfigError, match=r"\(\w+=\.\.\.\)"):
         make()
+
+
+def test_multiply_keeps_the_relation_of_grey_values_and_cuts_at_white():
+    image = np.array([[[10], [100], [200]]], np.uint8)
+    brighter, _ = Multiply(1.5)(image, None, np.random.default_rng(0))
+    assert brighter.ravel().tolist() == [15, 150, 255]

@@ -55,6 +55,29 @@ class BrightnessContrast(Photometric):
 
 
 @dataclass(frozen=True)
+class Multiply(Photometric):
+    """Multiply all grey values by one factor, as a longer or shorter exposure does.
+
+    Attributes
+    ----------
+    factor : number or range
+    p : float
+        Probability.
+    """
+
+    factor: float | tuple = (0.8, 1.25)
+    p: float = 1.0
+
+    def __post_init__(self):
+        check_range(self, "factor", 0, 10)
+        check_probability(self)
+
+    def change(self, image, rng):
+        factor = draw(rng, self.factor)
+        return _pointwise(image, lambda values: values * factor)
+
+
+@dataclass(frozen=True)
 class Gamma(Photometric):
     """Raise grey values, scaled to [0, 1], to a power: below 1 brighter, above 1 darker."""
 

@@ -1,0 +1,168 @@
+"""Brain sections on a silicon wafer: the settings and the data that the scripts beside this file share.
+
+As a script it takes the commands of the first wafer projects:
+
+    python wafer_sections.py train --dataset DIR --weights imagenet|last|FILE --subset NAME [--logs DIR]
+    python wafer_sections.py detect --dataset DIR --weights RUN_OR_FILE --subset NAME [--logs DIR]
+"""
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.cli.domain import Domain
+from mrcnn.config import Config
+from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, GaussianNoise, Multiply, Rot90, SomeOf
+from mrcnn.data.wafer.channels import ChannelStack, mean_pixel
+from mrcnn.data.wafer.labels import CLASS_NAMES
+from mrcnn.data.wafer.patch_folders import PatchFolderDataset
+from mrcnn.data.wafer.patches import WaferPatches, random_patches
+from mrcnn.errors import ConfigError
+
+CHANNELS = ("grey", "fluo")
+CHANNELS_TEXT = ",".join(CHANNELS)
+# Patches, and seed of the wafer that they are cut from, of each part of the synthetic set.
+SYNTHETIC = {"train": (120, 1), "validation": (16, 2), "test": (24, 3)}
+
+
+class WaferConfig(Config):
+    """For a GPU: the settings of the first wafers' training; pictures are enlarged twice, fields have 512 pixels.
+
+    Number of channels and mean pixel are taken from the pictures to learn from.
+    """
+
+    NAME = "wafer"
+    NUM_CLASSES = len(CLASS_NAMES)        # background, tissue, magnet
+    BACKBONE = "resnet50"
+    IMAGES_PER_GPU = 1
+    IMAGE_RESIZE_MODE = "crop"
+    IMAGE_MIN_DIM = 512
+    IMAGE_MAX_DIM = 512
+    IMAGE_MIN_SCALE = 2.0
+    IMAGE_CHANNEL_COUNT = len(CHANNELS)
+    MEAN_PIXEL = np.array([146.0, 11.0])
+    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
+    RPN_NMS_THRESHOLD = 0.9
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
+    POST_NMS_ROIS_TRAINING = 512
+    POST_NMS_ROIS_INFERENCE = 1024
+    TRAIN_ROIS_PER_IMAGE = 128
+    MINI_MASK_SHAPE = (64, 64)
+    MAX_GT_INSTANCES = 420
+    DETECTION_MAX_INSTANCES = 600
+    DETECTION_MIN_CONFIDENCE = 0.9
+    STEPS_PER_EPOCH = None                # every patch once
+    VALIDATION_STEPS = None
+
+
+class WaferSmallConfig(WaferConfig):
+    """For a CPU: MobileNetV2 and narrow heads, pictures as large as they are."""
+
+    BACKBONE = "mobilenet_v2"
+    IMAGES_PER_GPU = 2
+    IMAGE_MIN_SCALE = 0
+    RPN_NMS_THRESHOLD = 0.7
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 128
+    TOP_DOWN_PYRAMID_SIZE = 128
+    RPN_CONV_SIZE = 128
+    PRE_NMS_LIMIT = 2000
+    POST_NMS_ROIS_TRAINING = 500
+    POST_NMS_ROIS_INFERENCE = 400
+    MAX_GT_INSTANCES = 80
+    DETECTION_MAX_INSTANCES = 200
+    FPN_CLASSIF_FC_LAYERS_SIZE = 512
+    MASK_HEAD_SIZE = 128
+    ROI_ALIGN = "aligned"
+    OPTIMIZER = "adam"
+    LEARNING_RATE_SCHEDULE = "cosine"
+    WARMUP_STEPS = 100
+
+
+class WaferDataset(PatchFolderDataset):
+    """Patches in folders; see `mrcnn.data.wafer.patch_folders.PatchFolderDataset`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of patches.
+    truth : None
+        Masks lie beside their pictures; there is none to name.
+    channels : str
+        Names, separated by commas.
+    **options
+        Of `PatchFolderDataset`.
+    """
+
+    def __init__(self, path, truth=None, channels=CHANNELS_TEXT, **options):
+        if truth is not None:
+            raise ConfigError(f"--truth {truth}: the masks of a patch lie in its own folder.")
+        super().__init__(path, tuple(name.strip() for name in channels.split(",")), **options)
+
+
+def synthetic(part):
+    """The "train", "validation" or "test" patches, 256 x 256 pixels, of a synthetic wafer of their own."""
+    from mrcnn.data.synthetic.wafer import synthetic_wafer
+
+    count, seed = SYNTHETIC[part]
+    pictures, labels = synthetic_wafer((1200, 1200), 40, seed)
+    windows = random_patches(labels, (1200, 1200), 256, count, min_tissue=1, min_magnet=1, seed=seed)
+    return WaferPatches(ChannelStack.from_arrays(pictures, CHANNELS), labels, windows)
+
+
+def fit_settings(config, dataset):
+    """Take the number of channels and the mean pixel from the pictures to learn from."""
+    config.IMAGE_CHANNEL_COUNT = dataset.channels
+    config.MEAN_PIXEL = mean_pixel(dataset)
+
+
+def augmentation(name):
+    """What --augmentation names; none of them changes a section's shape, which is that of the diamond knife's block.
+
+    "normal" is that of the first wafers' training: up to two of flips, right angles, brightness and blur.
+    """
+    flips = (FlipLR(p=0.5), FlipUD(p=0.5), Rot90())
+    if name == "none":
+        return None
+    if name == "flips":
+        return list(flips)
+    if name == "light":
+        return SomeOf((0, 2), (*flips, Multiply((0.9, 1.2))))
+    if name == "normal":
+        return SomeOf((0, 2), (*flips, Multiply((0.8, 1.5)), GaussianBlur((0, 5))))
+    return [*flips, Affine(rotate=(-180, 180), p=0.5), Multiply((0.7, 1.5), p=0.7), GaussianBlur((0, 3), p=0.3),
+            GaussianNoise((0, 0.03), p=0.4)]
+
+
+DOMAIN = Domain("wafer sections", CLASS_NAMES,
+                {"full": WaferConfig, "small": WaferSmallConfig, "demo": WaferSmallConfig}, WaferDataset,
+                synthetic, fit_settings=fit_settings, augmentation=augmentation)
+
+
+def main(argv=None):
+    """Matterport's commands, as `brain.py` had them; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("train", "detect"))
+    parser.add_argument("--dataset", required=True, metavar="DIR", help="folder of the subsets")
+    parser.add_argument("--subset", required=True, metavar="NAME", help="folder of patches in it, such as train")
+    parser.add_argument("--weights", required=True, metavar="imagenet|last|RUN_OR_FILE")
+    parser.add_argument("--logs", default="logs", metavar="DIR", help="runs are kept in here (default logs)")
+    options = parser.parse_args(argv)
+    patches = str(Path(options.dataset) / options.subset)
+    if options.command == "train":
+        from train import main as train
+
+        backbone = ["--backbone", "resnet50"] if options.weights == "imagenet" else []
+        return train(["--dataset", patches, "--weights", options.weights, "--logs", options.logs, *backbone])
+    from evaluate import main as evaluate
+
+    weights = options.weights
+    if weights == "last":
+        from mrcnn.cli.training import last_run
+
+        weights = str(last_run(options.logs) or options.logs)
+    return evaluate(["--dataset", patches, "--weights", weights, "--out", str(Path(options.logs) / "evaluation")])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The training script of samples/wafer_sections on a run of two steps, its settings and its augmentation."""
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrcnn.data.augment import apply_augmentation
+from mrcnn.data.wafer.patch_folders import write_patch
+from mrcnn.errors import ConfigError
+
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "wafer_sections"
+MODULES = ("wafer_sections", "train")
+TINY = [f"--set={setting}" for setting in (
+    "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
+    "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
+    "TRAIN_ROIS_PER_IMAGE=8", "IMAGES_PER_GPU=1", "STEPS_PER_EPOCH=1", "VALIDATE_EVERY=0", "VALIDATION_STEPS=1")]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """The sample's modules, found beside one another as for a user who runs a script."""
+    sys.path.insert(0, str(SAMPLE))
+    try:
+        yield {name: importlib.import_module(name) for name in MODULES}
+    finally:
+        sys.path.remove(str(SAMPLE))
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def synthetic(sample):
+    patch = pytest.MonkeyPatch()
+    patch.setitem(sample["wafer_sections"].SYNTHETIC, "train", (6, 1))
+    yield sample["wafer_sections"].synthetic("train")
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def folder(synthetic, tmp_path_factory):
+    """The same patches as files, in two subsets."""
+    root = tmp_path_factory.mktemp("patches")
+    for i in synthetic.image_ids:
+        pixels = synthetic.load_image(i)
+        channels = {"grey": pixels[..., 0], "fluo": pixels[..., 1]}
+        write_patch(root / ("train" if i < 4 else "val"), f"patch_{i:04d}", channels, synthetic.load_instances(i))
+    return root
+
+
+def test_synthetic_patches_show_both_parts(synthetic):
+    assert synthetic.class_names == ["BG", "tissue", "magnet"]
+    for i in synthetic.image_ids:
+        found = synthetic.load_instances(i)
+        assert synthetic.load_image(i).shape == (256, 256, 2) and set(found.class_ids.tolist()) == {1, 2}
+
+
+def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tmp_path):
+    code = sample["train"].main(["--dataset", str(folder / "train"), "--validation-dataset", str(folder / "val"),
+                                 "--channels", "grey,fluo,edges", "--logs", str(tmp_path), "--small", "--epochs", "1",
+                                 *TINY])
+    assert code == 0
+    run, = tmp_path.iterdir()
+    config = json.loads((run / "config.json").read_text())
+    dataset = sample["wafer_sections"].WaferDataset(folder / "train", channels="grey,fluo,edges")
+    mean = np.mean([dataset.load_image(i).mean(axis=(0, 1)) for i in dataset.image_ids], axis=0)
+    assert config["IMAGE_CHANNEL_COUNT"] == 3 and config["NUM_CLASSES"] == 3
+    np.testing.assert_allclose(config["MEAN_PIXEL"], mean, rtol=1e-6)
+    assert (run / "best.h5").is_file()
+
+
+def test_settings_given_by_hand_are_kept(sample, synthetic):
+    from mrcnn.cli.settings import new_config
+
+    options = {"size": "small", "weights": "none", "set": ["MEAN_PIXEL=[1.0, 2.0]"]}
+    config = new_config(sample["wafer_sections"].DOMAIN, options, synthetic)
+    assert np.array_equal(config.MEAN_PIXEL, [1.0, 2.0]) and config.IMAGE_CHANNEL_COUNT == 2
+
+
+@pytest.mark.parametrize("name", ["none", "flips", "light", "normal", "strong"])
+def test_augmentation_keeps_the_shape_of_sections(sample, synthetic, name):
+    """Lengths and angles stay: the area of a part that does not touch the border changes by its pixels' edge only."""
+    def inner(found):
+        return [i for i, (y1, x1, y2, x2) in enumerate(found.boxes) if min(y1, x1) > 50 and max(y2, x2) < 206]
+
+    image_id = max(synthetic.image_ids, key=lambda i: len(inner(synthetic.load_instances(i))))
+    image, found = synthetic.load_image(image_id), synthetic.load_instances(image_id)
+    whole = inner(found)
+    assert whole
+    augmentation = sample["wafer_sections"].augmentation(name)
+    areas = sorted(found.masks[i].sum() for i in whole)
+    for seed in range(4):
+        _, moved = apply_augmentation(augmentation, image, found.select(whole), np.random.default_rng(seed))
+        np.testing.assert_allclose(sorted(m.sum() for m in moved.masks), areas, rtol=0.05)
+
+
+def test_truth_beside_patches_is_refused(sample, folder):
+    with pytest.raises(ConfigError, match="lie in its own folder"):
+        sample["wafer_sections"].WaferDataset(folder, "masks")
+
+
+def test_the_old_commands_name_a_subset(sample, folder, tmp_path, capsys):
+    """`train --dataset --subset --weights --logs`, as the first wafer projects had it; a subset that is not there."""
+    code = sample["wafer_sections"].main(["train", "--dataset", str(folder), "--subset", "nothing", "--weights", "none",
+                                          "--logs", str(tmp_path)])
+    assert code == 2 and "nothing" in capsys.readouterr().err
