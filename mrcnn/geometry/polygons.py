@@ -91,8 +91,8 @@ def polygon_boxes(polygons, image_shape=None):
 def polygon_mask(polygon, box):
     """Pixels of a box whose centres lie in a polygon.
 
-    An outline that crosses itself is filled by the even-odd rule. A pixel is in or out whatever the box: a mask in a
-    window is the crop of the whole mask.
+    Centres on the outline are inside; an outline that crosses itself is filled by the even-odd rule. A pixel is in or
+    out whatever the box: a mask in a window is the crop of the whole mask.
 
     Parameters
     ----------
@@ -104,17 +104,19 @@ def polygon_mask(polygon, box):
     -------
     bool [y2 - y1, x2 - x1]
     """
-    from skimage.draw import polygon as fill
+    from skimage.measure import grid_points_in_poly
 
     y1, x1, y2, x2 = (int(v) for v in box)
     mask = np.zeros((max(y2 - y1, 0), max(x2 - x1, 0)), bool)
     # Filled in the polygon's own frame, so that the rounding of a corner does not depend on the box.
-    origin = np.floor(np.min(polygon, axis=0))
-    own = np.asarray(polygon, np.float64) - origin
-    rows, columns = fill(own[:, 0], own[:, 1])
-    rows, columns = rows + (int(origin[0]) - y1), columns + (int(origin[1]) - x1)
-    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
-    mask[rows[inside], columns[inside]] = True
+    own_y1, own_x1, own_y2, own_x2 = polygon_box(polygon).tolist()
+    if own_y2 <= own_y1 or own_x2 <= own_x1:
+        return mask
+    filled = grid_points_in_poly((own_y2 - own_y1, own_x2 - own_x1), np.asarray(polygon, np.float64) - (own_y1, own_x1))
+    top, left = own_y1 - y1, own_x1 - x1
+    seen = filled[max(-top, 0):max(mask.shape[0] - top, 0), max(-left, 0):max(mask.shape[1] - left, 0)]
+    top, left = max(top, 0), max(left, 0)
+    mask[top:top + seen.shape[0], left:left + seen.shape[1]] = seen
     return mask
 
 
