@@ -130,8 +130,8 @@ def augmentation(name):
         return SomeOf((0, 2), (*flips, Multiply((0.9, 1.2))))
     if name == "normal":
         return SomeOf((0, 2), (*flips, Multiply((0.8, 1.5)), GaussianBlur((0, 5))))
-    return [*flips, Affine(rotate=(-180, 180), p=0.5), Multiply((0.7, 1.5), p=0.7), GaussianBlur((0, 3), p=0.3),
-            GaussianNoise((0, 0.03), p=0.4)]
+    return [*flips, Affine(rotate=(-180, 180), scale=1, p=0.5), Multiply((0.7, 1.5), p=0.7),
+            GaussianBlur((0, 3), p=0.3), GaussianNoise((0, 0.03), p=0.4)]
 
 
 DOMAIN = Domain("wafer sections", CLASS_NAMES,
