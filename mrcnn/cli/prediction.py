@@ -108,10 +108,12 @@ class Results:
         self.count += sum(map(len, found))
 
     def _detect(self, path, page, size):
-        image = read_image(path, page)
+        channels = int(self.detector.config.IMAGE_SHAPE[2])
+        # Many programs call a fourth channel alpha, whatever it shows; as `Dataset.load_image`.
+        image = read_image(path, page, keep_alpha=channels in (2, 4))
         image = image if image.ndim == 3 else image[..., None]
         try:
-            molded = to_channels(image, int(self.detector.config.IMAGE_SHAPE[2]), path)
+            molded = to_channels(image, channels, path)
             return image, self.detector.predict([molded], size)[0]
         except DataError:
             raise

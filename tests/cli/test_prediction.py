@@ -102,14 +102,29 @@ def test_pages_of_a_stack_are_read_one_at_a_time(predicted, pictures, detector, 
     reads = []
     real = prediction.read_image
 
-    def counted(path, page):
+    def counted(path, page, **options):
         assert detector.seen == len(reads)      # the page before was detected in before this one was read
         reads.append(page)
-        return real(path, page)
+        return real(path, page, **options)
 
     monkeypatch.setattr(prediction, "read_image", counted)
     predicted(pictures / "stack.tif")
     assert reads == [0, 1, 2]
+
+
+def test_a_fourth_channel_is_one_where_the_model_has_four(predicted, tmp_path, detector):
+    """tifffile, as scikit-image, marks it as alpha unless told otherwise."""
+    path, bright = tmp_path / "four.tif", np.zeros((40, 50, 4), np.uint8)
+    bright[10:15, 3:8] = 200
+    tifffile.imwrite(path, bright, photometric="rgb")
+    shown = []
+    real, detector.predict = detector.predict, lambda images, size: shown.append(images[0].shape) or real(images, size)
+    for channels in (3, 4):
+        detector.config.IMAGE_CHANNEL_COUNT = channels
+        assert predicted(path)[0] == 0
+    assert shown == [(40, 50, 3), (40, 50, 4)]
+    table = pd.read_csv(tmp_path / "out" / "instances.csv")
+    assert {f"mean_intensity_{i}" for i in range(4)} <= set(table.columns)
 
 
 def test_overlays_of_the_first_pages_only(predicted, pictures):
