@@ -40,7 +40,7 @@ def train_parser(description):
     _add_dataset(data)
     data.add_argument("--validation", type=float, metavar="FRACTION",
                       help="part of the pictures to validate on, split by source picture or block of slices and by "
-                           "--seed; 0: none (default 0.2)")
+                           "--seed; the slices next to such a block are left out; 0: none (default 0.2)")
     data.add_argument("--validation-dataset", metavar="DIR|STACK.tif", help="a data set of its own to validate on")
     data.add_argument("--validation-truth", metavar="STACK.tif|DIR", help="its truth")
     data.add_argument("--validation-slices", type=slices, metavar="FIRST:END",

@@ -2,6 +2,9 @@
 from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
 
+# Slices beside those to validate on that are not learned from: a slice looks like the next one.
+GAP_SLICES = 2
+
 
 def training_data(domain, options, seed=0):
     """The data sets to learn from and to validate on (None: no validation).
@@ -18,6 +21,8 @@ def training_data(domain, options, seed=0):
     -------
     train, validation : Dataset
     """
+    if not 0 <= options["validation"] < 1:
+        raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
     if not options.get("dataset"):
         _refuse_without_dataset(options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option")
         print("No --dataset: learning from synthetic pictures. They show how it works; a model for real pictures needs "
@@ -38,9 +43,10 @@ def training_data(domain, options, seed=0):
         return train, _open(domain, options, options["dataset"], options.get("truth"), options["validation_slices"])
     if not options["validation"]:
         return train, None
-    if not 0 < options["validation"] < 1:
-        raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
-    learn, judge = split(train, seed=seed, validation=options["validation"])
+    learn, judge = split(train, seed=seed, validation=options["validation"], gap=GAP_SLICES)
+    left_out = len(train.image_ids) - len(learn) - len(judge)
+    if left_out:
+        print(f"{left_out} slices next to those to validate on are left out: they show nearly the same.")
     return train.subset(learn), train.subset(judge)
 
 

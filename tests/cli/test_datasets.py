@@ -38,9 +38,11 @@ def test_slices_of_a_stack(domain, stack):
     assert pages(validation) == set(range(40, 45))
 
 
-def test_a_fraction_of_a_stack_is_split_by_blocks(domain, stack):
+def test_a_fraction_of_a_stack_is_split_by_blocks_and_no_neighbour_leaks(domain, stack, capsys):
     train, validation = training_data(domain, {**GIVEN, **stack, "validation": 0.34})
-    assert not pages(train) & pages(validation)
+    assert min(abs(a - b) for a in pages(train) for b in pages(validation)) == 3
+    left_out = 60 - len(train.image_ids) - len(validation.image_ids)
+    assert left_out in (2, 4) and f"{left_out} slices" in capsys.readouterr().out
     assert len({p // 20 for p in pages(validation)}) == 1
 
 
@@ -53,6 +55,12 @@ def test_a_fraction_of_a_stack_is_split_by_blocks(domain, stack):
 def test_options_that_cannot_be_are_refused(domain, stack, options, message):
     with pytest.raises(ConfigError, match=message):
         training_data(domain, {**GIVEN, **stack, **options})
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0])
+def test_a_fraction_that_cannot_be_is_refused_without_a_dataset_too(domain, fraction):
+    with pytest.raises(ConfigError, match="fraction"):
+        training_data(domain, {"validation": fraction})
 
 
 def test_options_of_a_dataset_need_one(domain):
