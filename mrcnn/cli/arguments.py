@@ -187,7 +187,7 @@ def score(text):
 
 
 def option(text):
-    """`NAME=VALUE` as (name, value): a number where it is one, None for `none`, else text."""
+    """`NAME=VALUE` as (name, value): a number where it is one; None, True and False by their names; else text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"'{text}': write NAME=VALUE")
@@ -196,4 +196,4 @@ def option(text):
             return name, kind(value)
         except ValueError:
             continue
-    return name, None if value.lower() == "none" else value
+    return name, {"none": None, "true": True, "false": False}.get(value.lower(), value)

@@ -54,9 +54,11 @@ def test_values_that_cannot_be_are_refused(kind, text):
         kind(text)
 
 
-@pytest.mark.parametrize(("text", "value"), [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic")])
+@pytest.mark.parametrize(("text", "value"), [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic"),
+                                             ("a=True", True), ("a=false", False)])
 def test_reader_options_are_numbers_where_they_look_like_numbers(text, value):
     assert option(text) == ("a", value)
+    assert type(option(text)[1]) is type(value)
 
 
 def test_mistyped_option_leaves_with_2(capsys):
