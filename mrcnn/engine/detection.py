@@ -55,10 +55,15 @@ class Detection:
     ----------
     graph : MaskRCNNGraph
     config : Config
+
+    Attributes
+    ----------
+    batch_size : int or None
+        Images that go through the network together; None: the config's BATCH_SIZE.
     """
 
     def __init__(self, graph, config):
-        self.graph, self.config = graph, config
+        self.graph, self.config, self.batch_size = graph, config, None
         self._models, self._anchors = None, {}
 
     def anchors(self, image_shape):
@@ -72,7 +77,8 @@ class Detection:
     def predict(self, images, pixel_size_nm=None, min_score=None):
         """Objects of each image; see `MaskRCNN.predict`."""
         _refuse_single(images)
-        size, pixel_size = max(1, int(self.config.BATCH_SIZE)), as_pixel_size(pixel_size_nm)
+        size = max(1, int(self.batch_size or self.config.BATCH_SIZE))
+        pixel_size = as_pixel_size(pixel_size_nm)
         results = []
         for start in range(0, len(images), size):
             results += self._predict_batch([np.asarray(image) for image in images[start : start + size]], start)

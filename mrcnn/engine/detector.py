@@ -291,6 +291,12 @@ class MaskRCNN:
         """
         return self.detection.predict(images, pixel_size_nm, min_score)
 
+    def detect_tiled(self, source, **options):
+        """Detect in an image of any size, tile by tile; see `mrcnn.engine.tiling.detect_tiled`."""
+        from mrcnn.engine.tiling import detect_tiled
+
+        return detect_tiled(self, source, **options)
+
     def detect(self, images, verbose=0):
         """Detect objects, as Matterport's `detect`.
 

@@ -1,0 +1,157 @@
+"""Finished tiles of a large image, in memory and in a folder that a killed run can go on from."""
+import hashlib
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
+from mrcnn.results.files import whole_file
+
+FORMAT = 1
+RUN_FILE = "tiles.json"
+# Settings that change what is detected; others may differ between a run and its continuation.
+_DETECTION_SETTINGS = ("IMAGE_", "MEAN_PIXEL", "BACKBONE", "COMPUTE_BACKBONE", "TOP_DOWN", "NUM_CLASSES", "RPN_",
+                       "PRE_NMS", "POST_NMS_ROIS_INFERENCE", "BBOX_STD", "ROI_ALIGN", "POOL_SIZE", "FPN_",
+                       "USE_MASK_HEAD", "MASK_", "DETECTION_", "MATTERPORT_EXACT", "PRECISION")
+
+
+class TileStore:
+    """The objects of finished tiles. Every tile is a file of its own that is there whole or not at all.
+
+    Parameters
+    ----------
+    folder : path or None
+        None: in memory only.
+    run : dict
+        What the tiles depend on; kept in the folder, and compared with what is there.
+
+    Attributes
+    ----------
+    tiles : dict of int to Instances
+        In pixels of the tile.
+
+    Raises
+    ------
+    ConfigError
+        The folder holds tiles of another run.
+    DataError
+        The folder cannot be written.
+    """
+
+    def __init__(self, folder=None, run=None):
+        self.folder, self.tiles = None if folder is None else Path(folder), {}
+        if self.folder is not None:
+            self._take_up(run)
+
+    def put(self, index, found):
+        """Keep the objects of a tile; when it returns, they survive a kill."""
+        if self.folder is not None:
+            write_instances(self._path(index), found)
+        self.tiles[index] = found
+
+    def _path(self, index):
+        return self.folder / f"tile_{index:06d}.npz"
+
+    def _take_up(self, run):
+        run = json.loads(json.dumps({"format": FORMAT, **run}))
+        path = self.folder / RUN_FILE
+        kept = {int(m[1]): p for p in self.folder.glob("tile_*.npz") if (m := re.fullmatch(r"tile_(\d{6,})", p.stem))}
+        before = self._run_before(path) if path.exists() or kept else run
+        different = [name for name in run if before.get(name) != run[name]]
+        if different:
+            raise ConfigError(f"{self.folder}: holds tiles of another run (other {', '.join(different)}). Choose "
+                              "another folder, or delete this one.")
+        if not path.exists():
+            with whole_file(path) as temporary:
+                temporary.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+        for leftover in self.folder.glob(".writing-*.npz"):  # of a run that was killed while it wrote
+            leftover.unlink(missing_ok=True)
+        for index, tile in kept.items():
+            found = read_instances(tile)
+            if found is not None:  # a file that was damaged later: its tile is computed again
+                self.tiles[index] = found
+
+    def _run_before(self, path):
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = None
+        return before if isinstance(before, dict) else {}
+
+
+# --- Objects of a tile as a file ---
+def write_instances(path, found):
+    """Write objects as `.npz`, masks as bits, whole or not at all."""
+    flat = np.concatenate([np.zeros(0, bool), *(mask.ravel() for mask in found.masks)])
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, shape=found.image_shape, boxes=found.boxes, class_ids=found.class_ids, scores=found.scores,
+                 bits=np.packbits(flat))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_instances(path):
+    """Objects written by `write_instances`; None when the file is damaged."""
+    try:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            boxes = file["boxes"]
+            sizes = boxes[:, 2:] - boxes[:, :2]
+            ends = np.cumsum(sizes.prod(axis=1))
+            flat = np.unpackbits(file["bits"], count=int(ends[-1]) if len(ends) else 0).astype(bool)
+            masks = [part.reshape(size) for part, size in zip(np.split(flat, ends[:-1]), sizes)]
+            return Instances(tuple(file["shape"]), boxes, file["class_ids"], file["scores"], masks)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+# --- What a run's tiles depend on ---
+def fingerprint(detector, source, plan, read):
+    """What the tiles of a run depend on: dict of image size, pixels, tiles, weights and settings.
+
+    Parameters
+    ----------
+    detector : object with `fingerprint()`, or with `keras_model`, or any
+    source : object with `shape`
+    plan : TilePlan
+    read : callable (source, window) -> pixels
+
+    Returns
+    -------
+    dict of str to str or list
+    """
+    height, width = plan.image_shape
+    row = min(plan.tile[0] // 2, height - 1)  # in the first tiles, so that a file cut off behind them is no other file
+    strip = read(source, (row, 0, min(row + 4, height), width))
+    config = getattr(detector, "config", None)
+    settings = config.to_dict() if hasattr(config, "to_dict") else {}
+    chosen = {n: settings[n] for n in sorted(settings) if n.startswith(_DETECTION_SETTINGS)}
+    return {
+        "image size": [int(v) for v in source.shape],
+        "image": _digest([strip.tobytes()]),
+        "tiles": plan.grid,
+        "weights": weights_fingerprint(detector),
+        "settings": _digest([json.dumps(chosen, sort_keys=True, default=repr).encode()]),
+    }
+
+
+def weights_fingerprint(detector):
+    """A text that changes with the weights: the detector's own, or of its Keras model; else the name of its class."""
+    if hasattr(detector, "fingerprint") and not isinstance(detector, type):
+        return str(detector.fingerprint())
+    model = getattr(detector, "keras_model", None)
+    if model is not None:
+        return _digest(np.ascontiguousarray(w).tobytes() for w in model.get_weights())
+    kind = detector if isinstance(detector, type) or hasattr(detector, "__qualname__") else type(detector)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _digest(parts):
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
