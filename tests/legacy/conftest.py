@@ -114,6 +114,12 @@ def coco_folder(tmp_path_factory):
                     "category_id": categories[KINDS.index(kind)]["id"], "area": float((y2 - y1) * (x2 - x1)),
                     "bbox": [float(v) for v in (x1, y1, x2 - x1, y2 - y1)],
                     "segmentation": [[float(v) for v in corners[:, ::-1].ravel()]]})
+        if subset == "train":  # an object of less than a pixel, for the only one of its picture
+            number = 1000 * (first + 1) + count
+            iio.imwrite(folder / f"{number:012d}.png", image)
+            images.append({"id": number, "file_name": f"{number:012d}.png", "height": 64, "width": 64})
+            annotations.append({"id": 100 * number, "image_id": number, "iscrowd": 0, "category_id": 7, "area": 0.1,
+                                "bbox": [9.0, 9.0, 0.3, 0.3], "segmentation": {"size": [64, 64], "counts": [64 * 64]}})
         if subset != "valminusminival":
             # Columns 0 to 3 of the first picture are a crowd
             annotations.append({"id": 1, "image_id": images[0]["id"], "iscrowd": 1, "category_id": 7, "area": 256.0,

@@ -59,6 +59,7 @@ class ShapesConfig(Config):
     TRAIN_ROIS_PER_IMAGE = 32
     MAX_GT_INSTANCES = 10
     DETECTION_MAX_INSTANCES = 10
+    DETECTION_MIN_CONFIDENCE = 0.5
 
     STEPS_PER_EPOCH = int(sys.argv[2])
     VALIDATION_STEPS = 2

@@ -1,7 +1,8 @@
 """Scripts in the manner of Matterport's samples and notebooks run as they are, and leave what they left then.
 
-They know the old names only. Each runs as its user would run it: in a process of its own, from its own folder.
+They know the old names only. Each runs in a process of its own, from its own folder.
 """
+import json
 import re
 import subprocess
 import sys
@@ -15,9 +16,20 @@ import pytest
 HERE = Path(__file__).parent
 
 
-def run(script, *arguments):
-    """What a script prints; an error of the script fails the test with the script's own words."""
-    command = [sys.executable, f"{script}.py", *map(str, arguments)]
+# Scripts of one sample follow one another in one program, as cells do: to import the framework takes longer than many.
+FOLLOW = """
+import json, runpy, sys
+calls, script = json.loads(sys.argv[1]), sys.argv[2]
+for arguments in calls:
+    sys.argv = [script, *arguments]
+    runpy.run_path(script, run_name="__main__")
+"""
+
+
+def run(script, *calls):
+    """What a script prints, called once or several times; its error fails the test with the script's own words."""
+    calls = [[str(argument) for argument in call] for call in calls]
+    command = [sys.executable, "-c", FOLLOW, json.dumps(calls), f"{script}.py"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout[-1000:]}\n{done.stderr[-4000:]}"
     return done.stdout
@@ -43,7 +55,7 @@ def shapes_run(tmp_path_factory):
     """Folder and output of the shapes script; its weights stand for the COCO weights that the other scripts start from.
     """
     logs = tmp_path_factory.mktemp("shapes")
-    return logs, run("shapes", logs, 60, 4)
+    return logs, run("shapes", [logs, 80, 3])
 
 
 @pytest.fixture
@@ -55,8 +67,8 @@ def logs(shapes_run, tmp_path):
 
 def test_shapes_trains_in_two_stages_finds_its_weights_and_detects(shapes_run):
     logs, said = shapes_run
-    assert "mask_rcnn_shapes_0004.h5" in checkpoints(logs, "shapes")
-    assert "These weights are of epoch 4" in said
+    assert checkpoints(logs, "shapes") == ["mask_rcnn_shapes_0002.h5", "mask_rcnn_shapes_0003.h5"]
+    assert "These weights are of epoch 3" in said
     assert re.search(r"original_image +shape: \(64, 64, 3\) +min: +[\d.]+ +max: +[\d.]+ +uint8", said)
     assert re.search(r"gt_mask +shape: \(64, 64, \d\) .*bool", said)
     assert "Processing 1 images" in said
@@ -74,11 +86,11 @@ def test_weights_saved_from_the_notebook_have_the_layout_of_keras_2(shapes_run):
 
 
 def test_balloons_are_learnt_from_via_polygons_and_splashed(balloon_folder, logs):
-    said = run("balloon", "train", "--dataset", balloon_folder, "--weights", "coco", "--logs", logs)
+    picture = balloon_folder / "val" / "party_0.png"
+    said = run("balloon", ["train", "--dataset", balloon_folder, "--weights", "coco", "--logs", logs],
+               ["splash", "--weights", "last", "--logs", logs, "--image", picture])
     assert "Balloon pictures: 5 and 2" in said
     assert checkpoints(logs, "balloon") == ["mask_rcnn_balloon_0001.h5"]
-    picture = balloon_folder / "val" / "party_0.png"
-    said = run("balloon", "splash", "--weights", "last", "--logs", logs, "--image", picture)
     (splash,) = logs.glob("splash_*.png")
     image, original = iio.imread(splash), iio.imread(picture)
     assert image.shape == original.shape
@@ -90,11 +102,10 @@ def test_balloons_are_learnt_from_via_polygons_and_splashed(balloon_folder, logs
 
 
 def test_nuclei_are_learnt_from_crops_and_submitted_as_run_lengths(nucleus_folder, logs):
-    run("nucleus", "train", "--dataset", nucleus_folder, "--subset", "train", "--logs", logs,
-        "--weights", logs / "mask_rcnn_coco.h5")
+    everywhere = ["--dataset", nucleus_folder, "--logs", logs]
+    run("nucleus", ["train", *everywhere, "--subset", "train", "--weights", logs / "mask_rcnn_coco.h5"],
+        ["detect", *everywhere, "--subset", "stage1_test", "--weights", "last"])
     assert checkpoints(logs, "nucleus") == ["mask_rcnn_nucleus_0001.h5", "mask_rcnn_nucleus_0002.h5"]
-    run("nucleus", "detect", "--dataset", nucleus_folder, "--subset", "stage1_test", "--logs", logs, "--weights",
-        "last")
     (folder,) = (logs / "results" / "nucleus").iterdir()
     assert all(has_a_drawing(folder / f"nuc_{i}.png") for i in range(2))
     header, *rows = (folder / "submit.csv").read_text().splitlines()
@@ -111,16 +122,17 @@ def test_nuclei_are_learnt_from_crops_and_submitted_as_run_lengths(nucleus_folde
 
 
 def test_coco_is_trained_on_and_evaluated_with_the_official_tools(coco_folder, logs):
-    run("coco", "train", "--dataset", coco_folder, "--model", logs / "mask_rcnn_coco.h5", "--logs", logs)
+    everywhere = ["--dataset", coco_folder, "--logs", logs]
+    said = run("coco", ["train", *everywhere, "--model", logs / "mask_rcnn_coco.h5"],
+               ["evaluate", *everywhere, "--model", "last", "--limit", 6])
     assert checkpoints(logs, "coco") == ["mask_rcnn_coco_0001.h5", "mask_rcnn_coco_0002.h5"]
-    said = run("coco", "evaluate", "--dataset", coco_folder, "--model", "last", "--logs", logs, "--limit", 6)
     assert said.count("Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ]") == 2
     assert number_after("AP@50 of bbox:", said) > 0.1
     assert number_after("AP@50 of segm:", said) > 0.1
 
 
 def test_voc_boxes_are_learnt_as_masks(voc_folder, logs):
-    said = run("voc", voc_folder, logs / "mask_rcnn_coco.h5", logs)
+    said = run("voc", [voc_folder, logs / "mask_rcnn_coco.h5", logs])
     assert "Train: 4" in said and "Test: 2" in said
     assert all(0 <= number_after(f"{part} mAP:", said) <= 1 for part in ("Train", "Test"))
     # What extract_bboxes finds in the filled rectangles are the numbers of the file
@@ -137,7 +149,7 @@ def test_voc_boxes_are_learnt_as_masks(voc_folder, logs):
 
 
 def test_cells_of_inspect_data(balloon_folder, tmp_path):
-    said = run("inspect_data", balloon_folder, tmp_path)
+    said = run("inspect_data", [balloon_folder, tmp_path])
     assert "Image Count: 5" in said
     assert re.search(r"Count: +1023\n", said)      # 3 * (16**2 + 8**2 + 4**2 + 2**2 + 1)
     for name, shape in (("rois", "(4, 20, 4)"), ("mrcnn_class_ids", "(4, 20, 1)"), ("mrcnn_bbox", "(4, 20, 2, 4)"),
@@ -157,7 +169,7 @@ def test_cells_of_inspect_data(balloon_folder, tmp_path):
 def test_cells_of_inspect_model(coco_folder, shapes_run, tmp_path):
     logs, figures = tmp_path / "logs", tmp_path / "figures"
     figures.mkdir()
-    said = run("inspect_model", coco_folder, shapes_run[0] / "mask_rcnn_shapes.h5", logs, figures)
+    said = run("inspect_model", [coco_folder, shapes_run[0] / "mask_rcnn_shapes.h5", logs, figures])
     for claim in ("detect_molded agrees", "Best anchors first", "Proposals are what NMS kept",
                   "Same proposals from the molded picture"):
         assert f"{claim}:  True" in said, claim
