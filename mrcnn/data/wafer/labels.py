@@ -140,6 +140,28 @@ class WaferLabels:
         return replace(self, sections=[s.mapped(function) for s in self.sections],
                        background=None if self.background is None else function(self.background))
 
+    def of_image(self, image_shape):
+        """The labels with the size of their picture set, when they can be labels of it.
+
+        Parameters
+        ----------
+        image_shape : (int, int) or longer
+            Height and width of the picture in pixels.
+
+        Raises
+        ------
+        DataError
+            They are known to be of a picture of another size, or lie outside of this one.
+        """
+        shape = tuple(int(v) for v in image_shape[:2])
+        if self.image_shape not in (None, shape):
+            own = " x ".join(map(str, self.image_shape))
+            raise DataError(self.image_path or "wafer labels", f"is the picture of the labels, of {own} pixels (rows x "
+                            f"columns), but this one is {shape[0]} x {shape[1]}",
+                            "Use the labels with their own picture, or scale them to this one")
+        self.check_inside(shape)
+        return replace(self, image_shape=shape)
+
     def check_inside(self, image_shape=None, where=None):
         """Raise `DataError` for the first part that has no pixel inside the image; parts cut by its border are fine.
 

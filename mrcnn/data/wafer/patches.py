@@ -44,12 +44,13 @@ def random_patches(labels, image_shape, size, count, min_tissue=4, min_magnet=4,
     ConfigError
         The size or the count is none.
     DataError
-        The picture is smaller than a window, labels lie outside of it, or hardly any place holds enough sections.
+        The picture is smaller than a window or not that of the labels, labels lie outside of it, or hardly any place
+        holds enough sections.
     """
     size, shape = _checked_size(size, image_shape, labels)
     if count < 1:
         raise ConfigError(f"count must be at least 1, not {count}.")
-    labels.check_inside(shape)
+    labels = labels.of_image(shape)
     rng = np.random.default_rng(seed)
     holds_enough = _Counter(labels, size, margin, {TISSUE: min_tissue, MAGNET: min_magnet})
     windows, tried = [], 0
@@ -111,10 +112,11 @@ def grid_patches(labels, image_shape, size, overlap=0, min_density=None):
     ConfigError
         The size is none, or the overlap leaves no step.
     DataError
-        The picture is smaller than a window, labels lie outside of it, or no window is dense enough.
+        The picture is smaller than a window or not that of the labels, labels lie outside of it, or no window is dense
+        enough.
     """
     size, shape = _checked_size(size, image_shape, labels)
-    labels.check_inside(shape)
+    labels = labels.of_image(shape)
     windows = [tuple(int(v) for v in window) for window in tile_windows(shape, size, overlap)]
     if min_density is None:
         return windows
@@ -176,9 +178,8 @@ class WaferPatches(Dataset):
         if tuple(stack.names) != self.channel_names:
             raise ConfigError(f"The channels {', '.join(stack.names)} are not those of the other wafer: "
                               f"{', '.join(self.channel_names)}.")
-        labels.check_inside(stack.shape[:2])
         wafer = len(self._wafers)
-        self._wafers.append((stack, labels))
+        self._wafers.append((stack, labels.of_image(stack.shape)))
         name = f"{wafer + 1}" if stack.path is None else stack.path.stem
         for window in windows:
             y1, x1, y2, x2 = (int(v) for v in window)
@@ -236,7 +237,7 @@ def write_patches(folder, stack, labels, windows, prefix="patch", min_pixels=MIN
     """
     from tqdm import tqdm
 
-    labels.check_inside(stack.shape[:2])
+    labels = labels.of_image(stack.shape)
     planes = stack.with_names(stack.plane_names)
     digits = max(4, len(str(len(windows))))
 

@@ -68,6 +68,16 @@ def test_no_sections_are_no_objects():
     empty.check_inside()
 
 
+def test_labels_belong_to_a_picture_of_their_size(labels):
+    assert labels.of_image((64, 100, 3)).image_shape == (64, 100)
+    with pytest.raises(DataError, match="of 64 x 100 pixels .rows x columns., but this one is 100 x 64"):
+        labels.of_image((100, 64))
+    labels.image_shape = None
+    assert len(labels.of_image((80, 90)).instances()) == 4 and labels.image_shape is None
+    with pytest.raises(DataError, match="outside"):
+        labels.of_image((64, 40))
+
+
 def test_parts_outside_of_the_image_are_named(labels):
     labels.check_inside()
     labels.check_inside((56, 55))       # cuts some parts, leaves none outside

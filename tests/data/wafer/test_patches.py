@@ -87,7 +87,9 @@ def test_what_cannot_be_cut_is_said(windows_of):
     with pytest.raises(ConfigError, match="at least one pixel"):
         windows_of(LABELS, SHAPE, 0)
     with pytest.raises(DataError, match="of 112 outlines lie outside of the image of 600 x 300"):
-        windows_of(LABELS, (600, 300), 100)
+        windows_of(WaferLabels(LABELS.sections), (600, 300), 100)
+    with pytest.raises(DataError, match="labels, of 600 x 700 pixels .rows x columns., but this one is 1200 x 1400"):
+        windows_of(LABELS, (1200, 1400), 100)
     with pytest.raises(ConfigError, match="count"):
         random_patches(LABELS, SHAPE, 100, 0)
 
@@ -140,6 +142,8 @@ def test_the_data_set_takes_more_wafers_and_keeps_them_apart():
         dataset.add_wafer(STACK.with_names(["grey"]), LABELS, [])
     with pytest.raises(DataError, match="outside"):
         dataset.add_wafer(STACK, LABELS.moved(5000, 0), [])
+    with pytest.raises(DataError, match="of 300 x 350 pixels"):
+        dataset.add_wafer(STACK, LABELS.scaled(0.5), [])
 
 
 def test_patches_written_are_those_of_the_data_set(tmp_path):
