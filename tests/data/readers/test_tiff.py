@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from mrcnn.data.readers.images import read_image
 from mrcnn.data.readers.tiff import read_tiff, tiff_layout
 from mrcnn.errors import DataError
 
@@ -105,3 +106,13 @@ def test_a_changed_file_has_a_new_layout(tmp_path):
     assert tiff_layout(tmp_path / "a.tif").count == 1
     tifffile.imwrite(tmp_path / "a.tif", STACK[:, 0], photometric="minisblack")
     assert tiff_layout(tmp_path / "a.tif").count == 5
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+def test_channels_written_as_columns_are_no_stack_of_slivers(tmp_path, channels):
+    path, image = tmp_path / "last.tif", np.arange(40 * 30 * channels, dtype=np.uint8).reshape(40, 30, channels)
+    tifffile.imwrite(path, image)
+    with pytest.raises(DataError, match=f"last.tif.* {channels} channels were taken for columns.*CYX"):
+        tiff_layout(path)
+    tifffile.imwrite(path, np.moveaxis(image, -1, 0), imagej=True, metadata={"axes": "CYX"})
+    np.testing.assert_array_equal(read_image(path), image)
