@@ -114,8 +114,8 @@ def _layout(tif, path):
     if series.kind == "shaped" and width <= MOST_CHANNELS < min(height, len(series.pages)):
         # Python programs write an array [H, W, C] so, which would pass as a stack of H slivers.
         raise DataError(path, f"is a stack of {len(series.pages)} pages of {height} x {width} pixels: its {width} "
-                        "channels were taken for columns", "Save it with the channels first and the axis C, for "
-                        "example tifffile.imwrite(path, numpy.moveaxis(image, -1, 0), imagej=True, metadata={'axes': 'CYX'})")
+                        "channels were taken for columns", "Save it with the channels first and the axis C: tifffile."
+                        "imwrite(path, numpy.moveaxis(image, -1, 0), imagej=True, metadata={'axes': 'CYX'})")
     samples = shape[axes.index("S")] if "S" in axes else 1
     outer = [(a, n) for a, n in zip(series.get_axes(squeeze=False), series.get_shape(squeeze=False), strict=True)
              if a not in "YXS"]
