@@ -11,7 +11,7 @@ from mrcnn.plot.figures import new_figure, save_figure
 PART_COLORS = {"tissue": "#56B4E9", "magnet": "#E69F00", "alone": "#D55E00", "arrow": "#F0E442"}
 _DPI = 100
 _LEGEND = 36         # height of the legend above the picture in pixels
-_STRIP = 256         # rows of the reduced picture that are made at a time
+_STRIP = 256         # rows of the reduced picture that are made, and drawn, at a time
 
 
 def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0, title=None):
@@ -47,7 +47,10 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     figure = new_figure(width / _DPI, (height + _LEGEND) / _DPI, dpi=_DPI)
     share = height / (height + _LEGEND)
     ax = figure.add_axes((0, 0, 1, share))
-    ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    for top in range(0, height, _STRIP):      # matplotlib takes a hundred bytes a pixel of what it draws at once
+        strip = picture[top:top + _STRIP]
+        ax.imshow(np.stack([strip] * 3, axis=-1), interpolation="nearest", aspect="auto",
+                  extent=(-0.5, width - 0.5, top + len(strip) - 0.5, top - 0.5))
     ax.set_xlim(-0.5, width - 0.5)
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()

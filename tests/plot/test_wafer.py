@@ -65,6 +65,13 @@ def test_picture_file_is_no_larger_than_asked(sections, tmp_path):
     assert max(height, width) <= 300 and width > 250
 
 
+def test_the_picture_under_the_sections_is_the_wafer(sections, tmp_path):
+    wafer = np.random.default_rng(1).integers(0, 255, (400, 500)).astype(np.uint8)
+    draw_wafer(wafer, sections[0], [], tmp_path / "wafer.png")
+    drawn = np.rint(255 * imread(tmp_path / "wafer.png")[-400:, :, 0])
+    assert np.array_equal(drawn, wafer)
+
+
 def test_every_part_has_its_colour_and_those_alone_a_filling(sections):
     instances, found = sections
     ax = draw_wafer(np.full((400, 500), 128, np.uint8), instances, found).axes[0]
