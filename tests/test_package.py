@@ -79,7 +79,7 @@ def test_every_extra_that_another_extra_asks_for_exists():
 
 def test_every_import_of_the_package_is_declared():
     """A library that is imported but not declared works only on the machine of whoever wrote the import."""
-    distribution = {"PIL": "pillow", "skimage": "scikit-image", "imgaug": "imaug"}
+    distribution = {"PIL": "pillow", "skimage": "scikit-image", "imgaug": "imaug", "distributed": "dask"}
     declared = {re.match(r"[\w-]+", line).group().lower()
                 for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in lines}
     found = set()
