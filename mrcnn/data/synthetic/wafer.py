@@ -127,17 +127,22 @@ def few_sections(labels, count=5, seed=0):
 
     from mrcnn.data.wafer.labels import Section, WaferLabels
 
-    complete = [s for s in labels.sections if s.tissue is not None and s.magnet is not None]
+    complete = _complete(labels)
     if not 1 <= count <= len(complete):
         raise ConfigError(f"{count} sections of {len(complete)} with both parts cannot be picked.")
     hulls = np.array([Outlines(s.tissue, s.magnet).hull() if s.envelope is None else shapely.polygons(s.envelope)
                       for s in labels.sections])
     tree = shapely.STRtree(hulls)
-    order = np.random.default_rng(seed).permutation(len(complete))
-    alone = [len(tree.query(hulls[labels.sections.index(complete[i])], "dwithin", _ISOLATED_PX)) == 1 for i in order]
-    picked = [complete[i] for i in order[np.argsort(~np.array(alone), kind="stable")][:count]]
+    order = np.random.default_rng(seed).permutation(complete)
+    crowded = [len(tree.query(hulls[index], "dwithin", _ISOLATED_PX)) > 1 for index in order]
+    picked = [labels.sections[index] for index in order[np.argsort(crowded, kind="stable")][:count]]
     return WaferLabels([Section(number, s.tissue, s.magnet, s.envelope) for number, s in enumerate(picked, start=1)],
                        labels.background, labels.image_shape, labels.image_path)
+
+
+def _complete(labels):
+    """Indices of the sections that have both parts."""
+    return [i for i, s in enumerate(labels.sections) if s.tissue is not None and s.magnet is not None]
 
 
 def write_synthetic_wafer(folder, shape=None, sections=None, seed=0, style="silicon", labels=None, few=5, name="wafer"):
@@ -153,13 +158,13 @@ def write_synthetic_wafer(folder, shape=None, sections=None, seed=0, style="sili
     shape, sections, seed, style, labels
         As in `synthetic_wafer`.
     few : int
-        Sections in the second file of labels; at most as many as there are.
+        Sections in the second file of labels; at most as many as there are with both parts.
     name : str
 
     Returns
     -------
     dict of str to Path
-        "grey", "fluo", "labels" and, where there are sections, "few".
+        "grey", "fluo", "labels" and, where there are such sections, "few".
 
     Raises
     ------
@@ -182,7 +187,8 @@ def write_synthetic_wafer(folder, shape=None, sections=None, seed=0, style="sili
                         "Check the folder's permissions and the space left") from error
     truth.image_path = paths["grey"]
     write_labelme(paths["labels"], truth, paths["grey"])
-    if truth.sections and few:
+    few = min(few, len(_complete(truth)))
+    if few:
         paths["few"] = folder / f"{name}_few.json"
-        write_labelme(paths["few"], few_sections(truth, min(few, len(truth.sections)), seed), paths["grey"])
+        write_labelme(paths["few"], few_sections(truth, few, seed), paths["grey"])
     return paths

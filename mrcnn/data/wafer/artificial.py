@@ -158,6 +158,8 @@ def write_artificial_sets(stack, labels, folder, counts=None, generator="throw",
         raise ConfigError(f"generator is {' or '.join(GENERATORS)}, not {generator!r}.")
     usable = np.flatnonzero([s.tissue is not None and s.magnet is not None for s in labels.sections])
     sets = [name for name in counts if counts[name] > 0]
+    if not sets:
+        raise ConfigError("No patches were asked for: each set's count is 0.")
     if own_sections is None:
         own_sections = len(sets) > 1 and len(usable) >= _WORTH_SPLITTING
     shares = dict.fromkeys(sets, usable)

@@ -185,6 +185,16 @@ def test_files_are_written_and_read_again(tmp_path):
     assert labels.image_path.resolve() == paths["grey"].resolve()
 
 
+def test_sections_with_one_part_are_none_of_the_few(tmp_path):
+    square = np.array([(0.0, 0.0), (0.0, 60.0), (30.0, 60.0), (30.0, 0.0)])
+    labels = WaferLabels([Section(1, square + 20, None), Section(2, square + (80, 20), square + (111, 20))], None,
+                         (200, 200), None)
+    paths = write_synthetic_wafer(tmp_path, labels=labels, few=5)
+    np.testing.assert_allclose(read_labelme(paths["few"]).sections[0].tissue, square + (80, 20))
+    alone = write_synthetic_wafer(tmp_path / "alone", labels=labels.select([0]))
+    assert "few" not in alone and len(read_labelme(alone["labels"])) == 1
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"shape": (300, 300), "sections": 60, "style": SMALL}, "of 60 sections found room"),
     ({"shape": (30, 300), "sections": 1}, "at least 64 pixels"),

@@ -113,6 +113,8 @@ def test_sets_share_no_picture_and_many_sections_are_shared_out(wafer, tmp_path)
     assert len(digests) == 2                          # 24 sections are enough to give each set its own
     with pytest.raises(ConfigError, match="4 sections cannot be shared among 2 sets"):
         write_artificial_sets(stack, few, tmp_path / "no", counts, own_sections=True, **quick)
+    with pytest.raises(ConfigError, match="count is 0"):
+        write_artificial_sets(stack, few, tmp_path / "no", {"train": 0})
     with pytest.raises(ConfigError, match="throw or paste"):
         write_artificial_sets(stack, few, tmp_path / "no", counts, generator="drop")
 
