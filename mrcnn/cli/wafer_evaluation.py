@@ -57,12 +57,13 @@ def _whole_wafer(domain, options):
                                  [s.number for s in labels.sections])
     detector = load_detector(domain, options)
     check_fit(detector.config, stack, options["tile"])
-    out, reports = Path(options["out"]), {}
+    out, reports, begun = Path(options["out"]), {}, set()
     for rule in RULES if options["rule"] == "all" else (options["rule"],):
         # The tiles of centre and merge are the same ones, and detected in once.
         tiles = out / ("tiles_seed" if rule == "seed" else "tiles")
         started = time.perf_counter()
-        found = detect(detector, stack, {**options, "resume": options.get("resume") or bool(reports)}, tiles, rule)
+        found = detect(detector, stack, {**options, "resume": options.get("resume") or tiles in begun}, tiles, rule)
+        begun.add(tiles)
         seconds = time.perf_counter() - started
         sections = pair_sections(found)
         windows = TilePlan(stack.shape, options["tile"], options.get("overlap") or options["tile"] // 4, rule).windows

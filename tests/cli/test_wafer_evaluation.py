@@ -67,6 +67,8 @@ def test_all_rules_share_tiles_where_they_can_and_the_seeds_has_gaps(evaluated, 
     assert set(reports) == set(RULES)
     assert reports["seed"]["missed"] > 0 and reports["seed"]["tiles"] < reports["merge"]["tiles"]
     assert detector.seen == reports["centre"]["tiles"] + reports["seed"]["tiles"]
+    _, _, again = evaluated(*pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "0")
+    assert again is detector and detector.seen == 2 * (reports["centre"]["tiles"] + reports["seed"]["tiles"])
     out = tmp_path / "out"
     assert {"centre", "merge", "seed", "tiles", "tiles_seed", "metrics.json"} == {p.name for p in out.iterdir()}
     first = reports["seed"]["errors"][0]
