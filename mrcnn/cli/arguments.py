@@ -33,11 +33,16 @@ def run(function, *arguments):
         return INTERRUPTED
 
 
-def train_parser(description):
-    """Options of a training script; those not given are absent from the result (see `mrcnn.cli.training.DEFAULTS`)."""
+def train_parser(description, prepares=False):
+    """Options of a training script; those not given are absent from the result (see `mrcnn.cli.training.DEFAULTS`).
+
+    `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`.
+    """
     parser = _parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
     data = parser.add_argument_group("data")
     _add_dataset(data)
+    if prepares:
+        _add_preparation(data, "all", "1")
     data.add_argument("--validation", type=float, metavar="FRACTION",
                       help="part of the pictures to validate on, split by source picture or block of slices and by "
                            "--seed; the slices next to such a block are left out; 0: none (default 0.2)")
@@ -90,18 +95,21 @@ def predict_parser(description):
                         help="pictures, TIFF stacks, folders of them, or patterns such as 'scans/*.tif'")
     _add_weights(parser)
     parser.add_argument("--out", default="predictions", metavar="DIR",
-                        help="where the results go (default predictions)")
+                        help="where the results go (default predictions); they have the size of the pictures as given")
     _add_pixel_size(parser)
+    _add_preparation(parser)
     parser.add_argument("--overlays", type=whole_number, default=4, metavar="N",
                         help="pictures of the first N pages of a stack (default 4)")
     return parser
 
 
-def evaluate_parser(description):
+def evaluate_parser(description, prepares=False):
     """Options of an evaluation script."""
     parser = _parser(description, _EXIT_CODES, default=None)
     _add_weights(parser)
     _add_dataset(parser)
+    if prepares:
+        _add_preparation(parser)
     parser.add_argument("--out", default="evaluation", metavar="DIR",
                         help="where metrics.json and the pictures go (default evaluation)")
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="pictures of the N worst images (default 5)")
@@ -132,6 +140,14 @@ def _add_pixel_size(group):
                        help="side of a pixel in nm, or Y,X (default: what the file says)")
 
 
+def _add_preparation(group, rows="what the run was trained with", factor="what the run was trained with"):
+    group.add_argument("--keep-rows", type=rows_to_keep, metavar="FIRST:END",
+                       help="use these rows of each picture, END not included, such as 0:3264 to leave out a caption "
+                            f"bar; all: every row (default {rows})")
+    group.add_argument("--downscale", type=whole_number, metavar="N",
+                       help=f"reduce pictures by N, after --keep-rows: a pixel is the mean of N x N (default {factor})")
+
+
 def _add_weights(parser):
     parser.add_argument("--weights", required=True, metavar="RUN_OR_FILE",
                         help="folder of a run (its best checkpoint is taken) or a weight file")
@@ -154,6 +170,17 @@ def slices(text):
     if not (colon and first.strip().isdigit() and end.strip().isdigit() and int(first) < int(end)):
         raise argparse.ArgumentTypeError(f"'{text}' is no range of slices; write FIRST:END, such as 0:120")
     return int(first), int(end)
+
+
+def rows_to_keep(text):
+    """`0:3264` as (0, 3264); "all" as it is."""
+    if text == "all":
+        return text
+    try:
+        return slices(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of rows; write FIRST:END, such as 0:3264, or "
+                                         "all") from None
 
 
 def pixel_size(text):

@@ -1,4 +1,5 @@
 """From the options to data sets: what to learn from, to validate on, to evaluate on."""
+from mrcnn.cli.preparation import NAMES, prepared
 from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
 
@@ -24,7 +25,8 @@ def training_data(domain, options, seed=0):
     if not 0 <= options["validation"] < 1:
         raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
     if not options.get("dataset"):
-        _refuse_without_dataset(options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option")
+        _refuse_without_dataset(options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option",
+                                 *NAMES)
         print("No --dataset: learning from synthetic pictures. They show how it works; a model for real pictures needs "
               "real ones.")
         return domain.synthetic("train"), domain.synthetic("validation") if options["validation"] else None
@@ -54,7 +56,7 @@ def evaluation_data(domain, options):
     """The data set to evaluate on; without --dataset the synthetic test set."""
     if options.get("dataset"):
         return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"))
-    _refuse_without_dataset(options, "truth", "slices", "dataset_option")
+    _refuse_without_dataset(options, "truth", "slices", "dataset_option", *NAMES)
     print("No --dataset: evaluating on synthetic pictures that no training sees.")
     return domain.synthetic("test")
 
@@ -71,7 +73,7 @@ def _open(domain, options, path, truth, chosen_slices):
         reader_options["slices"] = tuple(chosen_slices)
     if options.get("pixel_size_nm"):
         reader_options["pixel_size_nm"] = tuple(options["pixel_size_nm"])
-    return domain.open_dataset(path, truth, **reader_options)
+    return prepared(domain.open_dataset(path, truth, **reader_options), options)
 
 
 def readable(dataset, limit=None):

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from mrcnn.cli.arguments import FAILED
 from mrcnn.cli.datasets import evaluation_data, readable
+from mrcnn.cli.preparation import with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.errors import DataError
@@ -31,7 +32,8 @@ def evaluate(domain, options):
         Exit code: 1 when an image could not be read and the others are evaluated.
     """
     detector = load_detector(domain, options)
-    dataset = evaluation_data(domain, options)
+    # The synthetic pictures are as they are, whatever the run was trained with.
+    dataset = evaluation_data(domain, with_recorded(options) if options.get("dataset") else options)
     detector.config.validate(dataset.class_names)
     ids, errors = readable(dataset, options.get("limit"))
     for error in errors:

@@ -7,8 +7,10 @@ from tqdm import tqdm
 
 from mrcnn.cli.arguments import FAILED
 from mrcnn.cli.inputs import find_images, result_names
+from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import class_names, load_detector
 from mrcnn.data.molding import to_channels
+from mrcnn.data.prepared import Preparation
 from mrcnn.data.readers.images import page_count, read_image, read_voxel_size_nm
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.plot.figures import save_figure
@@ -40,7 +42,7 @@ def predict(domain, options):
     for error in errors:
         _report(error)
     results = Results(detector, out, class_names(domain, detector.config), options.get("pixel_size_nm"),
-                      options.get("overlays", 4))
+                      options.get("overlays", 4), preparation(with_recorded(options)))
     for path, name in zip(tqdm(paths, unit="file", disable=None), names, strict=True):
         try:
             results.add_file(path, name)
@@ -72,11 +74,13 @@ class Results:
         Goes before what the files say.
     overlays : int
         Pages of a stack that get an overlay.
+    preparation : Preparation, optional
+        What is done to a picture before the detector sees it. Results are in the pixels of the picture as given.
     """
 
-    def __init__(self, detector, out, names, pixel_size_nm=None, overlays=4):
+    def __init__(self, detector, out, names, pixel_size_nm=None, overlays=4, preparation=None):
         self.detector, self.out, self.names = detector, out, names
-        self.given_size, self.overlays = pixel_size_nm, overlays
+        self.given_size, self.overlays, self.preparation = pixel_size_nm, overlays, preparation or Preparation()
         self.tables, self.summaries, self.count = [], [], 0
 
     def add_file(self, path, name):
@@ -94,10 +98,13 @@ class Results:
         # Of a stack only one page is in memory at a time; what is kept of the others are the objects, box-local.
         for page in tqdm(range(pages), desc=path.name, unit="page", leave=False, disable=True if pages < 2 else None):
             image, instances = self._detect(path, page, size)
+            window = self.preparation.window(image.shape)
             table = measure(instances, image, class_names=self.names)
+            if self.preparation:      # the edge of the rows kept cuts objects as that of the picture does
+                table["touches_border"] |= _touches(instances.boxes, window)
             tables.append(_with_place(table, path, page))
             summaries.append({"image": path.name, "page": page, "labels": f"{name}_labels.tif",
-                              **summarize(table, image.shape, size)})
+                              **summarize(table, (window[2] - window[0], window[3] - window[1]), size)})
             found.append(instances)
             if page < self.overlays:
                 self._draw(image, instances, name, page)
@@ -113,8 +120,9 @@ class Results:
         image = read_image(path, page, keep_alpha=channels in (2, 4))
         image = image if image.ndim == 3 else image[..., None]
         try:
-            molded = to_channels(image, channels, path)
-            return image, self.detector.predict([molded], size)[0]
+            molded = to_channels(self.preparation.image(image, path), channels, path)
+            found = self.detector.predict([molded], self.preparation.pixel_size(size))[0]
+            return image, self.preparation.placed_back(found, image.shape, size) if self.preparation else found
         except DataError:
             raise
         except ValueError as error:
@@ -133,6 +141,11 @@ class Results:
         write_csv(table, self.out / "instances.csv")
         write_csv(pd.DataFrame(self.summaries, columns=None if self.summaries else ["image", "page", "count"]),
                   self.out / "summary.csv")
+
+
+def _touches(boxes, window):
+    y1, x1, y2, x2 = window
+    return (boxes[:, :2] <= (y1, x1)).any(axis=1) | (boxes[:, 2:] >= (y2, x2)).any(axis=1)
 
 
 def _with_place(table, path, page):

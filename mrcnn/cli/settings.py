@@ -5,6 +5,8 @@ from mrcnn.engine.checkpoints import read_state, resolve_weights
 from mrcnn.engine.detector import MaskRCNN
 from mrcnn.errors import ConfigError
 
+OPTIONS_FILE = "training.json"      # the options of a run, in its folder
+
 
 def new_config(domain, options, dataset=None):
     """The `Config` of a training that starts.

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 from mrcnn.cli.datasets import training_data
-from mrcnn.cli.settings import absolute, changed, new_config
+from mrcnn.cli.settings import OPTIONS_FILE, absolute, changed, new_config
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.engine.checkpoints import run_checkpoints
 from mrcnn.engine.detector import MaskRCNN
@@ -14,7 +14,6 @@ from mrcnn.errors import ConfigError
 from mrcnn.results.files import whole_file
 
 DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
-OPTIONS_FILE = "training.json"
 WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
 _NOT_KEPT = ("resume", "logs")
 _PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")

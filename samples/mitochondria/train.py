@@ -6,7 +6,7 @@ from mrcnn.cli.arguments import run, train_parser
 
 def main(argv=None):
     """Train; returns the exit code."""
-    return run(work, vars(train_parser(__doc__).parse_args(argv)))
+    return run(work, vars(train_parser(__doc__, prepares=True).parse_args(argv)))
 
 
 def work(options):

@@ -23,6 +23,19 @@ def test_training_options_that_are_not_given_are_absent():
     assert vars(train_parser("x").parse_args([])) == {}
 
 
+@pytest.mark.parametrize(("text", "rows"), [("0:3264", (0, 3264)), ("all", "all")])
+def test_pictures_can_be_prepared_where_a_sample_offers_it(text, rows):
+    asked = ["--keep-rows", text, "--downscale", "4"]
+    for parser, rest in ((train_parser("x", prepares=True), []), (predict_parser("x"), ["--weights", "w", "i.tif"]),
+                         (evaluate_parser("x", prepares=True), ["--weights", "w"])):
+        found = parser.parse_args([*asked, *rest])
+        assert (found.keep_rows, found.downscale) == (rows, 4)
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--keep-rows", "9:3", *rest])
+    with pytest.raises(SystemExit):
+        train_parser("x").parse_args(asked)
+
+
 def test_training_options_are_read():
     given = vars(train_parser("x").parse_args(
         "--dataset s.tif --truth t.tif --slices 0:120 --validation-slices 120:130 --weights none --backbone resnet50 "

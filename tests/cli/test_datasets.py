@@ -74,6 +74,17 @@ def test_pixel_size_and_reader_options_arrive(domain, stack):
     assert len(dataset.load_instances(0)) == 0
 
 
+def test_pictures_to_learn_from_and_to_judge_on_are_prepared_alike(domain, stack):
+    prepared = {**stack, "pixel_size_nm": (5.0, 5.0), "keep_rows": [0, 16], "downscale": 4}
+    learn, judge = training_data(domain, {**GIVEN, **prepared, "validation": 0.34})
+    for dataset in (learn, judge, evaluation_data(domain, prepared)):
+        assert dataset.load_image(0).shape[:2] == dataset.load_instances(0).image_shape == (4, 8)
+        assert len(dataset.load_instances(0)) == 1 and dataset.pixel_size_nm(0) == (20.0, 20.0)
+    assert not pages(learn) & pages(judge)
+    with pytest.raises(ConfigError, match="--downscale without --dataset"):
+        training_data(domain, {**GIVEN, "downscale": 4})
+
+
 def test_images_that_cannot_be_read_are_named(domain, tmp_path):
     write_mask_folders(domain.synthetic("test"), tmp_path)
     broken = sorted((tmp_path / "Images").iterdir())[1]

@@ -51,6 +51,18 @@ def test_metrics_table_and_pictures(evaluated, capsys):
     assert "0.857" in table
 
 
+def test_pictures_are_prepared_as_for_the_training(evaluated, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "best.h5").touch()
+    (run / "training.json").write_text(json.dumps({"keep_rows": [0, 20], "downscale": 5}))
+    _, out = evaluated(weights=str(run))
+    assert json.loads((out / "metrics.json").read_text())["errors"]["missed"] == 1
+    assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 3      # one a picture above row 20
+    evaluated(weights=str(run), keep_rows="all")
+    assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 6
+
+
 def test_only_the_first_images(evaluated):
     _, out = evaluated(limit=2)
     assert json.loads((out / "metrics.json").read_text())["threat_score"]["0.50"] == 1

@@ -1,4 +1,6 @@
 """Pictures in; label images, overlays and tables out; what fails does not stop the others."""
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,8 @@ def predicted(domain, detector, pictures, tmp_path, monkeypatch):
 
     def call(*images, **options):
         out = tmp_path / "out"
-        return predict(domain, {"images": [str(i) for i in images], "weights": "-", "out": str(out), **options}), out
+        options = {"weights": "-", "out": str(out), **options}
+        return predict(domain, {"images": [str(i) for i in images], **options}), out
 
     return call
 
@@ -125,6 +128,66 @@ def test_a_fourth_channel_is_one_where_the_model_has_four(predicted, tmp_path, d
     assert shown == [(40, 50, 3), (40, 50, 4)]
     table = pd.read_csv(tmp_path / "out" / "instances.csv")
     assert {f"mean_intensity_{i}" for i in range(4)} <= set(table.columns)
+
+
+@pytest.fixture
+def with_bar(tmp_path):
+    """A picture of 5 nm pixels: one object inside, one cut by row 40, and a bright caption bar from there on."""
+    image = np.zeros((52, 50), np.uint8)
+    image[8:16, 12:24], image[32:40, 12:20], image[40:] = 200, 200, 255
+    tifffile.imwrite(tmp_path / "bar.tif", image, resolution=(2e6, 2e6), resolutionunit="CENTIMETER")
+    return tmp_path / "bar.tif"
+
+
+def test_a_prepared_picture_gives_results_of_the_size_of_the_original(predicted, with_bar, detector):
+    shown = []
+    real = detector.predict
+    detector.predict = lambda images, size: shown.append((images[0].shape, size)) or real(images, size)
+    code, out = predicted(with_bar, keep_rows=(0, 40), downscale=4)
+    assert code == 0 and shown == [((10, 12, 1), pytest.approx((20, 20)))]
+    labels, table = tifffile.imread(out / "bar_labels.tif"), pd.read_csv(out / "instances.csv")
+    truth = tifffile.imread(with_bar) > 0
+    truth[40:] = False
+    assert labels.shape == (52, 50) and not labels[40:].any()
+    assert np.count_nonzero((labels > 0) != truth) <= 8          # corners are rounded
+    assert read_pixel_size_nm(out / "bar_labels.tif") == pytest.approx((5, 5))
+    assert table[["y1", "x1", "y2", "x2"]].values.tolist() == [[8, 12, 16, 24], [32, 12, 40, 20]]
+    assert table["area_um2"].tolist() == pytest.approx((table["area_px"] * 25e-6).tolist())
+    assert table["mean_intensity"].tolist() == [200, 200]
+    assert table["touches_border"].tolist() == [False, True]
+    # Of the rows and columns that were looked at: 2 columns fill no block.
+    assert pd.read_csv(out / "summary.csv")["image_area_px"].tolist() == [40 * 48]
+
+
+@pytest.mark.parametrize(("given", "seen"), [
+    ({}, (10, 12, 1)), ({"downscale": 2}, (20, 25, 1)), ({"keep_rows": "all"}, (13, 12, 1)),
+    ({"keep_rows": "all", "downscale": 1}, (52, 50, 1))])
+def test_pictures_are_prepared_as_for_the_training_unless_said(predicted, with_bar, detector, tmp_path, given, seen):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "best.h5").touch()
+    (run / "training.json").write_text(json.dumps({"keep_rows": [0, 40], "downscale": 4}))
+    shown = []
+    real = detector.predict
+    detector.predict = lambda images, size: shown.append(images[0].shape) or real(images, size)
+    for weights in (run, run / "best.h5"):
+        assert predicted(with_bar, weights=str(weights), **given)[0] == 0
+    assert shown == [seen] * 2
+
+
+def test_a_picture_without_the_rows_to_keep_is_named_and_the_others_done(predicted, pictures, with_bar, capsys):
+    code, out = predicted(pictures / "one.tif", with_bar, keep_rows=(0, 45))
+    assert code == 1
+    error = capsys.readouterr().err
+    assert "one.tif" in error and "has 40 rows" in error
+    assert pd.read_csv(out / "summary.csv")["image"].tolist() == ["bar.tif"]
+
+
+def test_a_record_that_cannot_be_read_is_not_passed_over(predicted, with_bar, tmp_path):
+    (tmp_path / "best.h5").touch()
+    (tmp_path / "training.json").write_text("{cut")
+    with pytest.raises(ConfigError, match=r"training\.json.*--keep-rows"):
+        predicted(with_bar, weights=str(tmp_path))
 
 
 def test_overlays_of_the_first_pages_only(predicted, pictures):

@@ -1,0 +1,181 @@
+"""The first steps of `preprocess` without writing files: a data set seen cropped and downscaled, and the way back."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.data.dataset import Dataset
+from mrcnn.data.preprocess import crop_image, crop_instances, downscale_image, downscale_instances
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.resample import resize_bilinear
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to each picture before anything else sees it: rows are kept, then it is downscaled.
+
+    Attributes
+    ----------
+    keep_rows : (int, int) or None
+        First row to keep and the one behind the last, such as (0, 3264) of 3704 rows, the last 440 being the caption
+        bar; None: all.
+    downscale : int
+        See `mrcnn.data.preprocess.downscale_image`.
+
+    Raises
+    ------
+    ConfigError
+        Values that fit no picture.
+    """
+
+    keep_rows: tuple = None
+    downscale: int = 1
+
+    def __post_init__(self):
+        if self.keep_rows is not None:
+            rows = tuple(self.keep_rows)
+            if len(rows) != 2 or not all(_whole(v) for v in rows) or not 0 <= rows[0] < rows[1]:
+                raise ConfigError(f"keep_rows is the first row to keep and the one behind the last, such as (0, 3264), "
+                                  f"not {self.keep_rows!r}.")
+            object.__setattr__(self, "keep_rows", rows)
+        if not _whole(self.downscale) or self.downscale < 1:
+            raise ConfigError(f"downscale must be a whole number of at least 1, not {self.downscale!r}.")
+
+    def __bool__(self):
+        return self.keep_rows is not None or self.downscale != 1
+
+    def __str__(self):
+        rows = "" if self.keep_rows is None else f"rows {self.keep_rows[0]} to {self.keep_rows[1] - 1}"
+        reduced = "" if self.downscale == 1 else f"downscaled by {self.downscale}"
+        return ", ".join(filter(None, (rows, reduced))) or "as they are"
+
+    def window(self, shape, path="image"):
+        """Part (y1, x1, y2, x2) of a picture of this shape, in its pixels, that is left.
+
+        Raises
+        ------
+        DataError
+            The picture, named by `path`, has too few rows or columns.
+        """
+        factor, (top, bottom) = self.downscale, self.keep_rows or (0, shape[0])
+        if bottom > shape[0]:
+            raise DataError(path, f"has {shape[0]} rows, so rows {top}:{bottom} cannot be kept",
+                            "Keep rows that all pictures have, or take pictures of another size apart")
+        height, width = (bottom - top) // factor * factor, shape[1] // factor * factor
+        if not height or not width:
+            raise DataError(path, f"is left with {bottom - top} x {shape[1]} pixels, too few to downscale by {factor}",
+                            "Downscale less, or leave this picture out")
+        return top, 0, top + height, width
+
+    def shape(self, shape, path="image"):
+        """Shape of what a picture of the shape (H, W) or (H, W, C) becomes; raises as `window`."""
+        y1, x1, y2, x2 = self.window(shape, path)
+        return ((y2 - y1) // self.downscale, (x2 - x1) // self.downscale, *shape[2:])
+
+    def image(self, image, path="image"):
+        """The picture [H, W] or [H, W, C], prepared; raises as `window`."""
+        if not self:
+            return image
+        return downscale_image(crop_image(image, self.window(image.shape, path)), self.downscale)
+
+    def instances(self, instances, path="image"):
+        """The objects of such a picture, prepared; what nothing is left of is dropped. Raises as `window`."""
+        if not self:
+            return instances
+        cropped, _ = crop_instances(instances, self.window(instances.image_shape, path))
+        return downscale_instances(cropped, self.downscale)[0]
+
+    def pixel_size(self, size):
+        """Height and width of a pixel after it, of the same unit as before; None stays None."""
+        return None if size is None else tuple(value * self.downscale for value in size)
+
+    def placed_back(self, instances, image_shape, pixel_size_nm=None):
+        """Objects found in the prepared picture, in the full size of the original.
+
+        Outlines are interpolated between the larger pixels, so that perimeters are not those of stairs. Preparing the
+        result gives the same objects again.
+
+        Parameters
+        ----------
+        instances : Instances
+        image_shape : (int, int, ...)
+            Of the original.
+        pixel_size_nm : (float, float), optional
+            Of the original.
+
+        Returns
+        -------
+        Instances
+        """
+        top, left, *_ = self.window(image_shape)
+        boxes = instances.boxes * self.downscale + np.array([top, left, top, left], np.int32)
+        masks = [_enlarged(mask, self.downscale) for mask in instances.masks]
+        return Instances(image_shape, boxes, instances.class_ids, instances.scores, masks, pixel_size_nm).tightened()
+
+
+class PreparedDataset(Dataset):
+    """Any data set, its pictures and objects prepared when they are asked for; nothing is written.
+
+    Each time a picture is used it is read and reduced anew: for a long training on large pictures
+    `mrcnn.data.preprocess.preprocess_folder`, which writes them once, is faster.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Prepared (its `prepare` was called).
+    keep_rows, downscale
+        As of `Preparation`.
+    """
+
+    def __init__(self, dataset, keep_rows=None, downscale=1):
+        super().__init__(dataset.class_map)
+        self.preparation = Preparation(keep_rows, downscale)
+        self.source, self.channels = dataset, dataset.channels
+        self.class_info = list(dataset.class_info)
+        self.image_info = [{**info, "index_in_source": i} for i, info in enumerate(dataset.image_info)]
+        self.prepare()
+
+    def load_image(self, image_id):
+        """Picture [H, W, C] in its file's type."""
+        return self.preparation.image(self.source.load_image(self._index(image_id)), self.image_reference(image_id))
+
+    def load_instances(self, image_id):
+        """The picture's objects, as many as are left."""
+        return self.preparation.instances(self.source.load_instances(self._index(image_id)),
+                                          self.image_reference(image_id))
+
+    def image_shape(self, image_id):
+        """(H, W, C) after the preparation."""
+        return self.preparation.shape(self.source.image_shape(self._index(image_id)), self.image_reference(image_id))
+
+    def pixel_size_nm(self, image_id):
+        """(y, x) after the preparation, or None."""
+        return self.preparation.pixel_size(self.source.pixel_size_nm(self._index(image_id)))
+
+    def group(self, image_id):
+        """As of the source."""
+        return self.source.group(self._index(image_id))
+
+    def source_image_link(self, image_id):
+        """As of the source."""
+        return self.source.source_image_link(self._index(image_id))
+
+    def image_reference(self, image_id):
+        """As of the source."""
+        return self.source.image_reference(self._index(image_id))
+
+    def _index(self, image_id):
+        return self.image_info[image_id]["index_in_source"]
+
+
+def _enlarged(mask, factor):
+    """`factor` times the rows and columns: inside is where half or more of the interpolated mask is."""
+    if factor == 1:
+        return mask
+    padded = np.pad(mask, 1).astype(np.float32)
+    enlarged = resize_bilinear(padded, tuple(n * factor for n in padded.shape))
+    return enlarged[factor:-factor, factor:-factor] >= 0.5
+
+
+def _whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
