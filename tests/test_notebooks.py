@@ -21,6 +21,7 @@ EXPECTED = {
                             "Before training: all parts and losses together have a gradient of the length"]),
     "mitochondria_1_data": (12, ["RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)", "source pictures on both sides: 0"]),
     "mitochondria_2_training": (6, ["Interrupted after 1 of 2 epochs", "Something to resume: True", "best.h5"]),
+    "shapes_training": (8, ["Trained for", "3 epochs", "mask_rcnn_shapes_0003.h5", "mAP at IoU 0.5 on 6 pictures: "]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
 }
 
