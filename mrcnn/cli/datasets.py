@@ -7,7 +7,7 @@ from mrcnn.errors import ConfigError, DataError
 GAP_SLICES = 2
 
 
-def training_data(domain, options, seed=0):
+def training_data(domain, options, seed=0, channels=None):
     """The data sets to learn from and to validate on (None: no validation).
 
     Parameters
@@ -17,6 +17,8 @@ def training_data(domain, options, seed=0):
         Of `train_parser`, defaults included.
     seed : int
         Of the split.
+    channels : int, optional
+        IMAGE_CHANNEL_COUNT of the settings; --dataset-option channels=N goes before it.
 
     Returns
     -------
@@ -30,10 +32,10 @@ def training_data(domain, options, seed=0):
         print("No --dataset: learning from synthetic pictures. They show how it works; a model for real pictures needs "
               "real ones.")
         return domain.synthetic("train"), domain.synthetic("validation") if options["validation"] else None
-    train = _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"))
+    train = _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
     if options.get("validation_dataset"):
         return train, _open(domain, options, options["validation_dataset"], options.get("validation_truth"),
-                            options.get("validation_slices"))
+                            options.get("validation_slices"), channels)
     if options.get("validation_slices"):
         if not options.get("slices"):
             raise ConfigError("--validation-slices without --slices: say which slices to learn from, so that none is "
@@ -42,7 +44,8 @@ def training_data(domain, options, seed=0):
         if first < other_end and other < end:
             raise ConfigError(f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
                               "model is judged on what it has not seen.")
-        return train, _open(domain, options, options["dataset"], options.get("truth"), options["validation_slices"])
+        return train, _open(domain, options, options["dataset"], options.get("truth"), options["validation_slices"],
+                            channels)
     if not options["validation"]:
         return train, None
     learn, judge = split(train, seed=seed, validation=options["validation"], gap=GAP_SLICES)
@@ -52,10 +55,10 @@ def training_data(domain, options, seed=0):
     return train.subset(learn), train.subset(judge)
 
 
-def evaluation_data(domain, options):
-    """The data set to evaluate on; without --dataset the synthetic test set."""
+def evaluation_data(domain, options, channels=None):
+    """The data set to evaluate on, `channels` as for `training_data`; without --dataset the synthetic test set."""
     if options.get("dataset"):
-        return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"))
+        return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
     _refuse_without_dataset(options, "truth", "slices", "dataset_option", *NAMES)
     print("No --dataset: evaluating on synthetic pictures that no training sees.")
     return domain.synthetic("test")
@@ -67,8 +70,9 @@ def _refuse_without_dataset(options, *names):
         raise ConfigError(f"--{given.replace('_', '-')} without --dataset: say what it belongs to.")
 
 
-def _open(domain, options, path, truth, chosen_slices):
-    reader_options = dict(options.get("dataset_option") or ())
+def _open(domain, options, path, truth, chosen_slices, channels):
+    reader_options = {"channels": int(channels)} if domain.counts_channels and channels is not None else {}
+    reader_options |= dict(options.get("dataset_option") or ())
     if chosen_slices:
         reader_options["slices"] = tuple(chosen_slices)
     if options.get("pixel_size_nm"):

@@ -27,6 +27,9 @@ class Domain:
         a training starts whose settings do not come from a file.
     augmentation : callable, optional
         Name given to --augmentation -> augmentation; None: the one for micrographs.
+    counts_channels : bool
+        Whether `open_dataset` takes `channels`, a number: it is then given IMAGE_CHANNEL_COUNT of the settings, so that
+        a second or fourth channel is kept that a file calls alpha. False where the channels have names.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Domain:
     backbones: dict = field(default_factory=dict)
     fit_settings: Callable | None = None
     augmentation: Callable | None = None
+    counts_channels: bool = False
 
     def with_backbone(self, config):
         """The config, its BACKBONE a function again where it is the name of one of the domain's own."""

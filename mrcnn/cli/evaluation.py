@@ -33,7 +33,8 @@ def evaluate(domain, options):
     """
     detector = load_detector(domain, options)
     # The synthetic pictures are as they are, whatever the run was trained with.
-    dataset = evaluation_data(domain, with_recorded(options) if options.get("dataset") else options)
+    dataset = evaluation_data(domain, with_recorded(options) if options.get("dataset") else options,
+                              detector.config.IMAGE_CHANNEL_COUNT)
     detector.config.validate(dataset.class_names)
     ids, errors = readable(dataset, options.get("limit"))
     for error in errors:

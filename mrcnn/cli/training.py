@@ -43,7 +43,8 @@ def train(domain, given):
         options = {**DEFAULTS, **_kept_options(run), **given}
     options.setdefault("size", _size(options))
     stored = None if run is None else _stored_config(domain, run, given)
-    train_data, validation_data = training_data(domain, options, (stored or new_config(domain, options)).SEED)
+    settings = stored or new_config(domain, options)
+    train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
     config = stored or new_config(domain, options, train_data)
     detector = _started(config, options) if run is None else _resumed(config, run, options)
     stages = plan(options, config)

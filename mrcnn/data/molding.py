@@ -47,8 +47,15 @@ def to_channels(image, count, path="image"):
         grey = image @ LUMINANCE
         return (np.rint(grey) if image.dtype.kind in "iub" else grey).astype(image.dtype)[..., None]
     raise DataError(path, f"the image has {found} channels, but IMAGE_CHANNEL_COUNT is {count}",
-                    f"Set IMAGE_CHANNEL_COUNT = {found} (with a MEAN_PIXEL of {found} numbers), or let load_image "
-                    f"return {count} channels")
+                    _kept_alpha(count, found) + f"et IMAGE_CHANNEL_COUNT = {found} (with a MEAN_PIXEL of {found} "
+                    f"numbers), or let load_image return {count} channels")
+
+
+def _kept_alpha(count, found):
+    """Pictures are read without the channel that their file calls alpha; readers that know `count` keep it."""
+    if found != 3 or count not in (2, 4):
+        return "S"
+    return f"If the file holds {count}, one of them called alpha, the data set's `channels = {count}` keeps it. Else s"
 
 
 def scale_intensity(image, low=0.1, high=99.9):

@@ -129,4 +129,5 @@ def synthetic(part):
 
 DOMAIN = Domain("mitochondria", ("BG", CLASS_NAME),
                 {"full": MitochondriaConfig, "small": MitochondriaSmallConfig, "demo": DemoConfig},
-                MitochondriaDataset, synthetic, {"small_resnet": (small_resnet, small_resnet_shapes)})
+                MitochondriaDataset, synthetic, {"small_resnet": (small_resnet, small_resnet_shapes)},
+                counts_channels=True)

@@ -26,7 +26,7 @@ def domain():
     return Domain("blobs", ("BG", "blob"), {"full": SmallConfig, "small": SmallConfig, "demo": SmallConfig},
                   open_dataset,
                   lambda part: SyntheticMitochondria(3, (64, 64), {"train": 1, "validation": 2, "test": 3}[part],
-                                                     size_px=(16, 24)))
+                                                     size_px=(16, 24)), counts_channels=True)
 
 
 class BrightIsObject:

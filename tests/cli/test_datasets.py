@@ -1,7 +1,10 @@
 """What is learned from and what is judged on never share a picture."""
+import dataclasses
+
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from mrcnn.cli.datasets import evaluation_data, readable, training_data
 from mrcnn.data.synthetic.write import write_mask_folders
@@ -83,6 +86,25 @@ def test_pictures_to_learn_from_and_to_judge_on_are_prepared_alike(domain, stack
     assert not pages(learn) & pages(judge)
     with pytest.raises(ConfigError, match="--downscale without --dataset"):
         training_data(domain, {**GIVEN, "downscale": 4})
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_pictures_have_the_channels_of_the_settings(domain, tmp_path, count):
+    """PNG can hold 2 and 4 channels only as grey or colour with alpha."""
+    image = np.random.default_rng(0).integers(0, 255, (32, 32, count), np.uint8)
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    Image.fromarray(image).save(tmp_path / "images" / "a.png")
+    labels = np.zeros((32, 32), np.uint8)
+    labels[4:9, 4:9] = 1
+    tifffile.imwrite(tmp_path / "labels" / "a.tif", labels)
+    options = {"dataset": str(tmp_path), "validation": 0}
+    for dataset in (training_data(domain, options, channels=count)[0], evaluation_data(domain, options, count)):
+        np.testing.assert_array_equal(dataset.load_image(0), image)
+    given = {**options, "dataset_option": [("channels", 3)]}
+    assert evaluation_data(domain, given, count).load_image(0).shape == (32, 32, 3)
+    named = dataclasses.replace(domain, counts_channels=False)
+    assert evaluation_data(named, options, count).load_image(0).shape == (32, 32, 3)
 
 
 def test_images_that_cannot_be_read_are_named(domain, tmp_path):

@@ -148,8 +148,14 @@ def test_channels_are_repeated_dropped_and_mixed():
 
 @pytest.mark.parametrize("found, wanted", [(2, 3), (2, 1), (4, 1), (5, 3), (3, 2), (3, 4)])
 def test_other_channel_counts_name_file_and_cure(found, wanted):
-    with pytest.raises(DataError, match=f"cells.tif: .*{found} channels, but IMAGE_CHANNEL_COUNT is {wanted}.*Set"):
+    with pytest.raises(DataError, match=f"cells.tif: .*{found} channels, but IMAGE_CHANNEL_COUNT is {wanted}.*[Ss]et"):
         to_channels(np.zeros((3, 3, found)), wanted, "cells.tif")
+
+
+@pytest.mark.parametrize("wanted", [2, 4])
+def test_three_channels_are_not_advised_where_an_alpha_may_have_been_dropped(wanted):
+    with pytest.raises(DataError, match=f"If the file holds {wanted}.*`channels = {wanted}` keeps it"):
+        to_channels(np.zeros((3, 3, 3)), wanted, "cells.tif")
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4, 5), (0, 5), (5, 0, 3)])
