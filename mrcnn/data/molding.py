@@ -16,9 +16,10 @@ def to_channels(image, count, path="image"):
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-    count : int
+    count : int or None
         Channels wanted. One channel is repeated; of four (RGBA) the first three are kept for `count` 3; three (RGB)
-        become their luminance for `count` 1; else the numbers must agree.
+        become their luminance for `count` 1; else the numbers must agree. None: Matterport's contract, grey becomes RGB
+        and anything else stays.
     path : str or Path, optional
         Named in the error.
 
@@ -37,10 +38,10 @@ def to_channels(image, count, path="image"):
                         "Expected [height, width] or [height, width, channels] with at least one pixel")
     image = image if image.ndim == 3 else image[..., None]
     found = image.shape[2]
-    if found == count:
+    if found == count or count is None and found > 1:
         return image
     if found == 1:
-        return np.repeat(image, count, axis=2)
+        return np.repeat(image, 3 if count is None else count, axis=2)
     if found == 4 and count == 3:
         return image[..., :3]
     if found == 3 and count == 1:

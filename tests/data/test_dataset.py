@@ -102,7 +102,7 @@ def test_load_image_keeps_other_channels_and_types(tmp_path, channels, dtype):
     assert loaded.dtype == dtype
     np.testing.assert_array_equal(loaded, image)
     dataset.channels = 5
-    with pytest.raises(DataError, match=f"a.tif: has {channels} channels, but 5"):
+    with pytest.raises(DataError, match=f"a.tif: the image has {channels} channels, but IMAGE_CHANNEL_COUNT is 5"):
         dataset.load_image(0)
 
 

@@ -1,12 +1,17 @@
 import random
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
+from skimage.color import rgb2gray
 
 from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import (
     compose_image_meta,
     mold_image,
@@ -150,6 +155,27 @@ def test_channels_are_repeated_dropped_and_mixed():
 def test_other_channel_counts_name_file_and_cure(found, wanted):
     with pytest.raises(DataError, match=f"cells.tif: .*{found} channels, but IMAGE_CHANNEL_COUNT is {wanted}.*[Ss]et"):
         to_channels(np.zeros((3, 3, found)), wanted, "cells.tif")
+
+
+def test_without_a_count_grey_becomes_rgb_and_the_rest_stays():
+    grey, seven = np.arange(20, dtype=np.uint8).reshape(4, 5), np.zeros((4, 5, 7), np.uint16)
+    np.testing.assert_array_equal(to_channels(grey, None), np.stack([grey] * 3, axis=-1))
+    assert to_channels(seven, None) is seven
+
+
+@settings(deadline=None, max_examples=50)
+@given(hnp.arrays(np.uint8, (3, 4, 3)))
+def test_a_data_set_makes_colour_grey_by_the_luminance_of_scikit_image(image):
+    """By whichever way a picture comes to the network, its grey values are the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "colour.png"
+        Image.fromarray(image).save(path)
+        dataset = Dataset()
+        dataset.channels = 1
+        dataset.add_image("files", "colour", path)
+        read = dataset.load_image(0)
+    np.testing.assert_array_equal(read, to_channels(image, 1))
+    assert np.abs(read[..., 0] - 255 * rgb2gray(image)).max() <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("wanted", [2, 4])

@@ -13,7 +13,7 @@ from mrcnn.data.readers.tiff import read_tiff, tiff_layout
 from mrcnn.errors import DataError
 
 __all__ = ["EXTENSIONS", "MAX_PIXELS", "check_shape", "image_shape", "is_tiff", "list_images", "natural_key",
-           "page_count", "read_image", "read_pixel_size_nm", "read_voxel_size_nm", "to_channels"]
+           "page_count", "read_image", "read_pixel_size_nm", "read_voxel_size_nm"]
 
 # Values (rows x columns x channels) of the largest image that is decoded: a small file can declare a size that no
 # memory holds. Set mrcnn.data.readers.images.MAX_PIXELS higher for larger pictures.
@@ -89,32 +89,6 @@ def check_shape(path, shape, expected, reference):
     if tuple(shape[:2]) != tuple(expected[:2]):
         raise DataError(path, f"is {shape[0]} x {shape[1]} pixels, but {reference} is {expected[0]} x {expected[1]}",
                         "Both must show the same field: export the mask again from the picture that it belongs to")
-
-
-def to_channels(image, channels, path):
-    """Bring a picture to [H, W, channels].
-
-    Parameters
-    ----------
-    image : ndarray [H, W] or [H, W, C]
-    channels : int or None
-        None: Matterport's contract, grey becomes RGB and anything else stays. A number: grey is repeated, colour (3)
-        becomes grey (1) by the mean of its channels; any other disagreement is an error.
-    path : str or Path
-        For the message.
-    """
-    image = image[..., None] if image.ndim == 2 else image
-    have = image.shape[-1]
-    wanted = (3 if have == 1 else have) if channels is None else channels
-    if have == wanted:
-        return image
-    if have == 1:
-        return np.repeat(image, wanted, axis=-1)
-    if have == 3 and wanted == 1:
-        mean = image.mean(axis=-1, keepdims=True)
-        return (np.rint(mean) if image.dtype.kind in "ui" else mean).astype(image.dtype)
-    raise DataError(path, f"has {have} channels, but {wanted} are asked for",
-                    f"Set IMAGE_CHANNEL_COUNT = {have}, or save the picture with {wanted}")
 
 
 def list_images(folder):

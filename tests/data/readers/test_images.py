@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mrcnn.data.readers import images
-from mrcnn.data.readers.images import image_shape, list_images, natural_key, page_count, read_image, to_channels
+from mrcnn.data.readers.images import image_shape, list_images, natural_key, page_count, read_image
 from mrcnn.errors import DataError
 
 
@@ -202,18 +202,6 @@ def test_a_stack_needs_a_page(tmp_path):
     assert page_count(tmp_path / "a.png") == 1
     with pytest.raises(DataError, match="no page 1"):
         read_image(tmp_path / "a.png", 1)
-
-
-def test_to_channels():
-    grey, rgb, seven = picture((4, 5)), picture((4, 5, 3)), picture((4, 5, 7), np.uint16)
-    assert to_channels(grey, None, "a").shape == (4, 5, 3)
-    assert to_channels(grey, 1, "a").shape == (4, 5, 1)
-    assert to_channels(seven, None, "a") is seven
-    np.testing.assert_array_equal(to_channels(grey, 4, "a")[..., 3], grey)
-    one = to_channels(rgb, 1, "a")
-    assert one.dtype == np.uint8 and np.abs(one[..., 0] - rgb.mean(-1)).max() <= 0.5
-    with pytest.raises(DataError, match="IMAGE_CHANNEL_COUNT = 7"):
-        to_channels(seven, 3, "a.tif")
 
 
 def test_list_images_is_natural_and_skips_what_is_no_picture(tmp_path):
