@@ -6,10 +6,19 @@ import pytest
 from keras import layers, ops
 
 from mrcnn.errors import ConfigError
-from mrcnn.nets.backbones.applications import application, find_class, is_application
+from mrcnn.nets.backbones.applications import PixelsAsTrained, application, find_class, is_application
 from mrcnn.nets.backbones.resnet import BLOCKS, resnet
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
+
+
+FAMILIES = {
+    name: module.preprocess_input
+    for module in vars(keras.applications).values()
+    if hasattr(module, "preprocess_input")
+    for name, value in vars(module).items()
+    if name[0].isupper() and callable(value) and hasattr(keras.applications, name)
+}
 
 
 @pytest.fixture
@@ -20,6 +29,23 @@ def weights_not_drawn(monkeypatch):
         "__call__",
         lambda self, shape, dtype=None, **kwargs: ops.convert_to_tensor(np.zeros(shape, dtype or "float32")),
     )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_colours_are_scaled_as_for_the_pretrained_weights(family):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3)).astype(np.float32)
+    mean = np.array([123.7, 116.8, 103.9], np.float32)
+    scaled = ops.convert_to_numpy(PixelsAsTrained(mean, family)(pixels - mean))
+    np.testing.assert_allclose(scaled, FAMILIES[family](pixels.copy()), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize("family", ["VGG16", "ResNet152", "DenseNet121"])
+def test_other_channels_are_scaled_as_grey_on_average(family, channels):
+    grey = np.linspace(0, 255, 60, dtype=np.float32).reshape(1, 6, 10, 1)
+    scaled = ops.convert_to_numpy(PixelsAsTrained(128.0, family)(np.repeat(grey, channels, -1) - 128))
+    of_colour = FAMILIES[family](np.repeat(grey, 3, -1))
+    np.testing.assert_allclose(scaled, np.repeat(of_colour.mean(-1, keepdims=True), channels, -1), rtol=0.02, atol=0.01)
 
 
 def test_resnet50_has_matterports_names_and_shapes(weights_not_drawn):

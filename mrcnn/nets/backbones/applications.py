@@ -22,6 +22,10 @@ SCALED_TO_ONE = (
 )
 SCALED_BY_STD = ("DenseNet",)
 CAFFE_ORDER = ("VGG", "ResNet50", "ResNet101", "ResNet152")
+# Of ImageNet's red, green and blue in 0..255; keras.applications gives the first two as parts of 255.
+MEAN_BY_STD = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+MEAN_CAFFE = (123.68, 116.779, 103.939)
 
 
 def architecture_names():
@@ -52,7 +56,11 @@ def is_application(name):
 
 
 class PixelsAsTrained(keras.layers.Layer):
-    """Undo the molding (add the mean pixel) and scale as the backbone's pretrained weights expect."""
+    """Undo the molding (add the mean pixel) and scale as the backbone's pretrained weights expect.
+
+    Three channels are scaled as `preprocess_input` of the network in `keras.applications` does; of another number,
+    which ImageNet does not have, each is scaled by the mean of its three.
+    """
 
     def __init__(self, mean_pixel, family, **kwargs):
         super().__init__(**kwargs)
@@ -63,10 +71,15 @@ class PixelsAsTrained(keras.layers.Layer):
         if self.family in SCALED_TO_ONE or self.family.startswith("NASNet"):
             return images / 127.5 - 1.0
         if self.family.startswith(SCALED_BY_STD):
-            return (images / 255.0 - 0.45) / 0.225
+            return (images - self._of_channels(MEAN_BY_STD, images)) / self._of_channels(STD, images)
         if self.family.startswith("VGG") or self.family in CAFFE_ORDER:
-            return images[..., ::-1] - 110.0
+            return (images - self._of_channels(MEAN_CAFFE, images))[..., ::-1]
         return images
+
+    @staticmethod
+    def _of_channels(values, images):
+        values = values if images.shape[-1] == len(values) else float(np.mean(values))
+        return keras.ops.convert_to_tensor(values, images.dtype)
 
     def get_config(self):
         return {**super().get_config(), "mean_pixel": self.mean_pixel, "family": self.family}
