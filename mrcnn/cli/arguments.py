@@ -9,7 +9,7 @@ import sys
 from mrcnn.errors import MissingExtra, MrcnnError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-_NOTHING_DONE = "2 nothing could be done (options, data or weights), 130 interrupted by Ctrl+C"
+_NOTHING_DONE = "2 nothing could be done (options, data or weights; every file failed), 130 interrupted by Ctrl+C"
 _EXIT_CODES = f"exit code: 0 all done, 1 some files failed and the others are done, {_NOTHING_DONE}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from mrcnn.cli.arguments import FAILED
+from mrcnn.cli.arguments import FAILED, USAGE
 from mrcnn.cli.inputs import find_images, result_names
 from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import class_names, load_detector
@@ -30,7 +30,7 @@ def predict(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when a file failed; the others are done.
+        Exit code: 1 when a file failed and the others are done, 2 when every one failed.
     """
     out = Path(options["out"])
     if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
@@ -50,6 +50,9 @@ def predict(domain, options):
             errors.append(error)
             _report(error)
     results.write_tables()
+    if errors and not results.summaries:
+        print("None of the inputs could be used; the messages above say why.", file=sys.stderr)
+        return USAGE
     print(f"{results.count} {domain.name} in {len(results.summaries)} pictures. The results are in {out}.")
     if errors:
         print(f"{len(errors)} of the inputs failed; the messages above say why. The others are done.", file=sys.stderr)

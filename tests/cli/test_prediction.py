@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from mrcnn.cli import prediction
+from mrcnn.cli.arguments import USAGE
 from mrcnn.cli.prediction import predict
 from mrcnn.data.readers.images import read_pixel_size_nm
 from mrcnn.errors import ConfigError
@@ -86,9 +87,14 @@ def test_files_that_fail_are_named_and_the_others_done(predicted, pictures, caps
     assert not (out / "cut_labels.tif").exists()
 
 
-def test_nothing_to_predict_still_leaves_tables_that_can_be_read(predicted, pictures):
-    code, out = predicted(pictures / "absent.tif")
-    assert code == 1
+@pytest.mark.parametrize("broken", [("absent.tif",), ("absent.tif", "text.png")])
+def test_every_input_failed_is_exit_code_2_and_leaves_tables_that_can_be_read(predicted, pictures, capsys, broken):
+    (pictures / "text.png").write_text("no picture")
+    code, out = predicted(*(pictures / name for name in broken))
+    assert code == USAGE == 2
+    said = capsys.readouterr()
+    assert "None of the inputs could be used" in said.err and "0 blobs" not in said.out
+    assert all(name in said.err for name in broken)
     assert list(pd.read_csv(out / "instances.csv").columns) == ["image", "page"]
 
 
