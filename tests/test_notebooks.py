@@ -4,10 +4,14 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import tifffile
 from nbclient import NotebookClient
 
 import mrcnn
+from mrcnn.data.readers.open import open_dataset
+from mrcnn.data.split import split
 
 ROOT = Path(__file__).resolve().parents[1]
 # Least number of pictures that each must show, and what its text must say.
@@ -19,7 +23,8 @@ EXPECTED = {
     "inspect_weights": (5, ["123 arrays, 2,523,750 numbers", "all the same: 0 arrays",
                             "stem: 24 filters of 5 x 5 pixels and 1 channels",
                             "Before training: all parts and losses together have a gradient of the length"]),
-    "mitochondria_1_data": (12, ["RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)", "source pictures on both sides: 0"]),
+    "mitochondria_1_data": (12, ["RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)", "source pictures on both sides: 0",
+                                 "slices left out between them: 0"]),
     "mitochondria_2_training": (6, ["Interrupted after 1 of 2 epochs", "Something to resume: True", "best.h5"]),
     "shapes_training": (8, ["Trained for", "3 epochs", "mask_rcnn_shapes_0003.h5", "mAP at IoU 0.5 on 6 pictures: "]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
@@ -64,6 +69,21 @@ def test_begins_with_what_it_shows_and_an_install_cell(name):
     first, second = read(ROOT, name).cells[:2]
     assert first.cell_type == "markdown" and first.source.startswith("# ") and "minute" in first.source
     assert second.cell_type == "code" and '"google.colab" in sys.modules' in second.source
+
+
+@pytest.mark.parametrize("name", ["mitochondria_1_data", "mitochondria_2_training"])
+def test_a_stack_is_split_with_a_gap(name, tmp_path):
+    """Neighbouring slices look alike, so those beside the slices to judge by are not learned from."""
+    slices = np.random.default_rng(0).integers(1, 255, (60, 8, 8), np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", slices, photometric="minisblack")
+    names = {"split": split, "dataset": open_dataset(tmp_path / "stack.tif")}
+    (line,) = (line for cell in read(ROOT, name).cells if cell.cell_type == "code"
+               for line in cell.source.splitlines() if "split(" in line)
+    exec(line.strip(), names)
+    parts = [names["dataset"].subset(part) if isinstance(part, np.ndarray) else part
+             for part in (names["training"], names["validation"])]
+    learned, judged = ([info["page"] for info in part.image_info] for part in parts)
+    assert min(abs(a - b) for a in learned for b in judged) == 3
 
 
 @pytest.mark.parametrize("name", EXPECTED)
