@@ -1,5 +1,6 @@
 """What happens beside the steps of a training: records, checkpoints, validation, and reasons to stop."""
 
+import contextlib
 import csv
 import math
 import time
@@ -261,27 +262,50 @@ def _number(value):
 
 
 class Board(keras.callbacks.Callback):
-    """Losses and predicted pictures for TensorBoard."""
+    """Losses and predicted pictures for TensorBoard.
+
+    What it shows is in `history.csv` too: where it cannot be written, as on a full disk, the training says so and goes
+    on without it.
+    """
 
     def __init__(self, log_dir):
         super().__init__()
         import tensorflow as tf
 
-        self.tf, self.writer = tf, tf.summary.create_file_writer(str(Path(log_dir) / "tensorboard"))
+        self.tf, self.folder, self.writer = tf, Path(log_dir) / "tensorboard", None
+        with self._spared():
+            self.writer = tf.summary.create_file_writer(str(self.folder))
 
     def on_epoch_end(self, epoch, logs=None):
-        with self.writer.as_default():
-            for name, value in (logs or {}).items():
-                self.tf.summary.scalar(name, float(value), step=epoch + 1)
-        self.writer.flush()
+        for name, value in (logs or {}).items():
+            self._write(self.tf.summary.scalar, name, float(value), epoch + 1)
+        self._flush()
 
     def on_train_end(self, logs=None):
-        self.writer.flush()
+        self._flush()
 
     def picture(self, epoch, index, image, gt, found):
         """Truth beside prediction of one validation image."""
         from mrcnn.plot.instances import overlay_image
 
         sides = np.concatenate([overlay_image(image, gt), overlay_image(image, found)], axis=1)
-        with self.writer.as_default():
-            self.tf.summary.image(f"validation_{index}_truth_and_prediction", sides[None], step=epoch)
+        self._write(self.tf.summary.image, f"validation_{index}_truth_and_prediction", sides[None], epoch)
+
+    def _write(self, summary, name, value, step):
+        if self.writer is not None:
+            with self._spared(), self.writer.as_default():
+                summary(name, value, step=step)
+
+    def _flush(self):
+        if self.writer is not None:
+            with self._spared():
+                self.writer.flush()
+
+    @contextlib.contextmanager
+    def _spared(self):
+        try:
+            yield
+        except (self.tf.errors.OpError, OSError) as error:
+            self.writer = None
+            reason = str(error).splitlines()[0].rpartition("; ")[2].partition(" [Op:")[0]
+            print(f"\n{self.folder}: cannot be written ({reason}). The training goes on without TensorBoard.")

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mrcnn.config import Config
-from mrcnn.engine.callbacks import Checkpoints, Records, StopEarly, StopOnNaN, read_history
+from mrcnn.engine.callbacks import Board, Checkpoints, Records, StopEarly, StopOnNaN, read_history
 from mrcnn.engine.checkpoints import Progress, read_progress
 from mrcnn.errors import DataError
+from mrcnn.geometry.instances import Instances
 
 BATCHES = types.SimpleNamespace(
     epoch=0, first_step=0, steps=4, names_of=lambda epoch, step: [f"picture_{epoch}_{step}_{i}.png" for i in range(2)]
@@ -155,3 +156,40 @@ def test_stop_early(monitor, values, start, stops, small, capsys):
             break
     assert stopped == stops and callback.is_due() == (stops is not None)
     assert ("stopping early" in capsys.readouterr().out) == (stops is not None)
+
+
+# --- TensorBoard ---
+@pytest.fixture
+def full_disk():
+    """The system refuses to let files grow beyond 300 bytes, as it refuses when the disk is full."""
+    resource = pytest.importorskip("resource", reason="Windows sets no limit on the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_ends_tensorboard_and_not_the_training(tmp_path, full_disk, capsys):
+    board = Board(tmp_path)
+    board.on_epoch_end(0, {"loss": 1.0})
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert 0 < events.stat().st_size <= 300
+    full_disk()
+    for epoch in range(1, 40):
+        board.on_epoch_end(epoch, {"loss": 1.0})
+    board.picture(40, 0, np.zeros((8, 8, 1), np.uint8), Instances((8, 8)), Instances((8, 8)))
+    board.on_train_end()
+    said = capsys.readouterr().out
+    assert said.count("cannot be written") == 1 and f"{tmp_path / 'tensorboard'}: " in said and "too large" in said
+
+
+def test_a_folder_that_cannot_be_made_ends_tensorboard_only(tmp_path, capsys):
+    (tmp_path / "tensorboard").write_text("a file is in the way")
+    board = Board(tmp_path)
+    board.on_epoch_end(0, {"loss": 1.0})
+    board.picture(1, 0, np.zeros((8, 8, 1), np.uint8), Instances((8, 8)), Instances((8, 8)))
+    board.on_train_end()
+    assert capsys.readouterr().out.count("goes on without TensorBoard") == 1
