@@ -38,7 +38,7 @@ def train_parser(description, prepares=False):
 
     `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`.
     """
-    parser = _parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
+    parser = base_parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
     data = parser.add_argument_group("data")
     _add_dataset(data)
     if prepares:
@@ -90,10 +90,10 @@ def train_parser(description, prepares=False):
 
 def predict_parser(description):
     """Options of a prediction script."""
-    parser = _parser(description, _EXIT_CODES, default=None)
+    parser = base_parser(description, _EXIT_CODES, default=None)
     parser.add_argument("images", nargs="+", metavar="IMAGES",
                         help="pictures, TIFF stacks, folders of them, or patterns such as 'scans/*.tif'")
-    _add_weights(parser)
+    add_weights(parser)
     parser.add_argument("--out", default="predictions", metavar="DIR",
                         help="where the results go (default predictions); they have the size of the pictures as given")
     _add_pixel_size(parser)
@@ -105,8 +105,8 @@ def predict_parser(description):
 
 def evaluate_parser(description, prepares=False):
     """Options of an evaluation script."""
-    parser = _parser(description, _EXIT_CODES, default=None)
-    _add_weights(parser)
+    parser = base_parser(description, _EXIT_CODES, default=None)
+    add_weights(parser)
     _add_dataset(parser)
     if prepares:
         _add_preparation(parser)
@@ -117,7 +117,8 @@ def evaluate_parser(description, prepares=False):
     return parser
 
 
-def _parser(description, epilog, default=argparse.SUPPRESS):
+def base_parser(description, epilog, default=argparse.SUPPRESS):
+    """A parser without options, which takes none by its first letters; what is not given is `default`."""
     return argparse.ArgumentParser(description=description, epilog=epilog, argument_default=default, allow_abbrev=False)
 
 
@@ -148,7 +149,8 @@ def _add_preparation(group, rows="what the run was trained with", factor="what t
                        help=f"reduce pictures by N, after --keep-rows: a pixel is the mean of N x N (default {factor})")
 
 
-def _add_weights(parser):
+def add_weights(parser):
+    """Add the options that name a trained model: --weights, --config, --min-score and --set."""
     parser.add_argument("--weights", required=True, metavar="RUN_OR_FILE",
                         help="folder of a run (its best checkpoint is taken) or a weight file")
     parser.add_argument("--config", metavar="FILE.json",

@@ -3,7 +3,7 @@ import argparse
 import re
 from pathlib import Path
 
-from mrcnn.cli.arguments import _add_weights, _parser, evaluate_parser, whole_number
+from mrcnn.cli.arguments import add_weights, base_parser, evaluate_parser, whole_number
 
 RULES = ("centre", "merge", "seed")
 _EXIT_CODES = ("exit code: 0 all done, 2 something failed (options, data or weights; the message says what to do), 130 "
@@ -12,8 +12,8 @@ _EXIT_CODES = ("exit code: 0 all done, 2 something failed (options, data or weig
 
 def predict_wafer_parser(description):
     """Options of a script that finds the sections of a whole wafer."""
-    parser = _parser(description, _EXIT_CODES, default=None)
-    _add_weights(parser)
+    parser = base_parser(description, _EXIT_CODES, default=None)
+    add_weights(parser)
     parser.add_argument("--out", default="sections", metavar="DIR",
                         help="where sections.csv, sections.json, sections_labelme.json, sections_overlay.png and "
                              "sections_labels.ome.zarr go (default sections)")
