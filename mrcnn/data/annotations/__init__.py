@@ -1,0 +1,1 @@
+"""Annotations made elsewhere: one record (`annotation`), a format a file, and `open`, which tells them apart."""
