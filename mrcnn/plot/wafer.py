@@ -1,10 +1,13 @@
 """A whole wafer on one picture: outlines by part, an arrow and a number for each section."""
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from skimage.measure import find_contours
 
+from mrcnn.errors import ConfigError
 from mrcnn.plot.figures import new_figure, save_figure
 
 # Of Okabe and Ito (2008), which the colour-blind tell apart, also on grey.
@@ -14,7 +17,38 @@ _LEGEND = 36         # height of the legend above the picture in pixels
 _STRIP = 256         # rows of the reduced picture that are made, and drawn, at a time
 
 
-def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0, title=None):
+@dataclass(frozen=True)
+class _Frame:
+    """The picture: `factor` pixels of the source for one of it, from the source's pixel (top, left) on."""
+
+    factor: float
+    top: int = 0
+    left: int = 0
+
+    def place(self, points):
+        """(x, y) in the picture of points (y, x) of the source, pixel centres at whole numbers in both."""
+        points = np.asarray(points, float) - (self.top, self.left)
+        return ((points + 0.5) / self.factor - 0.5)[..., ::-1]
+
+
+class _Part:
+    """A window of a source, as a source."""
+
+    def __init__(self, source, window):
+        y1, x1, y2, x2 = window
+        if not (0 <= y1 < y2 <= source.shape[0] and 0 <= x1 < x2 <= source.shape[1]):
+            raise ConfigError(f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {source.shape[0]} x "
+                              f"{source.shape[1]} pixels (rows x columns).")
+        self.source, self.top, self.left, self.shape = source, y1, x1, (y2 - y1, x2 - x1, *source.shape[2:])
+
+    def read(self, y1, x1, y2, x2):
+        rows, columns = (y1 + self.top, y2 + self.top), (x1 + self.left, x2 + self.left)
+        if hasattr(self.source, "read"):
+            return self.source.read(rows[0], columns[0], rows[1], columns[1])
+        return np.asarray(self.source[slice(*rows), slice(*columns)])
+
+
+def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0, title=None, window=None):
     """Draw the sections of a wafer over its picture, reduced to a size that a screen can show.
 
     Parameters
@@ -34,6 +68,9 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
         The channel to show, in grey.
     title : str, optional
         Before the counts in the legend's first line.
+    window : (y1, x1, y2, x2), optional
+        The part of the wafer to show, y2 and x2 exclusive; default all. Sections whose parts all have their centres
+        outside of it are not drawn, nor counted in the legend.
 
     Returns
     -------
@@ -41,8 +78,19 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
         Of the reduced picture's size and a legend above it. Tissue is outlined in blue, magnetic parts in orange; the
         arrow goes through the tissue's centre in the direction of its angle, and the section's number stands on the
         magnetic part. A part without a partner is filled red and has a question mark behind its number.
+
+    Raises
+    ------
+    ConfigError
+        The window is empty or reaches beyond the wafer.
     """
+    top, left = 0, 0
+    if window is not None:
+        window = tuple(int(v) for v in window)
+        source, (top, left) = _Part(source, window), window[:2]
+        sections = [s for s in sections if any(_inside(part.centre, window) for part in _parts(s))]
     picture, factor = reduced(source, max_side - _LEGEND, channel)
+    frame = _Frame(factor, top, left)
     height, width = picture.shape
     figure = new_figure(width / _DPI, (height + _LEGEND) / _DPI, dpi=_DPI)
     share = height / (height + _LEGEND)
@@ -55,9 +103,9 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()
     length = _section_length(sections) / factor
-    _draw_parts(ax, instances, sections, factor, max(0.8, length / 45))
-    _draw_arrows(ax, sections, factor, length)
-    _write_numbers(ax, sections, factor, length, (height, width))
+    _draw_parts(ax, instances, sections, frame, max(0.8, length / 45))
+    _draw_arrows(ax, sections, frame, length)
+    _write_numbers(ax, sections, frame, length, (height, width))
     _draw_legend(figure, sections, share, title, min(20.0, 0.0105 * width) * 72 / _DPI)
     if path is not None:
         save_figure(figure, path, dpi=_DPI)
@@ -109,23 +157,26 @@ def _dtype(source):
 
 def _section_length(sections):
     """Median long side of the parts in pixels of the source."""
-    sides = [part.sides[0] for s in sections for part in (s.tissue, s.magnet) if part is not None]
+    sides = [part.sides[0] for s in sections for part in _parts(s)]
     return float(np.median(sides)) if sides else 100.0
 
 
-def _place(point, factor):
-    """(x, y) in the reduced picture of a point (y, x) of the source, pixel centres at whole numbers in both."""
-    return np.array([(point[1] + 0.5) / factor - 0.5, (point[0] + 0.5) / factor - 0.5])
+def _parts(section):
+    return [part for part in (section.tissue, section.magnet) if part is not None]
 
 
-def _draw_parts(ax, instances, sections, factor, line_width):
+def _inside(point, window):
+    return window[0] <= point[0] < window[2] and window[1] <= point[1] < window[3]
+
+
+def _draw_parts(ax, instances, sections, frame, line_width):
     lines, colors, alone = [], [], []
     for section in sections:
         single = section.tissue is None or section.magnet is None
         for name, part in (("tissue", section.tissue), ("magnet", section.magnet)):
             if part is None:
                 continue
-            outline = _outline(instances, part.index, factor)
+            outline = frame.place(_outline(instances, part.index))
             lines.append(outline)
             colors.append(PART_COLORS[name])
             if single:
@@ -136,20 +187,19 @@ def _draw_parts(ax, instances, sections, factor, line_width):
         ax.add_collection(LineCollection(lines, colors=colors, linewidths=line_width), autolim=False)
 
 
-def _outline(instances, index, factor):
-    """Closed outline of the largest piece, (x, y) in the reduced picture."""
+def _outline(instances, index):
+    """Closed outline (y, x) of the largest piece in pixels of the source."""
     pieces = find_contours(np.pad(instances.masks[index], 1).astype(float), 0.5)
     y1, x1 = instances.boxes[index, :2].tolist()
-    line = max(pieces, key=len) + (y1 - 1, x1 - 1)
-    return ((line + 0.5) / factor - 0.5)[:, ::-1]
+    return max(pieces, key=len) + (y1 - 1, x1 - 1)
 
 
-def _draw_arrows(ax, sections, factor, length):
+def _draw_arrows(ax, sections, frame, length):
     """One quiver for all: an arrow along the tissue's angle, out of the section, so that the number has its place."""
     parts = [s.tissue for s in sections if s.tissue is not None and s.tissue.angle_deg is not None]
     if not parts:
         return
-    tails = np.array([_place(p.centre, factor) - 0.2 * length * _way(p.angle_deg) for p in parts])
+    tails = np.array([frame.place(p.centre) - 0.2 * length * _way(p.angle_deg) for p in parts])
     ways = np.array([0.55 * length * _way(p.angle_deg) for p in parts])
     ax.quiver(*tails.T, *ways.T, angles="xy", scale_units="xy", scale=1, units="xy", color=PART_COLORS["arrow"],
               width=max(1.5, length / 22), headwidth=3.5, headlength=4, headaxislength=3.8, edgecolor="black",
@@ -161,13 +211,13 @@ def _way(angle_deg):
     return np.array([np.cos(np.radians(angle_deg)), -np.sin(np.radians(angle_deg))])
 
 
-def _write_numbers(ax, sections, factor, length, shape):
+def _write_numbers(ax, sections, frame, length, shape):
     """The number of each section on its magnetic part, where no arrow is."""
     size = float(np.clip(length * 0.28, 6, 40)) * 72 / _DPI
     stroke = [withStroke(linewidth=size / 5, foreground="black")]
     room = size * _DPI / 72
     for section in sections:
-        x, y = _place((section.tissue if section.magnet is None else section.magnet).centre, factor)
+        x, y = frame.place((section.tissue if section.magnet is None else section.magnet).centre)
         x, y = np.clip((x, y), (room, 0.6 * room), (shape[1] - room, shape[0] - 0.6 * room))
         alone = section.tissue is None or section.magnet is None
         ax.text(x, y, f"{section.section_id}?" if alone else str(section.section_id), color="white", size=size,

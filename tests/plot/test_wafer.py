@@ -6,6 +6,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.image import imread
 from matplotlib.quiver import Quiver
 
+from mrcnn.errors import ConfigError
 from mrcnn.geometry.polygons import polygons_to_instances
 from mrcnn.plot.wafer import PART_COLORS, draw_wafer, reduced
 from mrcnn.results.sections import pair_sections
@@ -108,3 +109,25 @@ def test_a_wafer_without_sections(tmp_path):
     figure = draw_wafer(np.zeros((100, 120), np.uint8), instances, [], tmp_path / "nothing.png", title="empty")
     assert (tmp_path / "nothing.png").stat().st_size > 0
     assert figure.texts[0].get_text() == "empty: 0 sections of two parts"
+
+
+def test_a_window_shows_its_sections_where_they_are(sections):
+    wafer = np.random.default_rng(2).integers(0, 255, (400, 500, 2)).astype(np.uint8)
+    whole = draw_wafer(wafer, *sections, channel=1).axes[0]
+    figure = draw_wafer(Windows(wafer), *sections, channel=1, window=(60, 70, 260, 320))
+    ax, window = figure.axes[0], np.array([70, 60])
+    assert np.array_equal(np.concatenate([image.get_array() for image in ax.images])[..., 0], wafer[60:260, 70:320, 1])
+    assert figure.texts[0].get_text() == "1 sections of two parts"
+    assert [t.get_text() for t in ax.texts] == ["1"]
+    lines, all_lines = (next(c for c in a.collections if type(c) is LineCollection) for a in (ax, whole))
+    assert len(lines.get_paths()) == 2
+    for part, same in zip(lines.get_paths(), all_lines.get_paths()):
+        assert np.allclose(part.vertices + window, same.vertices)
+    arrow, same = (next(c for c in a.collections if isinstance(c, Quiver)) for a in (ax, whole))
+    assert np.allclose(arrow.XY + window, same.XY) and np.allclose(arrow.U, same.U)
+
+
+@pytest.mark.parametrize("window", [(0, 0, 401, 500), (10, 10, 10, 20), (-1, 0, 20, 20)])
+def test_a_window_lies_in_the_wafer(sections, window):
+    with pytest.raises(ConfigError, match="does not lie in the picture of 400 x 500"):
+        draw_wafer(np.zeros((400, 500), np.uint8), *sections, window=window)
