@@ -42,21 +42,34 @@ def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
         When the file cannot be written; one that was there before is kept.
     """
     pages = [instances] if isinstance(instances, Instances) else list(instances)
-    _check_pages(pages)
+    check_pages(pages)
     size = pixel_size(pages[0].pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
     depth = pixel_size(voxel_depth_nm)
     if depth is not None and size is None:
         # ImageJ has one unit for all three axes: pixels without a size would be read as one unit wide
         raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
-    dtype = np.uint16 if max(len(p) for p in pages) <= _UINT16_MAX else np.uint32
+    dtype = label_dtype(max(len(p) for p in pages))
+    write_label_pages(path, (page.to_label_image(dtype) for page in pages), (len(pages), *pages[0].image_shape), dtype,
+                      size, depth)
+
+
+def label_dtype(largest):
+    """The type of labels up to this one: uint16, or uint32 beyond 65535."""
+    return np.uint16 if largest <= _UINT16_MAX else np.uint32
+
+
+def write_label_pages(path, pages, shape, dtype, size=None, depth=None):
+    """Write label images [H, W] as they come to one file, see `write_label_tiff`; `shape` is (pages, H, W).
+
+    `size` (y, x) and `depth` (z, z) are in nm, as `mrcnn.results.measure.pixel_size` gives them.
+    """
     options = _imagej_options(size, depth) if dtype == np.uint16 else _ome_options(size, depth)
     if size is not None:
         options["resolution"] = tuple(_rational(_NM_PER_CM / v) for v in (size[1], size[0]))
         options["resolutionunit"] = "CENTIMETER"
     with whole_file(path) as temporary:
         # from a generator, so that only one page of a stack is in memory
-        tifffile.imwrite(temporary, (page.to_label_image(dtype) for page in pages), dtype=dtype,
-                         shape=(len(pages), *pages[0].image_shape), compression="zlib", **options)
+        tifffile.imwrite(temporary, iter(pages), dtype=dtype, shape=shape, compression="zlib", **options)
 
 
 def write_imagej_rois(path, instances):
@@ -125,7 +138,8 @@ def outlines(instances, index):
     return [line for _, line in sorted(found, key=lambda item: -item[0])]
 
 
-def _check_pages(pages):
+def check_pages(pages):
+    """Raise `ConfigError` unless there is a slice and all are of one size."""
     if not pages:
         raise ConfigError("A stack without a slice cannot be written: pass at least one Instances.")
     shapes = [page.image_shape for page in pages]

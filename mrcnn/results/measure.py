@@ -65,7 +65,7 @@ def measure(instances, image=None, pixel_size_nm=None, class_names=None):
     """
     size = pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
     image = _checked_image(image, instances.image_shape)
-    names = _names_of(instances.class_ids, class_names)
+    names = names_of(instances.class_ids, class_names)
     rows = []
     for i, (box, mask) in enumerate(zip(instances.boxes, instances.masks, strict=True)):
         y1, x1, y2, x2 = (int(v) for v in box)
@@ -189,7 +189,8 @@ def _checked_image(image, image_shape):
     return image
 
 
-def _names_of(class_ids, class_names):
+def names_of(class_ids, class_names):
+    """Name of each class id as text; the ids themselves without `class_names`; `ConfigError` for one without a name."""
     if class_names is None:
         return [str(int(c)) for c in class_ids]
     unnamed = [int(c) for c in class_ids if not 0 <= c < len(class_names)]
