@@ -1,0 +1,210 @@
+"""Shapes of cells with their nuclei, and their places in a field: apart, or touching and sharing a border."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn.data.synthetic.organelles import make_outline
+
+GAP_PX = 3         # between cells that do not touch
+ATTEMPTS = 30
+_LEAST_VISIBLE = 0.35      # part of a nucleus that must lie inside the picture
+_NUCLEI_APART_PX = 1.0     # between the nuclei of touching cells, so that their masks share no pixel
+
+
+@dataclass(eq=False)
+class Cell:
+    """One cell on a small window of its own, which may begin outside of the picture.
+
+    Attributes
+    ----------
+    body, nucleus : float32 [h, w]
+        Distance to the border in pixels, positive inside; that of the nucleus is exact near its border only.
+    length, angle : float
+        Long axis of the nucleus, pixels and radians.
+    top, left : int
+        Place of the window in the picture.
+    """
+
+    body: np.ndarray
+    nucleus: np.ndarray
+    length: float
+    angle: float
+    top: int = 0
+    left: int = 0
+
+    def windows(self, shape):
+        """(slices into the picture, slices into the window) of the part inside the picture."""
+        height, width = self.body.shape
+        y1, x1 = min(max(0, self.top), shape[0]), min(max(0, self.left), shape[1])
+        y2, x2 = max(y1, min(shape[0], self.top + height)), max(x1, min(shape[1], self.left + width))
+        return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top:y2 - self.top, x1 - self.left:x2 - self.left]
+
+    def centre(self):
+        """Where in the picture the middle of the nucleus is, (y, x)."""
+        return np.array([self.top, self.left]) + np.array(self.body.shape) // 2
+
+
+def make_cell(rng, length):
+    """A cell whose nucleus is so many pixels long; the cytoplasm about it has a few lobes or thin tails.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    length : float
+        Long axis of the nucleus in pixels.
+
+    Returns
+    -------
+    Cell
+        The nucleus in the middle of its window.
+    """
+    angle = rng.uniform(0, np.pi)
+    lobed = rng.random() < 0.2
+    outline = make_outline(rng, length, length * rng.uniform(0.5, 0.85), angle,
+                           wobble=rng.uniform(0.09, 0.15) if lobed else rng.uniform(0.01, 0.05),
+                           bend=rng.normal(0, 0.18))
+    reach = outline.depth.shape[0] // 2 + int(1.5 * length)
+    # Where the nucleus's window ends, its depth goes on falling by a pixel a pixel.
+    side = np.arange(2 * reach + 1) - reach
+    half = outline.depth.shape[0] // 2
+    beyond = np.maximum(np.abs(side) - half, 0)
+    nucleus = np.pad(outline.depth, reach - half, mode="edge") - np.hypot(beyond[:, None], beyond)
+    nucleus = nucleus.astype(np.float32)
+    body = _signed_distance(_body_mask(rng, nucleus, outline, angle, reach))
+    return Cell(body, np.minimum(nucleus, body - 1), length, angle)
+
+
+def _body_mask(rng, nucleus, outline, angle, reach):
+    """What is nearer to the nucleus than a thickness of cytoplasm that depends on the direction, bool [h, w]."""
+    y, x = np.mgrid[-reach:reach + 1, -reach:reach + 1].astype(np.float32)
+    direction = np.arctan2(y, x)
+    thickness = np.full(y.shape, rng.uniform(0.12, 0.26), np.float32)
+    for order in (1, 2, 3, 5, 8, 13):
+        thickness += rng.normal(0, 0.09 / order ** 0.7) * np.cos(order * (direction - rng.uniform(0, 2 * np.pi)))
+    thickness = np.maximum(thickness, 0.07)
+    ends = angle + np.array([0, np.pi]) + rng.normal(0, 0.35, 2)
+    others = rng.uniform(0, 2 * np.pi, rng.integers(0, 4))
+    for way in (*ends, *others):
+        height, narrowness = min(rng.gamma(2.0, 0.28), 1.3), rng.lognormal(2.7, 0.9)
+        thickness += height * np.exp(narrowness * (np.cos(direction - way) - 1))
+    along = np.cos(direction - angle) / (outline.length / 2)
+    across = np.sin(direction - angle) / (outline.width / 2)
+    inside = np.hypot(y, x) < 1 / np.hypot(along, across) + outline.length * np.minimum(thickness, 1.35)
+    return inside | (nucleus > -3)
+
+
+def _signed_distance(inside):
+    """Pixels to the border of a mask, positive inside, float32."""
+    from scipy.ndimage import distance_transform_edt
+
+    padded = np.pad(inside, 1)
+    distance = distance_transform_edt(padded) - distance_transform_edt(~padded)
+    distance = distance[1:-1, 1:-1]
+    return (distance - 0.5 * np.sign(distance)).astype(np.float32)
+
+
+class Layout:
+    """The cells of one field, none of which overlap.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the picture.
+    """
+
+    def __init__(self, shape):
+        self.shape, self.cells = shape, []
+        self._taken = np.zeros(shape, bool)        # bodies, with a gap around each
+        self._nuclei = np.zeros(shape, bool)       # nuclei, with a gap around each
+
+    def place_apart(self, rng, cell):
+        """Place a cell at random, apart from all others; returns whether a place was found."""
+        for _ in range(ATTEMPTS):
+            self._move(cell, rng.uniform((0, 0), self.shape))
+            picture, own = cell.windows(self.shape)
+            if self._nucleus_shown(cell) and not self._taken[picture][cell.body[own] > -GAP_PX].any():
+                self._add(cell, [])
+                return True
+        return False
+
+    def place_touching(self, rng, cell):
+        """Place a cell against another, the border between both shared; returns whether a place was found."""
+        for _ in range(ATTEMPTS if self.cells else 0):
+            partner = self.cells[rng.integers(len(self.cells))]
+            angle = rng.uniform(0, 2 * np.pi)
+            step = np.array([np.sin(angle), np.cos(angle)])
+            near = _radius(partner.nucleus, step) + _radius(cell.nucleus, -step) + 2
+            far = _radius(partner.body, step) + _radius(cell.body, -step) - 4
+            self._move(cell, partner.centre() + step * (near + max(far - near, 0) * rng.beta(1.2, 1.2)))
+            picture, own = cell.windows(self.shape)
+            if not self._nucleus_shown(cell) or self._nuclei[picture][cell.nucleus[own] > -_NUCLEI_APART_PX].any():
+                continue
+            neighbours = [other for other in self.cells
+                          if _near(other, cell) and ((_on(other, cell, "body") > 0) & (cell.body > 0)).any()]
+            if partner in neighbours and self._borders_fit(cell, neighbours):
+                self._add(cell, neighbours)
+                return True
+        return False
+
+    def _borders_fit(self, cell, neighbours):
+        """Whether every cell keeps most of its body; a nucleus within another's cytoplasm would not be seen as such."""
+        for one, other in [(cell, n) for n in neighbours] + [(n, cell) for n in neighbours]:
+            lost = _on(other, one, "body") > np.maximum(one.body, 0)
+            if np.count_nonzero(lost & (one.body > 0)) > 0.25 * np.count_nonzero(one.body > 0):
+                return False
+        return True
+
+    def _move(self, cell, centre):
+        cell.top, cell.left = (int(v) for v in np.round(np.asarray(centre) - np.array(cell.body.shape) // 2))
+
+    def _nucleus_shown(self, cell):
+        """Whether enough of the nucleus lies inside the picture, in one piece."""
+        from scipy.ndimage import label
+
+        inside = cell.nucleus > 0
+        shown = inside[cell.windows(self.shape)[1]]
+        return np.count_nonzero(shown) >= _LEAST_VISIBLE * np.count_nonzero(inside) and label(shown)[1] == 1
+
+    def _add(self, cell, neighbours):
+        for other in neighbours:
+            mine, theirs = _cut(cell, other), _cut(other, cell)
+            cell.body, other.body = mine, theirs
+        self.cells.append(cell)
+        picture, own = cell.windows(self.shape)
+        self._taken[picture][cell.body[own] > -GAP_PX] = True
+        self._nuclei[picture][cell.nucleus[own] > -_NUCLEI_APART_PX] = True
+
+
+def _cut(cell, other):
+    """The body of a cell up to the border with another one: half-way, but never through either's nucleus."""
+    body = np.minimum(cell.body, (cell.body - _on(other, cell, "body")) / 2)
+    body = np.minimum(body, -_on(other, cell, "nucleus") - 0.5)
+    return np.maximum(body, cell.nucleus + 0.5)
+
+
+def _near(cell, other):
+    """Whether the windows of two cells overlap."""
+    return (abs(cell.top + cell.body.shape[0] / 2 - other.top - other.body.shape[0] / 2) <
+            (cell.body.shape[0] + other.body.shape[0]) / 2 and
+            abs(cell.left + cell.body.shape[1] / 2 - other.left - other.body.shape[1] / 2) <
+            (cell.body.shape[1] + other.body.shape[1]) / 2)
+
+
+def _on(cell, other, part):
+    """A cell's `body` or `nucleus` on the window of another one; far outside where its own window ends."""
+    depth = getattr(cell, part)
+    result = np.full(other.body.shape, -1e3, np.float32)
+    y, x = cell.top - other.top, cell.left - other.left
+    y1, x1 = max(0, y), max(0, x)
+    y2, x2 = min(result.shape[0], y + depth.shape[0]), min(result.shape[1], x + depth.shape[1])
+    if y1 < y2 and x1 < x2:
+        result[y1:y2, x1:x2] = depth[y1 - y:y2 - y, x1 - x:x2 - x]
+    return result
+
+
+def _radius(depth, step):
+    """Pixels from the window's centre to the border in the direction `step` (y, x)."""
+    centre = np.array(depth.shape) // 2
+    distances = np.arange(min(centre))
+    rows, columns = (centre[:, None] + step[:, None] * distances).round().astype(int)
+    return int(np.count_nonzero(depth[rows, columns] > 0))
