@@ -1,4 +1,5 @@
-"""Names of pictures in annotation files: inside of the data folder, each once; and writing text."""
+"""Names of pictures in annotation files: inside of the data folder, each once; and reading and writing text."""
+import json
 import os
 from pathlib import Path, PureWindowsPath
 
@@ -125,6 +126,18 @@ def read_text(path):
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise DataError(path, f"cannot be read ({reason})", "Check the path, or save the file as UTF-8") from error
+
+
+def read_json(path):
+    """Content of a JSON file; raises `DataError`."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {error.lineno}", f"is no JSON ({error.msg})",
+                        "The file is damaged or of another format: export it again") from error
+    except (ValueError, RecursionError) as error:      # a number of too many digits, or lists within lists
+        raise DataError(path, f"cannot be read as JSON ({error})", "Export it again") from error
 
 
 def write_text(path, text):

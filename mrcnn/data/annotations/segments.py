@@ -20,7 +20,8 @@ class Polygons:
     polygons: list
 
     def mask(self, image_shape, where=""):
-        """Pixels whose centres lie in any of the polygons, bool [H, W]."""
+        """Pixels whose centres lie in any of the polygons, bool [H, W]; raises `DataError` for one far outside."""
+        _check_near(self.polygons, image_shape, where)
         full = np.zeros(image_shape[:2], bool)
         for polygon in self.polygons:
             centred = np.asarray(polygon, np.float64) - 0.5      # of mrcnn.geometry: centres at whole numbers
@@ -55,14 +56,48 @@ class CocoSegment:
         except ImportError as error:
             raise MissingExtra("pycocotools", "coco") from error
         height, width = image_shape[:2]
-        segmentation = self.segmentation
-        if isinstance(segmentation, dict) and list(segmentation["size"]) != [height, width]:
-            raise DataError(where, f"has run lengths of a picture of {segmentation['size']} rows and columns, but its "
-                            f"own is of {[height, width]}", "Export the masks again from the pictures they belong to")
+        if isinstance(self.segmentation, dict):
+            counts = self._counts((height, width), where)
+            return coco.decode(coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)) > 0
+        _check_near(self.polygons, image_shape, where)
+        return coco.decode(coco.merge(coco.frPyObjects(self.segmentation, height, width))) > 0
+
+    def _counts(self, image_shape, where):
+        """Run lengths as a list that is sure to fill the picture: pycocotools would leave or take memory of others."""
+        size, counts = self.segmentation["size"], self.segmentation["counts"]
+        if tuple(size) != image_shape:
+            raise DataError(where, f"has run lengths of a picture of {size} rows and columns, but its own is of "
+                            f"{list(image_shape)}", "Export the masks again from the pictures that they belong to")
         try:
-            if not isinstance(segmentation, dict) or isinstance(segmentation["counts"], list):
-                segmentation = coco.frPyObjects(segmentation, height, width)
-            mask = coco.decode(coco.merge(segmentation) if isinstance(segmentation, list) else segmentation)
-        except (ValueError, TypeError) as error:
-            raise DataError(where, f"has a segmentation that cannot be decoded ({error})", "Export it again") from error
-        return mask.astype(bool)
+            counts = _unpacked(counts) if isinstance(counts, (str, bytes)) else counts
+        except IndexError:
+            counts = [-1]
+        if min(counts, default=0) < 0 or sum(counts) != image_shape[0] * image_shape[1]:
+            raise DataError(where, "has run lengths that cannot be decoded, or do not fill the picture",
+                            "Export the masks again")
+        return counts
+
+
+def _unpacked(text):
+    """Run lengths from COCO's text: 5 bits a character, the lowest first, from the third length on as differences."""
+    counts, position = [], 0
+    text = text if isinstance(text, bytes) else text.encode()
+    while position < len(text):
+        value, shift, bits = 0, 0, 32
+        while bits & 32:
+            bits = text[position] - 48
+            value |= (bits & 31) << shift
+            position, shift = position + 1, shift + 5
+        value -= (1 << shift) if bits & 16 else 0
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+    return counts
+
+
+def _check_near(polygons, image_shape, where):
+    """A polygon is filled in a frame of its own size, so one slip of the keyboard could fill the memory."""
+    height, width = image_shape[:2]
+    for polygon in polygons:
+        low, high = np.min(polygon, axis=0), np.max(polygon, axis=0)
+        if (low < (-height, -width)).any() or (high > (2 * height, 2 * width)).any():
+            raise DataError(where, f"has an outline that reaches far outside of the picture of {width} x {height} "
+                            "pixels", "Correct it, or delete the object")

@@ -71,7 +71,7 @@ EXTERNAL = '<!DOCTYPE x [<!ENTITY secret SYSTEM "file:///etc/hostname">]>'
     ([{"x1": -3}], {}, "which is partly outside"),
     ([{"x1": 300, "x2": 400}], {"outside": "clip"}, "which is outside of the picture"),
     ([{"name": " "}], {}, "object 1: has no name"),
-    ([{"name": "RBD"}], {"classes": ["RBC", "Platelets"]}, "has the class 'RBD', which is not in the list (RBC, Platel"),
+    ([{"name": "RBD"}], {"classes": ["RBC", "Platelets"]}, "has the class 'RBD', which is not in the list (RBC, Pl"),
     ([{"name": "Platelet"}], {"classes": ["RBC", "Platelets"]}, "Platelets). Is 'Platelets' meant?"),
     ([{"difficult": "maybe"}], {}, "object 1: has difficult = 'maybe'"),
     ([{}], {"filename": "../a.jpg"}, "a.xml: names the picture ../a.jpg, which is outside of the data folder"),
