@@ -164,6 +164,13 @@ class Dataset:
         """
         return _instances_of(self, image_id, self.load_mask(image_id))
 
+    def has_masks(self, image_id):
+        """Whether the masks of a picture's objects are real; False: they are filled boxes, and nothing to learn from.
+
+        Data sets of boxes override it.
+        """
+        return True
+
     def object_count(self, image_id):
         """Number of a picture's objects; readers that know it without decoding override this."""
         return len(self.load_instances(image_id))

@@ -144,6 +144,10 @@ class PreparedDataset(Dataset):
         return self.preparation.instances(self.source.load_instances(self._index(image_id)),
                                           self.image_reference(image_id))
 
+    def has_masks(self, image_id):
+        """As of the source."""
+        return self.source.has_masks(self._index(image_id))
+
     def image_shape(self, image_id):
         """(H, W, C) after the preparation."""
         return self.preparation.shape(self.source.image_shape(self._index(image_id)), self.image_reference(image_id))

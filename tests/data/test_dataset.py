@@ -158,7 +158,7 @@ def test_without_an_override_there_are_no_objects(tmp_path):
     dataset.prepare()
     masks, class_ids = dataset.load_mask(0)
     assert masks.shape == (0, 0, 0) and class_ids.shape == (0,)
-    assert dataset.load_instances(0).image_shape == (20, 30)
+    assert dataset.load_instances(0).image_shape == (20, 30) and dataset.has_masks(0)
 
 
 @pytest.mark.parametrize("masks, class_ids, problem", [

@@ -35,6 +35,9 @@ def test_a_view_gives_what_the_functions_of_preprocess_give(stack):
     assert view.load_mask(2)[0].shape == (10, 10, 1)
     assert objects.pixel_size_nm == view.pixel_size_nm(2) == (20.0, 20.0)
     assert view.object_count(2) == 1 and stack.object_count(2) == 2
+    assert view.has_masks(2)
+    stack.has_masks = lambda image_id: image_id != 2
+    assert not view.has_masks(2) and view.has_masks(1)
 
 
 def test_a_view_is_split_and_named_as_its_source(stack):

@@ -1,0 +1,144 @@
+"""Pictures with annotated boxes, of any format of `mrcnn.data.annotations`; where there are outlines, with masks."""
+from collections import Counter
+
+import numpy as np
+
+from mrcnn.data.annotations.annotation import check_class, check_outside, checked_box
+from mrcnn.data.annotations.open import read_annotations
+from mrcnn.data.annotations.paths import refuse_twice
+from mrcnn.data.readers.file_dataset import FileDataset, check_choice, source_name
+from mrcnn.data.readers.images import image_shape
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+
+DIFFICULT = ("keep", "drop")
+
+
+class BoxDataset(FileDataset):
+    """The annotated pictures and their objects; the mask of an object without an outline is its box, filled.
+
+    `has_masks` tells for each picture whether its masks are real, so that the mask loss is not taught that cells are
+    rectangles.
+
+    Parameters
+    ----------
+    path : str, Path, or sequence of ImageAnnotation
+        A file or folder that `mrcnn.data.annotations.open.read_annotations` reads, or what it gives.
+    images : str or Path, optional
+        The folder of the pictures; by default where the format usually has them.
+    classes : sequence of str, optional
+        Class names in the order of their ids, from 1; by default those of `class_map`, or those that occur, in
+        alphabetical order. Give them where several data sets must agree.
+    class_map : dict of str to (str or None), optional
+        The class of each annotated label; None: objects of this label are left out. Labels that it does not name are an
+        error. By default labels are classes.
+    difficult : "keep" or "drop"
+        What to do with objects marked as difficult.
+    boxes_as_masks : bool
+        True: filled boxes count as masks, so that a mask head is trained on them.
+    outside : "error" or "clip"
+        What to do with a box that is partly outside of its picture.
+    annotation_format : str, optional
+        Instead of finding it out.
+    source, pixel_size_nm, channels
+        As in `FileDataset`.
+    **options
+        Of the format, such as `class_file` (YOLO) or `attribute` (VIA).
+
+    Raises
+    ------
+    DataError
+        As `read_annotations`; or a picture is not there, or there is no object of any class.
+    ConfigError
+        `class_map` and `classes` do not fit one another.
+    """
+
+    def __init__(self, path, images=None, classes=None, class_map=None, difficult="keep", boxes_as_masks=False,
+                 outside="error", annotation_format=None, source="boxes", pixel_size_nm=None, channels=None, **options):
+        super().__init__(source=source, pixel_size_nm=pixel_size_nm, channels=channels)
+        check_choice("difficult", difficult, DIFFICULT)
+        check_outside(outside)
+        self._boxes_as_masks, self._outside = bool(boxes_as_masks), outside
+        classes, class_map = _checked_classes(classes, class_map)
+        labels = classes if class_map is None else list(class_map)
+        if isinstance(path, (list, tuple)):
+            annotations, path = _checked(path, labels), "annotations"
+        else:
+            annotations = read_annotations(path, images, labels, outside, annotation_format, **options)
+        names = [[name if class_map is None else class_map[name] for name in a.class_names] for a in annotations]
+        if classes is None:
+            classes = sorted({name for found in names for name in found if name is not None})
+        if not classes:
+            raise DataError(path, f"has no object in any of its {len(annotations)} pictures",
+                            "Label some, or pass classes if there is truly none")
+        del self.class_info[1:]
+        for class_id, name in enumerate(classes, start=1):
+            self.add_class(source, class_id, name)
+        stems = Counter(a.image.stem for a in annotations)
+        for annotation, found in zip(annotations, names):
+            if not annotation.image.is_file():
+                raise DataError(annotation.where, f"is of the picture {annotation.image}, which is not there",
+                                "Pass the folder that holds the pictures as images, or correct the name")
+            class_ids = np.array([0 if name is None else classes.index(name) + 1 for name in found], np.int32)
+            if difficult == "drop":
+                class_ids[annotation.difficult] = 0
+            image = annotation.image
+            self.add_image(source, image.stem if stems[image.stem] == 1 else str(image), image, annotation=annotation,
+                           class_ids=class_ids, group=str(image.parent / source_name(image.stem)))
+        self.prepare()
+
+    def has_masks(self, image_id):
+        """Whether each of the picture's objects has an outline, or `boxes_as_masks` was asked for."""
+        info = self.image_info[image_id]
+        return self._boxes_as_masks or all(info["annotation"].segment(i) is not None
+                                           for i in np.flatnonzero(info["class_ids"]))
+
+    def object_count(self, image_id):
+        """Number of the picture's objects, without those left out."""
+        return int(np.count_nonzero(self.image_info[image_id]["class_ids"]))
+
+    def read_instances(self, info):
+        """The objects, each with the mask of its outline; of its box where it has none, or one without a pixel."""
+        annotation, path = info["annotation"], info["path"]
+        shape = image_shape(path)[:2]
+        if annotation.image_shape not in (None, shape):
+            raise DataError(annotation.where, "says that {} has {} rows and {} columns, but it has {} and {}".format(
+                path, *annotation.image_shape, *shape), "Put back the picture that was labelled, or label this one")
+        boxes, masks, kept = [], [], np.flatnonzero(info["class_ids"])
+        for i in kept:
+            where = f"{annotation.where}, object {i + 1}"
+            box = checked_box(where, annotation.boxes[i].tolist(), shape, self._outside)
+            segment = annotation.segment(i)
+            outlined = None if segment is None else Instances.from_mask_iterator(shape, [segment.mask(shape, where)])
+            if outlined:
+                box, mask = outlined.boxes[0].tolist(), outlined.masks[0]
+            else:
+                mask = np.ones((box[2] - box[0], box[3] - box[1]), bool)
+            boxes.append(box)
+            masks.append(mask)
+        return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), info["class_ids"][kept], masks=masks)
+
+
+def _checked_classes(classes, class_map):
+    """`classes` as a list, of those in `class_map` if not given, and `class_map` as a dict; None where not known."""
+    if classes is not None:
+        classes = [classes] if isinstance(classes, str) else list(classes)
+        if not classes or len(set(classes)) < len(classes) or not all(isinstance(n, str) and n for n in classes):
+            raise ConfigError(f"classes must be class names, each once, not {classes!r}.")
+    if class_map is None:
+        return classes, None
+    class_map = dict(class_map)
+    targets = list(dict.fromkeys(name for name in class_map.values() if name is not None))
+    if not targets:
+        raise ConfigError("class_map must name at least one class.")
+    for name in targets:
+        if classes is not None and name not in classes:
+            raise ConfigError(f"class_map gives the class '{name}', which is not in the list ({', '.join(classes)}).")
+    return classes or targets, class_map
+
+
+def _checked(annotations, labels):
+    for annotation in annotations:
+        for i, name in enumerate(annotation.class_names, start=1):
+            check_class(f"{annotation.where}, object {i}", name, labels)
+    return refuse_twice(list(annotations))
