@@ -134,20 +134,23 @@ def coco_ap(gt_list, pred_list, class_count, iou_type="segm", max_detections=100
     """
     if len(gt_list) != len(pred_list):
         raise ValueError(f"{len(gt_list)} images of truth, {len(pred_list)} of predictions: pass the same images.")
-    if iou_type not in ("segm", "bbox"):
-        raise ValueError(f"iou_type must be 'segm' or 'bbox', not {iou_type!r}.")
-    for instances in (*gt_list, *pred_list):
-        if len(instances) and not 0 < instances.class_ids.min() <= instances.class_ids.max() < class_count:
-            found = sorted(set(instances.class_ids.tolist()))
-            raise ValueError(f"Class ids must be from 1 to {class_count - 1} (class_count - 1); found {found}.")
+    _check_iou_type(iou_type)
+    check_class_ids(gt_list, pred_list, class_count)
     if overlaps is None:
-        ious = _mask_ious if iou_type == "segm" else _box_ious
-        overlaps = [ious(gt, pred) for gt, pred in zip(gt_list, pred_list, strict=True)]
+        overlaps = [pair_ious(gt, pred, iou_type) for gt, pred in zip(gt_list, pred_list, strict=True)]
     images = list(zip(gt_list, pred_list, overlaps, strict=True))
     curves = np.array([_class_aps(images, c, max_detections) for c in range(1, class_count)])
     curves = curves.reshape(-1, len(IOU_THRESHOLDS))
     per_class = {c: _three(row[None]) for c, row in enumerate(curves, start=1)}
     return {**_three(curves), "per_class": per_class}
+
+
+def check_class_ids(gt_list, pred_list, class_count):
+    """Raise `ValueError` when a class id of these `Instances` is not from 1 to `class_count` - 1."""
+    for instances in (*gt_list, *pred_list):
+        if len(instances) and not 0 < instances.class_ids.min() <= instances.class_ids.max() < class_count:
+            found = sorted(set(instances.class_ids.tolist()))
+            raise ValueError(f"Class ids must be from 1 to {class_count - 1} (class_count - 1); found {found}.")
 
 
 def _three(aps):
@@ -157,8 +160,15 @@ def _three(aps):
     return {"AP": float(aps.mean()), "AP50": float(aps[:, 0].mean()), "AP75": float(aps[:, 5].mean())}
 
 
-def _mask_ious(gt, pred):
-    return mask_overlaps(gt, pred)[0]
+def _check_iou_type(iou_type):
+    if iou_type not in ("segm", "bbox"):
+        raise ValueError(f"iou_type must be 'segm' or 'bbox', not {iou_type!r}.")
+
+
+def pair_ious(gt, pred, iou_type="segm"):
+    """IoU of the masks ("segm") or boxes ("bbox") of all pairs of objects of two `Instances`, float64 [N, M]."""
+    _check_iou_type(iou_type)
+    return mask_overlaps(gt, pred)[0] if iou_type == "segm" else _box_ious(gt, pred)
 
 
 def _box_ious(gt, pred):
@@ -181,7 +191,7 @@ def _class_aps(images, class_id, max_detections):
     if not truths:
         return np.full(len(IOU_THRESHOLDS), np.nan)
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    return np.array([_area_under(h[order], truths) for h in np.concatenate(hits, axis=1)])
+    return np.array([coco_area(h[order], truths) for h in np.concatenate(hits, axis=1)])
 
 
 def _greedy(overlaps):
@@ -199,10 +209,30 @@ def _greedy(overlaps):
     return hits
 
 
-def _area_under(hits, truths):
+def coco_area(hits, truths):
+    """Area under a precision-recall curve as COCO takes it: monotone precision, read at 101 recalls.
+
+    Parameters
+    ----------
+    hits : bool [M]
+        Whether each prediction found a true object, in descending order of score.
+    truths : int
+        Number of true objects, at least 1.
+
+    Returns
+    -------
+    float
+    """
     found = np.cumsum(hits)
     recalls = found / truths
     precisions = found / (np.arange(1, len(hits) + 1) + np.spacing(1))
     precisions = np.maximum.accumulate(precisions[::-1])[::-1]
     at = np.searchsorted(recalls, _RECALLS, side="left")
     return np.append(precisions, 0.0)[at].mean()
+
+
+def voc_area(hits, truths):
+    """Area under the whole monotone precision-recall curve, as Pascal VOC takes it since 2010; as `coco_area`."""
+    found = np.cumsum(hits)
+    precisions = np.maximum.accumulate((found / np.arange(1, len(hits) + 1))[::-1])[::-1]
+    return float(np.sum(np.diff(found, prepend=0) * precisions)) / truths

@@ -1,11 +1,10 @@
 """All scores of a set in one dict ready for JSON (`evaluate_set`), as text (`format_table`), and the worst images."""
-import math
-
 import numpy as np
 
 from mrcnn.evaluate.average_precision import IOU_THRESHOLDS, ap_of_instances, coco_ap
 from mrcnn.evaluate.counts import Counts, confusion, count_by_class, count_objects, find_errors
 from mrcnn.evaluate.matching import mask_overlaps
+from mrcnn.evaluate.plain import plain
 from mrcnn.evaluate.semantic import PixelCounts, pixel_counts
 
 _ERROR_NAMES = ("correct", "split", "merged", "missed", "false")
@@ -72,7 +71,7 @@ def evaluate_set(gt_list, pred_list, class_names, names=None, max_detections=Non
         per_image.append({"name": name, "objects_true": len(gt), "objects_predicted": len(pred),
                           "threat_score_50": counts[0].threat_score, "foreground_iou": image_pixels.iou,
                           "errors": find_errors(gt, pred, 0.5, overlap).counts()})
-    return _plain({
+    return plain({
         "images": len(gt_list), "objects_true": sum(map(len, gt_list)), "objects_predicted": sum(map(len, pred_list)),
         **{score: _by_threshold(at_thresholds, score)
            for score in ("threat_score", "f1", "precision", "recall", "panoptic_quality", "segmentation_quality")},
@@ -153,15 +152,6 @@ def _of_class(counts, ap):
     return {"objects_true": counts.tp + counts.fn, "objects_predicted": counts.tp + counts.fp,
             "precision_50": counts.precision, "recall_50": counts.recall, "threat_score_50": counts.threat_score,
             "f1_50": counts.f1, **ap}
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value):

@@ -11,6 +11,7 @@ import numpy as np
 
 from mrcnn.evaluate.average_precision import ap_of_instances, coco_ap
 from mrcnn.evaluate.matching import compute_recall, mask_overlaps
+from mrcnn.evaluate.plain import plain
 from mrcnn.evaluate.section_tiles import count_by_tile
 from mrcnn.geometry.boxes import compute_overlaps
 
@@ -114,7 +115,7 @@ def evaluate_sections(gt, gt_sections, found, found_sections, tiles=None, iou_th
     centres = np.array([_centre(s) for s in gt_sections]).reshape(-1, 2)
     counts = {state: int(np.count_nonzero(states == state)) for state in (ONCE, DOUBLE, MISSED)}
     valid = np.flatnonzero(np.isin(found.class_ids, (1, 2)))
-    return _plain({
+    return plain({
         "sections_true": len(gt_sections), "labelled_twice": twice, **counts,
         "found_once": counts[ONCE] / len(gt_sections) if gt_sections else None,
         "sections_found": len(found_sections),
@@ -239,15 +240,6 @@ def _statistics(values):
         return {"count": 0, "median": None, "p95": None}
     median, high = np.percentile(values, (50, 95))
     return {"count": len(values), "median": float(median), "p95": float(high)}
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value):

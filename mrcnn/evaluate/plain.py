@@ -1,0 +1,14 @@
+"""Scores as JSON takes them."""
+import math
+
+import numpy as np
+
+
+def plain(value):
+    """Dicts and lists of NumPy numbers as Python's own; what is not finite becomes None (JSON null)."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

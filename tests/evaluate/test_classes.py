@@ -1,0 +1,179 @@
+"""Scores by class: one ranking gives what counting at every threshold gives."""
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrcnn.evaluate.average_precision import coco_ap, pair_ious
+from mrcnn.evaluate.classes import (
+    class_confusion,
+    evaluate_classes,
+    format_classes,
+    pooled_curve,
+    score_curves,
+)
+from mrcnn.evaluate.counts import f1
+from mrcnn.geometry.instances import Instances
+
+NAMES = ["BG", "Nucleoli", "Not Nucleoli", "absent"]
+sets = st.lists(st.integers(0, 2 ** 32 - 1), min_size=1, max_size=4)
+
+
+def boxed(boxes, class_ids, scores=None, shape=(100, 100)):
+    """Objects whose masks fill their boxes."""
+    return Instances(shape, boxes, class_ids, scores, [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in boxes])
+
+
+def squares(*places, side=10):
+    return [(y, x, y + side, x + side) for y, x in places]
+
+
+def pairs_of(scene, seeds):
+    truths, preds = zip(*(scene(seed) for seed in seeds))
+    return list(truths), list(preds)
+
+
+def counted(gt, pred, class_id, min_score, iou_type):
+    """(TP, predictions) of one image by the rule itself: best score first, each to the free object of highest IoU."""
+    columns = [j for j in np.argsort(-pred.scores, kind="stable")
+               if pred.class_ids[j] == class_id and pred.scores[j] > min_score]
+    ious, free, found = pair_ious(gt, pred, iou_type), set(np.flatnonzero(gt.class_ids == class_id).tolist()), 0
+    for j in columns:
+        reachable = [i for i in free if ious[i, j] >= 0.5]
+        if reachable:
+            free.remove(max(reachable, key=lambda i: (ious[i, j], i)))
+            found += 1
+    return found, len(columns)
+
+
+@given(seeds=sets, iou_type=st.sampled_from(["bbox", "segm"]), min_score=st.sampled_from([0.0, 0.3, 0.51, 0.9]))
+def test_counts_at_any_threshold_are_those_of_the_predictions_above_it(scene, seeds, iou_type, min_score):
+    truths, preds = pairs_of(scene, seeds)
+    for class_id, curve in enumerate(score_curves(truths, preds, NAMES, iou_type=iou_type).values(), start=1):
+        tp, kept = np.sum([counted(gt, pred, class_id, min_score, iou_type) for gt, pred in zip(truths, preds)], axis=0)
+        counts = curve.counts(min_score)
+        assert (counts.tp, counts.tp + counts.fp) == (tp, kept)
+        assert counts.tp + counts.fn == sum(np.count_nonzero(gt.class_ids == class_id) for gt in truths)
+
+
+@given(seeds=sets, iou_type=st.sampled_from(["bbox", "segm"]))
+def test_cocos_area_is_cocos_ap_of_the_class(scene, seeds, iou_type):
+    truths, preds = pairs_of(scene, seeds)
+    expected = coco_ap(truths, preds, len(NAMES), iou_type, None)["per_class"]
+    curves = score_curves(truths, preds, NAMES, iou_type=iou_type)
+    np.testing.assert_allclose([c.coco_area for c in curves.values()], [expected[c]["AP50"] for c in (1, 2, 3)])
+    at_75 = score_curves(truths, preds, NAMES, 0.75, iou_type)
+    np.testing.assert_allclose([c.coco_area for c in at_75.values()], [expected[c]["AP75"] for c in (1, 2, 3)])
+
+
+@given(seeds=sets)
+def test_voc_area_is_the_sum_of_the_best_precision_at_each_object_found(scene, seeds):
+    truths, preds = pairs_of(scene, seeds)
+    for curve in score_curves(truths, preds, NAMES).values():
+        if not curve.truths:
+            assert np.isnan(curve.voc_area) and np.isnan(curve.coco_area) and np.isnan(curve.best()).all()
+            continue
+        precisions = [np.mean(curve.hits[:n]) for n in range(1, len(curve.hits) + 1)]
+        expected = sum(max(precisions[n:]) for n in np.flatnonzero(curve.hits)) / curve.truths
+        assert curve.voc_area == pytest.approx(expected)
+        assert abs(curve.voc_area - curve.coco_area) < 0.02 + 1 / curve.truths
+
+
+@given(seeds=sets)
+def test_points_hold_what_counting_at_their_thresholds_gives(scene, seeds):
+    truths, preds = pairs_of(scene, seeds)
+    curves = score_curves(truths, preds, NAMES)
+    for curve in [*curves.values(), pooled_curve(curves)]:
+        thresholds, precisions, recalls, f1s = curve.points()
+        assert (np.diff(thresholds) < 0).all() and len(thresholds) == len(np.unique(curve.scores)) + 1
+        for threshold, precision, recall, score in zip(thresholds, precisions, recalls, f1s):
+            counts = curve.counts(threshold)
+            np.testing.assert_allclose((precision, recall, score), (counts.precision, counts.recall, counts.f1))
+        threshold, best = curve.best()
+        if curve.truths:
+            assert best == curve.counts(threshold).f1 == max(curve.counts(t).f1 for t in np.linspace(0, 1, 41).tolist()
+                                                             + thresholds.tolist())
+
+
+@given(seeds=sets, min_score=st.sampled_from([0.0, 0.4, 0.7]))
+@settings(max_examples=25)
+def test_every_object_is_in_the_confusion_matrix_once(scene, seeds, min_score):
+    truths, preds = pairs_of(scene, seeds)
+    table = class_confusion(truths, preds, len(NAMES), min_score)
+    for class_id in (1, 2, 3):
+        assert table[class_id].sum() == sum(np.count_nonzero(gt.class_ids == class_id) for gt in truths)
+        assert table[:, class_id].sum() == sum(np.count_nonzero((p.class_ids == class_id) & (p.scores > min_score))
+                                               for p in preds)
+    assert table[0, 0] == 0
+    np.testing.assert_array_equal(np.diag(class_confusion(truths, truths, len(NAMES), 0))[1:],
+                                  np.bincount(np.concatenate([t.class_ids for t in truths]), minlength=4)[1:])
+
+
+def test_a_worked_example():
+    gt = boxed(squares((0, 0), (0, 20), (0, 40), (0, 60)), [1, 1, 2, 2])
+    pred = boxed(squares((0, 0), (0, 1), (0, 20), (0, 40), (50, 50)), [1, 1, 2, 2, 1], [0.9, 0.8, 0.95, 0.6, 0.75])
+    report = evaluate_classes([gt], [pred], NAMES)
+    # The third is taken for class 2; the second lies on what the first has found; nothing is at the last.
+    assert report["confusion"] == {"classes": NAMES, "counts": [[0, 2, 0, 0], [0, 1, 1, 0], [2, 0, 0, 0], [0] * 4]}
+    first, second = report["per_class"]["Nucleoli"], report["per_class"]["Not Nucleoli"]
+    assert (first["objects_true"], first["objects_predicted"]) == (2, 3)
+    assert (first["precision"], first["recall"], first["f1"]) == pytest.approx((1 / 3, 0.5, f1(1, 2, 1)))
+    assert first["AP_voc"] == 0.5 and first["AP50"] == pytest.approx(51 / 101)
+    assert (first["best_threshold"], first["best_f1"]) == pytest.approx((0.85, 2 / 3))
+    assert (second["precision"], second["recall"]) == (0, 0)
+    assert (second["best_threshold"], second["best_f1"]) == pytest.approx((0.3, 0.5))
+    assert report["per_class"]["absent"]["AP"] is report["per_class"]["absent"]["recall"] is None
+    assert report["mean"]["recall"] == 0.25
+    assert report["all_classes"]["recall"] == 0.25
+    assert evaluate_classes([gt], [pred], NAMES, min_score=0.5)["confusion"]["counts"][2] == [1, 0, 1, 0]
+    json.dumps(report, allow_nan=False)
+    text = format_classes(report)
+    assert "scores above 0.7" in text and "Not Nucleoli" in text and "nan" not in text
+
+
+def test_of_two_classes_on_one_object_the_higher_score_is_the_one_seen():
+    gt = boxed(squares((0, 0)), [1])
+    pred = boxed(squares((0, 1), (0, 0)), [1, 2], [0.9, 0.8])
+    assert class_confusion([gt], [pred], 3).tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
+def test_a_score_of_just_the_threshold_is_not_above_it():
+    gt = boxed(squares((0, 0)), [1])
+    pred = boxed(squares((0, 0)), [1], [0.5])
+    assert class_confusion([gt], [pred], 2, 0.5).tolist() == [[0, 0], [1, 0]]
+    curve = score_curves([gt], [pred], NAMES[:2])["Nucleoli"]
+    assert curve.counts(0.5).tp == 0 and curve.counts(0.49).tp == 1 and curve.best() == (0.25, 1)
+
+
+def test_only_the_best_predictions_of_an_image_may_count():
+    gt = boxed(squares((0, 0), (0, 20)), [1, 1])
+    pred = boxed(squares((0, 0), (0, 20), (50, 50)), [1, 1, 2], [0.4, 0.9, 0.3])
+    curves = score_curves([gt], [pred], NAMES, max_detections=1)
+    assert curves["Nucleoli"].counts(0).tp == 1 and curves["Not Nucleoli"].counts(0).fp == 1
+
+
+def test_sets_without_anything():
+    report = evaluate_classes([], [], NAMES)
+    assert report["images"] == 0 and report["mean"]["AP"] is None and report["all_classes"]["best_threshold"] is None
+    empty = evaluate_classes([Instances((9, 9))], [Instances((9, 9))], NAMES)
+    assert empty["per_class"]["Nucleoli"]["objects_true"] == 0
+    for made in (report, empty):
+        json.dumps(made, allow_nan=False)
+        assert "nan" not in format_classes(made)
+
+
+def test_what_does_not_fit_together_is_refused():
+    image = Instances((9, 9))
+    for function in (score_curves, evaluate_classes):
+        with pytest.raises(ValueError, match="pass the same images"):
+            function([image], [], NAMES)
+        with pytest.raises(ValueError, match="same name"):
+            function([image], [image], ["BG", "cell", "cell"])
+        with pytest.raises(ValueError, match="from 1 to 1"):
+            function([boxed(squares((0, 0)), [2])], [image], ["BG", "cell"])
+        with pytest.raises(ValueError, match="iou_type"):
+            function([image], [image], NAMES, iou_type="box")
+        with pytest.raises(ValueError, match="above 0"):
+            function([image], [image], NAMES, iou_threshold=0)
