@@ -1,0 +1,138 @@
+"""What a search may choose: a range or a list of values for each setting."""
+import ast
+import copy
+import json
+import math
+import numbers
+from dataclasses import asdict, dataclass
+
+from mrcnn.errors import ConfigError
+
+_HOW = "write NAME=2,4,8 for a choice, NAME=0.1..0.9 for a range, NAME=1e-5..1e-2:log for one of magnitudes"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One setting and the values to try.
+
+    Attributes
+    ----------
+    name : str
+        Of an attribute of `Config`.
+    choices : tuple or None
+        Of values as JSON knows them; then there are no bounds.
+    low, high : float or int
+        Both included; whole numbers are drawn where both are of type int.
+    log : bool
+        Draw the magnitude uniformly, as for a learning rate.
+    """
+
+    name: str
+    choices: tuple = None
+    low: float = None
+    high: float = None
+    log: bool = False
+
+    def __post_init__(self):
+        if self.choices is not None:
+            try:
+                texts = {json.dumps(c) for c in self.choices}
+            except TypeError:
+                raise ConfigError(f"{self.name}: choices are numbers, texts, lists or None, not "
+                                  f"{self.choices!r}.") from None
+            if self.low is not None or self.high is not None or self.log or not texts or len(texts) < len(self.choices):
+                raise ConfigError(f"{self.name}: give one or more different choices, or two bounds, not "
+                                  f"{self.choices!r}.")
+            return
+        bounds = (self.low, self.high)
+        if not all(isinstance(v, numbers.Real) and not isinstance(v, bool) and math.isfinite(v) for v in bounds):
+            raise ConfigError(f"{self.name}: the bounds must be numbers, not {self.low!r} and {self.high!r}.")
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ConfigError(f"{self.name}: the bounds must be of different size, the lower first"
+                              f"{', and above 0' * self.log}, not {self.low} and {self.high}.")
+
+    @property
+    def whole(self):
+        """Whether whole numbers are drawn."""
+        return self.choices is None and isinstance(self.low, int) and isinstance(self.high, int)
+
+    def suggest(self, trial):
+        """The value of an optuna trial."""
+        if self.choices is not None:
+            # As text: optuna keeps no lists, and takes 1, 1.0 and True for the same.
+            return json.loads(trial.suggest_categorical(self.name, [json.dumps(c) for c in self.choices]))
+        draw = trial.suggest_int if self.whole else trial.suggest_float
+        return draw(self.name, self.low, self.high, log=self.log)
+
+    def stored(self, value):
+        """A value as optuna keeps it, or None where it is not one of those to try."""
+        if self.choices is not None:
+            text = json.dumps(value, default=_plain)
+            return text if text in [json.dumps(c) for c in self.choices] else None
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool) and self.low <= value <= self.high
+        return value if number and (not self.whole or value == int(value)) else None
+
+    def read(self, value):
+        """The setting from what optuna keeps."""
+        return json.loads(value) if self.choices is not None else value
+
+    def to_dict(self):
+        """As JSON would give it back, to compare with."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def parse_parameter(text):
+    """A `Parameter` from ``NAME=2,4,8``, ``NAME=0.1..0.9`` or ``NAME=1e-5..1e-2:log``.
+
+    A list in brackets is one of choices that hold commas themselves: ``RPN_ANCHOR_RATIOS=[[0.5, 1, 2], [1]]``.
+
+    Raises
+    ------
+    ConfigError
+        The text is neither.
+    """
+    name, equals, values = (part.strip() for part in text.partition("="))
+    if not equals or not name or not values:
+        raise ConfigError(f"'{text}' is nothing to search: {_HOW}.")
+    low, dots, rest = values.partition("..")
+    if dots:
+        high, _, scale = rest.partition(":")
+        bounds = [_value(low), _value(high)]
+        if scale not in ("", "log") or not all(isinstance(v, (int, float)) for v in bounds):
+            raise ConfigError(f"'{text}' is no range: {_HOW}.")
+        return Parameter(name, None, *bounds, log=scale == "log")
+    listed = _value(values)
+    return Parameter(name, tuple(listed) if isinstance(listed, list) else tuple(_value(v) for v in values.split(",")))
+
+
+def with_settings(config, values):
+    """A copy of a `Config` with other values; raises `ConfigError` for a name that is no setting."""
+    config = copy.deepcopy(config)
+    for name, value in values.items():
+        config.set_from_text(f"{name}={json.dumps(value)}")
+    return config
+
+
+def check_space(space, config):
+    """Raise `ConfigError` unless each parameter names a setting of this config, and each only once."""
+    names = [parameter.name for parameter in space]
+    if not names:
+        raise ConfigError(f"There is nothing to search: {_HOW}.")
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{name} is given twice: one range or choice each.")
+        with_settings(config, {name: 0})       # refuses a name that is no setting, and keeps nothing
+
+
+def _value(text):
+    text = text.strip()
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def _plain(value):
+    return value.tolist() if hasattr(value, "tolist") else str(value)
