@@ -13,7 +13,7 @@ _HOMES = {
     "MaskRCNN": "mrcnn.engine.detector",
 }
 _SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "legacy", "losses",
-               "model", "nets", "parallel_model", "plot", "results", "utils", "visualize")
+               "model", "nets", "parallel_model", "plot", "results", "semantic_losses", "utils", "visualize")
 
 __all__ = ["__version__", *_HOMES]
 

@@ -96,6 +96,14 @@ class Config:
     DETECTION_MIN_CONFIDENCE = 0.7
     DETECTION_NMS_THRESHOLD = 0.3
 
+    # --- Semantic models (`mrcnn.engine.semantic`), which take from above what is about training and images ---
+    SEMANTIC_MODEL = None           # "unet" or "fcn"; None: the settings are of a Mask R-CNN
+    SEMANTIC_CROP = 256             # side of the crops that are learnt from, and of the tiles that are predicted
+    SEMANTIC_DECODER = (128, 64, 48, 32)  # U-Net's widths at strides 16, 8, 4 and 2
+    SEMANTIC_LOSS = "focal"         # "cross_entropy", "focal", "dice" or "focal_dice"
+    SEMANTIC_FOCAL_GAMMA = 2.0      # 0: the focal loss is the cross entropy
+    SEMANTIC_CLASS_WEIGHTS = None   # in the loss, one a class, background first; None: all are equal
+
     # --- Behaviour ---
     MATTERPORT_EXACT = False        # True: the original's sampling and class loss, for parity (docs/training.md)
     PRECISION = "auto"              # "float32", "mixed_bfloat16", or by the hardware
@@ -257,6 +265,25 @@ class Config:
             raise ConfigError(
                 f"NUM_CLASSES is {self.NUM_CLASSES}, but the data set has {len(class_names)} classes, background "
                 f"included: {', '.join(class_names)}. Set NUM_CLASSES = {len(class_names)}.")
+
+
+class SemanticConfig(Config):
+    """Settings of a U-Net or FCN for `mrcnn.engine.semantic.SemanticSegmenter`, to subclass as `Config`.
+
+    Pictures are learnt from in crops of SEMANTIC_CROP and predicted in tiles, at the size that they have: the settings
+    of resizing and those of anchors, regions and heads have no effect.
+    """
+
+    SEMANTIC_MODEL = "unet"
+    NUM_CLASSES = 2                 # background included
+    BACKBONE = "efficientnet_b0"    # the encoder: any keras.applications name, or a callable
+    TRAIN_BN = None                 # of the encoder: batch statistics while training
+    IMAGES_PER_GPU = 8              # crops in a batch
+    STEPS_PER_EPOCH = None          # as many crops as cover every image once
+    VALIDATION_STEPS = None         # every validation image, crop by crop
+    OPTIMIZER = "adam"
+    LEARNING_RATE_SCHEDULE = "cosine"
+    DETECTION_MIN_CONFIDENCE = 0.0  # of an object's mean probability
 
 
 def _parsed(text):

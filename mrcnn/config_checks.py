@@ -7,13 +7,16 @@ import numpy as np
 from mrcnn.errors import ConfigError
 
 RESIZE_MODES = ("none", "square", "pad64", "crop")
+SEMANTIC_MODELS = ("unet", "fcn")
+SEMANTIC_LOSSES = ("cross_entropy", "focal", "dice", "focal_dice")
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 _INTEGERS = (     # names and the lowest value
     (("GPU_COUNT", "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "BATCH_SIZE", "IMAGE_MAX_DIM",
       "IMAGE_CHANNEL_COUNT", "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE",
       "MASK_HEAD_SIZE", "RPN_ANCHOR_STRIDE", "RPN_TRAIN_ANCHORS_PER_IMAGE", "PRE_NMS_LIMIT", "POST_NMS_ROIS_TRAINING",
       "POST_NMS_ROIS_INFERENCE", "TRAIN_ROIS_PER_IMAGE", "POOL_SIZE", "MASK_POOL_SIZE", "MAX_GT_INSTANCES",
-      "DETECTION_MAX_INSTANCES", "KEEP_CHECKPOINTS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING"), 1),
+      "DETECTION_MAX_INSTANCES", "KEEP_CHECKPOINTS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING",
+      "SEMANTIC_CROP"), 1),
     (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY"), 0),
 )
 _OR_NONE = ("STEPS_PER_EPOCH", "VALIDATION_STEPS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING")
@@ -24,12 +27,14 @@ _NUMBERS = (     # names, lowest and highest value
     (("LEARNING_RATE", "WEIGHT_DECAY"), 0, 1e6),
     (("IMAGE_MIN_SCALE",), 0, 64),
     (("GRADIENT_CLIP_NORM",), 1e-12, 1e12),
+    (("SEMANTIC_FOCAL_GAMMA",), 0, 10),
 )
 _CHOICES = {
     "IMAGE_RESIZE_MODE": RESIZE_MODES, "ROI_ALIGN": ("matterport", "aligned"), "OPTIMIZER": ("sgd", "adam"),
     "LEARNING_RATE_SCHEDULE": ("constant", "cosine"), "PRECISION": ("auto", "float32", "mixed_bfloat16"),
     "TRAIN_BN": (None, False, True), "USE_MINI_MASK": (False, True), "USE_RPN_ROIS": (False, True),
     "USE_MASK_HEAD": (False, True), "MATTERPORT_EXACT": (False, True),
+    "SEMANTIC_MODEL": (None, *SEMANTIC_MODELS), "SEMANTIC_LOSS": SEMANTIC_LOSSES,
 }
 _POSITIVE_LISTS = {     # and how many numbers, None for any
     "BACKBONE_STRIDES": None, "RPN_ANCHOR_SCALES": None, "RPN_ANCHOR_RATIOS": None, "RPN_BBOX_STD_DEV": 4,
@@ -44,6 +49,7 @@ def check_settings(config):
     _check_image(config)
     _check_pyramid(config)
     _check_heads(config)
+    _check_semantic(config)
 
 
 def _check_types(config):
@@ -130,6 +136,30 @@ def _check_heads(config):
     if not all(isinstance(v, numbers.Integral) and v >= 2 for v in config.MINI_MASK_SHAPE):
         raise ConfigError(f"MINI_MASK_SHAPE must be (height, width), at least 2 pixels each, not "
                           f"{config.MINI_MASK_SHAPE!r}.")
+
+
+def _check_semantic(config):
+    crop, widths, weights = config.SEMANTIC_CROP, config.SEMANTIC_DECODER, config.SEMANTIC_CLASS_WEIGHTS
+    if crop % 32:
+        down = max(32, crop // 32 * 32)
+        raise ConfigError(f"SEMANTIC_CROP is {crop} pixels, not divisible by 32, which the halvings of the encoder "
+                          f"need. Use {down} or {down + 32}.")
+    if not isinstance(widths, (list, tuple)) or len(widths) != 4 or not all(
+            isinstance(v, numbers.Integral) and not isinstance(v, bool) and v >= 1 for v in widths):
+        raise ConfigError(f"SEMANTIC_DECODER must be four whole numbers of at least 1, the widths at strides 16, 8, 4 "
+                          f"and 2, not {widths!r}.")
+    if config.SEMANTIC_MODEL is not None and not 2 <= config.NUM_CLASSES <= 255:
+        raise ConfigError(f"NUM_CLASSES is {config.NUM_CLASSES}, but a semantic model tells from 2 to 255 classes "
+                          "apart, background included.")
+    if weights is None:
+        return
+    good = isinstance(weights, (list, tuple, np.ndarray)) and all(_is_number(v, 0) for v in weights) and any(weights)
+    if not good:
+        raise ConfigError("SEMANTIC_CLASS_WEIGHTS must be numbers of at least 0, one a class, not all of them 0, or "
+                          f"None, not {weights!r}.")
+    if len(weights) != config.NUM_CLASSES:
+        raise ConfigError(f"SEMANTIC_CLASS_WEIGHTS has {len(weights)} numbers, but NUM_CLASSES is "
+                          f"{config.NUM_CLASSES}: give one a class, background first.")
 
 
 def _need_multiple_of_64(what, size):

@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "plot": BELOW | {"evaluate"},
     "layers": {"geometry", "errors"},
     "losses": {"layers", "errors"},
-    "nets": BELOW | {"layers", "losses"},
-    "engine": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "nets"},
-    "cli": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "nets", "engine"},
+    "semantic_losses": {"errors"},
+    "nets": BELOW | {"layers", "losses", "semantic_losses"},
+    "engine": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "semantic_losses", "nets"},
+    "cli": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "semantic_losses", "nets", "engine"},
 }
 # Matterport's names, and what only their old signatures need: nobody else imports these.
 for _room in ("legacy", "model", "parallel_model", "utils", "visualize"):

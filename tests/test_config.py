@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.config import Config
+from mrcnn.config import Config, SemanticConfig
 from mrcnn.errors import ConfigError
 
 MATTERPORT = {
@@ -56,6 +56,12 @@ def test_kinds_of_defaults_that_scripts_calculate_with():
 def test_defaults_are_valid():
     Config().validate()
     Cells().validate(["BG", "cell"])
+
+
+def test_settings_of_semantic_models():
+    SemanticConfig().validate(["BG", "cell"])
+    with pytest.raises(ConfigError, match="NUM_CLASSES is 1, but a semantic model tells from 2 to 255"):
+        SemanticConfig(NUM_CLASSES=1).validate()
 
 
 # --- computed attributes ---
@@ -202,6 +208,16 @@ def test_own_and_old_names_are_allowed():
     ("MINI_MASK_SHAPE", (56,), "MINI_MASK_SHAPE must be a list of 2"),
     ("MINI_MASK_SHAPE", (0.5, 56), "MINI_MASK_SHAPE must be \\(height, width\\)"),
     ("NAME", 7, "NAME must be a text"),
+    ("SEMANTIC_MODEL", "segnet", "SEMANTIC_MODEL must be one of None, 'unet', 'fcn'"),
+    ("SEMANTIC_LOSS", "jaccard", "SEMANTIC_LOSS must be one of 'cross_entropy'"),
+    ("SEMANTIC_CROP", 100, "SEMANTIC_CROP is 100 pixels, not divisible by 32.*Use 96 or 128"),
+    ("SEMANTIC_CROP", 0, "SEMANTIC_CROP must be a whole number of at least 1"),
+    ("SEMANTIC_DECODER", (64, 32, 16), "SEMANTIC_DECODER must be four whole numbers"),
+    ("SEMANTIC_DECODER", (64, 32, 16, 0), "SEMANTIC_DECODER must be four whole numbers"),
+    ("SEMANTIC_FOCAL_GAMMA", -1, "SEMANTIC_FOCAL_GAMMA must be a number from 0"),
+    ("SEMANTIC_CLASS_WEIGHTS", (1, 2, 3), "has 3 numbers, but NUM_CLASSES is 2"),
+    ("SEMANTIC_CLASS_WEIGHTS", (0, 0), "SEMANTIC_CLASS_WEIGHTS must be numbers"),
+    ("SEMANTIC_CLASS_WEIGHTS", 3, "SEMANTIC_CLASS_WEIGHTS must be numbers"),
 ])
 def test_value_that_cannot_work_gives_one_clear_error(name, value, message):
     with pytest.raises(ConfigError, match=message):
@@ -221,6 +237,7 @@ def test_shorter_side_must_fit_in_mode_pad64():
     ("NUM_CLASSES", np.int64(2)),
     ("PIXEL_SIZE_NM", 5), ("PIXEL_SIZE_NM", (5.0, 5.5)), ("RPN_ANCHOR_SCALES", [8, 16, 32, 64, 128]),
     ("LOSS_WEIGHTS", {"mrcnn_mask_loss": 0}),
+    ("SEMANTIC_CLASS_WEIGHTS", [0, 1.5]), ("SEMANTIC_DECODER", [64, 32, 16, 8]), ("SEMANTIC_MODEL", "fcn"),
 ])
 def test_values_that_users_give_are_allowed(name, value):
     Cells(**{name: value}).validate()

@@ -24,7 +24,7 @@ from mrcnn.nets.training_model import TrainingModel
 
 
 @contextmanager
-def _building(seed, precision):
+def building(seed, precision):
     """Seeded initial weights and a dtype policy, without changing either for the rest of the program."""
     state, policy = random.getstate(), keras.config.dtype_policy()
     random.seed(seed)
@@ -100,7 +100,7 @@ class MaskRCNNGraph:
             self._build_trunk()
 
     def _scope(self):
-        return _building(self.config.SEED, self.precision)
+        return building(self.config.SEED, self.precision)
 
     def _build_trunk(self):
         config = self.config

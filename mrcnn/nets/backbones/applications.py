@@ -85,8 +85,8 @@ class PixelsAsTrained(keras.layers.Layer):
         return {**super().get_config(), "mean_pixel": self.mean_pixel, "family": self.family}
 
 
-def _last_layer_of_each_stride(model, size):
-    """Outputs at strides 4, 8, 16, 32: of each, the last layer that has that size.
+def _last_layer_of_each_stride(model, size, strides):
+    """Names of the layers whose outputs are the maps at these strides: of each, the last that has that size.
 
     A stage's map is what enters the next stage's first strided layer, so padding layers, which some networks put before
     that layer, do not count.
@@ -96,26 +96,27 @@ def _last_layer_of_each_stride(model, size):
         shape = getattr(layer.output, "shape", ())
         if len(shape) != 4 or isinstance(layer, keras.layers.ZeroPadding2D):
             continue
-        for stride in STRIDES:
+        for stride in strides:
             if shape[1] == size // stride and shape[2] == size // stride:
                 found[stride] = layer.name
-    missing = [s for s in STRIDES if s not in found]
+    missing = [s for s in strides if s not in found]
     if missing:
         raise ConfigError(
-            f"The backbone {model.name} has no feature map at stride {missing[0]}: it cannot carry a feature pyramid."
+            f"The backbone {model.name} has no feature map at stride {missing[0]}: it cannot carry a feature pyramid "
+            "or a decoder. Choose another."
         )
-    return [found[s] for s in STRIDES]
+    return [found[s] for s in strides]
 
 
-def application(x, name, mean_pixel, train_bn=False):
-    """C2..C5 of a molded image [B, H, W, C], from the network `name` with random weights.
+def application(x, name, mean_pixel, train_bn=False, strides=STRIDES):
+    """Maps at these strides (C2..C5) of a molded image [B, H, W, C], from the network `name` with random weights.
 
     The network is one nested layer named "backbone". Its batch norm follows `train_bn` as everywhere.
     """
     class_name, constructor = find_class(name)
     channels, size = x.shape[-1], 256
     probe = constructor(include_top=False, weights=None, input_shape=(size, size, channels))
-    names = _last_layer_of_each_stride(probe, size)
+    names = _last_layer_of_each_stride(probe, size, strides)
     whole = constructor(include_top=False, weights=None, input_shape=(None, None, channels))
     # Automatic names ("add_3") count on from network to network: find the layers by position.
     positions = {layer.name: i for i, layer in enumerate(probe.layers)}
