@@ -1,0 +1,193 @@
+"""Scores by class as pictures: confusion, precision against recall, F1 against the threshold; and counts by class."""
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.evaluate.classes import ALL_CLASSES, MIN_SCORE, pooled_curve
+from mrcnn.plot.figures import new_figure, save_figure
+
+# A matrix of more cells has no numbers: they would not be readable.
+_MOST_TEXTS = 900
+
+
+def plot_confusion(counts, class_names, path=None, ax=None):
+    """The confusion matrix, coloured by the share of a true class's objects; false ones by that of a found class's.
+
+    Parameters
+    ----------
+    counts : int [K, K]
+        Of `class_confusion` or `evaluate_set`: rows the true class, columns the predicted one, the first background.
+    class_names : sequence of str [K]
+        The first is shown as "nothing": no object there, or none found.
+    path : str or Path, optional
+        Also write the picture to this file.
+    ax : Axes, optional
+        Where to draw; default a new figure.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        When counts and names do not fit together.
+    """
+    counts = np.asarray(counts)
+    if counts.shape != (len(class_names),) * 2:
+        raise ValueError(f"Counts of the shape {counts.shape} for {len(class_names)} classes, background included.")
+    side = max(4.5, 0.8 * len(class_names) + 2)
+    ax = new_figure(side, side, layout="constrained").subplots() if ax is None else ax
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares[0] = counts[0] / np.maximum(counts.sum(axis=0), 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = ["nothing", *(str(name) for name in class_names[1:])]
+    steep = sum(map(len, names)) > 40
+    ax.set_xticks(range(len(names)), names, rotation=45 if steep else 0, ha="right" if steep else "center",
+                  rotation_mode="anchor")
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="Found as", ylabel="True class", title="Confusion")
+    for row, column in np.ndindex(counts.shape) if counts.size <= _MOST_TEXTS else ():
+        if (row, column) != (0, 0):        # where there is nothing and nothing is found, there is nothing to count
+            share = shares[row, column]
+            percent = f"\n{100 * share:.0f} %" if row else ""
+            ax.text(column, row, f"{counts[row, column]}{percent}", ha="center", va="center", fontsize="small",
+                    color="white" if share > 0.6 else "black")
+    return _saved(ax.figure, path)
+
+
+def plot_class_curves(curves, min_score=MIN_SCORE, path=None, ax=None):
+    """Precision against recall of each class, with the point that a score threshold chooses.
+
+    Parameters
+    ----------
+    curves : dict of str to ScoreCurve
+        Of `mrcnn.evaluate.classes.score_curves`. Classes without true objects are not drawn.
+    min_score : float or None
+        Where to put the point; None for no point.
+    path, ax
+        As for `plot_confusion`.
+
+    Returns
+    -------
+    Figure
+    """
+    ax = new_figure(5, 5, layout="constrained").subplots() if ax is None else ax
+    for i, (name, curve) in enumerate(curves.items()):
+        if not curve.truths:
+            continue
+        _, precisions, recalls, _ = curve.points()
+        # What no threshold keeps has no precision: the curve begins at the precision of the first prediction.
+        start = precisions[1:2] if len(precisions) > 1 else np.ones(1)
+        ax.plot(recalls, np.concatenate([start, precisions[1:]]), color=f"C{i}",
+                label=f"{name} (AP {curve.voc_area:.3f})")
+        if min_score is not None:
+            counts = curve.counts(min_score)
+            ax.plot(counts.recall, counts.precision, "o", color=f"C{i}", markersize=6)
+    note = "" if min_score is None else f" (points: scores above {min_score:g})"
+    ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.02), ylim=(0, 1.02), title=f"Precision and recall{note}")
+    return _finished(ax, path)
+
+
+def plot_f1(curves, min_score=MIN_SCORE, path=None, ax=None):
+    """F1 against the score threshold, by class and of all objects together, with each one's best threshold.
+
+    Parameters
+    ----------
+    curves, min_score, path, ax
+        As for `plot_class_curves`; a dashed line is drawn at `min_score`.
+
+    Returns
+    -------
+    Figure
+    """
+    ax = new_figure(5, 5, layout="constrained").subplots() if ax is None else ax
+    drawn = [(name, curve, f"C{i}") for i, (name, curve) in enumerate(curves.items()) if curve.truths]
+    if len(drawn) > 1:
+        drawn.append((ALL_CLASSES, pooled_curve(curves), "black"))
+    for name, curve, color in drawn:
+        thresholds, _, _, f1s = curve.points()
+        threshold, best = curve.best()
+        ax.plot(np.append(thresholds, 0), np.append(f1s, f1s[-1]), drawstyle="steps-mid", color=color,
+                label=f"{name} ({best:.3f} at {threshold:.2f})")
+        ax.plot(threshold, best, "o", color=color, markersize=6)
+    if min_score is not None:
+        ax.axvline(min_score, color="grey", linestyle="--", linewidth=1)
+    ax.set(xlabel="Score threshold", ylabel="F1", xlim=(0, 1), ylim=(0, 1.02), title="F1 by score threshold")
+    return _finished(ax, path)
+
+
+def plot_classes(report, curves, path=None):
+    """Confusion, precision against recall and F1 side by side.
+
+    Parameters
+    ----------
+    report : dict
+        Of `mrcnn.evaluate.classes.evaluate_classes`.
+    curves : dict of str to ScoreCurve
+        Of `mrcnn.evaluate.classes.score_curves`, of the same images.
+    path : str or Path, optional
+        Also write the picture to this file.
+
+    Returns
+    -------
+    Figure
+    """
+    names = report["confusion"]["classes"]
+    side = max(5.0, 0.8 * len(names) + 2)
+    figure = new_figure(10 + side, side, layout="constrained")
+    first, second, third = figure.subplots(1, 3, width_ratios=(side, 5, 5))
+    plot_confusion(report["confusion"]["counts"], names, ax=first)
+    first.set_title(f"Confusion (scores above {report['min_score']:g})")
+    plot_class_curves(curves, report["min_score"], ax=second)
+    plot_f1(curves, report["min_score"], ax=third)
+    return _saved(figure, path)
+
+
+def plot_class_counts(counts, title="Objects by class", unit="Objects", path=None, ax=None):
+    """How often each class occurs, as bars, the most frequent on top.
+
+    Parameters
+    ----------
+    counts : dict of str to int
+        By class name; pandas.Series do as well.
+    title, unit : str
+        The picture's title, and what is counted.
+    path, ax
+        As for `plot_confusion`.
+
+    Returns
+    -------
+    Figure
+
+    Notes
+    -----
+    Where the rarest class has less than a hundredth of the most frequent, the axis is logarithmic.
+    """
+    rows = sorted(((str(name), int(count)) for name, count in dict(counts).items()), key=lambda row: row[1])
+    names, values = zip(*rows) if rows else ((), ())
+    ax = new_figure(8, max(2.0, 0.28 * len(rows) + 1), layout="constrained").subplots() if ax is None else ax
+    bars = ax.barh(np.arange(len(rows)), values, color="C0")
+    ax.bar_label(bars, [f"{value:,}".replace(",", " ") for value in values], padding=3, fontsize="small")
+    ax.set_yticks(np.arange(len(rows)), names)
+    ax.set(xlabel=unit, title=title)
+    seen = [value for value in values if value]
+    if seen and max(seen) > 100 * min(seen):
+        ax.set_xscale("log")
+        ax.set_xlim(0.5, 5 * max(seen))
+    else:
+        ax.set_xlim(0, 1.15 * max(seen, default=1))
+    return _saved(ax.figure, path)
+
+
+def _finished(ax, path):
+    ax.grid(alpha=0.3)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize="small", loc="lower left")
+    return _saved(ax.figure, path)
+
+
+def _saved(figure, path):
+    if path is not None:
+        save_figure(figure, Path(path))
+    return figure
