@@ -100,6 +100,7 @@ def predict_parser(description):
     _add_preparation(parser)
     parser.add_argument("--overlays", type=whole_number, default=4, metavar="N",
                         help="pictures of the first N pages of a stack (default 4)")
+    _add_linking(parser)
     return parser
 
 
@@ -147,6 +148,24 @@ def _add_preparation(group, rows="what the run was trained with", factor="what t
                             f"bar; all: every row (default {rows})")
     group.add_argument("--downscale", type=whole_number, metavar="N",
                        help=f"reduce pictures by N, after --keep-rows: a pixel is the mean of N x N (default {factor})")
+
+
+def _add_linking(parser):
+    group = parser.add_argument_group("stacks")
+    group.add_argument("--link-slices", action="store_true",
+                       help="link the objects of a stack's slices through z: NAME_objects.tif with one value an "
+                            "object, objects.csv with volumes, stacks.csv with their number")
+    group.add_argument("--slice-distance-nm", type=distance, metavar="X",
+                       help="distance of the slices in nm, for volumes (default: what the file says)")
+    group.add_argument("--link-iou", type=score, default=0.3, metavar="X",
+                       help="least IoU of an object in adjacent slices (default 0.3)")
+    group.add_argument("--link-scores", type=scores, default=(0.0, 0.0), metavar="LOW,HIGH",
+                       help="an object needs one slice of the high score and has none below the low one; --min-score "
+                            "must not be above the low one (default 0,0)")
+    group.add_argument("--link-gap", type=count, default=0, metavar="N",
+                       help="an object may be missing from N slices in a row (default 0)")
+    group.add_argument("--min-slices", type=whole_number, default=1, metavar="N",
+                       help="leave out objects of fewer slices (default 1)")
 
 
 def add_weights(parser):
@@ -213,6 +232,33 @@ def score(text):
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1")
     return value
+
+
+def distance(text):
+    """A positive number of nm."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no distance; write nm, such as 5")
+    return value
+
+
+def scores(text):
+    """`0.3,0.7` as (0.3, 0.7); one number for both."""
+    low, comma, high = text.partition(",")
+    values = score(low), score(high if comma else low)
+    if values[0] > values[1]:
+        raise argparse.ArgumentTypeError(f"'{text}': the lower score comes first, such as 0.3,0.7")
+    return values
+
+
+def count(text):
+    """A number from 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
+    return int(text)
 
 
 def option(text):

@@ -9,6 +9,7 @@ from mrcnn.cli.arguments import FAILED, USAGE
 from mrcnn.cli.inputs import find_images, result_names
 from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import class_names, load_detector
+from mrcnn.cli.volumes import Linking
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.data.readers.images import page_count, read_image, read_voxel_size_nm
@@ -41,8 +42,10 @@ def predict(domain, options):
     detector = load_detector(domain, options)
     for error in errors:
         _report(error)
-    results = Results(detector, out, class_names(domain, detector.config), options.get("pixel_size_nm"),
-                      options.get("overlays", 4), preparation(with_recorded(options)))
+    class_list = class_names(domain, detector.config)
+    linking = Linking(out, options, class_list) if options.get("link_slices") else None
+    results = Results(detector, out, class_list, options.get("pixel_size_nm"), options.get("overlays", 4),
+                      preparation(with_recorded(options)), linking)
     for path, name in zip(tqdm(paths, unit="file", disable=None), names, strict=True):
         try:
             results.add_file(path, name)
@@ -79,12 +82,14 @@ class Results:
         Pages of a stack that get an overlay.
     preparation : Preparation, optional
         What is done to a picture before the detector sees it. Results are in the pixels of the picture as given.
+    linking : Linking, optional
+        Given the slices of each stack.
     """
 
-    def __init__(self, detector, out, names, pixel_size_nm=None, overlays=4, preparation=None):
+    def __init__(self, detector, out, names, pixel_size_nm=None, overlays=4, preparation=None, linking=None):
         self.detector, self.out, self.names = detector, out, names
         self.given_size, self.overlays, self.preparation = pixel_size_nm, overlays, preparation or Preparation()
-        self.tables, self.summaries, self.count = [], [], 0
+        self.tables, self.summaries, self.count, self.linking = [], [], 0, linking
 
     def add_file(self, path, name):
         """Detect in a picture, or in a stack page by page.
@@ -113,6 +118,8 @@ class Results:
                 self._draw(image, instances, name, page)
         write_label_tiff(self.out / f"{name}_labels.tif", found if pages > 1 else found[0], size,
                          depth if pages > 1 and size is not None else None)
+        if self.linking is not None and pages > 1:
+            self.linking.add_stack(path, name, found, size, depth)
         self.tables += tables
         self.summaries += summaries
         self.count += sum(map(len, found))
@@ -137,13 +144,15 @@ class Results:
         save_figure(ax.figure, self.out / f"{name}_overlay{suffix}.png")
 
     def write_tables(self):
-        """Write `instances.csv` and `summary.csv`."""
+        """Write `instances.csv` and `summary.csv`, and those of linked stacks."""
         # Tables without a row have no say in the types of columns.
         filled = [t for t in self.tables if len(t)] or self.tables[:1]
         table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["image", "page"])
         write_csv(table, self.out / "instances.csv")
         write_csv(pd.DataFrame(self.summaries, columns=None if self.summaries else ["image", "page", "count"]),
                   self.out / "summary.csv")
+        if self.linking is not None:
+            self.linking.write_tables()
 
 
 def _touches(boxes, window):

@@ -6,12 +6,15 @@ import sys
 import pytest
 
 from mrcnn.cli.arguments import (
+    count,
+    distance,
     evaluate_parser,
     option,
     pixel_size,
     predict_parser,
     run,
     score,
+    scores,
     slices,
     train_parser,
     whole_number,
@@ -57,7 +60,16 @@ def test_prediction_options_are_read():
                                                                                None)
 
 
+def test_linking_options_are_read():
+    given = predict_parser("x").parse_args("--weights run --link-slices --slice-distance-nm 5 --link-scores 0.3,0.7 "
+                                           "--link-gap 1 a.tif".split())
+    assert (given.link_slices, given.slice_distance_nm, given.link_scores, given.link_gap) == (True, 5, (0.3, 0.7), 1)
+    assert scores("0.5") == (0.5, 0.5)
+    assert not predict_parser("x").parse_args(["--weights", "run", "a.tif"]).link_slices
+
+
 @pytest.mark.parametrize(("kind", "text"), [
+    (distance, "0"), (distance, "five"), (scores, "0.7,0.3"), (scores, "2"), (count, "-1"), (count, "1.5"),
     (slices, "5"), (slices, "9:3"), (slices, "a:b"), (slices, "3:3"), (pixel_size, "0"), (pixel_size, "x"),
     (pixel_size, "1,2,3"), (pixel_size, "inf"), (whole_number, "0"), (whole_number, "-1"), (whole_number, "1.5"),
     (score, "1.1"), (score, "x"), (option, "novalue"), (option, "=3"),

@@ -204,3 +204,45 @@ def test_overlays_of_the_first_pages_only(predicted, pictures):
 def test_results_do_not_go_among_the_pictures(predicted, pictures):
     with pytest.raises(ConfigError, match="Choose another"):
         predicted(pictures, out=str(pictures))
+
+
+# --- Stacks ---
+LINKING = {"link_slices": True, "link_iou": 0.3, "link_scores": (0.0, 0.0), "link_gap": 0, "min_slices": 1}
+
+
+@pytest.fixture
+def column(tmp_path):
+    """A stack of 5 x 4 x 3 nm voxels: a square through three of four pages, another in the last."""
+    stack = np.zeros((4, 40, 50), np.uint8)
+    stack[:3, 10:15, 10:15], stack[3, 30:36, 30:36] = 200, 200
+    tifffile.imwrite(tmp_path / "column.tif", stack, imagej=True, resolution=(1 / 0.003, 1 / 0.004),
+                     metadata={"unit": "um", "spacing": 0.005, "axes": "ZYX"})
+    return tmp_path / "column.tif"
+
+
+def test_slices_are_linked_to_objects_with_volumes(predicted, column, pictures):
+    code, out = predicted(column, pictures / "one.tif", **LINKING)
+    assert code == 0
+    labels, table = tifffile.imread(out / "column_objects.tif"), pd.read_csv(out / "objects.csv")
+    assert (labels[:3, 12, 12].tolist(), labels[3, 33, 33], labels.max()) == ([1, 1, 1], 2, 2)
+    assert table[["stack", "object", "class", "slices", "voxels"]].values.tolist() == [
+        ["column.tif", 1, "blob", 3, 75], ["column.tif", 2, "blob", 1, 36]]
+    assert table["volume_um3"].tolist() == pytest.approx([75 * 60e-9, 36 * 60e-9])
+    stacks = pd.read_csv(out / "stacks.csv")
+    assert stacks[["stack", "labels", "count"]].values.tolist() == [["column.tif", "column_objects.tif", 2]]
+    with tifffile.TiffFile(out / "column_objects.tif") as file:
+        assert file.imagej_metadata["spacing"] == pytest.approx(5e-7)      # cm
+    assert read_pixel_size_nm(out / "column_objects.tif") == pytest.approx((4, 3))
+
+
+def test_linking_options_are_used(predicted, column, pictures):
+    _, out = predicted(column, **{**LINKING, "min_slices": 2, "slice_distance_nm": 50.0})
+    table = pd.read_csv(out / "objects.csv")
+    assert table["volume_um3"].tolist() == pytest.approx([75 * 600e-9])
+    _, out = predicted(pictures / "stack.tif", **LINKING)      # neither size nor distance is known
+    assert "volume_um3" not in pd.read_csv(out / "objects.csv")
+
+
+def test_without_linking_or_a_stack_there_are_no_files_of_it(predicted, column, pictures):
+    assert not list(predicted(column)[1].glob("*objects*"))
+    assert not list(predicted(pictures / "one.tif", **LINKING)[1].glob("*objects.csv"))
