@@ -34,11 +34,12 @@ def measure(what, rounds, steps, peer):
     """Results of this package at each width and of the peer, in turn, `rounds` times over."""
     results = {name: [] for name in (*WIDTHS, "peer")}
     task = ("--what", what, "--steps", steps)
-    for _ in range(rounds):
-        results[WIDTHS[0]].append(run([sys.executable], "ours.py", *task, "--rpn-width", WIDTHS[0]))
+    for i in range(rounds):
+        widths = WIDTHS[:: 1 if i % 2 == 0 else -1]
+        results[widths[0]].append(run([sys.executable], "ours.py", *task, "--rpn-width", widths[0]))
         if peer:
             results["peer"].append(run(peer, "torchvision_peer.py", *task))
-        results[WIDTHS[1]].append(run([sys.executable], "ours.py", *task, "--rpn-width", WIDTHS[1]))
+        results[widths[1]].append(run([sys.executable], "ours.py", *task, "--rpn-width", widths[1]))
     return {name: merged(found) for name, found in results.items() if found}
 
 
@@ -71,6 +72,9 @@ def main():
     print(f"{'':8}{'RPN width':>10}{'mrcnn':>10}{'torchvision':>13}{'ratio':>8}{'GB':>8}{'GB peer':>9}{'ratio':>8}")
     for what in ("train", "detect"):
         table[what] = measure(what, arguments.rounds, arguments.steps, peer)
+        if what == "train":
+            positives = {name: found["rounds"][0]["positives"] for name, found in table[what].items()}
+            print("regions with a mask in a training step:", ", ".join(f"{n} {v}" for n, v in positives.items()))
         for width in WIDTHS:
             print(row(what, width, table[what][width], table[what].get("peer")), flush=True)
     prepared = run([sys.executable], "ours.py", "--what", "prepare", "--steps", 20)

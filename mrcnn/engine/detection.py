@@ -10,6 +10,9 @@ from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
+# Masks of this many regions go through the network together: their maps are the largest of a detection.
+MASKS_AT_ONCE = 32
+
 
 def mold_inputs(images, config):
     """Resize and centre images; see `MaskRCNN.mold_inputs`."""
@@ -123,10 +126,13 @@ class Detection:
         kept = int((detections[:, :, 4] > 0).sum(axis=1).max())
         if not kept:
             return detections, np.zeros((len(molded), 0, *self.config.MASK_SHAPE), np.float32)
-        slots = min(detections.shape[1], padded_count(kept))
-        masks = np.asarray(mask([detections[:, :slots, :4], metas, *maps]))
-        class_ids = detections[:, :slots, 4].astype(np.int64)
-        return detections, np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0]
+        parts = []
+        for start in range(0, kept, MASKS_AT_ONCE):
+            part = slice(start, start + min(MASKS_AT_ONCE, padded_count(kept - start)))
+            masks = np.asarray(mask([detections[:, part, :4], metas, *maps]))
+            class_ids = detections[:, part, 4].astype(np.int64)
+            parts.append(np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0])
+        return detections, np.concatenate(parts, axis=1)
 
 
 def _refuse_single(images):

@@ -31,6 +31,20 @@ class BatchNorm(keras.layers.BatchNormalization):
         return {**super().get_config(), "train_bn": self.train_bn}
 
 
+def with_bias(features, bias, training=None):
+    """`features + bias`, of features [..., C] and a bias [C] of one dtype.
+
+    At detection under TensorFlow it is its own operation for this, which its optimizer joins with the convolution
+    before and the activation behind. The gradient of that operation is slower than that of the sum, so training
+    has the sum.
+    """
+    if training is False and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.nn.bias_add(features, bias)
+    return features + bias
+
+
 class ConvNorm(keras.layers.Layer):
     """A convolution and its batch normalisation, two layers under their own names.
 
@@ -66,7 +80,7 @@ class ConvNorm(keras.layers.Layer):
         bias = convolution.bias if convolution.use_bias else 0.0
         shift = (bias - norm.moving_mean) * scale + norm.beta
         kernel = ops.cast(convolution.kernel * scale, inputs.dtype)
-        return convolution.convolution_op(inputs, kernel) + ops.cast(shift, inputs.dtype)
+        return with_bias(convolution.convolution_op(inputs, kernel), ops.cast(shift, inputs.dtype), training)
 
     def compute_output_shape(self, input_shape):
         return self.convolution.compute_output_shape(input_shape)

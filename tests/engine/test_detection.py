@@ -232,6 +232,17 @@ def test_padded_count():
     assert [padded_count(n) for n in (1, 8, 9, 16, 17, 100)] == [8, 8, 16, 16, 32, 128]
 
 
+@pytest.mark.parametrize("at_once", [3, 8])
+def test_masks_made_in_parts_are_the_same(make, monkeypatch, at_once):
+    """Whatever number goes through the network together, the last part smaller than the others included."""
+    detector, images = make(DETECTION_MAX_INSTANCES=13), pictures((64, 64), (64, 64), seed=5)
+    whole = detector.predict(images)
+    assert max(len(found) for found in whole) > at_once
+    monkeypatch.setattr("mrcnn.engine.detection.MASKS_AT_ONCE", at_once)
+    for found, expected in zip(detector.predict(images), whole):
+        assert_alike(found, expected)
+
+
 def test_verbose(make, capsys):
     make().detect(pictures((64, 64)), verbose=1)
     assert "Processing 1 images" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from mrcnn.layers.roi_align import PyramidROIAlign
-from mrcnn.nets.batch_norm import BatchNorm, ConvNorm
+from mrcnn.nets.batch_norm import BatchNorm, ConvNorm, with_bias
 from mrcnn.nets.fpn import feature_pyramid
 from mrcnn.nets.heads import BoxHead, FoldRegions, MaskHead, PositiveMasks, UnfoldRegions, WholePatchConv
 
@@ -36,8 +36,11 @@ def test_whole_patch_convolution_is_the_valid_convolution():
     np.testing.assert_allclose(found.reshape(6, 4), expected.reshape(6, 4), atol=1e-4)
 
 
-@pytest.mark.parametrize(("train_bn", "large"), [(False, 2**20), (False, 1), (None, 2**20)])
-def test_convolution_with_normalisation_worked_in(train_bn, large, gradients_of, jitted, monkeypatch):
+@pytest.mark.parametrize(
+    ("train_bn", "large", "training"),
+    [(False, 2**20, True), (False, 2**20, False), (False, 1, True), (None, 2**20, False)],
+)
+def test_convolution_with_normalisation_worked_in(train_bn, large, training, gradients_of, jitted, monkeypatch):
     """Outputs, and gradients of input, kernel, bias, gamma and beta, are those of the two layers in a row."""
     monkeypatch.setattr("mrcnn.nets.batch_norm.LARGE_KERNEL", large)
     images = random(2, 5, 6, 3)
@@ -56,12 +59,20 @@ def test_convolution_with_normalisation_worked_in(train_bn, large, gradients_of,
 
         return jitted(total)
 
-    worked_in = total_of(lambda images: pair(images, training=False))
+    worked_in = total_of(lambda images: pair(images, training=training))
     in_a_row = total_of(lambda images: pair.normalisation(pair.convolution(images), training=False))
     np.testing.assert_allclose(float(worked_in(images, *values)), float(in_a_row(images, *values)), rtol=1e-4)
     for found, expected in zip(gradients_of(worked_in, images, *values), gradients_of(in_a_row, images, *values)):
         assert expected.any()
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_bias_of_a_detection_is_that_of_training(dtype):
+    features, bias = ops.cast(random(2, 3, 4, 5), dtype), ops.cast(random(5, seed=1), dtype)
+    found, expected = with_bias(features, bias, training=False), with_bias(features, bias)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(*(ops.convert_to_numpy(ops.cast(v, "float32")) for v in (found, expected)))
 
 
 def test_folding_regions_and_back():
