@@ -104,7 +104,7 @@ def summarize_volumes(table, stack_shape, pixel_size_nm=None, voxel_depth_nm=Non
     voxels, stack = np.asarray(table["voxels"], float), float(np.prod(stack_shape[:3], dtype=float))
     summary = {"count": len(table), "count_whole": int((~table["touches_border"].astype(bool)).sum())}
     summary |= {f"voxels_{name}": value for name, value in _statistics(voxels).items()}
-    summary["volume_fraction"] = voxels.sum() / stack if stack else float("nan")
+    summary["volume_fraction"] = float(voxels.sum() / stack) if stack else float("nan")
     size, depth = pixel_size(pixel_size_nm), pixel_size(voxel_depth_nm)
     if size is not None and depth is not None:
         um3 = size[0] * size[1] * depth[0] / 1e9
