@@ -8,6 +8,7 @@ from mrcnn.data.synthetic.organelles import make_outline
 GAP_PX = 3         # between cells that do not touch
 ATTEMPTS = 30
 _LEAST_VISIBLE = 0.35      # part of a nucleus that must lie inside the picture
+_LONGEST_TAIL = 1.7        # as a part of the nucleus's length
 _NUCLEI_APART_PX = 1.0     # between the nuclei of touching cells, so that their masks share no pixel
 
 
@@ -44,7 +45,7 @@ class Cell:
         return np.array([self.top, self.left]) + np.array(self.body.shape) // 2
 
 
-def make_cell(rng, length):
+def make_cell(rng, length, lobed=0.2, tails=1.0):
     """A cell whose nucleus is so many pixels long; the cytoplasm about it has a few lobes or thin tails.
 
     Parameters
@@ -52,6 +53,10 @@ def make_cell(rng, length):
     rng : numpy.random.Generator
     length : float
         Long axis of the nucleus in pixels.
+    lobed : float
+        Probability that the nucleus has notches.
+    tails : float
+        Usual length of the tails, as a part of the nucleus's.
 
     Returns
     -------
@@ -59,23 +64,23 @@ def make_cell(rng, length):
         The nucleus in the middle of its window.
     """
     angle = rng.uniform(0, np.pi)
-    lobed = rng.random() < 0.2
     outline = make_outline(rng, length, length * rng.uniform(0.5, 0.85), angle,
-                           wobble=rng.uniform(0.09, 0.15) if lobed else rng.uniform(0.01, 0.05),
+                           wobble=rng.uniform(0.09, 0.16) if rng.random() < lobed else rng.uniform(0.01, 0.05),
                            bend=rng.normal(0, 0.18))
-    reach = outline.depth.shape[0] // 2 + int(1.5 * length)
+    reach = outline.depth.shape[0] // 2 + int(_LONGEST_TAIL * length) + 4
     # Where the nucleus's window ends, its depth goes on falling by a pixel a pixel.
     side = np.arange(2 * reach + 1) - reach
     half = outline.depth.shape[0] // 2
     beyond = np.maximum(np.abs(side) - half, 0)
     nucleus = np.pad(outline.depth, reach - half, mode="edge") - np.hypot(beyond[:, None], beyond)
     nucleus = nucleus.astype(np.float32)
-    body = _signed_distance(_body_mask(rng, nucleus, outline, angle, reach))
+    body = _signed_distance(_body_mask(rng, nucleus, outline, angle, tails))
     return Cell(body, np.minimum(nucleus, body - 1), length, angle)
 
 
-def _body_mask(rng, nucleus, outline, angle, reach):
+def _body_mask(rng, nucleus, outline, angle, tails):
     """What is nearer to the nucleus than a thickness of cytoplasm that depends on the direction, bool [h, w]."""
+    reach = nucleus.shape[0] // 2
     y, x = np.mgrid[-reach:reach + 1, -reach:reach + 1].astype(np.float32)
     direction = np.arctan2(y, x)
     thickness = np.full(y.shape, rng.uniform(0.12, 0.26), np.float32)
@@ -85,11 +90,11 @@ def _body_mask(rng, nucleus, outline, angle, reach):
     ends = angle + np.array([0, np.pi]) + rng.normal(0, 0.35, 2)
     others = rng.uniform(0, 2 * np.pi, rng.integers(0, 4))
     for way in (*ends, *others):
-        height, narrowness = min(rng.gamma(2.0, 0.28), 1.3), rng.lognormal(2.7, 0.9)
+        height, narrowness = rng.gamma(2.0, 0.3 * tails), rng.lognormal(2.7, 0.9)
         thickness += height * np.exp(narrowness * (np.cos(direction - way) - 1))
     along = np.cos(direction - angle) / (outline.length / 2)
     across = np.sin(direction - angle) / (outline.width / 2)
-    inside = np.hypot(y, x) < 1 / np.hypot(along, across) + outline.length * np.minimum(thickness, 1.35)
+    inside = np.hypot(y, x) < 1 / np.hypot(along, across) + outline.length * np.minimum(thickness, _LONGEST_TAIL)
     return inside | (nucleus > -3)
 
 

@@ -128,7 +128,7 @@ def _stamp(rng, canvas, spot, height, softness=1.0):
 def draw_dna(rng, maps, sites):
     """Nuclei of different brightness, with grainy chromatin and dark nucleoli."""
     shape = maps.owner.shape
-    levels = rng.uniform(0.25, 0.5) * rng.lognormal(0, 0.18, len(maps.lengths))
+    levels = rng.uniform(0.25, 0.6) * rng.lognormal(0, 0.18, len(maps.lengths))
     texture = 1 + rng.uniform(0.10, 0.2) * smooth_field(rng, shape, 1.4) + 0.13 * smooth_field(rng, shape, 4)
     holes = np.ones(shape, np.float32)
     for index, nucleoli in enumerate(sites):
@@ -170,8 +170,9 @@ def draw_microtubules(rng, maps):
     lines = gaussian_filter(thin, 0.55, truncate=3) + rng.uniform(0.2, 0.6) * gaussian_filter(thin, 2.5, truncate=3)
     levels = rng.lognormal(0, 0.25, count)
     lines *= maps.per_cell(levels) * np.where(maps.nucleus > 0, 0.3, 1)
+    lines += rng.uniform(0, 0.35) * gaussian_filter(lines, 7, truncate=3)       # above and below the focus
     usual = np.percentile(lines[maps.owner >= 0], 93) if count and (maps.owner >= 0).any() else 1
-    return lines * (rng.uniform(0.25, 0.45) / max(float(usual), 1e-6))
+    return lines * (rng.uniform(0.25, 0.6) / max(float(usual), 1e-6))
 
 
 def _walk(rng, maps, places, bending, steps):

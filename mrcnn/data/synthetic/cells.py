@@ -2,6 +2,7 @@
 import numpy as np
 
 from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.hpa import merge_rgb
 from mrcnn.data.synthetic.cell_layout import Layout, make_cell
 from mrcnn.data.synthetic.cell_stains import SPOTS, FieldMaps, draw_fields, expose
 from mrcnn.errors import ConfigError
@@ -13,7 +14,7 @@ OUTLINES = ("nuclei", "cells")
 _DTYPES = {8: np.uint8, 16: np.uint16}
 
 
-def generate_field(rng, shape=(512, 512), cells=(10, 20), touching=0.4, nucleoli=0.5, nucleus_px=(40, 72),
+def generate_field(rng, shape=(512, 512), cells=(12, 22), touching=0.4, nucleoli=0.5, nucleus_px=(40, 80),
                    protein=None, noise=(0.002, 0.008), bits=8, outlines="nuclei", pixel_size_nm=None):
     """Draw one field of cells as a confocal microscope shows it in four stains.
 
@@ -61,8 +62,10 @@ def generate_field(rng, shape=(512, 512), cells=(10, 20), touching=0.4, nucleoli
     """
     _check_parameters(shape, cells, touching, nucleoli, nucleus_px, protein, noise, bits, outlines)
     layout = Layout(tuple(shape))
+    # Cells of one line are alike: what differs from field to field is drawn once.
+    usual, lobed, tails = rng.uniform(*nucleus_px), rng.uniform(0, 0.5), rng.uniform(0.5, 1.6)
     for _ in range(rng.integers(cells[0], cells[1] + 1)):
-        cell = make_cell(rng, rng.uniform(*nucleus_px))
+        cell = make_cell(rng, np.clip(usual * rng.lognormal(0, 0.16), *nucleus_px), lobed, tails)
         if not (rng.random() < touching and layout.place_touching(rng, cell)):
             layout.place_apart(rng, cell)
     maps = FieldMaps.of(layout.cells, layout.shape)
@@ -80,15 +83,6 @@ def _develop(rng, stains, noise, bits):
                       grain=rng.uniform(*noise), black=rng.uniform(0.001, 0.006))
         image[..., channel] = np.rint(seen * white)
     return image
-
-
-def _merge(stains):
-    """RGB of the four stains: red and green take half of the yellow each, and what is above white is cut off."""
-    half = stains[..., 3:] // 2
-    white = np.iinfo(stains.dtype).max
-    merged = stains[..., :3].copy()
-    merged[..., :2] += np.minimum(half, white - merged[..., :2])
-    return merged
 
 
 def _truth(maps, bright, outlines, pixel_size_nm):
@@ -132,8 +126,7 @@ class SyntheticCells(Dataset):
         Height and width in pixels.
     seed : int
     merged : bool
-        True: pictures are RGB, merged from the four stains: R = red + yellow/2, G = green + yellow/2, B = blue.
-        False: four channels.
+        True: pictures are RGB, merged from the four stains by `mrcnn.data.hpa.merge_rgb`. False: four channels.
     pixel_size_nm : float or (float, float), optional
         About 320 nm in the Atlas's pictures of 512 x 512, which are a quarter of the microscope's size.
     **look
@@ -170,7 +163,7 @@ class SyntheticCells(Dataset):
     def load_image(self, image_id):
         """The picture, [H, W, 3] merged or [H, W, 4], of the numbers that `bits` says."""
         stains = self.load_stains(image_id)
-        return _merge(stains) if self.merged else stains
+        return merge_rgb(stains) if self.merged else stains
 
     def load_instances(self, image_id):
         """The field's nuclei (or cells) as `Instances`."""
