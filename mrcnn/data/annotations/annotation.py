@@ -9,7 +9,7 @@ import numpy as np
 from mrcnn.errors import ConfigError, DataError
 
 OUTSIDE = ("error", "clip")
-_LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1        # of a coordinate
 
 
 @dataclass(eq=False)
@@ -153,7 +153,7 @@ def checked_box(where, box, image_shape=None, outside="error"):
     y1, x1, y2, x2 = box
     if y2 <= y1 or x2 <= x1:
         raise _inverted(where, box)
-    height, width = image_shape or (_LARGEST, _LARGEST)
+    height, width = image_shape or (LARGEST, LARGEST)
     if min(y1, x1) >= 0 and y2 <= height and x2 <= width:
         return y1, x1, y2, x2
     inside = max(y1, 0), max(x1, 0), min(y2, height), min(x2, width)

@@ -3,7 +3,7 @@ import json
 import math
 from pathlib import Path
 
-from mrcnn.data.annotations.annotation import Objects, box_of_edges, number
+from mrcnn.data.annotations.annotation import LARGEST, Objects, box_of_edges, number
 from mrcnn.data.annotations.paths import (
     check_name,
     image_path,
@@ -90,7 +90,7 @@ def write(path, annotations, images=None, classes=None):
         A picture is outside of the folder, its size is not known, a class is not among `classes`, or the file cannot be
         written.
     """
-    annotations = list(annotations)
+    annotations = refuse_twice(list(annotations))
     folder = Path(path).parent if images is None else Path(images)
     classes = sorted({n for a in annotations for n in a.class_names}) if classes is None else list(classes)
     content = {"images": [], "annotations": [],
@@ -178,7 +178,7 @@ def _segment(where, found):
 
 def _polygon(points):
     return (isinstance(points, list) and len(points) >= 6 and len(points) % 2 == 0
-            and all(isinstance(v, (int, float)) and math.isfinite(v) for v in points))
+            and all(isinstance(v, (int, float)) and abs(v) < LARGEST for v in points))      # neither infinity nor NaN
 
 
 def _run_lengths(found):

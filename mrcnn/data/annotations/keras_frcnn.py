@@ -4,7 +4,15 @@ import io
 from pathlib import Path
 
 from mrcnn.data.annotations.annotation import Objects, number
-from mrcnn.data.annotations.paths import check_name, image_path, read_text, shape_of, write_text, written_name
+from mrcnn.data.annotations.paths import (
+    check_name,
+    image_path,
+    read_text,
+    refuse_twice,
+    shape_of,
+    write_text,
+    written_name,
+)
 from mrcnn.errors import DataError
 
 COLUMNS = ("path", "x1", "y1", "x2", "y2", "class")
@@ -87,7 +95,7 @@ def write(path, annotations, images=None, header=False):
     rows = csv.writer(text, lineterminator="\n")
     if header:
         rows.writerow(COLUMNS)
-    for annotation in annotations:
+    for annotation in refuse_twice(list(annotations)):
         name = written_name(annotation, folder, path)
         check_name(path, name)
         if not len(annotation):

@@ -77,6 +77,7 @@ def write(path, annotations):
     DataError
         Two pictures have the same name, one's size is not known, or a file cannot be written.
     """
+    annotations = refuse_twice(list(annotations))
     files = file_names(annotations, path, ".xml")
     for file, annotation in zip(files, annotations):
         root = _element(file, annotation)

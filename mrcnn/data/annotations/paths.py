@@ -102,14 +102,15 @@ def refuse_twice(annotations):
 
 def file_names(annotations, folder, suffix):
     """For formats with a file a picture: the file's path for each annotation; raises `DataError` if two share one."""
-    names = {}
+    paths, owners = [], {}
     for annotation in annotations:
         path = Path(folder) / f"{annotation.image.stem}{suffix}"
-        if path.name.lower() in names:
-            raise DataError(path, f"would be of both {names[path.name.lower()]} and {annotation.image}",
+        owner = owners.setdefault(path.name.lower(), annotation)      # some file systems take A and a for one
+        if owner is not annotation:
+            raise DataError(path, f"would be of both {owner.image} and {annotation.image}",
                             "Rename one of the pictures, or write them to two folders")
-        names[path.name.lower()] = annotation.image
-    return [Path(folder) / f"{annotation.image.stem}{suffix}" for annotation in annotations]
+        paths.append(path)
+    return paths
 
 
 def check_name(where, name):

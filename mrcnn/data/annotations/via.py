@@ -90,7 +90,7 @@ def write(path, annotations, images=None, attribute="class", version=2):
         raise ConfigError(f"version must be 1 or 2, not {version!r}.")
     folder = Path(path).parent if images is None else Path(images)
     content = {}
-    for annotation in annotations:
+    for annotation in refuse_twice(list(annotations)):
         name = written_name(annotation, folder, path)
         check_name(path, name)
         size = annotation.image.stat().st_size if annotation.image.is_file() else -1

@@ -9,6 +9,7 @@ from mrcnn.data.annotations.paths import (
     needed_shape,
     pictures_in,
     read_text,
+    refuse_twice,
     shape_of,
     write_text,
 )
@@ -95,7 +96,7 @@ def write(path, annotations, classes=None):
     DataError
         Two pictures have the same name, one is called "classes", a size is not known, a class is not among `classes`.
     """
-    annotations, path = list(annotations), Path(path)
+    annotations, path = refuse_twice(list(annotations)), Path(path)
     classes = sorted({n for a in annotations for n in a.class_names}) if classes is None else list(classes)
     files, texts = file_names(annotations, path, ".txt"), []
     for file, annotation in zip(files, annotations):

@@ -92,7 +92,8 @@ def annotation(**changes):
     (annotation(category_id=9), "annotation 1: has category_id = 9"), (annotation(image_id=None), "image_id = None"),
     (annotation(image_id=[7]), "image_id = .7."), (annotation(category_id=1), "the class 'dust', which is not in"),
     (annotation(segmentation=[[1, 2, 3, 4]]), "annotation 1: has a segmentation that is neither"),
-    (annotation(segmentation=[[1, 2, 3, 4, 5, float("inf")]]), "a segmentation that is neither"),
+    *((annotation(segmentation=[[1, 2, 3, 4, 5, v]]), "a segmentation that is neither")
+      for v in (float("inf"), float("nan"), 10**400, "6")),
     (annotation(segmentation={"size": [40, 60], "counts": [3, 9]}), "a segmentation that is neither"),
     ({"images": [{"id": 1, "file_name": "../a.png"}]}, "image 1: names the picture ../a.png, which is outside"),
     ({"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}], "annotations": []},

@@ -54,3 +54,11 @@ def test_options_of_another_format_are_refused(tmp_path, annotation):
         read_annotations(tmp_path, attribute="class")
     with pytest.raises(ConfigError, match="There is no format 'voc'. There are: labelimg"):
         read_annotations(tmp_path, annotation_format="voc")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_picture_is_not_written_twice(tmp_path, pictures, annotation, name):
+    options = {} if name in ("labelimg", "yolo") else {"images": pictures}
+    with pytest.raises(DataError, match="is of the picture .*a.png, which is listed before"):
+        FORMATS[name].write(tmp_path / "x", iter([annotation, annotation]), **options)
+    assert list(tmp_path.iterdir()) == []
