@@ -118,6 +118,25 @@ def evaluate_parser(description, prepares=False):
     return parser
 
 
+def compare_parser(description):
+    """Options of a comparison script."""
+    parser = base_parser(description, _EXIT_CODES, default=None)
+    parser.add_argument("models", nargs="+", metavar="NAME=RUN",
+                        help="trained models, each the folder of a run or a weight file; without a name it is called "
+                             "by its folder")
+    _add_dataset(parser)
+    parser.add_argument("--min-score", type=score, metavar="S",
+                        help="leave out what is less certain, 0 to 1 (default: DETECTION_MIN_CONFIDENCE of each "
+                             "model's settings)")
+    parser.add_argument("--plain", action="store_true",
+                        help="judge semantic models without their watershed as well, by connected components")
+    parser.add_argument("--out", default="comparison", metavar="DIR",
+                        help="where the table and the pictures go (default comparison)")
+    parser.add_argument("--pictures", type=count, default=3, metavar="N", help="pictures of N images (default 3)")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="only the first N images")
+    return parser
+
+
 def base_parser(description, epilog, default=argparse.SUPPRESS):
     """A parser without options, which takes none by its first letters; what is not given is `default`."""
     return argparse.ArgumentParser(description=description, epilog=epilog, argument_default=default, allow_abbrev=False)

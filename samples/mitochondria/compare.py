@@ -1,0 +1,22 @@
+"""Compare trained models, Mask R-CNN, U-Net or FCN, on the same images: one table, and each beside the truth."""
+import sys
+
+from mrcnn.cli.arguments import compare_parser, run
+
+
+def main(argv=None):
+    """Compare; returns the exit code."""
+    return run(work, vars(compare_parser(__doc__).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from mitochondria import DOMAIN
+
+    from mrcnn.cli.comparison import compare
+
+    return compare(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
