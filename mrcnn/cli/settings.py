@@ -47,6 +47,15 @@ def changed(domain, config, options):
     return domain.with_backbone(config)
 
 
+def new_model(mode, config, folder):
+    """The model that the settings are of, `MaskRCNN` or `SemanticSegmenter`, with random weights."""
+    if config.SEMANTIC_MODEL:
+        from mrcnn.engine.semantic import SemanticSegmenter
+
+        return SemanticSegmenter(mode, config, folder)
+    return MaskRCNN(mode, config, folder)
+
+
 def load_detector(domain, options):
     """A trained model, ready to detect.
 
@@ -58,7 +67,7 @@ def load_detector(domain, options):
 
     Returns
     -------
-    MaskRCNN
+    MaskRCNN or SemanticSegmenter
 
     Raises
     ------
@@ -68,7 +77,7 @@ def load_detector(domain, options):
     path = resolve_weights(options["weights"])
     config = changed(domain, _stored_config(domain, path, options.get("config")), options)
     config.IMAGES_PER_GPU = config.GPU_COUNT = 1
-    detector = MaskRCNN("inference", config, path.parent)
+    detector = new_model("inference", config, path.parent)
     detector.load_weights(path)
     return detector
 

@@ -3,10 +3,9 @@ import json
 from pathlib import Path
 
 from mrcnn.cli.datasets import training_data
-from mrcnn.cli.settings import OPTIONS_FILE, absolute, changed, new_config
+from mrcnn.cli.settings import OPTIONS_FILE, absolute, changed, new_config, new_model
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.engine.checkpoints import run_checkpoints
-from mrcnn.engine.detector import MaskRCNN
 from mrcnn.engine.hardware import has_gpu
 from mrcnn.engine.stages import select_layers
 from mrcnn.engine.training import check_call
@@ -33,15 +32,14 @@ def train(domain, given):
     int
         Exit code.
     """
-    paths = [n for n in _PATHS if given.get(n) and given[n] not in WEIGHT_NAMES]
-    given = {**given, **{name: absolute(given[name]) for name in paths}}
+    given = absolute_paths(given)
     options = {**DEFAULTS, **given}
     run = last_run(options["logs"]) if options.get("resume") else None
     if options.get("resume") and run is None:
         print(f"There is no run in {options['logs']} to resume: starting a new one.")
     if run is not None:
         options = {**DEFAULTS, **_kept_options(run), **given}
-    options.setdefault("size", _size(options))
+    options.setdefault("size", model_size(options))
     stored = None if run is None else _stored_config(domain, run, given)
     settings = stored or new_config(domain, options)
     train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
@@ -64,6 +62,12 @@ def train(domain, given):
     print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
           f"Next: predict.py --weights {detector.log_dir} --out found IMAGES")
     return 0
+
+
+def absolute_paths(given):
+    """The options with paths that hold in any folder."""
+    paths = [n for n in _PATHS if given.get(n) and given[n] not in WEIGHT_NAMES]
+    return {**given, **{name: absolute(given[name]) for name in paths}}
 
 
 def augmentation_of(name):
@@ -90,15 +94,16 @@ def plan(options, config):
     return [("heads", rate, heads), ("all", rate / 10, epochs)][:1 if epochs == heads else 2]
 
 
-def _size(options):
+def model_size(options):
+    """Which of the domain's settings to take where no option says so."""
     if not options.get("dataset"):
         return "demo"
     return "full" if has_gpu() else "small"
 
 
 def _started(config, options):
-    detector = MaskRCNN("training", config, options["logs"])
-    _load_start(detector, options)
+    detector = new_model("training", config, options["logs"])
+    load_start(detector, options)
     # A run's name has minutes only: two runs of one minute must not write over one another.
     detector.set_log_dir()
     folder, number = detector.log_dir, 2
@@ -107,7 +112,8 @@ def _started(config, options):
     return detector
 
 
-def _load_start(detector, options):
+def load_start(detector, options):
+    """Load the weights that `--weights` names into a model that is about to be trained."""
     weights, exclude = options["weights"], options.get("exclude")
     if weights == "none":
         if exclude:
@@ -142,10 +148,10 @@ def _stored_config(domain, run, given):
 
 def _resumed(config, run, options):
     """The model of an interrupted run, where its last checkpoint left it; at its beginning when there is none yet."""
-    detector = MaskRCNN("training", config, run.parent)
+    detector = new_model("training", config, run.parent)
     if not _states(run):
         print(f"{run}: was stopped before its first checkpoint, and begins again.")
-        _load_start(detector, options)
+        load_start(detector, options)
         detector.epoch, detector.log_dir = 0, run
         return detector
     detector.resume(run)
