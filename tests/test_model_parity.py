@@ -1,11 +1,16 @@
 """Matterport's numbers through Matterport's names: stages, targets and losses of `mrcnn.model`."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from mrcnn import model as modellib
+from mrcnn import utils
 from mrcnn.config import Config
+from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 
@@ -313,3 +318,50 @@ def test_steps_of_sgd_on_batches_of_the_generator(trainer, batch, parity):
         trainer.keras_model.jax_state_sync()
     found = [float(v) for v in trainer.keras_model(inputs)[-5:]]
     np.testing.assert_allclose(found, steps["heads_global_losses_after_1"][:5], atol=1e-4)
+
+
+class TwoPictures(utils.Dataset):
+    """Stands for the pictures of the reference batch, which come as arrays."""
+
+    def __init__(self):
+        super().__init__()
+        for class_id in (1, 2):
+            self.add_class("reference", class_id, f"class {class_id}")
+        for image_id in range(2):
+            self.add_image("reference", image_id, None)
+        self.prepare()
+
+    def load_image(self, image_id):
+        return np.zeros((256, 256, 3), np.uint8)
+
+    def load_mask(self, image_id):
+        return np.ones((256, 256, 1), bool), np.ones(1, np.int32)
+
+
+def test_training_runs_give_the_originals_losses(batch, parity, reference_weights, tmp_path, monkeypatch):
+    """`train`, with its compiled step, optimizer and records; only what the original drew by chance is given."""
+    stored, steps = batch[1], load(parity, "train_steps")
+    names = ("image_metas", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks")
+    arrays = {
+        "input_image": batch[0][0],
+        **{f"input_{name.replace('metas', 'meta')}": stored[f"input_{name}"] for name in names},
+        "input_roi": stored["input_rois"],
+    }
+    kinds = {"input_rpn_match": np.int32, "input_rpn_bbox": np.float32, "input_gt_boxes": np.float32}
+    arrays = {name: value.astype(kinds.get(name, value.dtype)) for name, value in arrays.items()}
+    monkeypatch.setattr("mrcnn.engine.batches.SampleBatches.arrays_of", lambda batches, epoch, step: (arrays,))
+    build = MaskRCNNGraph.training_model
+    monkeypatch.setattr(MaskRCNNGraph, "training_model", lambda graph, *_: build(graph, given_rpn_targets=True))
+    config = TrainingConfig(STEPS_PER_EPOCH=1, LEARNING_MOMENTUM=float(steps["momentum"]), MATTERPORT_EXACT=True)
+    model = modellib.MaskRCNN("training", config, str(tmp_path))
+    model.load_weights(str(reference_weights("resnet50")), by_name=True)
+    model.train(TwoPictures(), None, learning_rate=float(steps["learning_rate"]), epochs=6, layers="heads")
+    history = pd.read_csv(Path(model.log_dir) / "history.csv")
+    losses = ["rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"]
+    assert [str(v) for v in steps["loss_columns"][:5]] == losses
+    # One pixel of a mask that lies half on an outline, of 13 masks of 28 x 28, is as much as 1.2e-4.
+    pixel = np.array([0, 0, 0, 0, 1.3e-4])
+    for epoch, key, tolerance in ((0, "before", 2e-6), (1, "after_1", 1e-4), (5, "after_5", 5e-4)):
+        difference = np.abs(history[losses].iloc[epoch] - steps[f"heads_global_losses_{key}"][:5])
+        assert (difference <= tolerance + pixel).all(), (key, difference)
+    np.testing.assert_allclose(history["loss"], history[losses].sum(axis=1), rtol=1e-5)
