@@ -14,6 +14,7 @@ from mrcnn.plot.figures import new_figure, save_figure
 PART_COLORS = {"tissue": "#56B4E9", "magnet": "#E69F00", "alone": "#D55E00", "arrow": "#F0E442"}
 _DPI = 100
 _LEGEND = 36         # height of the legend above the picture in pixels
+_LEAST = 900         # longest side in pixels that a part of a wafer has at least, so that its text can be read
 _STRIP = 256         # rows of the reduced picture that are made, and drawn, at a time
 
 
@@ -69,8 +70,8 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     title : str, optional
         Before the counts in the legend's first line.
     window : (y1, x1, y2, x2), optional
-        The part of the wafer to show, y2 and x2 exclusive; default all. Sections whose parts all have their centres
-        outside of it are not drawn, nor counted in the legend.
+        The part of the wafer to show, y2 and x2 exclusive; default all. A small one is enlarged by a whole number.
+        Sections whose parts all have their centres outside of it are not drawn, nor counted in the legend.
 
     Returns
     -------
@@ -90,6 +91,10 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
         source, (top, left) = _Part(source, window), window[:2]
         sections = [s for s in sections if any(_inside(part.centre, window) for part in _parts(s))]
     picture, factor = reduced(source, max_side - _LEGEND, channel)
+    if window is not None:
+        longest = max(picture.shape)
+        larger = max(1, min(-(-_LEAST // longest), (max_side - _LEGEND) // longest))
+        picture, factor = picture.repeat(larger, axis=0).repeat(larger, axis=1), factor / larger
     frame = _Frame(factor, top, left)
     height, width = picture.shape
     figure = new_figure(width / _DPI, (height + _LEGEND) / _DPI, dpi=_DPI)

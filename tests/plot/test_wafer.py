@@ -114,7 +114,7 @@ def test_a_wafer_without_sections(tmp_path):
 def test_a_window_shows_its_sections_where_they_are(sections):
     wafer = np.random.default_rng(2).integers(0, 255, (400, 500, 2)).astype(np.uint8)
     whole = draw_wafer(wafer, *sections, channel=1).axes[0]
-    figure = draw_wafer(Windows(wafer), *sections, channel=1, window=(60, 70, 260, 320))
+    figure = draw_wafer(Windows(wafer), *sections, channel=1, window=(60, 70, 260, 320), max_side=300)
     ax, window = figure.axes[0], np.array([70, 60])
     assert np.array_equal(np.concatenate([image.get_array() for image in ax.images])[..., 0], wafer[60:260, 70:320, 1])
     assert figure.texts[0].get_text() == "1 sections of two parts"
@@ -131,3 +131,16 @@ def test_a_window_shows_its_sections_where_they_are(sections):
 def test_a_window_lies_in_the_wafer(sections, window):
     with pytest.raises(ConfigError, match="does not lie in the picture of 400 x 500"):
         draw_wafer(np.zeros((400, 500), np.uint8), *sections, window=window)
+
+
+def test_a_small_window_is_enlarged(sections, tmp_path):
+    wafer = np.random.default_rng(3).integers(0, 255, (400, 500)).astype(np.uint8)
+    figure = draw_wafer(wafer, *sections, tmp_path / "part.png", window=(100, 90, 180, 170))
+    drawn = np.rint(255 * imread(tmp_path / "part.png")[36:, :, 0])
+    assert drawn.shape == (960, 960)        # the least whole multiple of 80 above 900
+    arrow = next(c for c in figure.axes[0].collections if isinstance(c, Quiver))
+    assert len(arrow.U) == 1
+    line = next(c for c in figure.axes[0].collections if type(c) is LineCollection)
+    corners = np.concatenate([p.vertices for p in line.get_paths()])
+    # Of the section at rows 100 to 180 and columns 90 to 166, in pixels twelve times as small.
+    assert np.allclose((corners.max(axis=0) + 0.5) / 12, (77, 81), atol=1)
