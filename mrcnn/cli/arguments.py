@@ -39,6 +39,18 @@ def train_parser(description, prepares=False):
     `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`.
     """
     parser = base_parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
+    training = add_training(parser, prepares)
+    training.add_argument("--learning-rate", type=float, metavar="X",
+                          help="of the first stage; when all layers follow the heads they take a tenth (default: "
+                               "LEARNING_RATE of the settings)")
+    training.add_argument("--logs", metavar="DIR", help="a folder for each run is made in here (default logs)")
+    training.add_argument("--resume", action="store_true",
+                          help="go on with the last run in --logs where it stopped; options need not be repeated")
+    return parser
+
+
+def add_training(parser, prepares=False):
+    """Add the options of a training but those of its run; returns the group "training" of the parser."""
     data = parser.add_argument_group("data")
     _add_dataset(data)
     if prepares:
@@ -78,14 +90,8 @@ def train_parser(description, prepares=False):
     training.add_argument("--layers", metavar="heads|3+|4+|5+|all|REGEX",
                           help="train these only, in one stage (default: all from random weights; otherwise heads for "
                                "a quarter of the epochs, then all)")
-    training.add_argument("--learning-rate", type=float, metavar="X",
-                          help="of the first stage; when all layers follow the heads they take a tenth (default: "
-                               "LEARNING_RATE of the settings)")
     training.add_argument("--seed", type=int, metavar="N", help="of weights, split, order and augmentation (default 0)")
-    training.add_argument("--logs", metavar="DIR", help="a folder for each run is made in here (default logs)")
-    training.add_argument("--resume", action="store_true",
-                          help="go on with the last run in --logs where it stopped; options need not be repeated")
-    return parser
+    return training
 
 
 def predict_parser(description):

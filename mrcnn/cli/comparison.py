@@ -3,7 +3,7 @@ import json
 import re
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +38,22 @@ class Entry:
         What its training did to pictures; what it finds is placed back into the whole ones.
     megabytes : float
         Of its weights.
+    plain : bool
+        A semantic model whose objects are connected components, not parted by its watershed.
     """
 
     name: str
     detector: object
     preparation: Preparation
     megabytes: float
+    plain: bool = False
 
     def predict(self, image, pixel_size_nm, path):
         """`Instances` of one picture [H, W, C], in its own pixels, and the seconds that it took."""
         molded = to_channels(self.preparation.image(image, path), int(self.detector.config.IMAGE_CHANNEL_COUNT), path)
+        options = {"settings": replace(self.detector.watershed, seed_depth_px=None)} if self.plain else {}
         began = time.perf_counter()
-        found = self.detector.predict([molded], self.preparation.pixel_size(pixel_size_nm))[0]
+        found = self.detector.predict([molded], self.preparation.pixel_size(pixel_size_nm), **options)[0]
         seconds = time.perf_counter() - began
         if self.preparation:
             found = self.preparation.placed_back(found, image.shape, pixel_size_nm)
@@ -118,7 +122,10 @@ def entries_of(domain, name, weights, options):
     detector = load_detector(domain, settings)
     size = sum(int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
                for w in detector.keras_model.weights) / 1e6
-    yield Entry(name, detector, preparation(with_recorded(settings)), size)
+    prepared = preparation(with_recorded(settings))
+    yield Entry(name, detector, prepared, size)
+    if options.get("plain") and detector.config.SEMANTIC_MODEL:
+        yield Entry(f"{name}, no watershed", detector, prepared, size, plain=True)
 
 
 def judged(entry, dataset, keep=()):

@@ -1,5 +1,6 @@
 """Search of settings: trials by optuna, bad ones ended early, kept in a SQLite file that several processes share."""
 import contextlib
+import json
 import sqlite3
 import time
 import warnings
@@ -147,6 +148,7 @@ def open_study(path, purpose=None, pruner="median"):
         As `tune`.
     """
     optuna, path = _optuna(), Path(path)
+    purpose = None if purpose is None else json.loads(json.dumps(purpose))      # as it will be read back
     if purpose is None and not path.is_file():
         raise DataError(path, "there is no such search", "Start one with tune.py, or check the path")
     _check_file(path)

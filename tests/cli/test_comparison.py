@@ -12,6 +12,20 @@ from mrcnn.cli import comparison
 from mrcnn.cli.comparison import compare, format_comparison, named_runs, shown_images
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.results.watershed import WatershedSettings, instances_from_probability
+
+
+class Semantic:
+    """Stands for a `SemanticSegmenter` with the watershed of its run."""
+
+    def __init__(self, config):
+        config.SEMANTIC_MODEL = "unet"
+        self.config, self.watershed = config, WatershedSettings(0.3, seed_depth_px=1.0)
+        self.keras_model = SimpleNamespace(weights=[])
+
+    def predict(self, images, pixel_size_nm=None, settings=None):
+        return [instances_from_probability(image[..., 0] / 255, settings or self.watershed, pixel_size_nm)
+                for image in images]
 
 
 class Brighter:
@@ -100,6 +114,20 @@ def test_a_model_of_reduced_pictures_is_judged_on_whole_ones(compared, stack):
     assert table["objects_true"].tolist() == [8, 8]
     assert table.loc["reduced", "threat_score_50"] == table.loc["whole", "threat_score_50"] == 1
     assert table.loc["reduced", "foreground_iou"] < 1
+
+
+def test_watershed_against_connected_components(domain, tmp_path, monkeypatch):
+    y, x = np.mgrid[:40, :50]
+    labels = np.where(np.hypot(y - 20, x - 14) < 9, 1, np.where(np.hypot(y - 20, x - 31) < 9, 2, 0))
+    tifffile.imwrite(tmp_path / "s.tif", ((labels[None] > 0) * 200).astype(np.uint8), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "t.tif", labels[None].astype(np.uint16), photometric="minisblack")
+    monkeypatch.setattr(comparison, "load_detector", lambda domain, options: Semantic(domain.configs["small"]()))
+    compare(domain, {"models": ["unet=run"], "plain": True, "dataset": str(tmp_path / "s.tif"), "pictures": 1,
+                     "truth": str(tmp_path / "t.tif"), "out": str(tmp_path / "out")})
+    table = pd.read_csv(tmp_path / "out" / "comparison.csv").set_index("model")
+    assert table["objects_found"].to_dict() == {"unet": 2, "unet, no watershed": 1}
+    assert table["merged"].to_dict() == {"unet": 0, "unet, no watershed": 1}
+    assert table.loc["unet", "threat_score_50"] == 1 > table.loc["unet, no watershed", "threat_score_50"]
 
 
 def test_images_that_cannot_be_read_are_named_and_left_out_for_all(compared, stack, capsys):

@@ -1,0 +1,24 @@
+"""Search the settings of the best training: learning rate, batch size and whatever else, of any of the models."""
+import sys
+
+from mrcnn.cli.arguments import run
+from mrcnn.cli.tuning_arguments import tune_parser
+
+
+def main(argv=None):
+    """Search; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    return run(work, vars(tune_parser(__doc__, prepares=True).parse_args(argv)), [sys.executable, __file__, *argv])
+
+
+def work(options, command):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from mitochondria import DOMAIN
+
+    from mrcnn.cli.tuning import search
+
+    return search(DOMAIN, options, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
