@@ -27,13 +27,21 @@ EXPECTED = {
                                  "slices left out between them: 0"]),
     "mitochondria_2_training": (6, ["Interrupted after 1 of 2 epochs", "Something to resume: True", "best.h5"]),
     "shapes_training": (8, ["Trained for", "3 epochs", "mask_rcnn_shapes_0003.h5", "mAP at IoU 0.5 on 6 pictures: "]),
+    "wafer_1_data": (12, ["75 sections in wafer_labels.json", "no point is off by more than 0.17 pixels",
+                          "the magnet is the brighter part in 75 of 75", "in 0 of 75 sections: EXCHANGED",
+                          "RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)"]),
+    "wafer_2_training": (9, ["channels: 2, mean pixel: ", "Training 'heads' of mobilenet_v2 from epoch 0 to 1",
+                             "Training 'all' of mobilenet_v2 from epoch 1 to 2", "The run: wafer_notebook2",
+                             "The retrained run: wafer_notebook_new2"]),
+    "wafer_3_whole_wafer": (9, ["What follows is found by the stand-in", "are owned by no tile", "75 true sections: 73",
+                                "0 doubly, 2 missed", "sections_labelme.json"]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
 }
 
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A copy of what the notebooks need of the repository, shared so that the third finds the run of the second."""
+    """A copy of what the notebooks need of the repository, shared so that each third finds the run of the second."""
     folder = tmp_path_factory.mktemp("repository")
     for name in ("notebooks", "samples"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))

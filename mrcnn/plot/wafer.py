@@ -108,7 +108,7 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()
     length = _section_length(sections) / factor
-    _draw_parts(ax, instances, sections, frame, max(0.8, length / 45))
+    _draw_parts(ax, instances, sections, frame, float(np.clip(length / 45, 0.8, 2.5)))
     _draw_arrows(ax, sections, frame, length)
     _write_numbers(ax, sections, frame, length, (height, width))
     _draw_legend(figure, sections, share, title, min(20.0, 0.0105 * width) * 72 / _DPI)
