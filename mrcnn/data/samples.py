@@ -23,15 +23,19 @@ class Sample:
         0 where there is no object.
     boxes : float32 [G, 4]
         (y1, x1, y2, x2) in pixels of `image`, y2 and x2 exclusive; every object's has an area.
-    masks : bool [h, w, G]
-        Mini-masks in the frame of the boxes, or masks of the image's size, as USE_MINI_MASK says.
+    masks : bool [h, w, G] or None
+        Mini-masks in the frame of the boxes, or masks of the image's size, as USE_MINI_MASK says; all False where the
+        image has only boxes, None without USE_MASK_HEAD.
+    has_masks : bool
+        Whether there are masks to learn from (`Dataset.has_masks`).
     """
 
     image: np.ndarray
     meta: np.ndarray
     class_ids: np.ndarray
     boxes: np.ndarray
-    masks: np.ndarray
+    masks: np.ndarray | None
+    has_masks: bool = True
 
 
 def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
@@ -68,10 +72,13 @@ def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
     count = len(instances)
     class_ids, boxes = np.zeros(slots, np.int32), np.zeros((slots, 4), np.float32)
     class_ids[:count], boxes[:count] = instances.class_ids, instances.boxes
-    found = _masks(instances, config, config.USE_MINI_MASK)
-    masks = np.zeros((*found.shape[:2], slots), bool)
-    masks[..., :count] = found
-    return Sample(image, meta, class_ids, boxes, masks)
+    if not config.USE_MASK_HEAD:
+        return Sample(image, meta, class_ids, boxes, None, False)
+    has_masks = bool(dataset.has_masks(image_id))
+    masks = np.zeros((*(config.MINI_MASK_SHAPE if config.USE_MINI_MASK else image.shape[:2]), slots), bool)
+    if has_masks:
+        masks[..., :count] = _masks(instances, config, config.USE_MINI_MASK)
+    return Sample(image, meta, class_ids, boxes, masks, has_masks)
 
 
 def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, use_mini_mask=False, rng=None):

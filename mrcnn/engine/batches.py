@@ -122,4 +122,5 @@ def stack_samples(samples, config):
     }
     if config.USE_MASK_HEAD:
         arrays["input_gt_masks"] = np.stack([s.masks for s in samples])
+        arrays["input_has_masks"] = np.array([s.has_masks for s in samples])
     return arrays

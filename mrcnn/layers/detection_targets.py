@@ -58,14 +58,16 @@ def crop_masks(masks, boxes, assigned, shape):
 class DetectionTargetLayer(keras.layers.Layer):
     """Choose the regions that the heads learn from, and their targets (Matterport's `DetectionTargetLayer`).
 
-    Called with [proposals [B, N, 4], gt_class_ids [B, G], gt_boxes [B, G, 4], gt_masks [B, h, w, G]], boxes normalised,
-    class ids > 0 objects, < 0 crowds, 0 padding. Returns, with T = `count` and P = `mask_slots`:
+    Called with [proposals [B, N, 4], gt_class_ids [B, G], gt_boxes [B, G, 4], gt_masks [B, h, w, G], has_masks bool
+    [B]], boxes normalised, class ids > 0 objects, < 0 crowds, 0 padding; `has_masks`, which may be left out, says in
+    which images the masks are real. Returns, with T = `count` and P = `mask_slots`:
 
     - rois float32 [B, T, 4], normalised: positives first, then negatives, then zeros
     - match int32 [B, T]: 1 positive, -1 negative, 0 padding
     - class_ids int32 [B, T]: 0 where not positive
     - deltas float32 [B, T, 4] in units of `std_dev`
-    - masks float32 [B, P, mask_shape] of the first P rows, or none when `mask_shape` is None
+    - masks float32 [B, P, mask_shape] of the first P rows, and mask_class_ids int32 [B, P]: their class ids, 0 where no
+      mask is to be learnt, because the row is not positive or the image has none; neither when `mask_shape` is None
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs):
-        proposals, gt_class_ids, gt_boxes, *gt_masks = inputs
+        proposals, gt_class_ids, gt_boxes, *truth = inputs
         gt_class_ids = ops.cast(gt_class_ids, "int32")
         if not self.exact:
             true_boxes = ops.where((gt_class_ids > 0)[..., None], gt_boxes, 0.0)
@@ -123,24 +125,27 @@ class DetectionTargetLayer(keras.layers.Layer):
         deltas = ops.where(is_positive[..., None], deltas, 0.0)
         if self.mask_shape is None:
             return rois, match, class_ids, deltas
-        masks = self._masks(gt_masks[0], rois, roi_gt, assigned, is_positive)
-        return rois, match, class_ids, deltas, masks
+        gt_masks, *has_masks = truth
+        learnt = is_positive & has_masks[0][:, None] if has_masks else is_positive
+        masks = self._masks(gt_masks, rois, roi_gt, assigned, learnt)
+        mask_class_ids = ops.where(learnt, class_ids, 0)[:, : self.mask_slots]
+        return rois, match, class_ids, deltas, masks, mask_class_ids
 
     def _negatives_of(self, positives):
         """The original's arithmetic: float32 reciprocal, truncated product."""
         ratio = ops.cast(1.0 / self.positive_ratio, "float32")
         return ops.cast(ratio * ops.cast(positives, "float32"), "int32") - positives
 
-    def _masks(self, gt_masks, rois, roi_gt, assigned, is_positive):
+    def _masks(self, gt_masks, rois, roi_gt, assigned, learnt):
         slots = self.mask_slots
-        rois, roi_gt, is_positive = rois[:, :slots], roi_gt[:, :slots], is_positive[:, :slots, None]
+        rois, roi_gt, learnt = rois[:, :slots], roi_gt[:, :slots], learnt[:, :slots, None]
         if self.mini_masks:
             y1, x1, y2, x2 = split_boxes(roi_gt)
-            height, width = ops.where(is_positive[..., 0], y2 - y1, 1.0), ops.where(is_positive[..., 0], x2 - x1, 1.0)
+            height, width = ops.where(learnt[..., 0], y2 - y1, 1.0), ops.where(learnt[..., 0], x2 - x1, 1.0)
             rois = (rois - ops.stack([y1, x1, y1, x1], axis=-1)) / ops.stack([height, width, height, width], axis=-1)
-        rois = ops.where(is_positive, rois, 0.0)
+        rois = ops.where(learnt, rois, 0.0)
         masks = crop_masks(gt_masks, rois, assigned[:, :slots], self.mask_shape)
-        return ops.where(is_positive[..., None], masks, 0.0)
+        return ops.where(learnt[..., None], masks, 0.0)
 
     def compute_output_spec(self, inputs):
         batch = inputs[0].shape[0]
@@ -152,4 +157,5 @@ class DetectionTargetLayer(keras.layers.Layer):
         ]
         if self.mask_shape is not None:
             specs.append(keras.KerasTensor((batch, self.mask_slots, *self.mask_shape), dtype="float32"))
+            specs.append(keras.KerasTensor((batch, self.mask_slots), dtype="int32"))
         return tuple(specs)

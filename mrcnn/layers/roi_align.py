@@ -69,12 +69,14 @@ def sample_points(low, high, length, count, image_length, aligned):
     return (low_px * scale)[..., None] + (ops.arange(2 * count, dtype="float32") + 0.5) * step[..., None] - 0.5
 
 
-def sample_corners(boxes, level, heights, widths, offsets, rows_per_image, pool_size, image_shape, aligned):
+def sample_corners(boxes, images, level, heights, widths, offsets, rows_per_image, pool_size, image_shape, aligned):
     """The four pixels around every sample, as rows of the table of `flatten_pyramid`, and what each weighs.
 
     Parameters
     ----------
     boxes : float32 [B, N, 4]
+    images : int32 [B, N] or [B, 1]
+        Index of the image that a box is in.
     level : int32 [B, N]
         0 is P2.
     heights, widths, offsets, rows_per_image
@@ -91,7 +93,7 @@ def sample_corners(boxes, level, heights, widths, offsets, rows_per_image, pool_
     y1, x1, y2, x2 = split_boxes(boxes)
     y = sample_points(y1, y2, ops.cast(height, "float32"), pool_size, image_shape[0], aligned)
     x = sample_points(x1, x2, ops.cast(width, "float32"), pool_size, image_shape[1], aligned)
-    start = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None] * rows_per_image + ops.take(offsets, level)
+    start = images * rows_per_image + ops.take(offsets, level)
 
     def neighbours(position, length):
         """The pixels before and after a position on an axis, and their weights."""
@@ -113,7 +115,7 @@ def sample_corners(boxes, level, heights, widths, offsets, rows_per_image, pool_
     return rows, weights
 
 
-def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False):
+def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False, images=None):
     """Crop every box out of its pyramid level.
 
     Parameters
@@ -128,6 +130,9 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     aligned : bool
         False: one sample a bin, corner to corner, 0 outside of the map (Matterport's `PyramidROIAlign`, which its
         weights expect). True: ROIAlign of the Mask R-CNN paper, mean of 2 x 2 samples, borders extended.
+    images : int32 [B, N], optional
+        Index of the image of the feature maps that each box is in; by default row b is of image b. With it the leading
+        size of `boxes` need not be that of the maps.
 
     Returns
     -------
@@ -139,10 +144,12 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     boxes = ops.where(ops.isfinite(boxes), boxes, 0.0)
     image_shape = tuple(ops.cast(v, "float32") for v in image_shape)
     level = roi_levels(boxes, image_shape[0] * image_shape[1]) - 2
+    if images is None:
+        images = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None]
     if keras.backend.backend() == "tensorflow" and not aligned and feature_maps[0].dtype == "float32":
-        return _tensorflow_crops(boxes, level, feature_maps, pool_size, image_shape)
+        return _tensorflow_crops(boxes, images, level, feature_maps, pool_size, image_shape)
     table, *layout = flatten_pyramid(feature_maps)
-    rows, weights = sample_corners(boxes, level, *layout, pool_size, image_shape, aligned)
+    rows, weights = sample_corners(boxes, images, level, *layout, pool_size, image_shape, aligned)
     samples = sum(ops.take(table, r, axis=0) * ops.cast(w, table.dtype)[..., None] for r, w in zip(rows, weights))
     if not aligned:
         return samples
@@ -151,7 +158,7 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
     return ops.mean(samples, axis=(3, 5))
 
 
-def _tensorflow_crops(boxes, level, feature_maps, pool_size, image_shape):
+def _tensorflow_crops(boxes, images, level, feature_maps, pool_size, image_shape):
     """The same, not aligned, through TensorFlow's own kernel: no copy of the pyramid, no corner kept for the gradient.
 
     Only forwards: that kernel's gradient loses sums where boxes overlap, because its threads write to the same places
@@ -159,10 +166,10 @@ def _tensorflow_crops(boxes, level, feature_maps, pool_size, image_shape):
     """
     import tensorflow as tf
 
-    batch, count = tf.shape(boxes)[0], tf.shape(boxes)[1]
+    lead = tf.shape(boxes)[:2]
     flat, flat_level = tf.reshape(boxes, (-1, 4)), tf.reshape(level, (-1,))
-    image = tf.repeat(tf.range(batch), count)
-    channels = feature_maps[0].shape[-1]
+    image = tf.reshape(tf.broadcast_to(images, lead), (-1,))
+    batch, channels = tf.shape(feature_maps[0])[0], feature_maps[0].shape[-1]
 
     @tf.custom_gradient
     def crops(*maps):
@@ -180,14 +187,14 @@ def _tensorflow_crops(boxes, level, feature_maps, pool_size, image_shape):
             heights, widths = (tf.stack([s[axis] for s in shapes]) for axis in (1, 2))
             total = tf.add_n(sizes)
             rows, weights = sample_corners(
-                boxes, level, heights, widths, offsets, total, pool_size, image_shape, aligned=False
+                boxes, images, level, heights, widths, offsets, total, pool_size, image_shape, aligned=False
             )
             shares = tf.concat([tf.reshape(upstream * w[..., None], (-1, channels)) for w in weights], axis=0)
             rows = tf.concat([tf.reshape(r, (-1,)) for r in rows], axis=0)
             table = tf.reshape(tf.math.unsorted_segment_sum(shares, rows, batch * total), (batch, total, channels))
             return [tf.reshape(part, s) for part, s in zip(tf.split(table, sizes, axis=1), shapes)]
 
-        return tf.reshape(together, (batch, count, pool_size, pool_size, channels)), gradient
+        return tf.reshape(together, (lead[0], lead[1], pool_size, pool_size, channels)), gradient
 
     return crops(*feature_maps)
 
@@ -196,6 +203,7 @@ class PyramidROIAlign(keras.layers.Layer):
     """`pyramid_roi_align` as a layer: called with [boxes, image_meta, P2, P3, P4, P5] (Matterport's signature).
 
     The image's size is read from `image_meta` (entries 4 and 5), of the first image: all of a batch have one size.
+    With `images=` int32 [B, N], boxes are not of the image of their row but of the one named.
     """
 
     def __init__(self, pool_shape, aligned=False, **kwargs):
@@ -206,13 +214,13 @@ class PyramidROIAlign(keras.layers.Layer):
         # Boxes and metas are float32 whatever the features are computed in.
         self.autocast = False
 
-    def call(self, inputs):
+    def call(self, inputs, images=None):
         boxes, image_meta, *feature_maps = inputs
         return pyramid_roi_align(
-            boxes, feature_maps, self.pool_shape[0], (image_meta[0, 4], image_meta[0, 5]), self.aligned
+            boxes, feature_maps, self.pool_shape[0], (image_meta[0, 4], image_meta[0, 5]), self.aligned, images
         )
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs, images=None):
         boxes, features = inputs[0], inputs[2]
         return keras.KerasTensor((*boxes.shape[:2], *self.pool_shape, features.shape[-1]), dtype=features.dtype)
 

@@ -57,7 +57,7 @@ class DetectionTargetLayer(detection_targets.DetectionTargetLayer):
         self.config = config
 
     def call(self, inputs):
-        rois, _, class_ids, deltas, masks = super().call(inputs)
+        rois, _, class_ids, deltas, masks, _ = super().call(inputs)
         missing = self.count - self.mask_slots
         return rois, class_ids, deltas, ops.pad(masks, [[0, 0], [0, missing], [0, 0], [0, 0]])
 

@@ -102,12 +102,14 @@ class MaskHead:
 
 
 class PositiveMasks(layers.Layer):
-    """Masks of the first regions of each image, of as many as the image with most positive ones has.
+    """Masks of the regions that the mask loss looks at; the rest of the result is 0.
 
-    The positive regions come first. Only these go through the mask head, the most expensive part of a training step;
-    the rest of the result is 0. The mask loss looks at positive regions only, so it and its gradient are the same.
+    The mask head is the most expensive part of a training step, and no other region than these reaches its loss, so the
+    loss and its gradient are the same. Regions come with the wanted ones first. Under TensorFlow those of all images go
+    through the head together, and no other; elsewhere as many of each image as the image with most has.
 
-    Called with [rois [B, P, 4], match int32 [B, P], image_meta, P2, P3, P4, P5]; returns [B, P, 2h, 2w, K] float32.
+    Called with [rois [B, P, 4], class_ids int32 [B, P] (above 0 where wanted), image_meta, P2, P3, P4, P5]; returns
+    [B, P, 2h, 2w, K] float32.
 
     Parameters
     ----------
@@ -130,17 +132,31 @@ class PositiveMasks(layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        rois, match, meta, *maps = inputs
-
-        def masks_of(count):
-            found = self.head(self.pool([rois[:, :count], meta, *maps]))
-            padded = ops.pad(found, [[0, 0], [0, self.slots - count], [0, 0], [0, 0], [0, 0]])
-            return ops.reshape(padded, (-1, self.slots, *found.shape[2:]))
-
+        rois, class_ids, meta, *maps = inputs
         if self.all_slots:
-            return masks_of(self.slots)
-        needed = ops.max(ops.sum(ops.cast(match == 1, "int32"), axis=1))
-        return with_count(needed, self.slots, masks_of)
+            return self._first(self.slots, rois, meta, maps)
+        wanted = class_ids > 0
+        if keras.backend.backend() == "tensorflow":
+            return self._wanted(wanted, rois, meta, maps)
+        # A program of a fixed size for each image, so that several devices can share a batch.
+        needed = ops.max(ops.sum(ops.cast(wanted, "int32"), axis=1))
+        return with_count(needed, self.slots, lambda count: self._first(count, rois, meta, maps))
+
+    def _first(self, count, rois, meta, maps):
+        found = self.head(self.pool([rois[:, :count], meta, *maps]))
+        padded = ops.pad(found, [[0, 0], [0, self.slots - count], [0, 0], [0, 0], [0, 0]])
+        return ops.reshape(padded, (-1, self.slots, *found.shape[2:]))
+
+    def _wanted(self, wanted, rois, meta, maps):
+        rows = ops.arange(ops.size(wanted), dtype="int32")
+        flat = ops.reshape(wanted, (-1,))
+        order = ops.argsort(ops.where(flat, rows, rows + ops.size(wanted)))
+        # One region at least, so that the head sees something; nothing looks at it.
+        chosen = ops.cast(order[: ops.maximum(ops.sum(ops.cast(flat, "int32")), 1)], "int32")
+        boxes = ops.take(ops.reshape(rois, (-1, 4)), chosen, axis=0)
+        found = self.head(self.pool([boxes[None], meta, *maps], images=(chosen // self.slots)[None]))[0]
+        placed = ops.scatter(chosen[:, None], found, (ops.size(wanted), *found.shape[1:]))
+        return ops.reshape(placed, (-1, self.slots, *found.shape[1:]))
 
     def compute_output_spec(self, inputs):
         side = 2 * self.pool.pool_shape[0]

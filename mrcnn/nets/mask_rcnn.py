@@ -142,7 +142,8 @@ class MaskRCNNGraph:
         """The model that `fit` trains.
 
         Inputs are a dict of `input_image`, `input_image_meta`, `input_gt_class_ids` [B, G], `input_gt_boxes` [B, G, 4]
-        pixels, `input_gt_masks` [B, h, w, G] (with a mask head), `input_roi` [B, N, 4] pixels (without USE_RPN_ROIS).
+        pixels, `input_gt_masks` [B, h, w, G] and `input_has_masks` bool [B], False for an image whose objects have only
+        boxes (both with a mask head), `input_roi` [B, N, 4] pixels (without USE_RPN_ROIS).
 
         Parameters
         ----------
@@ -197,7 +198,8 @@ class MaskRCNNGraph:
         if self.mask_head:
             mask_size = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (height, width)
             target_inputs.append(new_input("input_gt_masks", (*mask_size, config.MAX_GT_INSTANCES), "bool"))
-        rois, roi_match, class_ids, deltas, *masks = DetectionTargetLayer(
+            target_inputs.append(new_input("input_has_masks", (), "bool"))
+        rois, roi_match, class_ids, deltas, *mask_targets = DetectionTargetLayer(
             config.TRAIN_ROIS_PER_IMAGE,
             config.MASK_SLOTS,
             config.ROI_POSITIVE_RATIO,
@@ -231,8 +233,9 @@ class MaskRCNNGraph:
             slots = config.MASK_SLOTS
             pool = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")
             masks_of = PositiveMasks(self.mask_head, pool, slots, config.TRAIN_BN is not False, name="mrcnn_masks")
-            predicted = masks_of([rois[:, :slots], roi_match[:, :slots], self.meta, *maps])
-            outputs.update(target_masks=masks[0], mrcnn_mask=predicted)
+            masks, mask_class_ids = mask_targets
+            predicted = masks_of([rois[:, :slots], mask_class_ids, self.meta, *maps])
+            outputs.update(target_masks=masks, mask_class_ids=mask_class_ids, mrcnn_mask=predicted)
         return inputs, outputs
 
     # --- Detection ---

@@ -40,9 +40,8 @@ class TrainingModel(keras.Model):
             ),
         }
         if "mrcnn_mask" in outputs:
-            slots = outputs["mrcnn_mask"].shape[1]
             found["mrcnn_mask_loss"] = losses.mrcnn_mask_loss(
-                outputs["target_masks"], outputs["target_class_ids"][:, :slots], outputs["mrcnn_mask"]
+                outputs["target_masks"], outputs["mask_class_ids"], outputs["mrcnn_mask"]
             )
         return found
 

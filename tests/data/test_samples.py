@@ -21,7 +21,7 @@ class Pictures:
     """A data set of pictures in memory, of the sources "cells" (classes 1 and 2) and "nuclei" (class 3)."""
 
     num_classes = 4
-    source_class_ids = {"": [0], "cells": [0, 1, 2], "nuclei": [0, 3]}
+    source_class_ids = {"": [0], "cells": [0, 1, 2], "nuclei": [0, 3], "boxes": [0, 1, 2, 3]}
 
     def __init__(self, *pairs, source="cells"):
         self.pairs = pairs
@@ -35,6 +35,9 @@ class Pictures:
 
     def image_reference(self, image_id):
         return self.image_info[image_id]["path"]
+
+    def has_masks(self, image_id):
+        return self.image_info[image_id]["source"] != "boxes"
 
 
 class SmallConfig(Config):
@@ -113,6 +116,23 @@ def test_a_sample_holds_what_load_image_gt_gives_padded_with_zeros(mode):
     np.testing.assert_array_equal(sample.boxes[:count], boxes)
     np.testing.assert_array_equal(sample.masks[..., :count], mini)
     assert not sample.class_ids[count:].any() and not sample.boxes[count:].any() and not sample.masks[..., count:].any()
+
+
+def test_no_masks_are_made_where_none_are_learnt(monkeypatch):
+    image, instances, _ = picture()
+    whole = prepare_sample(Pictures((image, instances)), SmallConfig(), 0)
+    assert whole.has_masks and whole.masks.any()
+    monkeypatch.setattr("mrcnn.data.samples._masks", None)
+    boxes_only = prepare_sample(Pictures((image, instances), source="boxes"), SmallConfig(), 0)
+    no_head = prepare_sample(Pictures((image, instances)), SmallConfig(USE_MASK_HEAD=False), 0)
+    for sample in (boxes_only, no_head):
+        assert not sample.has_masks
+        np.testing.assert_array_equal(sample.boxes, whole.boxes)
+        np.testing.assert_array_equal(sample.class_ids, whole.class_ids)
+    assert boxes_only.masks.shape == whole.masks.shape and not boxes_only.masks.any()
+    assert no_head.masks is None
+    full = prepare_sample(Pictures((image, instances), source="boxes"), SmallConfig(USE_MINI_MASK=False), 0)
+    assert full.masks.shape == (128, 128, 6) and not full.masks.any()
 
 
 def test_masks_are_of_the_images_size_without_mini_masks():

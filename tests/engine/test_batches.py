@@ -99,10 +99,28 @@ def test_shapes_and_types():
         "input_gt_class_ids": ((3, 3), "int32"),
         "input_gt_boxes": ((3, 3, 4), "float32"),
         "input_gt_masks": ((3, 16, 16, 3), "bool"),
+        "input_has_masks": ((3,), "bool"),
     }
     config = SmallConfig(USE_MASK_HEAD=False)
     samples = SampleBatches(shapes(), config, None).samples_of(0, 0)
-    assert "input_gt_masks" not in stack_samples(samples, config)
+    assert not [name for name in stack_samples(samples, config) if "mask" in name]
+
+
+class SomeBoxes(ShapesDataset):
+    """Of images with odd ids only the boxes are known."""
+
+    def has_masks(self, image_id):
+        return image_id % 2 == 0
+
+
+def test_images_with_masks_and_with_boxes_only_in_one_batch():
+    dataset = SomeBoxes()
+    dataset.load_shapes(4, 64, 64, seed=0)
+    dataset.prepare()
+    arrays = SampleBatches(dataset, SmallConfig(IMAGES_PER_GPU=4), None, shuffle=False)[0][0]
+    assert arrays["input_has_masks"].tolist() == [True, False, True, False]
+    assert arrays["input_gt_masks"].any(axis=(1, 2, 3)).tolist() == [True, False, True, False]
+    assert arrays["input_gt_class_ids"].any(axis=1).all()
 
 
 def test_no_augmentation_sources():

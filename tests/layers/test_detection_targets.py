@@ -40,7 +40,7 @@ def regions(seed=0, near=8, far=30):
 def targets(proposals, ids, boxes, masks, **changes):
     settings = {"mask_shape": MASK, "mini_masks": False, "exact": False, "seed": 3, **changes}
     layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, **settings)
-    return [ops.convert_to_numpy(v)[0] for v in layer([proposals, ids, boxes, masks])]
+    return [ops.convert_to_numpy(v)[0] for v in layer([proposals, ids, boxes, masks])][:5]
 
 
 def test_choice_classes_and_deltas():
@@ -133,6 +133,25 @@ def test_without_masks():
         np.testing.assert_array_equal(one, other)
 
 
+def test_images_that_have_only_boxes():
+    """They teach everything but masks, whatever stands where their masks would be."""
+    twice = [np.repeat(v, 2, axis=0) for v in (regions(), *scene((1, 2)))]
+    made = {"mask_shape": MASK, "mini_masks": False}
+
+    def found(*has_masks):
+        layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, seed=3, **made)
+        return [ops.convert_to_numpy(v) for v in layer([*twice, *(np.array(v) for v in has_masks)])]
+
+    every, second = found(), found([False, True])
+    for one, other in zip(every[:4], second[:4]):
+        np.testing.assert_array_equal(one, other)
+    class_ids, masks, mask_class_ids = every[2][:, :SLOTS], every[4], every[5]
+    assert (class_ids > 0).all() and masks.any(axis=(2, 3)).all()
+    np.testing.assert_array_equal(mask_class_ids, class_ids)
+    np.testing.assert_array_equal(second[5], class_ids * [[0], [1]])
+    np.testing.assert_array_equal(second[4], masks * np.reshape([0, 1], (2, 1, 1, 1)))
+
+
 def test_no_gradient_passes(gradients_of):
     ids, boxes, masks = scene()
     layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, mask_shape=None, seed=3)
@@ -169,4 +188,4 @@ def test_crop_masks_against_samples_one_by_one():
 def test_symbolic_shapes():
     layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, mask_shape=MASK)
     found = layer([keras.Input((9, 4)), keras.Input((5,), dtype="int32"), keras.Input((5, 4)), keras.Input((8, 8, 5))])
-    assert [v.shape[1:] for v in found] == [(COUNT, 4), (COUNT,), (COUNT,), (COUNT, 4), (SLOTS, *MASK)]
+    assert [v.shape[1:] for v in found] == [(COUNT, 4), (COUNT,), (COUNT,), (COUNT, 4), (SLOTS, *MASK), (SLOTS,)]

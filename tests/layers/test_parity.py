@@ -88,7 +88,7 @@ def test_detection_targets(parity):
                 case("input_gt_masks")[None],
             ]
         )
-        rois, match, class_ids, deltas, masks = (ops.convert_to_numpy(v)[0] for v in outputs)
+        rois, match, class_ids, deltas, masks, _ = (ops.convert_to_numpy(v)[0] for v in outputs)
         full_masks = np.zeros((count, *masks.shape[1:]), np.float32)
         full_masks[: len(masks)] = masks
         sign = np.where(match == 1, 2, np.where(match == -1, 1, 0))

@@ -94,6 +94,32 @@ def test_levels():
     assert ops.convert_to_numpy(roi_levels(steps, 512.0 * 512.0)).tolist() == [[3, 4]]
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_boxes_of_any_image_in_one_row(aligned, gradients_of):
+    """Features, and gradients of the maps, are those of boxes sorted by image."""
+    maps, boxes = feature_maps(), boxes_of_all_levels()
+    images = np.random.default_rng(0).permutation(np.repeat(np.arange(2, dtype=np.int32), 16))
+    place = np.argsort(np.argsort(images, kind="stable"))
+    row = boxes.reshape(1, 32, 4)[:, place]
+    weights = np.random.default_rng(1).normal(0, 1, (2, 16, 3, 3, 3)).astype(np.float32)
+
+    def sorted_ones(*maps):
+        return pyramid_roi_align(boxes, list(maps), 3, IMAGE, aligned)
+
+    def mixed(*maps):
+        return pyramid_roi_align(row, list(maps), 3, IMAGE, aligned, images[None])
+
+    expected = ops.convert_to_numpy(sorted_ones(*maps)).reshape(32, 3, 3, 3)[place]
+    np.testing.assert_allclose(ops.convert_to_numpy(mixed(*maps))[0], expected, atol=1e-5)
+    by_row = weights.reshape(1, 32, 3, 3, 3)[:, place]
+    both = gradients_of(lambda *maps: ops.sum(sorted_ones(*maps) * weights), *maps), gradients_of(
+        lambda *maps: ops.sum(mixed(*maps) * by_row), *maps
+    )
+    for one, other in zip(*both):
+        assert one.any()
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
 @pytest.mark.parametrize(("aligned", "twin"), [(False, crop_and_resize), (True, roi_align)])
 @pytest.mark.parametrize("pool", [1, 3, 7])
 def test_every_bin(pool, aligned, twin):

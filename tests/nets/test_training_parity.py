@@ -43,6 +43,7 @@ def batch(parity):
         "input_gt_class_ids": stored["input_gt_class_ids"],
         "input_gt_boxes": stored["input_gt_boxes"].astype(np.float32),
         "input_gt_masks": stored["input_gt_masks"],
+        "input_has_masks": np.ones(len(stored["input_gt_masks"]), bool),
         "input_rpn_match": stored["input_rpn_match"].astype(np.int32),
         "input_rpn_bbox": stored["input_rpn_bbox"].astype(np.float32),
         "input_roi": stored["input_rois"],

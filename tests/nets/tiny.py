@@ -109,6 +109,7 @@ def batch(settings, objects=(2, 3), seed=0):
     }
     if settings.USE_MASK_HEAD:
         inputs["input_gt_masks"] = masks
+        inputs["input_has_masks"] = np.ones(count, bool)
     if not settings.USE_RPN_ROIS:
         corner = rng.uniform(0, 0.6, (count, 20, 2)) * (height, width)
         own = np.concatenate([corner, corner + rng.uniform(8, 24, (count, 20, 2))], axis=2)
