@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.config_checks import LOSS_NAMES, check_settings
+from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other rooms)
 from mrcnn.errors import ConfigError
 
 _NO_SETTINGS = ("COMPUTED", "MASK_SLOTS")

@@ -8,20 +8,22 @@ from mrcnn.data.samples import prepare_sample
 from mrcnn.errors import DataError
 
 
-class SampleBatches(keras.utils.PyDataset):
-    """The arrays of `MaskRCNNGraph.training_model`, batch after batch.
+class OrderedBatches(keras.utils.PyDataset):
+    """Batches of what can be drawn from a data set; subclasses say what those are and what arrays become of them.
 
-    Every image is visited once before any is visited again, also when an epoch is shorter or longer than the data set.
-    Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it would have seen.
-    Without shuffling every epoch is the same.
+    Everything is visited once before anything is visited again, also when an epoch is shorter or longer than the data
+    set. Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it would have
+    seen. Without shuffling every epoch is the same.
 
     Parameters
     ----------
     dataset : Dataset
         Prepared.
     config : Config
+    entries : sequence of int
+        What is visited.
     steps : int or None
-        Batches in an epoch; None: as many as cover the data set once.
+        Batches in an epoch; None: as many as visit every entry once.
     shuffle : bool
     augmentation : optional
         See `mrcnn.data.augment`.
@@ -42,6 +44,7 @@ class SampleBatches(keras.utils.PyDataset):
         self,
         dataset,
         config,
+        entries,
         steps=None,
         shuffle=True,
         augmentation=None,
@@ -52,34 +55,65 @@ class SampleBatches(keras.utils.PyDataset):
         super().__init__(workers=1, use_multiprocessing=False)
         self.dataset, self.config, self.shuffle, self.augmentation = dataset, config, shuffle, augmentation
         self.no_augmentation_sources = set(no_augmentation_sources or ())
-        self.image_ids = np.asarray(dataset.image_ids)
+        self.entries = np.asarray(entries)
         self.batch_size = int(config.BATCH_SIZE)
-        self.steps = int(steps or -(-len(self.image_ids) // self.batch_size))
+        self.steps = int(steps or -(-len(self.entries) // self.batch_size))
         self.epoch, self.first_step, self.error = int(epoch), int(first_step), None
         self._order = (None, None)
 
     def __len__(self):
         return self.steps - self.first_step
 
-    def ids_of(self, epoch, step):
-        """Image ids of one batch."""
+    def entries_of(self, epoch, step):
+        """What one batch visits."""
         first = ((epoch if self.shuffle else 0) * self.steps + step) * self.batch_size
-        return [self._image_at(position) for position in range(first, first + self.batch_size)]
+        return [self._entry_at(position) for position in range(first, first + self.batch_size)]
 
-    def _image_at(self, position):
-        pass_, place = divmod(position, len(self.image_ids))
+    def _entry_at(self, position):
+        pass_, place = divmod(position, len(self.entries))
         if not self.shuffle:
-            return int(self.image_ids[place])
+            return int(self.entries[place])
         known, order = self._order
         if known != pass_:
-            order = np.random.default_rng((self.config.SEED, 1, pass_)).permutation(self.image_ids)
+            order = np.random.default_rng((self.config.SEED, 1, pass_)).permutation(self.entries)
             self._order = (pass_, order)
         return int(order[place])
+
+    def ids_of(self, epoch, step):
+        """Image ids of one batch."""
+        return self.entries_of(epoch, step)
 
     def names_of(self, epoch, step):
         """What tells a person which pictures are in a batch."""
         infos = [(i, self.dataset.image_info[i]) for i in self.ids_of(epoch, step)]
         return [str(info.get("path") or self.dataset.image_reference(i) or info["id"]) for i, info in infos]
+
+    def rng_of(self, epoch, step, slot):
+        """The generator that everything about one place of a batch is drawn from."""
+        return np.random.default_rng((self.config.SEED, 2, epoch if self.shuffle else 0, step, slot))
+
+    def augmentation_of(self, image_id):
+        """The augmentation for an image."""
+        spared = self.dataset.image_info[image_id]["source"] in self.no_augmentation_sources
+        return None if spared else self.augmentation
+
+    def arrays_of(self, epoch, step):
+        """The arrays of one batch, as `keras.Model.fit` takes them."""
+        raise NotImplementedError
+
+    def __getitem__(self, index):
+        try:
+            return self.arrays_of(self.epoch, self.first_step + index)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class SampleBatches(OrderedBatches):
+    """The arrays of `MaskRCNNGraph.training_model`, batch after batch; an entry is an image. See `OrderedBatches`."""
+
+    def __init__(self, dataset, config, *args, **options):
+        super().__init__(dataset, config, dataset.image_ids, *args, **options)
 
     def samples_of(self, epoch, step):
         """The samples of one batch (`mrcnn.data.samples.Sample`).
@@ -91,9 +125,7 @@ class SampleBatches(keras.utils.PyDataset):
         """
         shape, samples = tuple(int(v) for v in self.config.IMAGE_SHAPE), []
         for slot, image_id in enumerate(self.ids_of(epoch, step)):
-            rng = np.random.default_rng((self.config.SEED, 2, epoch if self.shuffle else 0, step, slot))
-            info = self.dataset.image_info[image_id]
-            augmentation = None if info["source"] in self.no_augmentation_sources else self.augmentation
+            augmentation, rng = self.augmentation_of(image_id), self.rng_of(epoch, step, slot)
             sample = prepare_sample(self.dataset, self.config, image_id, augmentation, rng)
             if sample.image.shape != shape:
                 raise DataError(
@@ -104,12 +136,9 @@ class SampleBatches(keras.utils.PyDataset):
             samples.append(sample)
         return samples
 
-    def __getitem__(self, index):
-        try:
-            return (stack_samples(self.samples_of(self.epoch, self.first_step + index), self.config),)
-        except Exception as error:
-            self.error = error
-            raise
+    def arrays_of(self, epoch, step):
+        """One dict of arrays."""
+        return (stack_samples(self.samples_of(epoch, step), self.config),)
 
 
 def stack_samples(samples, config):

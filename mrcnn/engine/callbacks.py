@@ -35,6 +35,9 @@ def read_history(path, up_to=None):
         raise DataError(path, f"is no history of a training ({error})", "Move it away, or restore it") from error
 
 
+DRAWING_SHARE = 50  # times as long as drawing the curves took passes until they are drawn again
+
+
 def goodness(name, value):
     """A monitored value as a number of which larger is better."""
     return -value if "loss" in name else value
@@ -78,7 +81,7 @@ class Records(keras.callbacks.Callback):
     def __init__(self, log_dir, epoch):
         super().__init__()
         self.path, self.rows = Path(log_dir) / "history.csv", read_history(Path(log_dir) / "history.csv", epoch)
-        self.started = None
+        self.started, self.drawn, self.drawing_took, self.stale = None, -math.inf, 0.0, False
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
@@ -100,9 +103,22 @@ class Records(keras.callbacks.Callback):
             writer = csv.DictWriter(file, names, restval="")
             writer.writeheader()
             writer.writerows({k: "" if math.isnan(v) else v for k, v in r.items()} for r in self.rows)
+        self.stale = True
+        # Of many short epochs not each is worth a drawing.
+        if time.monotonic() - self.drawn >= DRAWING_SHARE * self.drawing_took:
+            self._draw()
+
+    def on_train_end(self, logs=None):
+        if self.stale:
+            self._draw()
+
+    def _draw(self):
         from mrcnn.plot.curves import plot_history
 
+        began = time.monotonic()
         plot_history(self.path, self.path.with_name("curves.png"))
+        self.drawn, self.stale = time.monotonic(), False
+        self.drawing_took = self.drawn - began
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -112,7 +128,7 @@ class Checkpoints(keras.callbacks.Callback):
     ----------
     log_dir : Path
     name : str
-        Of the run: `mask_rcnn_<name>_NNNN.h5`.
+        Of the run: `mask_rcnn_<name>_NNNN.h5`, or `unet_` and `fcn_` where SEMANTIC_MODEL says so.
     config : Config
     progress : Progress
         Kept up to date here.
@@ -121,12 +137,13 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(self, log_dir, name, config, progress, batches):
         super().__init__()
-        self.log_dir, self.name, self.config = Path(log_dir), name, config
+        self.log_dir, self.config = Path(log_dir), config
+        self.stem = f"{config.SEMANTIC_MODEL or 'mask_rcnn'}_{name}_"
         self.progress, self.batches = progress, batches
 
     def path_of(self, epoch):
         """Where the checkpoint after `epoch` epochs goes."""
-        return self.log_dir / f"mask_rcnn_{self.name}_{epoch:04d}.h5"
+        return self.log_dir / f"{self.stem}{epoch:04d}.h5"
 
     def on_train_batch_end(self, batch, logs=None):
         every = self.config.SAVE_EVERY_STEPS
@@ -149,7 +166,7 @@ class Checkpoints(keras.callbacks.Callback):
             self._save(BEST)
         self._save(self.path_of(epoch + 1).name)
         (self.log_dir / INTERRUPTED).unlink(missing_ok=True)
-        own = [p for p in run_checkpoints(self.log_dir) if p.name.startswith(f"mask_rcnn_{self.name}_")]
+        own = [p for p in run_checkpoints(self.log_dir) if p.name.startswith(self.stem)]
         for path in [p for p in own if checkpoint_epoch(p) <= epoch + 1][: -int(self.config.KEEP_CHECKPOINTS)]:
             path.unlink(missing_ok=True)
 

@@ -11,12 +11,14 @@ from pathlib import Path
 import h5py
 import keras
 
+from mrcnn.config import SEMANTIC_MODELS
 from mrcnn.engine.weight_files import plain_child, reading, written_whole
 from mrcnn.engine.weights import write_weights
 from mrcnn.errors import WeightsError
 
 FORMAT = 1
 INTERRUPTED, BEST = "interrupted.h5", "best.h5"
+KINDS = ("mask_rcnn", *SEMANTIC_MODELS)  # first words of the names of numbered checkpoints
 
 
 @dataclass
@@ -157,14 +159,15 @@ def restore(variables, values, path, what):
 
 # --- Files of a run ---
 def checkpoint_epoch(path):
-    """The epoch in a name `mask_rcnn_<name>_NNNN.h5`, or None."""
+    """The epoch in a name `mask_rcnn_<name>_NNNN.h5` (or `unet_...`, `fcn_...`), or None."""
     found = re.search(r"_(\d{4,})\.(?:weights\.)?h5$", Path(path).name)
     return int(found[1]) if found else None
 
 
 def run_checkpoints(log_dir):
     """Numbered checkpoints of a run's folder, oldest first."""
-    paths = [p for p in Path(log_dir).glob("mask_rcnn_*.h5") if checkpoint_epoch(p) is not None]
+    named = (p for kind in KINDS for p in Path(log_dir).glob(f"{kind}_*.h5"))
+    paths = [p for p in named if checkpoint_epoch(p) is not None]
     return sorted(paths, key=lambda p: (checkpoint_epoch(p), p.name))
 
 
@@ -199,9 +202,8 @@ def resolve_weights(path):
     runs = [(found.stat().st_mtime_ns, found) for p in path.iterdir() if p.is_dir() and (found := _weights_of_run(p))]
     if runs:
         return max(runs)[1]
-    raise WeightsError(
-        f"{path}: holds no checkpoint (best.h5 or mask_rcnn_*.h5). Give a run's folder or a weight file."
-    )
+    names = ", ".join(f"{kind}_*.h5" for kind in KINDS)
+    raise WeightsError(f"{path}: holds no checkpoint ({BEST} or {names}). Give a run's folder or a weight file.")
 
 
 def _weights_of_run(folder):

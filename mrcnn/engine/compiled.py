@@ -8,10 +8,14 @@ def compiled(model):
 
     Weights that change later take effect.
     """
+
+    def call(inputs):
+        return model(inputs if len(inputs) > 1 else inputs[0], training=False)
+
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        run = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+        run = tf.function(call, reduce_retracing=True)
         return lambda inputs: run([tf.convert_to_tensor(v) for v in inputs])
     if keras.backend.backend() == "jax":
         import jax
@@ -21,7 +25,7 @@ def compiled(model):
         @jax.jit
         def stateless(values, inputs):
             with keras.StatelessScope(state_mapping=list(zip(variables, values))):
-                return model(inputs, training=False)
+                return call(inputs)
 
         return lambda inputs: stateless([v.value for v in variables], inputs)
-    return lambda inputs: model(inputs, training=False)
+    return call

@@ -79,7 +79,7 @@ class Detection:
 
     def predict(self, images, pixel_size_nm=None, min_score=None):
         """Objects of each image; see `MaskRCNN.predict`."""
-        _refuse_single(images)
+        refuse_single(images)
         size = max(1, int(self.batch_size or self.config.BATCH_SIZE))
         pixel_size = as_pixel_size(pixel_size_nm)
         results = []
@@ -135,7 +135,7 @@ class Detection:
         return detections, np.concatenate(parts, axis=1)
 
 
-def _refuse_single(images):
+def refuse_single(images):
     """An image passed where a list of images is expected would be taken apart into its rows."""
     if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] <= 4)):
         raise DataError(

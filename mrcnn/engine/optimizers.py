@@ -120,11 +120,11 @@ def decays(variable):
     return variable.name not in ("gamma", "beta")
 
 
-def compile_model(model, config, learning_rate, total_steps=1):
+def compile_model(model, config, learning_rate, total_steps=None):
     """Give the model a fresh optimizer: SGD with momentum as in the original, or Adam; gradients clipped by their
-    global norm.
+    global norm. Its learning rate follows the schedule over `total_steps`; None: it stays as it is.
     """
-    rate = learning_rate_of(config, learning_rate, total_steps)
+    rate = learning_rate if total_steps is None else learning_rate_of(config, learning_rate, total_steps)
     if config.OPTIMIZER == "adam":
         optimizer = DecayedAdam(rate)
     else:

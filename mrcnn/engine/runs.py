@@ -17,9 +17,15 @@ from mrcnn.engine.checkpoints import (
 _STAMP = r"(\d{8}T\d{4})(?:_(\d+))?"
 
 
-def run_name(config):
-    """How runs of this config are called."""
+def model_name(config):
+    """NAME as it is used in names of files."""
     return str(config.NAME or "model").lower()
+
+
+def run_name(config):
+    """How runs of this config are called; those of semantic models apart, so that none is taken for the other's."""
+    semantic = config.SEMANTIC_MODEL
+    return model_name(config) if semantic is None else f"{model_name(config)}_{semantic}"
 
 
 def new_folder(model_dir, name):

@@ -5,7 +5,7 @@ import re
 from mrcnn.errors import ConfigError
 from mrcnn.nets.batch_norm import ConvNorm
 
-HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)"
+HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)|(decoder\_.*)"
 _RESNET = {stage: "|".join(rf"(res{n}.*)|(bn{n}.*)" for n in range(int(stage[0]), 6)) for stage in ("3+", "4+", "5+")}
 STAGES = {"heads": HEADS, **{stage: f"{layers}|{HEADS}" for stage, layers in _RESNET.items()}, "all": ".*"}
 
@@ -24,16 +24,18 @@ def weighted_layers(model):
 
 
 def _application_stages(model):
-    """Stage (2..5) of each layer of a nested `keras.applications` backbone, by name; empty for other backbones."""
+    """Stage (1 or 2 to 5) of each layer of a nested `keras.applications` backbone, by name; empty for other backbones.
+    """
     backbone = next((layer for layer in model.layers if layer.name == "backbone"), None)
     if backbone is None:
         return {}
     ends = [tensor._keras_history.operation.name for tensor in backbone.network.outputs]
-    stage, stages = 2, {}
+    stage = first = 6 - len(ends)  # a feature pyramid starts from the second stage, a semantic decoder from the first
+    stages = {}
     for layer in backbone.network.layers:
         stages[layer.name] = stage
         if layer.name in ends:
-            stage = ends.index(layer.name) + 3
+            stage = first + ends.index(layer.name) + 1
     return stages
 
 

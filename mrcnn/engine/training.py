@@ -1,4 +1,4 @@
-"""One call of `MaskRCNN.train`: check, say what is coming, compile, fit, keep."""
+"""One call of `train`, of a `MaskRCNN` or another `Trainable`: check, say what is coming, compile, fit, keep."""
 
 import contextlib
 import numbers
@@ -9,8 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn.data.dataset import validate_dataset
-from mrcnn.engine.batches import SampleBatches
+from mrcnn.engine.budget import NO_END, TimeBudget
 from mrcnn.engine.callbacks import (
     Board,
     Checkpoints,
@@ -18,14 +17,14 @@ from mrcnn.engine.callbacks import (
     Records,
     StopEarly,
     StopOnNaN,
-    Validation,
     read_history,
     refuse_broken_weights,
 )
 from mrcnn.engine.checkpoints import Progress, restore, run_checkpoints
 from mrcnn.engine.memory import expected_memory_gb
 from mrcnn.engine.optimizers import compile_model
-from mrcnn.engine.runs import is_ahead, new_folder, run_name
+from mrcnn.engine.runs import is_ahead, model_name, new_folder, run_name
+from mrcnn.engine.task import MASK_RCNN
 from mrcnn.engine.weight_files import remove_leftovers
 from mrcnn.errors import ConfigError, MrcnnError
 
@@ -41,42 +40,58 @@ def run_training(
     custom_callbacks=None,
     no_augmentation_sources=None,
     verbose="auto",
+    hours=None,
+    task=None,
 ):
-    """Train a `MaskRCNN` (see its `train`); returns the run's history as a list of dicts."""
-    config, model = detector.config, detector.keras_model
-    check_call(config, train_dataset, val_dataset, learning_rate, epochs)
+    """Train a `MaskRCNN` (see its `train`), or another `Trainable` by its `Task`; returns the run's history as a list
+    of dicts. With `hours`, `epochs` is None.
+    """
+    config, model, task = detector.config, detector.keras_model, task or MASK_RCNN
+    check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, task)
+    epochs = NO_END if epochs is None else epochs
     progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
     if progress is None:
         return read_history(Path(detector.log_dir) / "history.csv")
     detector.set_trainable(layers, verbose=0)
-    sources = (train_dataset, config, config.STEPS_PER_EPOCH, True, augmentation, no_augmentation_sources)
-    batches = SampleBatches(*sources, epoch=progress.epoch, first_step=progress.step)
+    sources = (train_dataset, config, augmentation, no_augmentation_sources)
+    batches = task.batches(*sources, epoch=progress.epoch, first_step=progress.step)
     if progress.step >= batches.steps:
         raise ConfigError(
             f"The run was interrupted after {progress.step} steps of an epoch, which now has {batches.steps}. Resume "
             "with the STEPS_PER_EPOCH and BATCH_SIZE that it was started with."
         )
-    compile_model(model, config, learning_rate, (epochs - progress.stage_start) * batches.steps)
+    total_steps = None if hours is not None else (epochs - progress.stage_start) * batches.steps
+    compile_model(model, config, learning_rate, total_steps)
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         restore(model.optimizer.variables, state.optimizer, detector.resume_path, "optimizer")
-    progress = _monitoring(progress, config, val_dataset)
+    progress = _monitoring(progress, task.monitor(config) if has_images(val_dataset) else "loss")
     _prepare_folder(detector, progress, resumed=state is not None)
-    announce(detector, train_dataset, val_dataset, batches.steps, progress)
-    _fit(detector, progress, state, batches, sources, val_dataset, custom_callbacks, verbose)
+    announce(detector, train_dataset, val_dataset, batches.steps, progress, hours, task.memory_gb)
+    fitting = Fitting(detector, task, progress, state, sources, val_dataset)
+    fitting.run(batches, hours, custom_callbacks, verbose)
     return read_history(Path(detector.log_dir) / "history.csv")
 
 
-def check_call(config, train_dataset, val_dataset, learning_rate, epochs):
-    """Raise for data sets, a learning rate or a number of epochs that nothing can be trained with."""
-    validate_dataset(train_dataset, config)
+def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=None, task=None):
+    """Raise for data sets, a learning rate, or a number of epochs or hours that nothing can be trained with."""
+    task = task or MASK_RCNN
+    task.check(train_dataset, config)
     if has_images(val_dataset):
-        config.validate(val_dataset.class_names)
-    if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
+        task.check_validation(val_dataset, config)
+    if hours is not None:
+        if epochs is not None:
+            raise ConfigError(f"Give epochs ({epochs}) or hours ({hours}), not both: one of them ends the training.")
+        if not _is_positive(hours):
+            raise ConfigError(f"hours must be a positive number, the total of the run, not {hours!r}.")
+    elif isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
         raise ConfigError(f"epochs must be a whole number of at least 1, the total of the run, not {epochs!r}.")
-    good = isinstance(learning_rate, numbers.Real) and not isinstance(learning_rate, bool)
-    if not good or not 0 < learning_rate < np.inf:
+    if not _is_positive(learning_rate):
         raise ConfigError(f"learning_rate must be a positive number, not {learning_rate!r}.")
+
+
+def _is_positive(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 < value < np.inf
 
 
 def has_images(dataset):
@@ -118,10 +133,8 @@ def _report_changes(before, now):
         print("\n".join(f"  {n}: {before.get(n)} then, {now.get(n)} now" for n in changed))
 
 
-def _monitoring(progress, config, val_dataset):
+def _monitoring(progress, monitor):
     """With what decides which epoch is best; a best of something else does not count."""
-    validated = has_images(val_dataset)
-    monitor = "loss" if not validated else "val_threat_score" if config.VALIDATE_EVERY else "val_loss"
     return progress if progress.monitor == monitor else replace(progress, monitor=monitor, best=None)
 
 
@@ -140,57 +153,72 @@ def _prepare_folder(detector, progress, resumed):
 
 
 # --- Running ---
-def _fit(detector, progress, state, batches, sources, val_dataset, custom_callbacks, verbose):
-    config, model, log_dir = detector.config, detector.keras_model, detector.log_dir
-    records = Records(log_dir, progress.epoch)
-    stop_early = StopEarly(records, progress, config.EARLY_STOPPING) if config.EARLY_STOPPING else None
-    if stop_early and stop_early.is_due():
-        return
-    validation = None
-    if has_images(val_dataset):
-        validation = SampleBatches(val_dataset, config, _validation_steps(val_dataset, config), shuffle=False)
-    board = Board(log_dir)
-    validating = []
-    if has_images(val_dataset) and config.VALIDATE_EVERY:
-        limit = config.VALIDATION_IMAGES
-        validating = [Validation(detector, val_dataset, config.VALIDATE_EVERY, limit, board.picture)]
+class Fitting:
+    """The fits of one call, with the callbacks that they share."""
 
-    def fit(batches, last_epoch, metrics=None):
-        feed, stop_on_nan = Feed(batches, metrics, detector.resume_path), StopOnNaN(batches)
-        with _clear_errors(model, stop_on_nan, batches, validation):
+    def __init__(self, detector, task, progress, state, sources, val_dataset):
+        self.detector, self.task, self.progress, self.state, self.sources = detector, task, progress, state, sources
+        config, self.validation = detector.config, None
+        self.records = Records(detector.log_dir, progress.epoch)
+        patience = config.EARLY_STOPPING
+        self.stop_early = StopEarly(self.records, progress, patience) if patience else None
+        self.board, self.watchers = Board(detector.log_dir), []
+        if has_images(val_dataset) and task.validation_every(config):
+            self.validation = task.validation_batches(val_dataset, config)
+        if has_images(val_dataset):
+            self.watchers = task.watchers(detector, val_dataset, self.board)
+
+    def run(self, batches, hours, custom_callbacks, verbose):
+        """Train to the end of the stage, or of the time."""
+        detector, progress = self.detector, self.progress
+        if self.stop_early and self.stop_early.is_due():
+            return
+        budget = TimeBudget(hours, self.records, progress, detector.config) if hours is not None else None
+        if budget and budget.is_over():
+            return
+        extra = (budget, custom_callbacks or [], _verbosity(verbose))
+        try:
+            if progress.step:
+                # Keras counts the steps of an epoch once: what is left of an interrupted one is a fit of its own.
+                self._fit(batches, progress.epoch + 1, *extra, metrics=self.state.metrics)
+                if detector.keras_model.stop_training or progress.epoch >= progress.epochs:
+                    return
+                batches = self.task.batches(*self.sources, epoch=progress.epoch)
+            self._fit(batches, progress.epochs, *extra)
+        finally:
+            detector.epoch = progress.epoch
+            written = run_checkpoints(detector.log_dir)
+            detector.checkpoint_path = str(written[-1]) if written else None
+
+    def _fit(self, batches, last_epoch, budget, custom_callbacks, verbose, metrics=None):
+        detector, config, log_dir = self.detector, self.detector.config, self.detector.log_dir
+        model, feed = detector.keras_model, Feed(batches, metrics, detector.resume_path)
+        stop_on_nan, checkpoints = StopOnNaN(batches), (log_dir, model_name(config), config, self.progress, batches)
+        if budget:
+            budget.batches = batches
+        with _clear_errors(model, stop_on_nan, batches, self.validation):
             model.fit(
                 batches,
                 initial_epoch=batches.epoch,
                 epochs=last_epoch,
                 shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
-                validation_data=validation,
+                validation_data=self.validation,
+                validation_freq=max(1, self.task.validation_every(config)),
                 callbacks=[
                     feed,
+                    *([budget] if budget else []),
                     stop_on_nan,
-                    *validating,
-                    records,
-                    Checkpoints(log_dir, run_name(config), config, progress, batches),
+                    *self.watchers,
+                    self.records,
+                    Checkpoints(*checkpoints),
                     # After the checkpoint, which they may load; what they measure is recorded as well.
-                    *(custom_callbacks or []),
-                    board,
-                    records,
-                    *([stop_early] if stop_early else []),
+                    *custom_callbacks,
+                    self.board,
+                    self.records,
+                    *([self.stop_early] if self.stop_early else []),
                 ],
-                verbose=_verbosity(verbose),
+                verbose=verbose,
             )
-
-    try:
-        if progress.step:
-            # Keras counts the steps of an epoch once: what is left of an interrupted one is a fit of its own.
-            fit(batches, progress.epoch + 1, state.metrics)
-            if model.stop_training or progress.epoch >= progress.epochs:
-                return
-            batches = SampleBatches(*sources, epoch=progress.epoch)
-        fit(batches, progress.epochs)
-    finally:
-        detector.epoch = progress.epoch
-        written = run_checkpoints(log_dir)
-        detector.checkpoint_path = str(written[-1]) if written else None
 
 
 @contextlib.contextmanager
@@ -207,30 +235,26 @@ def _clear_errors(model, stop_on_nan, *batches):
         raise
 
 
-def _validation_steps(dataset, config):
-    whole = -(-len(dataset.image_ids) // int(config.BATCH_SIZE))
-    return min(whole, config.VALIDATION_STEPS or whole)
-
-
 def _verbosity(verbose):
     # A progress bar redraws its line; in a log file one line an epoch is readable.
     return (1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose
 
 
-def announce(detector, train_dataset, val_dataset, steps, progress):
+def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, memory_gb=expected_memory_gb):
     """Print what is about to be trained: images, layers, parameters, steps, memory."""
     config, model = detector.config, detector.keras_model
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     total = sum(int(np.prod(v.shape)) for v in model.weights)
-    left = (progress.epochs - progress.epoch) * steps - progress.step
+    left = f"to {progress.epochs}: {(progress.epochs - progress.epoch) * steps - progress.step} steps"
+    left = left if hours is None else f"for {hours:g} hours in all"
     backbone = config.BACKBONE if isinstance(config.BACKBONE, str) else "a custom backbone"
     validated = len(val_dataset.image_ids) if val_dataset is not None else 0
     print(
-        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} to {progress.epochs}: {left} steps, "
-        f"{steps} an epoch, of {config.BATCH_SIZE} images each\n"
+        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} {left}, {steps} an epoch, of "
+        f"{config.BATCH_SIZE} images each\n"
         f"  images: {len(train_dataset.image_ids)} to learn from, {validated} to validate on\n"
         f"  parameters: {total:,}, of which {trainable:,} trainable\n"
-        f"  expected memory: about {expected_memory_gb(model, config):.1f} GB, in {detector.graph.precision} on "
+        f"  expected memory: about {memory_gb(model, config):.1f} GB, in {detector.precision} on "
         f"{keras.backend.backend()}\n"
         f"  run folder: {detector.log_dir}"
     )

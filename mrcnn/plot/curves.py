@@ -14,9 +14,13 @@ _LOSS_LABELS = {"rpn_class_loss": "RPN class", "rpn_bbox_loss": "RPN box", "mrcn
 _SCORE_LABELS = {"val_threat_score": "threat score at IoU 0.5", "val_ap50": "AP at IoU 0.5",
                  "val_foreground_iou": "foreground IoU"}
 
+_SEMANTIC_LABELS = {"loss": "Loss", "accuracy": "Accuracy", "foreground_iou": "Foreground IoU"}
+
 
 def plot_history(history, path=None):
     """Learning curves of a run: the total loss, its five parts, and the scores on the validation images.
+
+    Of a semantic network: loss, accuracy and foreground IoU, each of training and validation.
 
     Parameters
     ----------
@@ -36,6 +40,8 @@ def plot_history(history, path=None):
         When the file cannot be read or has no epochs.
     """
     table = history if isinstance(history, pd.DataFrame) else _read_history(history)
+    if "foreground_iou" in table:
+        return _saved(_semantic_history(table), path)
     losses = [n for n in LOSS_NAMES if n in table]
     scores = [n for n in table if n.startswith("val_") and n.removeprefix("val_") not in (*LOSS_NAMES, "loss")]
     scores = [n for n in scores if table[n].notna().any()]
@@ -61,6 +67,18 @@ def plot_history(history, path=None):
         _finish(ax, "Scores on the validation images")
         ax.set_ylim(0, 1.02)
     return _saved(figure, path)
+
+
+def _semantic_history(table):
+    figure = new_figure(15, 4, layout="constrained")
+    axes = figure.subplots(1, len(_SEMANTIC_LABELS), sharex=True)
+    for ax, (name, title) in zip(axes, _SEMANTIC_LABELS.items()):
+        _curve(ax, table, name, "training", color="C0")
+        _curve(ax, table, f"val_{name}", "validation", color="C1")
+        _finish(ax, title)
+        if name != "loss":
+            ax.set_ylim(0, 1.02)
+    return figure
 
 
 def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):

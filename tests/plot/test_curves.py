@@ -90,3 +90,14 @@ def test_scores_by_threshold(tmp_path):
 def test_several_scores_by_threshold():
     figure = plot_threat_scores({"threat_score": {0.5: 0.8}, "panoptic_quality": {0.5: 0.7}})
     assert lines(figure.axes[0]) == {"threat score": [0.8], "panoptic quality": [0.7]}
+
+
+def test_history_of_a_semantic_network_is_three_pairs_of_curves(tmp_path):
+    table = pd.DataFrame({"epoch": [1, 2], "seconds": [3, 3], "loss": [2, 1], "accuracy": [0.5, 0.75],
+                          "foreground_iou": [0.25, 0.5], "val_loss": [3, 2], "val_accuracy": [0.25, 0.5],
+                          "val_foreground_iou": [np.nan, 0.125]})
+    loss, accuracy, iou = plot_history(table, tmp_path / "curves.png").axes
+    assert lines(loss) == {"training": [2, 1], "validation": [3, 2]}
+    assert lines(accuracy) == {"training": [0.5, 0.75], "validation": [0.25, 0.5]}
+    assert lines(iou) == {"training": [0.25, 0.5], "validation": [0.125]}
+    assert (tmp_path / "curves.png").stat().st_size > 5000

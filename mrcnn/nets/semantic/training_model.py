@@ -63,6 +63,6 @@ def semantic_model(config, precision="float32"):
     build = build_fcn if config.SEMANTIC_MODEL == "fcn" else build_unet
     with building(config.SEED, precision):
         network = build(config)
-        model = SemanticModel(network.inputs, network.outputs, name=network.name)
+        model = SemanticModel(network.input, network.output, name=network.name)
     model.configure(config)
     return model

@@ -1,0 +1,203 @@
+"""Crops of pictures with the class of each pixel, for semantic networks."""
+import collections
+import threading
+
+import numpy as np
+
+from mrcnn.data.dataset import validate_dataset
+from mrcnn.data.molding import scale_intensity, to_channels
+from mrcnn.errors import DataError
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.tiles import tile_windows
+
+CACHE_BYTES = 512 * 2**20      # of decoded pictures that one source of crops remembers
+
+
+class CropSource:
+    """Pictures of a data set as crops are taken from them: whole, as uint8, those used last kept in memory.
+
+    The class of a pixel is that of the object that covers it; where objects overlap, of the smallest. A crowd (a class
+    id below 0) counts as its class. A data set that has a method `load_semantic_mask(image_id)` is asked for its label
+    image [H, W] instead of its objects: class ids, or for two classes 0 and 255.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Prepared.
+    config : Config
+        IMAGE_CHANNEL_COUNT and NUM_CLASSES are used.
+    cache_bytes : int
+    """
+
+    def __init__(self, dataset, config, cache_bytes=CACHE_BYTES):
+        self.dataset, self.config, self.limit = dataset, config, cache_bytes
+        self._kept, self._size, self._lock = collections.OrderedDict(), 0, threading.Lock()
+
+    def load(self, image_id):
+        """Picture uint8 [H, W, C] and its objects.
+
+        Raises
+        ------
+        DataError
+            One of them cannot be used; names the file.
+        """
+        with self._lock:
+            if image_id in self._kept:
+                self._kept.move_to_end(image_id)
+                return self._kept[image_id]
+        image, instances = self._read(image_id)
+        with self._lock:
+            if image_id not in self._kept and _bytes(image, instances) <= self.limit:
+                self._kept[image_id] = image, instances
+                self._size += _bytes(image, instances)
+            while self._size > self.limit:
+                self._size -= _bytes(*self._kept.popitem(last=False)[1])
+        return image, instances
+
+    def _read(self, image_id):
+        dataset, path = self.dataset, _path(self.dataset, image_id)
+        image = to_channels(dataset.load_image(image_id), int(self.config.IMAGE_CHANNEL_COUNT), path)
+        try:
+            image = scale_intensity(image)
+        except ValueError as error:
+            raise DataError(path, str(error).rstrip("."), "Repair the image or leave it out of the data set") from error
+        if hasattr(dataset, "load_semantic_mask"):
+            instances = _objects_of_classes(dataset.load_semantic_mask(image_id), self.config.NUM_CLASSES, path)
+        else:
+            instances = dataset.load_instances(image_id)
+        if instances.image_shape != image.shape[:2]:
+            raise DataError(path, "the image is {} x {} pixels, its masks are {} x {}".format(
+                *image.shape[:2], *instances.image_shape), "Masks must have the size of their image")
+        largest = int(np.abs(instances.class_ids).max(initial=0))
+        if largest >= self.config.NUM_CLASSES:
+            raise DataError(path, f"has an object of the class {largest}, but NUM_CLASSES is {self.config.NUM_CLASSES}",
+                            "Class ids go from 1 to NUM_CLASSES - 1")
+        return image, instances
+
+    def crop(self, image_id, window, augmentation=None, rng=None):
+        """One crop.
+
+        Parameters
+        ----------
+        image_id : int
+        window : (y1, x1, y2, x2)
+            Pixels, inside the picture.
+        augmentation : optional
+            What `mrcnn.data.augment.apply_augmentation` takes; outside of the crop is its mirror image.
+        rng : numpy.random.Generator, optional
+            Of the augmentation.
+
+        Returns
+        -------
+        image : uint8 [h, w, C]
+        labels : uint8 [h, w]
+            Class of each pixel, 0 background.
+
+        Raises
+        ------
+        DataError
+            The picture or its masks cannot be used, or augmentation changed the size of the crop.
+        """
+        y1, x1, y2, x2 = (int(v) for v in window)
+        image, instances = self.load(image_id)
+        boxes = instances.boxes
+        seen = (boxes[:, 0] < y2) & (boxes[:, 2] > y1) & (boxes[:, 1] < x2) & (boxes[:, 3] > x1)
+        image, instances = image[y1:y2, x1:x2], instances.select(seen).moved((-y1, -x1), (y2 - y1, x2 - x1))
+        if augmentation is not None:
+            from mrcnn.data.augment import apply_augmentation
+
+            image, instances = apply_augmentation(augmentation, image, instances, rng)
+            if image.shape[:2] != (y2 - y1, x2 - x1) or instances.image_shape != image.shape[:2]:
+                raise DataError(_path(self.dataset, image_id), f"augmentation changed a crop to {image.shape} and its "
+                                f"masks to {instances.image_shape}", "Use augmenters that keep the size of the image")
+        return image, semantic_labels(instances)
+
+
+def semantic_labels(instances):
+    """Class of each pixel, uint8 [H, W]: where objects overlap, that of the smallest; the size of a class id counts."""
+    labels = np.zeros(instances.image_shape, np.uint8)
+    for i in np.argsort(-instances.areas(), kind="stable"):
+        y1, x1, y2, x2 = instances.boxes[i]
+        labels[y1:y2, x1:x2][instances.masks[i]] = abs(int(instances.class_ids[i]))
+    return labels
+
+
+# --- Where crops are ---
+def random_window(shape, side, rng):
+    """Window (y1, x1, y2, x2) of `side` x `side` pixels anywhere in a picture of this shape (H, W, ...)."""
+    y, x = (int(rng.integers(length - side + 1)) for length in shape[:2])
+    return y, x, y + side, x + side
+
+
+def grid_windows(shape, side):
+    """Windows int64 [T, 4] that cover a picture, the last ones of a row or column shifted inwards."""
+    return tile_windows(shape[:2], side, 0)
+
+
+# --- Checks ---
+def validate_semantic(dataset, config):
+    """Raise `ConfigError` or `DataError` when crops of a data set cannot be learnt from with this `Config`.
+
+    Beside what `validate_dataset` asks for, every picture must have room for a crop, and every class an object.
+    """
+    if hasattr(dataset, "load_semantic_mask"):
+        config.validate(dataset.class_names)
+    else:
+        validate_dataset(dataset, config)
+    check_sizes(dataset, config)
+    missing, source = set(range(1, config.NUM_CLASSES)), CropSource(dataset, config, cache_bytes=0)
+    for image_id in range(len(dataset.image_info)):
+        missing -= {abs(int(c)) for c in np.unique(_classes(dataset, source, image_id))}
+        if not missing:
+            return
+    names = ", ".join(f"'{dataset.class_names[c]}'" for c in sorted(missing))
+    raise DataError(_path(dataset, 0) if dataset.image_info else type(dataset).__name__,
+                    f"neither this nor any other of the {dataset.num_images} pictures of {type(dataset).__name__} has "
+                    f"an object of the class {names}, which can so not be learnt",
+                    "Label some, or leave the class out of the data set and of NUM_CLASSES")
+
+
+def check_sizes(dataset, config):
+    """Raise `DataError` for the first picture that is smaller than a crop; returns the shapes of all, (H, W, C)."""
+    side, shapes = int(config.SEMANTIC_CROP), []
+    for image_id in range(len(dataset.image_info)):
+        shapes.append(tuple(int(v) for v in dataset.image_shape(image_id)))
+        height, width = shapes[-1][:2]
+        if min(height, width) < side:
+            smaller = min(height, width) // 32 * 32
+            cure = f"Set SEMANTIC_CROP = {smaller}" if smaller else "Enlarge it (its sides must be at least 32 pixels)"
+            raise DataError(_path(dataset, image_id), f"has {height} x {width} pixels, too few for the crops of {side} "
+                            f"x {side} that are learnt from", f"{cure}, or leave it out")
+    return shapes
+
+
+def _classes(dataset, source, image_id):
+    if hasattr(dataset, "load_semantic_mask"):
+        return source.load(image_id)[1].class_ids
+    return dataset.load_instances(image_id).class_ids
+
+
+def _objects_of_classes(labels, class_count, path):
+    """A label image [H, W] as `Instances`: one object a class."""
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+        raise DataError(path, f"its semantic mask is {labels.dtype} of the shape {labels.shape}",
+                        "It must hold one whole number a pixel, [height, width]")
+    values = np.unique(labels)
+    if class_count == 2 and set(values.tolist()) <= {0, 255}:
+        labels, values = labels > 0, values > 0
+    wrong = [int(v) for v in values if not 0 <= v < class_count]
+    if wrong:
+        shown = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
+        expected = "0 and 1, or 0 and 255" if class_count == 2 else f"class ids from 0 to {class_count - 1}"
+        raise DataError(path, f"its semantic mask has the values {shown} beside those expected ({expected})",
+                        "Save masks without interpolation or JPEG, and without other classes")
+    return Instances.from_label_image(labels.astype(np.uint8), [int(v) for v in values if v > 0])
+
+
+def _bytes(image, instances):
+    return image.nbytes + sum(m.nbytes for m in instances.masks)
+
+
+def _path(dataset, image_id):
+    return dataset.image_reference(image_id) or f"image {image_id}"

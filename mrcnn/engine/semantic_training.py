@@ -1,0 +1,88 @@
+"""The training of semantic networks, as a `Task`: batches of crops, pixels that agree, pictures of crops."""
+
+import keras
+import numpy as np
+
+from mrcnn.data.crops import check_sizes, validate_semantic
+from mrcnn.engine.compiled import compiled
+from mrcnn.engine.memory import LIBRARIES_GB, OTHER_BACKBONE_MAPS
+from mrcnn.engine.semantic_batches import CropBatches, GridBatches
+from mrcnn.engine.task import Task
+from mrcnn.geometry.instances import Instances
+
+SHOWN = 3  # crops whose prediction is shown in TensorBoard
+
+
+class Pictures(keras.callbacks.Callback):
+    """Truth beside prediction of a few validation crops, for TensorBoard.
+
+    Parameters
+    ----------
+    batches : GridBatches
+    every : int
+        Epochs from one to the next.
+    show : callable
+        Called with (epoch, index, image, truth, prediction).
+    """
+
+    def __init__(self, batches, every, show):
+        super().__init__()
+        self.batches, self.every, self.show, self.run = batches, every, show, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        self.run = self.run or compiled(self.model)
+        crops = self.batches.crops_of(0, 0)[:SHOWN]
+        logits = np.asarray(self.run([self.batches.arrays_of(0, 0)[0]]))[: len(crops)]
+        found = (logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+        for i, ((image, labels), predicted) in enumerate(zip(crops, found)):
+            self.show(epoch + 1, i, image, _areas(labels), _areas(predicted.astype(np.uint8)))
+
+
+def _areas(labels):
+    """One object a class."""
+    return Instances.from_label_image(labels, np.unique(labels[labels > 0]))
+
+
+def expected_memory_gb(model, config):
+    """A rough forecast of the training's memory in GB, as `mrcnn.engine.memory.expected_memory_gb`."""
+    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    weights = sum(int(np.prod(v.shape)) for v in model.weights) + (3 if config.OPTIMIZER == "adam" else 2) * trained
+    maps = OTHER_BACKBONE_MAPS
+    if config.SEMANTIC_MODEL == "unet":
+        maps += sum(5 * width / stride**2 for width, stride in zip(config.SEMANTIC_DECODER, (16, 8, 4, 2)))
+    return LIBRARIES_GB + 4 * (weights + config.SEMANTIC_CROP**2 * maps * int(config.BATCH_SIZE)) / 1e9
+
+
+def _check_validation(dataset, config):
+    config.validate(dataset.class_names)
+    check_sizes(dataset, config)
+
+
+def _crop_batches(dataset, config, augmentation, no_augmentation_sources, **start):
+    return CropBatches(dataset, config, config.STEPS_PER_EPOCH, True, augmentation, no_augmentation_sources, **start)
+
+
+def _grid_batches(dataset, config):
+    chosen = dataset.subset(dataset.image_ids[: config.VALIDATION_IMAGES])
+    return GridBatches(chosen, config, config.VALIDATION_STEPS)
+
+
+def _picturing(detector, val_dataset, board):
+    every = detector.config.VALIDATE_EVERY
+    return [Pictures(_grid_batches(val_dataset, detector.config), every, board.picture)] if every else []
+
+
+SEMANTIC = Task(
+    check=validate_semantic,
+    check_validation=_check_validation,
+    batches=_crop_batches,
+    validation_batches=_grid_batches,
+    monitor=lambda config: "val_foreground_iou" if config.VALIDATE_EVERY else "loss",
+    validation_every=lambda config: config.VALIDATE_EVERY,
+    watchers=_picturing,
+    memory_gb=expected_memory_gb,
+)
