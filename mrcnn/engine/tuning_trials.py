@@ -1,5 +1,4 @@
 """A trial of a search that is a training: build a model with the trial's settings, train, watch its score."""
-import gc
 import math
 from pathlib import Path
 
@@ -75,7 +74,6 @@ class TrainingTrial:
         config.KEEP_CHECKPOINTS = 1
         config.validate()
         folder, callback = self.folder / f"trial_{watch.number:04d}", TrialCallback(watch, self.monitor)
-        keras.backend.clear_session()
         try:
             self.fit(self.build(config, folder), callback)
         except Exception as error:
@@ -85,7 +83,7 @@ class TrainingTrial:
         finally:
             for path in folder.rglob("*.h5"):
                 path.unlink()
-            gc.collect()
+            keras.backend.clear_session()       # collects the model, too
         if not watch.values and not callback.ended:
             told = ", ".join(callback.seen) or "nothing"
             raise ConfigError(f"The training tells no {self.monitor}; it tells {told}. Choose one with --monitor.")

@@ -1,7 +1,6 @@
 """A search from the command line: its space, its trials, its workers, its report, and what it refuses."""
 import json
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -50,22 +49,22 @@ def searched(domain, tmp_path, monkeypatch):
 
 
 def test_learning_rate_and_batch_size_are_searched_unless_said(searched, domain, capsys):
-    code, out = searched("--trials", "4")
+    code, out = searched("--trials", "3")
     assert code == 0
     table = pd.read_csv(out / "trials.csv")
     assert list(table.columns[-2:]) == ["LEARNING_RATE", "IMAGES_PER_GPU"]
-    assert len(table) == 4
+    assert len(table) == 3
     assert table["LEARNING_RATE"][0] == domain.configs["small"].LEARNING_RATE       # what is in use, first
     best = json.loads((out / "best.json").read_text())
     assert best["LEARNING_RATE"] == pytest.approx(table.loc[table["score"].idxmax(), "LEARNING_RATE"])
     domain.configs["full"].from_json(out / "best.json").validate(["BG", "blob"])
     assert {"search.db", "history.png", "parallel.png"} <= {p.name for p in out.iterdir()}
     said = capsys.readouterr().out
-    assert "Trial 3: LEARNING_RATE = " in said and "--config" in said and "val_threat_score" in said
+    assert "Trial 2: LEARNING_RATE = " in said and "--config" in said and "val_threat_score" in said
 
 
 def test_models_are_trained_with_the_settings_of_their_trial(searched):
-    _, out = searched("--trials", "3", "--search", "LEARNING_RATE=1e-4..1e-2:log", "--search", "WEIGHT_DECAY=0,0.1")
+    _, out = searched("--trials", "2", "--search", "LEARNING_RATE=1e-4..1e-2:log", "--search", "WEIGHT_DECAY=0,0.1")
     table = pd.read_csv(out / "trials.csv")
     for model, (_, row) in zip(Pretender.made, table.iterrows(), strict=True):
         assert (model.config.LEARNING_RATE, model.config.WEIGHT_DECAY) == (row["LEARNING_RATE"], row["WEIGHT_DECAY"])
@@ -80,15 +79,15 @@ def test_loaded_weights_are_trained_in_the_stages_of_a_training(searched):
 
 
 def test_the_same_command_goes_on_and_another_one_does_not(searched):
-    searched("--trials", "2")
-    _, out = searched("--trials", "3")
-    assert len(pd.read_csv(out / "trials.csv")) == len(Pretender.made) == 3
+    searched("--trials", "1")
+    _, out = searched("--trials", "2")
+    assert len(pd.read_csv(out / "trials.csv")) == len(Pretender.made) == 2
     with pytest.raises(ConfigError, match="another steps"):
         searched("--trials", "4", "--steps", "7")
 
 
 def test_a_score_is_chosen(searched):
-    code, out = searched("--trials", "3", "--monitor", "loss", "--search", "LEARNING_RATE=1e-5,1e-3")
+    code, out = searched("--trials", "2", "--monitor", "loss", "--search", "LEARNING_RATE=1e-5,1e-3")
     table = pd.read_csv(out / "trials.csv")
     assert json.loads((out / "best.json").read_text())["LEARNING_RATE"] == 1e-3 == table.loc[
         table["score"].idxmin(), "LEARNING_RATE"]
@@ -133,11 +132,9 @@ def test_workers_that_fail_are_counted(tmp_path):
 
 
 def test_workers_do_not_outlive_the_search():
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt), Workers([sys.executable, "-c", "import time; time.sleep(60)"], 3) as workers:
         raise KeyboardInterrupt
     assert all(process.poll() is not None for process in workers.running)
-    assert time.monotonic() - began < 50
     with pytest.raises(ConfigError, match="run it several times"):
         Workers([], 2)
 

@@ -46,7 +46,7 @@ def trial_of(folder, built=None, monitor="loss", stages=(3,), build=Line):
 
 
 def test_the_better_rate_is_found_and_only_curves_are_kept(tmp_path):
-    study = tune(trial_of(tmp_path / "trials", stages=(2, 1)), RATES, tmp_path / "s.db", Budget(trials=4), "loss",
+    study = tune(trial_of(tmp_path / "trials", stages=(2, 1)), RATES, tmp_path / "s.db", Budget(trials=2), "loss",
                  start={"LEARNING_RATE": 1e-6}, pruner="none")
     assert best_settings(study)[1] == {"LEARNING_RATE": 0.1}
     table = trials_table(study)
