@@ -6,7 +6,7 @@ from mrcnn.evaluate.report import evaluate_set
 
 
 def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
-    """Metrics of a model on a data set.
+    """Metrics of a model on a data set; by boxes where the model has no mask head or the truth no masks.
 
     Parameters
     ----------
@@ -23,11 +23,12 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
     Returns
     -------
     report : dict
-        Of `mrcnn.evaluate.report.evaluate_set`.
+        Of `mrcnn.evaluate.report.evaluate_set`, with `images_by_boxes`, the number of images whose objects were
+        compared by their filled boxes.
     shown : list of (image, truth, detections)
     """
     ids = np.asarray(dataset.image_ids)[:limit]
-    truths, found, names, shown = [], [], [], []
+    truths, found, names, shown, by_boxes = [], [], [], [], 0
     for image_id in progress(ids) if progress else ids:
         image = dataset.load_image(image_id)
         gt = dataset.load_instances(image_id)
@@ -35,7 +36,14 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
         prediction = detector.predict([image])[0]
         if len(shown) < keep:
             shown.append((image, gt, prediction))
+        if not compares_masks(detector, dataset, image_id):
+            gt, prediction, by_boxes = gt.as_boxes(), prediction.as_boxes(), by_boxes + 1
         truths.append(gt)
         found.append(prediction)
         names.append(str(dataset.image_info[image_id]["id"]))
-    return evaluate_set(truths, found, dataset.class_names, names), shown
+    return {**evaluate_set(truths, found, dataset.class_names, names), "images_by_boxes": by_boxes}, shown
+
+
+def compares_masks(detector, dataset, image_id):
+    """Whether detections of an image can be compared with its truth by masks: both have them."""
+    return bool(detector.config.USE_MASK_HEAD and dataset.has_masks(image_id))

@@ -100,7 +100,10 @@ def format_table(report):
     """
     thresholds = ("0.50", "0.75", "0.90")
     lines = [f"{report['images']} images, {report['objects_true']} true objects, "
-             f"{report['objects_predicted']} predicted", "", f"{'at IoU':24}" + "".join(f"{t:>8}" for t in thresholds)]
+             f"{report['objects_predicted']} predicted"]
+    if report.get("images_by_boxes"):
+        lines.append(f"{report['images_by_boxes']} images are compared by boxes, filled, for want of masks")
+    lines += ["", f"{'at IoU':24}" + "".join(f"{t:>8}" for t in thresholds)]
     for score in ("threat_score", "f1", "precision", "recall", "panoptic_quality"):
         lines.append(f"{score.replace('_', ' '):24}" + "".join(f"{_number(report[score][t]):>8}" for t in thresholds))
     lines.append("")

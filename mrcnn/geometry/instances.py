@@ -138,6 +138,11 @@ class Instances:
         return Instances(self.image_shape, self.boxes[indices], self.class_ids[indices], self.scores[indices],
                          [self.masks[i] for i in indices], self.pixel_size_nm)
 
+    def as_boxes(self):
+        """The same objects, each with its box filled as its mask."""
+        filled = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in self.boxes.tolist()]
+        return Instances(self.image_shape, self.boxes, self.class_ids, self.scores, filled, self.pixel_size_nm)
+
     # --- Geometry: each method gives new objects with tight boxes inside the new image; what leaves it is dropped ---
     def tightened(self):
         """The same objects with boxes as small as their masks; objects without a pixel in the image are dropped."""

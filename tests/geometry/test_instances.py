@@ -102,3 +102,14 @@ def test_masks_without_a_pixel_are_dropped_or_kept(masks, dtype):
     kept = Instances.from_masks(masks.astype(dtype), class_ids, drop_empty=False)
     np.testing.assert_array_equal(kept.class_ids, class_ids)
     np.testing.assert_array_equal(kept.to_masks(), masks)
+
+
+def test_as_boxes_fills_every_box():
+    masks = np.zeros((6, 7, 2), bool)
+    masks[1, 2, 0] = masks[4, 5, 0] = masks[0, 0, 1] = True
+    found = Instances.from_masks(masks, [3, 1], [0.5, 0.25], pixel_size_nm=(2, 3))
+    filled = found.as_boxes()
+    np.testing.assert_array_equal(filled.boxes, found.boxes)
+    assert [m.shape for m in filled.masks] == [(4, 4), (1, 1)] and all(m.all() for m in filled.masks)
+    assert not found.masks[0].all() and filled.pixel_size_nm == (2, 3)
+    assert filled.class_ids.tolist() == [3, 1] and filled.scores.tolist() == [0.5, 0.25]
