@@ -33,13 +33,17 @@ def run(function, *arguments):
         return INTERRUPTED
 
 
-def train_parser(description, prepares=False):
+def train_parser(description, prepares=False, semantic=False):
     """Options of a training script; those not given are absent from the result (see `mrcnn.cli.training.DEFAULTS`).
 
-    `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`.
+    `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`; `semantic` what only U-Net and FCN have,
+    here, in `predict_parser` and in `evaluate_parser`.
     """
     parser = base_parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
-    training = add_training(parser, prepares)
+    training = add_training(parser, prepares, semantic)
+    if semantic:
+        training.add_argument("--hours", type=positive_number, metavar="H",
+                              help="unet and fcn: how long to train in all, instead of --epochs")
     training.add_argument("--learning-rate", type=float, metavar="X",
                           help="of the first stage; when all layers follow the heads they take a tenth (default: "
                                "LEARNING_RATE of the settings)")
@@ -49,7 +53,7 @@ def train_parser(description, prepares=False):
     return parser
 
 
-def add_training(parser, prepares=False):
+def add_training(parser, prepares=False, semantic=False):
     """Add the options of a training but those of its run; returns the group "training" of the parser."""
     data = parser.add_argument_group("data")
     _add_dataset(data)
@@ -67,6 +71,10 @@ def add_training(parser, prepares=False):
     data.add_argument("--no-augmentation", dest="augmentation", action="store_const", const="none",
                       help="the same as --augmentation none")
     model = parser.add_argument_group("model")
+    if semantic:
+        model.add_argument("--model", choices=("mask", "unet", "fcn"),
+                           help="Mask R-CNN, or a semantic network whose areas a watershed parts into objects (default "
+                                "mask, or what --config says)")
     model.add_argument("--weights", metavar="imagenet|coco|last|none|FILE",
                        help="start from: a backbone trained on ImageNet; a model trained on COCO; the last run in "
                             "--logs; random weights (none, the default); or a weight file or run folder")
@@ -94,7 +102,7 @@ def add_training(parser, prepares=False):
     return training
 
 
-def predict_parser(description):
+def predict_parser(description, semantic=False):
     """Options of a prediction script."""
     parser = base_parser(description, _EXIT_CODES, default=None)
     parser.add_argument("images", nargs="+", metavar="IMAGES",
@@ -104,19 +112,23 @@ def predict_parser(description):
                         help="where the results go (default predictions); they have the size of the pictures as given")
     _add_pixel_size(parser)
     _add_preparation(parser)
+    if semantic:
+        _add_flips(parser)
     parser.add_argument("--overlays", type=whole_number, default=4, metavar="N",
                         help="pictures of the first N pages of a stack (default 4)")
     _add_linking(parser)
     return parser
 
 
-def evaluate_parser(description, prepares=False):
+def evaluate_parser(description, prepares=False, semantic=False):
     """Options of an evaluation script."""
     parser = base_parser(description, _EXIT_CODES, default=None)
     add_weights(parser)
     _add_dataset(parser)
     if prepares:
         _add_preparation(parser)
+    if semantic:
+        _add_flips(parser)
     parser.add_argument("--out", default="evaluation", metavar="DIR",
                         help="where metrics.json and the pictures go (default evaluation)")
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="pictures of the N worst images (default 5)")
@@ -146,6 +158,12 @@ def compare_parser(description):
 def base_parser(description, epilog, default=argparse.SUPPRESS):
     """A parser without options, which takes none by its first letters; what is not given is `default`."""
     return argparse.ArgumentParser(description=description, epilog=epilog, argument_default=default, allow_abbrev=False)
+
+
+def _add_flips(parser):
+    parser.add_argument("--flips", action="store_true",
+                        help="unet and fcn: predict every tile in four mirrorings and take the mean, which takes four "
+                             "times as long")
 
 
 def _add_dataset(group):
@@ -246,6 +264,17 @@ def whole_number(text):
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
     return int(text)
+
+
+def positive_number(text):
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number above 0")
+    return value
 
 
 def score(text):

@@ -14,7 +14,8 @@ class Domain:
     class_names : tuple of str
         By class id, background first.
     configs : dict of str to type
-        Subclasses of `Config`: "full" for GPUs, "small" for CPUs, "demo" for the synthetic pictures.
+        Subclasses of `Config`: "full" for GPUs, "small" for CPUs, "demo" for the synthetic pictures,
+        and where there is one "semantic", a `SemanticConfig` for U-Net and FCN.
     open_dataset : callable
         (path, truth=None, **options) -> Dataset, as `mrcnn.data.readers.open.open_dataset`.
     synthetic : callable

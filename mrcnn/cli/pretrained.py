@@ -24,9 +24,13 @@ def load_coco(detector):
 
     Raises
     ------
+    ConfigError
+        The model is a semantic one.
     WeightsError
         It cannot be downloaded (the message says where to put it), or does not fit the model.
     """
+    if detector.config.SEMANTIC_MODEL:
+        raise ConfigError("--weights coco is a Mask R-CNN: start a semantic network from imagenet, FILE or none.")
     path = Path("mask_rcnn_coco.h5")
     if not path.is_file():
         path = keras_cache() / path.name
@@ -68,7 +72,9 @@ def load_backbone(detector, trained):
     trained : keras.Model
         Without top; of three channels. Another number of image channels inflates the first convolution.
     """
-    matterport = detector.config.BACKBONE in ("resnet50", "resnet101")
+    # The two ResNets of Mask R-CNN have Matterport's layers, encoders of semantic networks those of Keras.
+    config = detector.config
+    matterport = config.BACKBONE in ("resnet50", "resnet101") and not config.SEMANTIC_MODEL
     scales = _scales_behind_normalization(trained)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{detector.config.BACKBONE}_imagenet.h5"

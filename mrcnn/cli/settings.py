@@ -6,6 +6,7 @@ from mrcnn.engine.detector import MaskRCNN
 from mrcnn.errors import ConfigError
 
 OPTIONS_FILE = "training.json"      # the options of a run, in its folder
+TILES = 4      # of a picture that a semantic network predicts together
 
 
 def new_config(domain, options, dataset=None):
@@ -15,7 +16,8 @@ def new_config(domain, options, dataset=None):
     ----------
     domain : Domain
     options : dict
-        Of `train_parser`, `size` included.
+        Of `train_parser`, `size` included. `model` is "mask", "unet" or "fcn"; without it a file of settings decides,
+        else it is a Mask R-CNN.
     dataset : Dataset, optional
         The pictures to learn from, for the settings that they decide.
 
@@ -25,14 +27,36 @@ def new_config(domain, options, dataset=None):
     """
     if options.get("config"):
         config = domain.configs["full"].from_json(options["config"])
+        if options.get("model"):
+            config.SEMANTIC_MODEL = semantic_name(options)
     else:
-        config = domain.configs[options["size"]]()
+        config = _fresh_config(domain, options)
         if options["weights"] == "none" and isinstance(options.get("backbone") or config.BACKBONE, str):
             # Frozen statistics are those of pretrained batch normalisation; random weights have none worth freezing.
             config.TRAIN_BN = None
         if domain.fit_settings and dataset is not None:
             domain.fit_settings(config, dataset)
     return changed(domain, config, options)
+
+
+def semantic_name(options):
+    """SEMANTIC_MODEL for the option `model`: None for a Mask R-CNN."""
+    return None if options.get("model") in (None, "mask") else options["model"]
+
+
+def _fresh_config(domain, options):
+    name = semantic_name(options)
+    if name is None:
+        return domain.configs[options["size"]]()
+    if "semantic" not in domain.configs:
+        raise ConfigError(f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
+                          "give settings by --config.")
+    if options.get("size") not in (None, "semantic"):
+        raise ConfigError(f"--{options['size']} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
+                          "SEMANTIC_DECODER by --set.")
+    config = domain.configs["semantic"]()
+    config.SEMANTIC_MODEL = name
+    return config
 
 
 def changed(domain, config, options):
@@ -63,7 +87,7 @@ def load_detector(domain, options):
     ----------
     domain : Domain
     options : dict
-        `weights`, and optionally `config`, `min_score`, `set`.
+        `weights`, and optionally `config`, `min_score`, `set`, `flips`.
 
     Returns
     -------
@@ -76,9 +100,13 @@ def load_detector(domain, options):
     """
     path = resolve_weights(options["weights"])
     config = changed(domain, _stored_config(domain, path, options.get("config")), options)
-    config.IMAGES_PER_GPU = config.GPU_COUNT = 1
+    config.GPU_COUNT, config.IMAGES_PER_GPU = 1, TILES if config.SEMANTIC_MODEL else 1
+    if options.get("flips") and not config.SEMANTIC_MODEL:
+        raise ConfigError(f"--flips is for unet and fcn, but {path} is a Mask R-CNN: leave it out.")
     detector = new_model("inference", config, path.parent)
     detector.load_weights(path)
+    if options.get("flips"):
+        detector.flips = True
     return detector
 
 

@@ -2,17 +2,21 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from mrcnn.cli.datasets import training_data
-from mrcnn.cli.settings import OPTIONS_FILE, absolute, changed, new_config, new_model
+from mrcnn.cli.settings import OPTIONS_FILE, absolute, changed, new_config, new_model, semantic_name
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.engine.checkpoints import run_checkpoints
 from mrcnn.engine.hardware import has_gpu
 from mrcnn.engine.stages import select_layers
-from mrcnn.engine.training import check_call
+from mrcnn.engine.task import MASK_RCNN
+from mrcnn.engine.training import check_call, has_images
 from mrcnn.errors import ConfigError
 from mrcnn.results.files import whole_file
 
 DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
+WATERSHED_IMAGES = 10      # to choose the watershed's settings on
 WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
 _NOT_KEPT = ("resume", "logs")
 _PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")
@@ -33,12 +37,16 @@ def train(domain, given):
         Exit code.
     """
     given = absolute_paths(given)
+    if given.get("epochs") and given.get("hours"):
+        raise ConfigError("--epochs and --hours: give one of them, which ends the training.")
     options = {**DEFAULTS, **given}
     run = last_run(options["logs"]) if options.get("resume") else None
     if options.get("resume") and run is None:
         print(f"There is no run in {options['logs']} to resume: starting a new one.")
     if run is not None:
         options = {**DEFAULTS, **_kept_options(run), **given}
+    if given.get("epochs"):
+        options.pop("hours", None)
     options.setdefault("size", model_size(options))
     stored = None if run is None else _stored_config(domain, run, given)
     settings = stored or new_config(domain, options)
@@ -46,19 +54,23 @@ def train(domain, given):
     config = stored or new_config(domain, options, train_data)
     detector = _started(config, options) if run is None else _resumed(config, run, options)
     stages = plan(options, config)
-    left = [stage for stage in stages if stage[2] > detector.epoch]
+    left = [stage for stage in stages if stage[2] is None or stage[2] > detector.epoch]
     if not left:
         print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
               f"--epochs.")
         return 0
     # Before there is a folder: a start that fails must not be what --resume takes up.
+    hours = options.get("hours")
     for layers, learning_rate, epochs in left:
-        check_call(detector.config, train_data, validation_data, learning_rate, epochs)
+        check_call(config, train_data, validation_data, learning_rate, epochs, hours, task_of(config))
         select_layers(detector.keras_model, layers)
     _keep_options(detector.log_dir, options)
     augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
     for layers, learning_rate, epochs in left:
-        detector.train(train_data, validation_data, learning_rate, epochs, layers, augmentation)
+        limit = {"epochs": epochs} if hours is None else {"hours": hours}
+        detector.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, **limit)
+    if config.SEMANTIC_MODEL and has_images(validation_data):
+        keep_watershed(detector, validation_data)
     print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
           f"Next: predict.py --weights {detector.log_dir} --out found IMAGES")
     return 0
@@ -70,6 +82,35 @@ def absolute_paths(given):
     return {**given, **{name: absolute(given[name]) for name in paths}}
 
 
+def task_of(config):
+    """The `Task` of the model that these settings are of."""
+    if not config.SEMANTIC_MODEL:
+        return MASK_RCNN
+    from mrcnn.engine.semantic_training import SEMANTIC
+
+    return SEMANTIC
+
+
+def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
+    """Choose the watershed settings that find the objects of the validation pictures best, and keep them in the run.
+
+    Up to `limit` pictures, evenly spread, are predicted by the run's best weights.
+    """
+    from mrcnn.engine.watershed_tuning import tune_watershed
+
+    segmenter.load_weights(segmenter.log_dir, verbose=0)
+    count = len(validation_data.image_ids)
+    chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int))
+    truths = [validation_data.load_instances(i) for i in chosen]
+    if not any(map(len, truths)):
+        print("The validation pictures have no object: the watershed keeps its settings.")
+        return
+    print(f"Choosing watershed settings on {len(chosen)} validation pictures.")
+    found = (segmenter.predict_probability(validation_data.load_image(i)) for i in chosen)
+    segmenter.save_watershed(tune_watershed(found, truths))
+    print(f"  {', '.join(f'{n} {v}' for n, v in segmenter.watershed.to_dict().items())}, in watershed.json of the run")
+
+
 def augmentation_of(name):
     """The augmentation that `--augmentation` names; None for "none"."""
     if name in ("none", "flips"):
@@ -78,14 +119,18 @@ def augmentation_of(name):
 
 
 def plan(options, config):
-    """The stages of a training: [(layers, learning rate, epochs in total at its end)].
+    """The stages of a training: [(layers, learning rate, epochs in total at its end, None where --hours end it)].
 
-    From random weights everything is trained at once. What was loaded is protected: the heads first, then all layers at
-    a tenth of the rate, as in Matterport's samples.
+    A semantic network is trained in one stage. Of a Mask R-CNN from random weights everything is trained at once. What
+    was loaded is protected: the heads first, then all layers at a tenth of the rate, as in Matterport's samples.
     """
     epochs, loaded, given = options["epochs"], options["weights"] != "none", options.get("learning_rate")
     rate = config.LEARNING_RATE if given is None else given
     layers = options.get("layers")
+    if config.SEMANTIC_MODEL:
+        return [(layers or "all", rate, None if options.get("hours") else epochs)]
+    if options.get("hours"):
+        raise ConfigError("--hours is for --model unet and fcn: give --epochs to a Mask R-CNN.")
     if layers:
         return [(layers, rate / 10 if loaded and given is None and layers != "heads" else rate, epochs)]
     if not loaded:
@@ -96,6 +141,8 @@ def plan(options, config):
 
 def model_size(options):
     """Which of the domain's settings to take where no option says so."""
+    if semantic_name(options):
+        return "semantic"
     if not options.get("dataset"):
         return "demo"
     return "full" if has_gpu() else "small"

@@ -8,10 +8,10 @@ _EXIT_CODES = ("exit code: 0 done, 1 a further worker failed, 2 nothing could be
                "search that was interrupted")
 
 
-def tune_parser(description, prepares=False):
+def tune_parser(description, prepares=False, semantic=False):
     """Options of a search script: those of a training but the learning rate and the run, and what to search."""
     parser = base_parser(description, _EXIT_CODES)
-    add_training(parser, prepares)
+    add_training(parser, prepares, semantic)
     group = parser.add_argument_group("search")
     group.add_argument("--search", action="append", metavar="NAME=VALUES",
                        help="any setting of Config and what to try: NAME=2,4,8 a choice, NAME=0.1..0.9 a range, "

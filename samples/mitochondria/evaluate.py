@@ -6,7 +6,7 @@ from mrcnn.cli.arguments import evaluate_parser, run
 
 def main(argv=None):
     """Evaluate; returns the exit code."""
-    return run(work, vars(evaluate_parser(__doc__, prepares=True).parse_args(argv)))
+    return run(work, vars(evaluate_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
 
 
 def work(options):

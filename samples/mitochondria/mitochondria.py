@@ -3,7 +3,7 @@ import numpy as np
 from backbone import small_resnet, small_resnet_shapes
 
 from mrcnn.cli.domain import Domain
-from mrcnn.config import Config
+from mrcnn.config import Config, SemanticConfig
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.readers.open import open_dataset
 
@@ -75,6 +75,16 @@ class DemoConfig(MitochondriaSmallConfig):
     KEEP_CHECKPOINTS = 1
 
 
+class MitochondriaSemanticConfig(SemanticConfig):
+    """For U-Net and FCN, on grey pictures of any size: crops of 256 x 256 pixels are learnt from."""
+
+    NAME = "mitochondria"
+    IMAGE_CHANNEL_COUNT = 1
+    MEAN_PIXEL = np.array([128.0])
+    WARMUP_STEPS = 100
+    LEARNING_RATE = 0.001
+
+
 class MitochondriaDataset(Dataset):
     """Annotated micrographs from files; see `mrcnn.data.readers.open.open_dataset` for the layouts.
 
@@ -128,6 +138,7 @@ def synthetic(part):
 
 
 DOMAIN = Domain("mitochondria", ("BG", CLASS_NAME),
-                {"full": MitochondriaConfig, "small": MitochondriaSmallConfig, "demo": DemoConfig},
+                {"full": MitochondriaConfig, "small": MitochondriaSmallConfig, "demo": DemoConfig,
+                 "semantic": MitochondriaSemanticConfig},
                 MitochondriaDataset, synthetic, {"small_resnet": (small_resnet, small_resnet_shapes)},
                 counts_channels=True)

@@ -6,7 +6,7 @@ from mrcnn.cli.arguments import predict_parser, run
 
 def main(argv=None):
     """Predict; returns the exit code."""
-    return run(work, vars(predict_parser(__doc__).parse_args(argv)))
+    return run(work, vars(predict_parser(__doc__, semantic=True).parse_args(argv)))
 
 
 def work(options):

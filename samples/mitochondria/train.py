@@ -1,4 +1,4 @@
-"""Train a Mask R-CNN that finds mitochondria in electron micrographs; without --dataset from synthetic pictures."""
+"""Train a Mask R-CNN, U-Net or FCN that finds mitochondria in micrographs; without --dataset from synthetic ones."""
 import sys
 
 from mrcnn.cli.arguments import run, train_parser
@@ -6,7 +6,7 @@ from mrcnn.cli.arguments import run, train_parser
 
 def main(argv=None):
     """Train; returns the exit code."""
-    return run(work, vars(train_parser(__doc__, prepares=True).parse_args(argv)))
+    return run(work, vars(train_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
 
 
 def work(options):

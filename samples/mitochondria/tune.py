@@ -8,7 +8,8 @@ from mrcnn.cli.tuning_arguments import tune_parser
 def main(argv=None):
     """Search; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    return run(work, vars(tune_parser(__doc__, prepares=True).parse_args(argv)), [sys.executable, __file__, *argv])
+    options = vars(tune_parser(__doc__, prepares=True, semantic=True).parse_args(argv))
+    return run(work, options, [sys.executable, __file__, *argv])
 
 
 def work(options, command):

@@ -11,6 +11,7 @@ from mrcnn.cli.arguments import (
     evaluate_parser,
     option,
     pixel_size,
+    positive_number,
     predict_parser,
     run,
     score,
@@ -37,6 +38,18 @@ def test_pictures_can_be_prepared_where_a_sample_offers_it(text, rows):
             parser.parse_args(["--keep-rows", "9:3", *rest])
     with pytest.raises(SystemExit):
         train_parser("x").parse_args(asked)
+
+
+def test_semantic_networks_are_offered_where_a_sample_has_them():
+    given = vars(train_parser("x", semantic=True).parse_args("--model unet --hours 0.5".split()))
+    assert given == {"model": "unet", "hours": 0.5}
+    predicting = predict_parser("x", semantic=True).parse_args(["i.tif", "--weights", "w", "--flips"])
+    assert predicting.flips and evaluate_parser("x", semantic=True).parse_args(["--weights", "w", "--flips"]).flips
+    for parser, options in ((train_parser("x"), ["--model", "unet"]), (train_parser("x"), ["--hours", "1"]),
+                            (predict_parser("x"), ["i.tif", "--weights", "w", "--flips"]),
+                            (train_parser("x", semantic=True), ["--model", "segnet"])):
+        with pytest.raises(SystemExit):
+            parser.parse_args(options)
 
 
 def test_training_options_are_read():
@@ -72,7 +85,8 @@ def test_linking_options_are_read():
     (distance, "0"), (distance, "five"), (scores, "0.7,0.3"), (scores, "2"), (count, "-1"), (count, "1.5"),
     (slices, "5"), (slices, "9:3"), (slices, "a:b"), (slices, "3:3"), (pixel_size, "0"), (pixel_size, "x"),
     (pixel_size, "1,2,3"), (pixel_size, "inf"), (whole_number, "0"), (whole_number, "-1"), (whole_number, "1.5"),
-    (score, "1.1"), (score, "x"), (option, "novalue"), (option, "=3"),
+    (score, "1.1"), (score, "x"),
+    (positive_number, "0"), (positive_number, "inf"), (positive_number, "nan"), (option, "novalue"), (option, "=3"),
 ])
 def test_values_that_cannot_be_are_refused(kind, text):
     with pytest.raises(argparse.ArgumentTypeError, match=text if text.isalnum() else "'"):

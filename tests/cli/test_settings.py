@@ -4,6 +4,7 @@ import pytest
 
 from mrcnn.cli.domain import Domain
 from mrcnn.cli.settings import class_names, load_detector, new_config
+from mrcnn.config import SemanticConfig
 from mrcnn.errors import ConfigError, WeightsError
 
 
@@ -26,6 +27,23 @@ def test_options_change_settings_and_set_comes_last(domain):
 def test_batch_norm_of_random_weights_is_trained_and_that_of_loaded_ones_is_not(domain):
     assert new_config(domain, {"size": "small", "weights": "none"}).TRAIN_BN is None
     assert new_config(domain, {"size": "small", "weights": "coco"}).TRAIN_BN is False
+
+
+def test_the_option_model_chooses_settings_and_network(domain, tmp_path):
+    with pytest.raises(ConfigError, match="no settings of semantic networks for blobs: leave out --model unet"):
+        new_config(domain, {"model": "unet", "size": "semantic", "weights": "none"})
+    domain.configs["semantic"] = SemanticConfig
+    for name in ("unet", "fcn"):
+        config = new_config(domain, {"model": name, "size": "semantic", "weights": "imagenet", "batch": 3})
+        assert (config.SEMANTIC_MODEL, config.BACKBONE, config.BATCH_SIZE) == (name, "efficientnet_b0", 3)
+        assert config.TRAIN_BN is None
+    assert new_config(domain, {"model": "mask", "size": "small", "weights": "none"}).SEMANTIC_MODEL is None
+    with pytest.raises(ConfigError, match="--small is a size of Mask R-CNN"):
+        new_config(domain, {"model": "fcn", "size": "small", "weights": "none"})
+    config.to_json(tmp_path / "c.json")
+    from_file = {"config": tmp_path / "c.json", "weights": "none", "size": "small"}
+    assert new_config(domain, from_file).SEMANTIC_MODEL == "fcn"
+    assert new_config(domain, {**from_file, "model": "mask"}).SEMANTIC_MODEL is None
 
 
 def test_misspelt_setting_names_the_nearest(domain):

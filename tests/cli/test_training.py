@@ -23,6 +23,22 @@ def test_stages(domain, options, stages):
     assert [(layers, pytest.approx(rate), epochs) for layers, rate, epochs in found] == stages
 
 
+@pytest.mark.parametrize(("options", "stages"), [
+    ({"weights": "none"}, [("all", 0.001, 20)]),
+    ({"weights": "imagenet", "learning_rate": 0.01}, [("all", 0.01, 20)]),
+    ({"weights": "imagenet", "layers": "heads", "hours": 2.0}, [("heads", 0.001, None)]),
+])
+def test_semantic_networks_are_trained_in_one_stage(domain, options, stages):
+    assert plan({"epochs": 20, **options}, domain.configs["small"](SEMANTIC_MODEL="unet")) == stages
+
+
+def test_hours_are_for_semantic_networks_and_instead_of_epochs(domain, tmp_path):
+    with pytest.raises(ConfigError, match="--hours is for --model unet and fcn"):
+        plan({"epochs": 20, "weights": "none", "hours": 1.0}, domain.configs["small"]())
+    with pytest.raises(ConfigError, match="--epochs and --hours: give one"):
+        train(domain, {"epochs": 3, "hours": 1.0, "logs": str(tmp_path)})
+
+
 def test_augmentation_is_none_flips_or_a_preset():
     assert augmentation_of("none") is None
     assert [type(t).__name__ for t in augmentation_of("flips")] == ["FlipLR", "FlipUD", "Rot90"]

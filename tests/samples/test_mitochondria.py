@@ -125,6 +125,65 @@ def test_evaluate_on_slices_of_a_stack(sample, run_folder, stack, tmp_path, caps
     assert len(list((tmp_path / "ev").glob("worst_1_*.png"))) == 2
 
 
+@pytest.fixture(scope="module")
+def unet_run(sample, tmp_path_factory):
+    """Folder of a U-Net that has learnt from two pictures for two steps, and what the script said."""
+    logs, patch = tmp_path_factory.mktemp("unet_logs"), pytest.MonkeyPatch()
+    for part, seed in (("train", 1), ("validation", 2)):
+        patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+    settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=2", "WARMUP_STEPS=0")
+    code = sample["train"].main(["--model", "unet", "--backbone", "small_resnet", "--epochs", "1", "--steps", "2",
+                                 "--batch", "4", "--logs", str(logs), *(f"--set={s}" for s in settings)])
+    patch.undo()
+    assert code == 0
+    return next(logs.iterdir())
+
+
+def test_train_a_unet(unet_run):
+    assert unet_run.name.startswith("mitochondria_unet2")
+    assert {"best.h5", "unet_mitochondria_0001.h5", "training.json", "watershed.json", "curves.png"} <= {
+        p.name for p in unet_run.iterdir()}
+    assert json.loads((unet_run / "config.json").read_text())["SEMANTIC_MODEL"] == "unet"
+    assert {"accuracy", "val_foreground_iou"} < set(pd.read_csv(unet_run / "history.csv").columns)
+
+
+def test_predict_and_evaluate_by_a_unet(sample, unet_run, stack, tmp_path, capsys):
+    weights, out = ["--weights", str(unet_run)], str(tmp_path / "found")
+    assert sample["predict"].main([*weights, "--flips", "--out", out, str(stack / "stack.tif")]) == 0
+    assert tifffile.imread(tmp_path / "found" / "stack_labels.tif").shape == (3, 256, 256)
+    assert len(pd.read_csv(tmp_path / "found" / "summary.csv")) == 3
+    data = ["--dataset", str(stack / "stack.tif"), "--truth", str(stack / "truth.tif"), "--slices", "0:1"]
+    assert sample["evaluate"].main([*weights, *data, "--out", str(tmp_path / "ev")]) == 0
+    assert 0 <= json.loads((tmp_path / "ev" / "metrics.json").read_text())["foreground_iou"] <= 1
+
+
+def test_resume_a_unet_with_hours(sample, unet_run, tmp_path, capsys):
+    logs = tmp_path / "logs"
+    shutil.copytree(unet_run, logs / unet_run.name)
+    assert sample["train"].main(["--logs", str(logs), "--resume"]) == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+    # The two steps take longer than a millisecond, wherever this runs.
+    assert sample["train"].main(["--logs", str(logs), "--resume", "--hours", "1e-7"]) == 2
+    assert "too short for one epoch" in capsys.readouterr().err
+    assert [p.name for p in logs.iterdir()] == [unet_run.name]
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--model", "unet", "--full"], "--full is a size of Mask R-CNN"),
+    (["--model", "fcn", "--weights", "coco"], "--weights coco is a Mask R-CNN"),
+    (["--model", "unet", "--hours", "1", "--epochs", "2"], "give one of them"),
+])
+def test_options_that_do_not_go_together(sample, options, message, tmp_path, capsys):
+    assert sample["train"].main([*options, "--backbone", "small_resnet", "--logs", str(tmp_path / "logs")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "logs").exists()
+
+
+def test_flips_are_not_for_a_mask_rcnn(sample, run_folder, stack, capsys):
+    assert sample["predict"].main(["--weights", str(run_folder), "--flips", str(stack / "stack.tif")]) == 2
+    assert "--flips is for unet and fcn" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("script", ["predict", "evaluate"])
 def test_missing_weights_are_one_line_and_exit_code_2(sample, script, tmp_path, capsys):
     images = [str(tmp_path / "a.tif")] if script == "predict" else []
@@ -152,7 +211,8 @@ def test_help_is_complete_and_imports_no_framework(script):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert not {"keras", "tensorflow", "numpy"} & set(said.split())
     assert "code 0" in said
-    wanted = {"train": "--dataset --truth --weights --backbone --epochs --steps --layers --logs --resume --seed --set",
+    wanted = {"train": "--model --hours --dataset --truth --weights --backbone --epochs --steps --layers --logs "
+                       "--resume --seed --set",
               "predict": "--weights --out --pixel-size-nm --min-score IMAGES", "demo": "--out",
               "evaluate": "--weights --dataset --truth --out"}[script]
     assert all(name in said for name in wanted.split())
