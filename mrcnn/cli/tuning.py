@@ -7,8 +7,7 @@ from pathlib import Path
 from mrcnn.cli.arguments import FAILED
 from mrcnn.cli.datasets import training_data
 from mrcnn.cli.settings import new_config, new_model
-from mrcnn.cli.training import DEFAULTS, absolute_paths, augmentation_of, load_start, model_size, plan
-from mrcnn.engine.task import MASK_RCNN
+from mrcnn.cli.training import DEFAULTS, absolute_paths, augmentation_of, load_start, model_size, plan, task_of
 from mrcnn.engine.training import has_images
 from mrcnn.engine.tuning import Budget, open_study, tune
 from mrcnn.engine.tuning_report import write_report
@@ -84,13 +83,7 @@ def search(domain, given, command=()):
 
 def monitor_of(config, validation_data):
     """What decides which epoch of a training is best."""
-    if not has_images(validation_data):
-        return "loss"
-    if config.SEMANTIC_MODEL:
-        from mrcnn.engine.semantic_training import SEMANTIC
-
-        return SEMANTIC.monitor(config)
-    return MASK_RCNN.monitor(config)
+    return task_of(config).monitor(config) if has_images(validation_data) else "loss"
 
 
 def default_space(config):

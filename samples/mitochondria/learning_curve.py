@@ -1,0 +1,23 @@
+"""How many images are needed: the same training on 12, 40, 165, ... images, judged on the same unseen ones."""
+import sys
+
+from mrcnn.cli.arguments import run
+from mrcnn.cli.learning_curve_arguments import learning_curve_parser
+
+
+def main(argv=None):
+    """Train and judge; returns the exit code."""
+    return run(work, vars(learning_curve_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from mitochondria import DOMAIN
+
+    from mrcnn.cli.learning_curve import learning_curve
+
+    return learning_curve(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
