@@ -28,7 +28,7 @@ EXPECTED = {
     "mitochondria_2_training": (6, ["Interrupted after 1 of 2 epochs", "Something to resume: True", "best.h5"]),
     "shapes_training": (8, ["Trained for", "3 epochs", "mask_rcnn_shapes_0003.h5", "mAP at IoU 0.5 on 6 pictures: "]),
     "wafer_1_data": (12, ["75 sections in wafer_labels.json", "no point is off by more than 0.17 pixels",
-                          "the magnet is the brighter part in 75 of 75", "in 0 of 75 sections: EXCHANGED",
+                          "the brighter part in 75 of 75 sections\n", "in 0 of 75 sections: EXCHANGED",
                           "RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)"]),
     "wafer_2_training": (9, ["channels: 2, mean pixel: ", "Training 'heads' of mobilenet_v2 from epoch 0 to 1",
                              "Training 'all' of mobilenet_v2 from epoch 1 to 2", "The run: wafer_notebook2",
