@@ -82,7 +82,7 @@ def _whole_wafer(domain, options):
 
 
 def _draw_worst(stack, gt, found, errors, folder):
-    """Truth beside what was found, around each of these sections."""
+    """Truth beside what was found, around each of these sections, in the first channel as in the overlay."""
     sides = (gt.boxes[:, 2:] - gt.boxes[:, :2]).max(axis=1)
     side = int(_AROUND * np.median(sides)) if len(sides) else 0
     for place, error in enumerate(errors, start=1):
@@ -90,7 +90,7 @@ def _draw_worst(stack, gt, found, errors, folder):
                 for name, length in (("y_px", stack.shape[0]), ("x_px", stack.shape[1])))
         height, width = min(side, stack.shape[0] - y), min(side, stack.shape[1] - x)
         own, seen = (objects.moved((-y, -x), (height, width)) for objects in (gt, found))
-        compare_truth(stack.read(y, x, y + height, x + width), own, seen,
+        compare_truth(stack.read(y, x, y + height, x + width)[..., :1], own, seen,
                       folder / f"error_{place}_section_{error['section_id']}_{error['state']}.png",
                       title=f"section {error['section_id']}, {error['state']}: row {y}, column {x}")
 
@@ -121,7 +121,7 @@ def _patches(domain, options):
     out = Path(options["out"])
     _write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
     for place, i in enumerate(worst_images(report, options.get("worst", 5)), start=1):
-        image, name = dataset.load_image(ids[i]), report["per_image"][i]["name"]
+        image, name = dataset.load_image(ids[i])[..., :1], report["per_image"][i]["name"]
         stem = f"worst_{place}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
         compare_truth(image, truths[i], found[i], out / f"{stem}.png", title=name)
         draw_errors(image, truths[i], found[i], path=out / f"{stem}_errors.png", title=name)
