@@ -36,6 +36,8 @@ class BoxDataset(FileDataset):
         What to do with objects marked as difficult.
     boxes_as_masks : bool
         True: filled boxes count as masks, so that a mask head is trained on them.
+    outlines : bool
+        False: outlines are not decoded, and every object is its box; enough for a Faster R-CNN.
     outside : "error" or "clip"
         What to do with a box that is partly outside of its picture.
     annotation_format : str, optional
@@ -54,11 +56,12 @@ class BoxDataset(FileDataset):
     """
 
     def __init__(self, path, images=None, classes=None, class_map=None, difficult="keep", boxes_as_masks=False,
-                 outside="error", annotation_format=None, source="boxes", pixel_size_nm=None, channels=None, **options):
+                 outlines=True, outside="error", annotation_format=None, source="boxes", pixel_size_nm=None,
+                 channels=None, **options):
         super().__init__(source=source, pixel_size_nm=pixel_size_nm, channels=channels)
         check_choice("difficult", difficult, DIFFICULT)
         check_outside(outside)
-        self._boxes_as_masks, self._outside = bool(boxes_as_masks), outside
+        self._boxes_as_masks, self._outlines, self._outside = bool(boxes_as_masks), bool(outlines), outside
         classes, class_map = _checked_classes(classes, class_map)
         labels = classes if class_map is None else list(class_map)
         if isinstance(path, (list, tuple)):
@@ -90,8 +93,8 @@ class BoxDataset(FileDataset):
     def has_masks(self, image_id):
         """Whether each of the picture's objects has an outline, or `boxes_as_masks` was asked for."""
         info = self.image_info[image_id]
-        return self._boxes_as_masks or all(info["annotation"].segment(i) is not None
-                                           for i in np.flatnonzero(info["class_ids"]))
+        return self._boxes_as_masks or self._outlines and all(info["annotation"].segment(i) is not None
+                                                              for i in np.flatnonzero(info["class_ids"]))
 
     def object_count(self, image_id):
         """Number of the picture's objects, without those left out."""
@@ -108,7 +111,7 @@ class BoxDataset(FileDataset):
         for i in kept:
             where = f"{annotation.where}, object {i + 1}"
             box = checked_box(where, annotation.boxes[i].tolist(), shape, self._outside)
-            segment = annotation.segment(i)
+            segment = annotation.segment(i) if self._outlines else None
             outlined = None if segment is None else Instances.from_mask_iterator(shape, [segment.mask(shape, where)])
             if outlined:
                 box, mask = outlined.boxes[0].tolist(), outlined.masks[0]

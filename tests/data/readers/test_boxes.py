@@ -129,3 +129,10 @@ def test_real_blood_cells(real_data):
     objects = dataset.load_instances(0)
     assert objects.image_shape == dataset.load_image(0).shape[:2] == (480, 640) and not dataset.has_masks(0)
     assert objects.areas().tolist() == np.prod(objects.boxes[:, 2:] - objects.boxes[:, :2], axis=1).tolist()
+
+
+def test_outlines_need_not_be_decoded(annotations):
+    dataset = BoxDataset(annotations, outlines=False)
+    found = dataset.load_instances(0)
+    assert found.boxes.tolist() == annotations[0].boxes.tolist() and found.masks[0].all()
+    assert not dataset.has_masks(0) and BoxDataset(annotations, outlines=False, boxes_as_masks=True).has_masks(0)

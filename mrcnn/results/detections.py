@@ -1,0 +1,79 @@
+"""Detections as others read them: rows of a table, and entries of COCO's list of results."""
+import numpy as np
+
+from mrcnn.errors import MissingExtra
+
+COLUMNS = ("image", "class", "score", "x1", "y1", "x2", "y2")
+
+
+def detection_rows(instances, image, class_names):
+    """A dict of `COLUMNS` for each object of an image, in the order of their scores, the highest first.
+
+    Parameters
+    ----------
+    instances : Instances
+    image : str
+        What to call the image.
+    class_names : sequence of str
+        By class id, background first.
+
+    Returns
+    -------
+    list of dict
+        Corners in pixels; x2 and y2 lie behind the last pixel.
+    """
+    rows = []
+    for i in np.argsort(-instances.scores, kind="stable"):
+        y1, x1, y2, x2 = instances.boxes[i].tolist()
+        values = (image, str(class_names[instances.class_ids[i]]), _score(instances, i), x1, y1, x2, y2)
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def coco_results(instances, image, image_id, masks=False):
+    """Entries of COCO's format of results, which `pycocotools.coco.COCO.loadRes` reads as a list in a JSON file.
+
+    Parameters
+    ----------
+    instances : Instances
+    image : str
+        Written as `file_name` beside what the format asks for.
+    image_id : int
+    masks : bool
+        Also the masks, as run lengths; needs pycocotools.
+
+    Returns
+    -------
+    list of dict
+        `image_id`, `file_name`, `category_id`, `bbox` [x, y, width, height], `score`, and `segmentation`.
+
+    Raises
+    ------
+    MissingExtra
+        For `masks`, when pycocotools is not installed.
+    """
+    entries = []
+    for i in np.argsort(-instances.scores, kind="stable"):
+        y1, x1, y2, x2 = instances.boxes[i].tolist()
+        entry = {"image_id": int(image_id), "file_name": image, "category_id": int(instances.class_ids[i]),
+                 "bbox": [x1, y1, x2 - x1, y2 - y1], "score": _score(instances, i)}
+        if masks:
+            entry["segmentation"] = _run_lengths(instances, i)
+        entries.append(entry)
+    return entries
+
+
+def _score(instances, index):
+    return round(float(instances.scores[index]), 6)
+
+
+def _run_lengths(instances, index):
+    try:
+        from pycocotools import mask as coco
+    except ImportError as error:
+        raise MissingExtra("pycocotools", "coco") from error
+    full = np.zeros(instances.image_shape, np.uint8, order="F")
+    y1, x1, y2, x2 = instances.boxes[index]
+    full[y1:y2, x1:x2] = instances.masks[index]
+    found = coco.encode(full)
+    return {"size": list(found["size"]), "counts": found["counts"].decode()}

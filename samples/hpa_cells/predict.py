@@ -1,0 +1,23 @@
+"""Find cells: a table of their boxes, detections.csv, and the same as COCO results, detections.json."""
+import sys
+
+from mrcnn.cli.arguments import run
+from mrcnn.cli.box_arguments import box_predict_parser
+
+
+def main(argv=None):
+    """Predict; returns the exit code."""
+    return run(work, vars(box_predict_parser(__doc__).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from hpa_cells import DOMAIN
+
+    from mrcnn.cli.box_prediction import predict
+
+    return predict(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

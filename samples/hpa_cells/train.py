@@ -1,0 +1,25 @@
+"""Train a Faster R-CNN or a Mask R-CNN from boxes drawn in any tool; without --annotations from synthetic cells."""
+import sys
+
+from mrcnn.cli.arguments import run
+from mrcnn.cli.box_arguments import box_train_parser
+
+SETTINGS = ("keras-frcnn", "matterport")
+
+
+def main(argv=None):
+    """Train; returns the exit code."""
+    return run(work, vars(box_train_parser(__doc__, SETTINGS).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from hpa_cells import DOMAIN
+
+    from mrcnn.cli.boxes import train
+
+    return train(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
