@@ -11,6 +11,8 @@ _HOMES = {
     "Dataset": "mrcnn.data.dataset",
     "Instances": "mrcnn.geometry.instances",
     "MaskRCNN": "mrcnn.engine.detector",
+    "SemanticConfig": "mrcnn.config",
+    "SemanticSegmenter": "mrcnn.engine.semantic",
 }
 _SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "legacy", "losses",
                "model", "nets", "parallel_model", "plot", "results", "semantic_losses", "utils", "visualize")

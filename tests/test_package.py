@@ -40,7 +40,7 @@ def test_rooms_below_the_networks_run_without_a_framework():
     assert not set(loaded) & {"keras", "tensorflow", "jax", "torch"}
 
 
-@pytest.mark.parametrize("name", ["Config", "Dataset", "Instances", "MaskRCNN"])
+@pytest.mark.parametrize("name", ["Config", "Dataset", "Instances", "MaskRCNN", "SemanticConfig", "SemanticSegmenter"])
 def test_public_name_comes_on_first_use(name):
     assert getattr(mrcnn, name).__name__ == name
     assert name in dir(mrcnn)
