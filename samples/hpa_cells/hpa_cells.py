@@ -5,7 +5,7 @@ from mrcnn.config import Config
 from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, Multiply, Rot90, SomeOf
 
 CLASS_NAMES = ("BG", "Nucleoli", "Not Nucleoli")
-# Fields and seed of each part of the synthetic set, and their side in pixels: a quarter of the Atlas's.
+# Fields and seed of each part of the synthetic set, and their side in pixels, half of that of the Atlas's fields.
 SYNTHETIC = {"train": (120, 1), "validation": (16, 2), "test": (24, 3)}
 SYNTHETIC_SIDE = 256
 
