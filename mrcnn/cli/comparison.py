@@ -15,6 +15,7 @@ from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
+from mrcnn.engine.evaluation import compares_masks
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluate.report import evaluate_set
 from mrcnn.plot.comparison import compare_models
@@ -129,7 +130,7 @@ def entries_of(domain, name, weights, options):
 
 
 def judged(entry, dataset, keep=()):
-    """Metrics of a model on a data set, and its objects in the images `keep`.
+    """Metrics of a model on a data set, and its objects in the images `keep`; by boxes where one has no masks.
 
     Returns
     -------
@@ -151,6 +152,8 @@ def judged(entry, dataset, keep=()):
         names.append(str(dataset.image_info[i]["id"]))
         if i in keep:
             kept[int(i)] = objects
+        if not compares_masks(entry.detector, dataset, i):
+            truths[-1], found[-1] = gt.as_boxes(), objects.as_boxes()
     report = evaluate_set(truths, found, dataset.class_names, names)
     return {**report, "seconds_per_image": float(np.median(seconds)), "weights_mb": entry.megabytes}, kept
 

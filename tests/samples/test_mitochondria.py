@@ -13,7 +13,7 @@ import tifffile
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "mitochondria"
-MODULES = ("mitochondria", "backbone", "train", "predict", "evaluate", "demo")
+MODULES = ("mitochondria", "backbone", "train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve")
 TINY = [f"--set={setting}" for setting in (
     "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
     "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
@@ -168,6 +168,59 @@ def test_resume_a_unet_with_hours(sample, unet_run, tmp_path, capsys):
     assert [p.name for p in logs.iterdir()] == [unet_run.name]
 
 
+def test_compare_a_unet_with_a_mask_rcnn(sample, run_folder, unet_run, stack, tmp_path, capsys):
+    code = sample["compare"].main([f"mask={run_folder}", f"unet={unet_run}", "--plain", "--dataset",
+                                   str(stack / "stack.tif"), "--truth", str(stack / "truth.tif"), "--slices", "0:1",
+                                   "--out", str(tmp_path / "both")])
+    assert code == 0
+    table = pd.read_csv(tmp_path / "both" / "comparison.csv")
+    assert table["model"].tolist() == ["mask", "unet", "unet, no watershed"]
+    assert (table["seconds_per_image"] > 0).all() and (table["weights_mb"] > 0.1).all()
+    assert table["foreground_iou"].between(0, 1).all()
+    assert (tmp_path / "both" / "compare_stack_0000.png").is_file()
+    assert "threat score at 0.50" in capsys.readouterr().out
+
+
+@pytest.fixture
+def unet_options(sample, monkeypatch):
+    """Options of a U-Net that learns from two pictures for one step."""
+    for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
+        monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+    settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=1", "WARMUP_STEPS=0")
+    return ["--model", "unet", "--backbone", "small_resnet", "--epochs", "1", "--steps", "1", "--batch", "2",
+            *(f"--set={s}" for s in settings)]
+
+
+def test_search_settings_of_a_unet(sample, unet_options, tmp_path):
+    out = tmp_path / "search"
+    code = sample["tune"].main([*unet_options, "--trials", "1", "--search", "LEARNING_RATE=1e-4..1e-2:log", "--out",
+                                str(out)])
+    assert code == 0
+    table = pd.read_csv(out / "trials.csv")
+    assert table["state"].tolist() == ["complete"] and table["score"].between(0, 1).all()
+    best = json.loads((out / "best.json").read_text())
+    assert (best["SEMANTIC_MODEL"], best["BACKBONE"]) == ("unet", "small_resnet")
+    assert best["LEARNING_RATE"] == pytest.approx(table["LEARNING_RATE"][0])
+    assert {p.name for p in out.rglob("*") if p.suffix in (".h5", ".png")} == {"history.png", "parallel.png",
+                                                                              "curves.png"}
+    domain = sample["mitochondria"].DOMAIN
+    domain.with_backbone(domain.configs["full"].from_json(out / "best.json")).validate()      # as train.py takes it
+
+
+def test_learning_curve_of_a_unet(sample, unet_options, tmp_path, capsys):
+    command = [*unet_options, "--images", "1", "--out", str(tmp_path / "curve")]
+    assert sample["learning_curve"].main(command) == 0
+    table = pd.read_csv(tmp_path / "curve" / "runs.csv")
+    assert table[["model", "images", "epochs"]].values.tolist() == [["unet", 1, 1]]
+    assert table["foreground_iou"].between(0, 1).all()
+    result, = (tmp_path / "curve").rglob("result.json")
+    result.unlink()                                                       # killed before it was judged
+    before = {p.name for p in result.parent.iterdir()}
+    assert sample["learning_curve"].main(command) == 0
+    assert "nothing is left to train" in capsys.readouterr().out          # the training is not repeated
+    assert {p.name for p in result.parent.iterdir()} == before | {"result.json"}
+
+
 @pytest.mark.parametrize(("options", "message"), [
     (["--model", "unet", "--full"], "--full is a size of Mask R-CNN"),
     (["--model", "fcn", "--weights", "coco"], "--weights coco is a Mask R-CNN"),
@@ -203,7 +256,7 @@ def test_train_without_a_usable_object_is_an_error(sample, tmp_path, capsys):
     assert "nothing to learn" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("script", ["train", "predict", "evaluate", "demo"])
+@pytest.mark.parametrize("script", ["train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve"])
 def test_help_is_complete_and_imports_no_framework(script):
     code = ("import runpy, sys; sys.argv = ['x', '--help']\n"
             f"try:\n    runpy.run_path({str(SAMPLE / (script + '.py'))!r}, run_name='__main__')\n"
@@ -214,7 +267,9 @@ def test_help_is_complete_and_imports_no_framework(script):
     wanted = {"train": "--model --hours --dataset --truth --weights --backbone --epochs --steps --layers --logs "
                        "--resume --seed --set",
               "predict": "--weights --out --pixel-size-nm --min-score IMAGES", "demo": "--out",
-              "evaluate": "--weights --dataset --truth --out"}[script]
+              "evaluate": "--weights --dataset --truth --out", "compare": "NAME=RUN --dataset --truth --plain --out",
+              "tune": "--model --search --trials --search-hours --workers --monitor --out",
+              "learning_curve": "--model --hours --images --seeds --blocks --test-slices --out"}[script]
     assert all(name in said for name in wanted.split())
 
 
