@@ -85,6 +85,25 @@ def test_a_search_interrupted_in_a_trial_loses_only_that(tmp_path):
     assert table["state"].tolist()[2] == "failed"
 
 
+def test_a_search_that_was_killed_goes_on(tmp_path):
+    path = tmp_path / "s.db"
+    code = textwrap.dedent(f"""
+        import os
+        from mrcnn.engine.tuning import Budget, tune
+        from mrcnn.engine.tuning_space import Parameter
+        def objective(values, watch):
+            if watch.number == 2:
+                os._exit(9)
+            return values["LEARNING_RATE"]
+        tune(objective, [Parameter("LEARNING_RATE", None, 1e-5, 1e-1, True)], {str(path)!r}, Budget(trials=5))
+        """)
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+    table = trials_table(tune(lambda values, watch: values["LEARNING_RATE"], [RATE], path, Budget(trials=5)))
+    states = table["state"].tolist()
+    assert states.pop(2) in ("running", "failed")      # that it was killed is noticed after some minutes
+    assert states == ["complete"] * 5
+
+
 def test_trials_worse_than_others_are_ended_early(tmp_path):
     epochs = []
 
