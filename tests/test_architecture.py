@@ -10,9 +10,10 @@ SAMPLES = sorted((ROOT / "samples").rglob("*.py"))
 EVERYTHING = sorted(p for f in ("mrcnn", "samples", "tests", "benchmarks") for p in (ROOT / f).rglob("*.py"))
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
 
-BELOW = {"config", "geometry", "errors"}
+BELOW = {"config", "geometry", "errors", "files"}
 MAY_IMPORT = {
     "errors": set(),
+    "files": {"errors"},
     "config_checks": {"errors"},
     "config": {"config_checks", "errors"},
     "geometry": {"errors"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
 # Matterport's names, and what only their old signatures need: nobody else imports these.
 for _room in ("legacy", "model", "parallel_model", "utils", "visualize"):
     MAY_IMPORT[_room] = {*MAY_IMPORT["cli"], "cli", "legacy", "model", "parallel_model", "utils", "visualize"}
-WITHOUT_KERAS = ("errors", "config_checks", "config", "geometry", "data", "results", "evaluate", "plot")
+WITHOUT_KERAS = ("errors", "files", "config_checks", "config", "geometry", "data", "results", "evaluate", "plot")
 
 
 def imported(source, module=""):

@@ -14,9 +14,9 @@ from mrcnn.cli.datasets import evaluation_data, readable
 from mrcnn.cli.settings import load_detector
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluate.classes import class_confusion, evaluate_classes, format_classes, score_curves
+from mrcnn.files import whole_file
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.instances import compare_truth
-from mrcnn.results.files import whole_file
 
 LOWEST_SCORE = 0.05      # of what the curves are made of
 

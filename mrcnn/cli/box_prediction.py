@@ -13,10 +13,10 @@ from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
 from mrcnn.data.readers.images import page_count, read_image
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_file
 from mrcnn.plot.figures import save_figure
 from mrcnn.plot.instances import draw_instances
 from mrcnn.results.detections import COLUMNS, coco_results, detection_rows
-from mrcnn.results.files import whole_file
 from mrcnn.results.measure import write_csv
 
 

@@ -79,8 +79,9 @@ def for_training(domain, given):
         if read or given.get("boxes_as_masks"):
             raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
         return options
-    if "classes" not in read:
-        read["classes"] = _classes(domain, options["dataset"], read, dict(options.get("dataset_option") or ()))
+    others = dict(options.get("dataset_option") or ())
+    if "classes" not in {**read, **others}:
+        read["classes"] = _classes(domain, options["dataset"], read, others)
     if faster:
         read["outlines"] = False
     elif given.get("boxes_as_masks") or getattr(domain.configs.get(given.get("settings")), "BOXES_AS_MASKS", False):

@@ -18,9 +18,9 @@ from mrcnn.data.prepared import Preparation
 from mrcnn.engine.evaluation import compares_masks
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluate.report import evaluate_set
+from mrcnn.files import whole_file
 from mrcnn.plot.comparison import compare_models
 from mrcnn.plot.curves import plot_threat_scores
-from mrcnn.results.files import whole_file
 from mrcnn.results.measure import write_csv
 
 _ERRORS = ("split", "merged", "missed", "false")

@@ -13,9 +13,9 @@ from mrcnn.cli.settings import load_detector
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.errors import DataError
 from mrcnn.evaluate.report import format_table, worst_images
+from mrcnn.files import whole_file
 from mrcnn.plot.curves import plot_threat_scores
 from mrcnn.plot.instances import compare_truth, draw_errors
-from mrcnn.results.files import whole_file
 
 
 def evaluate(domain, options):

@@ -22,8 +22,8 @@ from mrcnn.cli.training import (
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.engine.training import has_images
 from mrcnn.errors import ConfigError
+from mrcnn.files import whole_file
 from mrcnn.plot.comparison import plot_learning_curve
-from mrcnn.results.files import whole_file
 from mrcnn.results.measure import write_csv
 
 RESULT, OPTIONS = "result.json", "options.json"

@@ -13,7 +13,7 @@ from mrcnn.engine.stages import select_layers
 from mrcnn.engine.task import MASK_RCNN
 from mrcnn.engine.training import check_call, has_images
 from mrcnn.errors import ConfigError
-from mrcnn.results.files import whole_file
+from mrcnn.files import whole_file
 
 DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
 WATERSHED_IMAGES = 10      # to choose the watershed's settings on

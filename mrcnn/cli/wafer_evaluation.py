@@ -18,9 +18,9 @@ from mrcnn.engine.tiling import TilePlan
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.evaluate.sections import evaluate_sections, format_sections, image_scores
+from mrcnn.files import whole_file
 from mrcnn.plot.instances import compare_truth, draw_errors
 from mrcnn.plot.wafer import draw_wafer
-from mrcnn.results.files import whole_file
 from mrcnn.results.sections import known_sections, pair_sections
 from mrcnn.results.sections_export import write_sections_csv
 

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrcnn.data.files import whole_file
 from mrcnn.data.hpa import MISSING, find_fields, merge_rgb, read_field
 from mrcnn.data.readers.file_dataset import check_choice
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_file
 
 SUFFIXES = {"rgb": ".png", "four": ".tif"}
 

@@ -19,7 +19,7 @@ from mrcnn.engine.checkpoints import (
     save_checkpoint,
 )
 from mrcnn.errors import DataError
-from mrcnn.results.files import whole_file
+from mrcnn.files import whole_file
 
 
 def read_history(path, up_to=None):

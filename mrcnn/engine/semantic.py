@@ -13,8 +13,8 @@ from mrcnn.engine.detection import refuse_single
 from mrcnn.engine.semantic_prediction import tiled_probability
 from mrcnn.engine.trainable import Trainable
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_file
 from mrcnn.nets.semantic.training_model import semantic_model
-from mrcnn.results.files import whole_file
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
 
 WATERSHED_FILE = "watershed.json"  # in a run's folder: how its probabilities become objects

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import ConfigError
+from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.results.files import whole_file
 
 FORMAT = 1
 RUN_FILE = "tiles.json"

@@ -235,7 +235,7 @@ def _check_file(path, lock_seconds=1):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or (path.is_file() and not path.stat().st_size):
             return
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=lock_seconds)) as file:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=lock_seconds)) as file:
             tables = {row[0] for row in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             sound = file.execute("PRAGMA quick_check").fetchone()[0] == "ok"
     except (sqlite3.Error, OSError) as error:

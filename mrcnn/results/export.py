@@ -5,8 +5,8 @@ import numpy as np
 import tifffile
 
 from mrcnn.errors import ConfigError, MissingExtra
+from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.results.files import whole_file
 from mrcnn.results.measure import pixel_size
 
 _NM_PER_CM = 10_000_000

@@ -6,7 +6,7 @@ import pandas as pd
 from skimage.measure import regionprops_table
 
 from mrcnn.errors import ConfigError
-from mrcnn.results.files import whole_file
+from mrcnn.files import whole_file
 from mrcnn.results.shapes import PHYSICAL_COLUMNS, SHAPE_COLUMNS, shape_of, touches_border
 
 

@@ -3,8 +3,8 @@ import json
 
 import numpy as np
 
+from mrcnn.files import whole_file
 from mrcnn.results.export import outlines
-from mrcnn.results.files import whole_file
 from mrcnn.results.sections import sections_table, unit_factors
 
 _DECIMALS = 3

@@ -3,9 +3,9 @@ import json
 import os
 from pathlib import Path, PureWindowsPath
 
-from mrcnn.data.files import whole_file
 from mrcnn.data.readers.images import EXTENSIONS, image_shape, list_images
 from mrcnn.errors import DataError
+from mrcnn.files import whole_file
 
 _IMAGE_FOLDERS = ("JPEGImages", "images", "Images")
 

@@ -6,8 +6,8 @@ import numpy as np
 from mrcnn.data.annotations import coco, labelimg
 from mrcnn.data.annotations.annotation import ImageAnnotation
 from mrcnn.data.annotations.segments import CocoSegment
-from mrcnn.data.files import whole_file
 from mrcnn.data.hpa import CHANNELS, merge_rgb
+from mrcnn.files import whole_file
 
 
 def write_cell_folder(dataset, folder, image_ids=None):

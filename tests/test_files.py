@@ -4,7 +4,7 @@ import errno
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.results.files import whole_file
+from mrcnn.files import whole_file
 
 
 def test_replaces_the_old_file_and_makes_the_folder(tmp_path):
