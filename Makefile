@@ -1,10 +1,12 @@
 # make demo    install into $(VENV), then train on synthetic micrographs, detect, evaluate; the results are in $(OUT)
 # make test    install what the tests need and run them, those of layers and networks on JAX as well
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=some/folder.
+# Tests run in two processes; with more cores and memory (2 GB each): make test JOBS=4.
 
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo_output
+JOBS ?= 2
 BIN = $(VENV)/bin/python
 
 .PHONY: demo test lint notebooks benchmark clean
@@ -13,8 +15,8 @@ demo: $(VENV)/.installed
 	$(BIN) samples/mitochondria/demo.py --out "$(OUT)"
 
 test: $(VENV)/.installed-test
-	$(BIN) -m pytest -q
-	KERAS_BACKEND=jax $(BIN) -m pytest -q tests/layers tests/nets
+	$(BIN) -m pytest -q -n $(JOBS) --dist loadfile
+	KERAS_BACKEND=jax $(BIN) -m pytest -q -n $(JOBS) --dist loadfile tests/layers tests/nets
 
 lint: $(VENV)/.installed-test
 	$(BIN) -m ruff check .
