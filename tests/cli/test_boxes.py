@@ -85,6 +85,11 @@ def test_options_become_those_of_the_shared_script(domain, folder):
     assert left_out["classes"] == ["one"] and left_out["class_map"]["zebra"] is None
     given = dict(made("--annotations", folder, "--classes", "zebra, flat")["dataset_option"])
     assert given["classes"] == ["zebra", "flat"]
+    others = ["--dataset-option", "classes=zebra,flat", "--dataset-option", "annotation_format=labelimg"]
+    assert dict(made("--annotations", folder, *others)["dataset_option"])["classes"] == "zebra,flat"
+    assert dict(made("--annotations", folder, *others[2:])["dataset_option"])["classes"] == ["flat", "zebra"]
+    with pytest.raises(ConfigError, match="no format"):
+        made("--annotations", folder, "--dataset-option", "annotation_format=labelme")
 
 
 def test_options_that_do_not_go_together(domain, folder, capsys):
