@@ -62,6 +62,11 @@ def test_train_save_resume_load_and_detect(tiny, tmp_path):
     after, trained = values_of(with_head.keras_model), values_of(alone.keras_model)
     for name, value in after.items():
         np.testing.assert_array_equal(value, before[name] if "mrcnn_mask" in name else trained[name])
+    with_head.save_weights(tmp_path / "with_head.h5")
+    fresh = MaskRCNN("inference", tiny.config(NUM_CLASSES=4, USE_MASK_HEAD=False, SEED=9), tmp_path)
+    fresh.load_weights(tmp_path / "with_head.h5", by_name=True)
+    for name, value in values_of(fresh.keras_model).items():
+        np.testing.assert_array_equal(value, trained[name])
 
 
 class Finds:
