@@ -228,14 +228,15 @@ def _optuna():
 
 
 # --- The file ---
-def _check_file(path, lock_seconds=1):
+def _check_file(path):
     """Refuse a file that is there and is no search: optuna would add its tables to anybody's data base."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or (path.is_file() and not path.stat().st_size):
             return
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=lock_seconds)) as file:
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_LOCK_SECONDS)) as file:
             tables = {row[0] for row in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             sound = file.execute("PRAGMA quick_check").fetchone()[0] == "ok"
     except (sqlite3.Error, OSError) as error:
