@@ -3,10 +3,11 @@
 import keras
 
 
-def compiled(model):
+def compiled(model, by_shape=False):
     """`model` for detection as a function of a list of arrays; its outputs stay on the device.
 
-    Weights that change later take effect.
+    Weights that change later take effect. `by_shape`: a program for every shape of the inputs, for layers that cannot
+    do without; otherwise one may serve all.
     """
 
     def call(inputs):
@@ -15,7 +16,7 @@ def compiled(model):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        run = tf.function(call, reduce_retracing=True)
+        run = tf.function(call, reduce_retracing=not by_shape)
         return lambda inputs: run([tf.convert_to_tensor(v) for v in inputs])
     if keras.backend.backend() == "jax":
         import jax

@@ -200,7 +200,7 @@ class SemanticSegmenter(Trainable):
     def _run_tiles(self, tiles):
         """Probabilities float32 [B, h, w, K] of tiles uint8 [B, h, w, C]."""
         if self._run is None:
-            self._run = compiled(self.keras_model)
+            self._run = compiled(self.keras_model, by_shape=True)
         logits = np.asarray(self._run([mold_image(tiles, self.config)]))
         return expit(logits) if logits.shape[-1] == 1 else softmax(logits, axis=-1)
 

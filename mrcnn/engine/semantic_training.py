@@ -34,7 +34,7 @@ class Pictures(keras.callbacks.Callback):
             return
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        self.run = self.run or compiled(self.model)
+        self.run = self.run or compiled(self.model, by_shape=True)
         crops = self.batches.crops_of(0, 0)[:SHOWN]
         logits = np.asarray(self.run([self.batches.arrays_of(0, 0)[0]]))[: len(crops)]
         found = (logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
