@@ -25,7 +25,7 @@ class Budget:
     Attributes
     ----------
     trials : int or None
-        In all, those of earlier calls and other workers included.
+        In all, those of earlier calls and other workers included; each further worker may begin one more.
     hours : float or None
         From now on; a trial that is running then is ended.
     """
@@ -215,7 +215,10 @@ def _sampler(optuna, seeds):
 def _pruner(optuna, name):
     if name == "none":
         return optuna.pruners.NopPruner()
-    return optuna.pruners.MedianPruner(3, 1) if name == "median" else optuna.pruners.HyperbandPruner()
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner()
+    # After the first epoch it is too early to tell.
+    return optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2)
 
 
 def _optuna():
