@@ -1,18 +1,16 @@
 """What an evaluation script of boxes does: scores by class, confusion, curves, and pictures of the worst images."""
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from mrcnn.cli.arguments import FAILED
 from mrcnn.cli.box_arguments import MIN_SCORE
 from mrcnn.cli.boxes import names_of, reading
-from mrcnn.cli.datasets import evaluation_data, readable
+from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.cli.settings import load_detector
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError
 from mrcnn.evaluate.classes import class_confusion, evaluate_classes, format_classes, score_curves
 from mrcnn.files import whole_file
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
@@ -44,20 +42,12 @@ def evaluate(domain, options):
     dataset = evaluation_data(domain, {**options, "dataset_option": list(read.items())},
                               detector.config.IMAGE_CHANNEL_COUNT)
     detector.config.validate(dataset.class_names)
-    ids, errors = readable(dataset, options.get("limit"))
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
-    if not ids:
-        raise DataError(options.get("dataset"), "has no image that can be evaluated",
-                        "See the messages above, or check the folder")
+    ids, errors = judged_images(dataset, options)
     report = evaluate_to(detector, dataset.subset(ids), Path(options["out"]), min_score, options.get("iou", 0.5),
                          options.get("worst", 5), options["weights"])
     print(format_classes(report))
     print(f"\nThe metrics and the pictures are in {options['out']}.")
-    if errors:
-        print(f"{len(errors)} images could not be read and are not in these figures; the messages above say why.",
-              file=sys.stderr)
-    return FAILED if errors else 0
+    return exit_code(errors)
 
 
 def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, weights=None):

@@ -1,7 +1,6 @@
 """What a comparison script does: several models on the same images, one table, pictures of each beside the truth."""
 import json
 import re
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mrcnn.cli.arguments import FAILED
-from mrcnn.cli.datasets import evaluation_data, readable
+from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.engine.evaluation import compares_masks
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set
 from mrcnn.files import whole_file
 from mrcnn.plot.comparison import compare_models
@@ -76,12 +74,7 @@ def compare(domain, options):
     """
     runs = named_runs(options["models"])
     dataset = evaluation_data(domain, options)
-    ids, errors = readable(dataset, options.get("limit"))
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
-    if not ids:
-        raise DataError(options.get("dataset"), "has no image that can be compared on",
-                        "See the messages above, or check the folder")
+    ids, errors = judged_images(dataset, options, "compared on")
     dataset, out = dataset.subset(ids), Path(options["out"])
     chosen = shown_images(len(ids), options.get("pictures", 3))
     reports, pictures = {}, {i: {} for i in chosen}
@@ -97,7 +90,7 @@ def compare(domain, options):
         draw(dataset, i, pictures[i], out)
     print(format_comparison(reports))
     print(f"\nThe table, all metrics and the pictures are in {out}.")
-    return FAILED if errors else 0
+    return exit_code(errors)
 
 
 def named_runs(texts):

@@ -1,4 +1,7 @@
 """From the options to data sets: what to learn from, to validate on, to evaluate on."""
+import sys
+
+from mrcnn.cli.arguments import FAILED
 from mrcnn.cli.preparation import NAMES, prepared
 from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
@@ -101,3 +104,22 @@ def readable(dataset, limit=None):
         except DataError as error:
             errors.append(error)
     return ids, errors
+
+
+def judged_images(dataset, options, purpose="evaluated", thing="image"):
+    """`readable` of the first `options["limit"]` images, the errors printed; raises `DataError` when none is left."""
+    ids, errors = readable(dataset, options.get("limit"))
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    if not ids:
+        raise DataError(options.get("dataset"), f"has no {thing} that can be {purpose}",
+                        "See the messages above, or check the folder")
+    return ids, errors
+
+
+def exit_code(errors, things="images"):
+    """0, or 1 with a word on the images that are not in the figures."""
+    if errors:
+        print(f"{len(errors)} {things} could not be read and are not in these figures; the messages above say why.",
+              file=sys.stderr)
+    return FAILED if errors else 0

@@ -1,17 +1,14 @@
 """What an evaluation script does: detect, compare with truth, write the metrics and pictures of the worst images."""
 import json
 import re
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mrcnn.cli.arguments import FAILED
-from mrcnn.cli.datasets import evaluation_data, readable
+from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.cli.preparation import with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.evaluation import evaluate_dataset
-from mrcnn.errors import DataError
 from mrcnn.evaluate.report import format_table, worst_images
 from mrcnn.files import whole_file
 from mrcnn.plot.curves import plot_threat_scores
@@ -36,20 +33,12 @@ def evaluate(domain, options):
     dataset = evaluation_data(domain, with_recorded(options) if options.get("dataset") else options,
                               detector.config.IMAGE_CHANNEL_COUNT)
     detector.config.validate(dataset.class_names)
-    ids, errors = readable(dataset, options.get("limit"))
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
-    if not ids:
-        raise DataError(options.get("dataset"), "has no image that can be evaluated",
-                        "See the messages above, or check the folder")
+    ids, errors = judged_images(dataset, options)
     report = evaluate_to(detector, dataset.subset(ids), Path(options["out"]), options.get("worst", 5),
                          options["weights"])
     print(format_table(report))
     print(f"\nThe metrics and the pictures of the worst images are in {options['out']}.")
-    if errors:
-        print(f"{len(errors)} images could not be read and are not in these figures; the messages above say why.",
-              file=sys.stderr)
-    return FAILED if errors else 0
+    return exit_code(errors)
 
 
 def evaluate_to(detector, dataset, out, worst=5, weights=None):

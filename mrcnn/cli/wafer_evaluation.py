@@ -1,21 +1,19 @@
 """What evaluating on wafers does: patches in folders, or a whole wafer with labels, by one rule or by all."""
 import json
 import re
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from mrcnn.cli.arguments import FAILED
-from mrcnn.cli.datasets import evaluation_data, readable
+from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.cli.settings import load_detector
 from mrcnn.cli.wafer import check_fit, detect, open_stack, trained_order
 from mrcnn.cli.wafer_arguments import RULES
 from mrcnn.data.wafer.read import read_labels
 from mrcnn.engine.tiling import TilePlan
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.evaluate.sections import evaluate_sections, format_sections, image_scores
 from mrcnn.files import whole_file
@@ -103,12 +101,7 @@ def _patches(domain, options):
         options = {**options, "dataset_option": list({"channels": ",".join(order), **given}.items())}
     dataset = evaluation_data(domain, options)
     detector.config.validate(dataset.class_names)
-    ids, errors = readable(dataset, options.get("limit"))
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
-    if not ids:
-        raise DataError(options.get("dataset"), "has no patch that can be evaluated",
-                        "See the messages above, or check the folder")
+    ids, errors = judged_images(dataset, options, thing="patch")
     truths, found = [], []
     for image_id in tqdm(ids, unit="patch", disable=None):
         truths.append(dataset.load_instances(image_id))
@@ -129,10 +122,7 @@ def _patches(domain, options):
     print(f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"
           f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}")
     print(f"\nThe metrics and the pictures of the worst patches are in {out}.")
-    if errors:
-        print(f"{len(errors)} patches could not be read and are not in these figures; the messages above say why.",
-              file=sys.stderr)
-    return FAILED if errors else 0
+    return exit_code(errors, "patches")
 
 
 def _write_json(path, content):
