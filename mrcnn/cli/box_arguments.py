@@ -44,7 +44,27 @@ def box_predict_parser(description):
                         help="write the masks into detections.json, too; needs pycocotools")
     parser.add_argument("--pictures", type=count, default=4, metavar="N",
                         help="draw what was found in the first N pictures (default 4)")
+    parser.add_argument("--cells", action="store_true",
+                        help="write cells.csv, too: the area of each cell, and the intensity of each channel in it and "
+                             "about it")
+    parser.add_argument("--batch", type=whole_number, metavar="N",
+                        help="pictures that go through the network together (default 4 with a GPU, else 1)")
+    _add_large_screens(parser)
     return parser
+
+
+def _add_large_screens(parser):
+    group = parser.add_argument_group("large screens")
+    group.add_argument("--parts", choices=("csv", "parquet"),
+                       help="leave the tables in parts, in DIR/parts, and write no joined table and no "
+                            "detections.json; parquet needs pyarrow")
+    group.add_argument("--part-size", type=whole_number, default=200, metavar="N",
+                       help="files in a part; what a kill loses is the part that is under way (default 200)")
+    group.add_argument("--resume", action="store_true",
+                       help="go on with the interrupted run in --out; files that changed since are done again")
+    group.add_argument("--dask", metavar="local:N|tcp://HOST:PORT",
+                       help="share the parts among N processes of this machine, or the workers of a cluster, which "
+                            "must find the pictures under the same path")
 
 
 def box_evaluate_parser(description):

@@ -1,4 +1,5 @@
 """What a prediction script that finds boxes does: pictures in; detections.csv, COCO results and a few pictures out."""
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -7,17 +8,23 @@ import pandas as pd
 from tqdm import tqdm
 
 from mrcnn.cli.arguments import FAILED, USAGE
+from mrcnn.cli.box_parts import PartWork
 from mrcnn.cli.boxes import names_of
 from mrcnn.cli.inputs import find_images, result_names
 from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
-from mrcnn.data.readers.images import page_count, read_image
+from mrcnn.data.readers.images import read_image
+from mrcnn.engine.hardware import has_gpu
+from mrcnn.engine.tile_store import settings_fingerprint, weights_fingerprint
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import whole_file
 from mrcnn.plot.figures import save_figure
 from mrcnn.plot.instances import draw_instances
-from mrcnn.results.detections import COLUMNS, coco_results, detection_rows
+from mrcnn.results.detections import detection_rows
 from mrcnn.results.measure import write_csv
+from mrcnn.results.parts import PartStore
+
+PART_SIZE = 200
 
 
 def predict(domain, options):
@@ -37,28 +44,30 @@ def predict(domain, options):
     if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
         raise ConfigError(f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
                           "pictures. Choose another.")
-    paths, errors = find_images(options["images"])
+    if options.get("masks") and options.get("parts"):
+        raise ConfigError("--masks are written into detections.json, which --parts does not write. Leave one of them "
+                          "out.")
+    paths, missing = find_images(options["images"])
     names = result_names(paths)
     detector = load_detector(domain, options)
     if options.get("masks") and not detector.config.USE_MASK_HEAD:
         raise ConfigError("--masks: this model is a Faster R-CNN, which finds boxes. Leave it out.")
-    for error in errors:
+    for error in missing:
         _report(error)
-    results = BoxResults(detector, out, names_of(detector.config), options.get("masks"), options.get("pictures", 4))
-    for path, name in zip(tqdm(paths, unit="picture", disable=None), names, strict=True):
-        try:
-            results.add_file(path, name)
-        except DataError as error:
-            errors.append(error)
-            _report(error)
-    results.write()
-    if errors and not results.count:
+    results = BoxResults(detector, out, paths, names, options)
+    results.run()
+    failed = [(error.path, error) for error in missing] + results.failed()
+    if failed and not results.total("count"):
+        results.store.remove()
         print("None of the inputs could be used; the messages above say why.", file=sys.stderr)
         return USAGE
-    print(f"{len(results.rows)} {domain.name} in {results.count} pictures. The results are in {out}.")
-    if errors:
-        print(f"{len(errors)} of the inputs failed; the messages above say why. The others are done.", file=sys.stderr)
-    return FAILED if errors else 0
+    results.write(failed)
+    print(f"{results.total('detections')} {domain.name} in {results.total('count')} pictures. The results are in "
+          f"{out}.")
+    if failed:
+        print(f"{len(failed)} of the inputs failed, listed in {out / 'failed.csv'}. The others are done.",
+              file=sys.stderr)
+    return FAILED if failed else 0
 
 
 def _report(error):
@@ -66,58 +75,139 @@ def _report(error):
 
 
 class BoxResults:
-    """Detects in one file after the other and collects what is found.
+    """Detects in files, part after part, and keeps each part in `parts/` as soon as it is done.
 
     Parameters
     ----------
     detector : MaskRCNN
     out : Path
         Folder of the results.
-    names : sequence of str
-        Of the classes, background first.
-    masks : bool
-        Whether `detections.json` holds masks.
-    pictures : int
-        So many pictures of what was found.
+    paths : list of Path
+    names : list of str
+        What to call the pictures drawn of each file.
+    options : dict
+        Of `mrcnn.cli.box_arguments.box_predict_parser`.
     """
 
-    def __init__(self, detector, out, names, masks=False, pictures=4):
-        self.detector, self.out, self.names = detector, out, names
-        self.masks, self.pictures = bool(masks), pictures
-        self.rows, self.entries, self.count = [], [], 0
+    def __init__(self, detector, out, paths, names, options):
+        self.detector, self.out, self.paths, self.names, self.options = detector, out, paths, names, options
+        config = detector.config
+        self.work = PartWork(names_of(config), int(config.IMAGE_SHAPE[2]), bool(config.USE_MASK_HEAD),
+                             bool(options.get("masks")), bool(options.get("cells")),
+                             options.get("batch") or (4 if has_gpu() else 1))
+        size = options.get("part_size") or PART_SIZE
+        self.parts = [range(i, min(i + size, len(paths))) for i in range(0, len(paths), size)]
+        run = {"pictures": hashlib.blake2b("\0".join(str(p.resolve()) for p in paths).encode(),
+                                           digest_size=16).hexdigest(),
+               "part size": size, "joined": not options.get("parts"), "masks": self.work.masks,
+               "cells": self.work.cells, "weights": weights_fingerprint(detector),
+               "settings": settings_fingerprint(detector)}
+        self.store = PartStore(out / "parts", options.get("parts") or "csv", run, bool(options.get("resume")))
+        self._records = {}
 
-    def add_file(self, path, name):
-        """Detect in a picture, or in a stack page by page; page 3 of `a.tif` is called `a.tif[3]`.
+    def run(self):
+        """Detect in all parts that are not there yet, or have files that changed since."""
+        for number in range(len(self.parts)):
+            self._records[number] = self._kept(number)
+        left = {n: self._task(n) for n, record in self._records.items() if record is None}
+        done = len(self.paths) - sum(len(self.parts[n]) for n in left)
+        with tqdm(total=len(self.paths), initial=done, unit="file", disable=None) as bar:
+            for number, stamps, result in self._results(left, bar):
+                self._put(number, stamps, result)
 
-        Raises
-        ------
-        DataError
-            The file cannot be used; nothing of it is in the results.
-        """
-        pages = page_count(path)
-        found = [self._detect(path, page) for page in range(pages)]
-        for page, (image, instances) in enumerate(found):
-            called = path.name if pages == 1 else f"{path.name}[{page}]"
-            self.count += 1      # COCO's image ids are from 1
-            self.rows += detection_rows(instances, called, self.names)
-            self.entries += coco_results(instances, called, self.count, self.masks)
-            if self.count <= self.pictures:
-                self._draw(image, instances, name if page == 0 else f"{name}_{page:04d}")
+    def _results(self, left, bar):
+        # Taken before the files are read: what is changed meanwhile is done again by --resume.
+        stamps = {number: [_stamp(p) for p in paths] for number, (paths, _) in left.items()}
+        if self.options.get("dask"):
+            from mrcnn.engine.streaming_dask import work_on_dask
 
-    def _detect(self, path, page):
-        channels = int(self.detector.config.IMAGE_SHAPE[2])
-        image = to_channels(read_image(path, page, keep_alpha=channels in (2, 4)), channels, path)
-        return image, self.detector.predict([image])[0]
+            for number, result in work_on_dask(self.options["dask"], self.detector, self.work, left):
+                bar.update(len(self.parts[number]))
+                yield number, stamps[number], result
+        else:
+            for number, task in left.items():
+                yield number, stamps[number], self.work(self.detector, task, bar.update)
 
-    def _draw(self, image, instances, name):
-        captions = [f"{row['class']} {row['score']:.2f}" for row in detection_rows(instances, name, self.names)]
+    def _task(self, number):
+        """(files, how many pictures of them to draw), whose paths hold wherever a worker was started."""
+        files = self.parts[number]
+        return [self.paths[i].absolute() for i in files], max(0, self.options.get("pictures", 4) - files.start)
+
+    def _kept(self, number):
+        record = self.store.record(number)
+        same = record is not None and record.get("stamps") == [_stamp(self.paths[i]) for i in self.parts[number]]
+        tables = ("detections", "cells") if self.work.cells else ("detections",)
+        return _short(record) if same and all(self.store.path(t, number).exists() for t in tables) else None
+
+    def _put(self, number, stamps, result):
+        for page, instances in result.shown:
+            self._draw(page, instances, self.names[self.parts[number][page.index]])
+        for _, error in result.failed:
+            _report(error)
+        tables = {"detections": result.detections, **({"cells": result.cells} if self.work.cells else {})}
+        record = {"stamps": stamps, "count": result.count, "detections": len(result.detections),
+                  "failed": [(path, error.problem, error.cure) for path, error in result.failed]}
+        if not self.options.get("parts"):
+            record["coco"] = result.entries
+        self.store.put(number, tables, record)
+        self._records[number] = _short(record)
+
+    def _draw(self, page, instances, name):
+        name = name if page.page == 0 else f"{name}_{page.page:04d}"
+        channels, masks = self.work.channels, self.work.real_masks
+        image = to_channels(read_image(page.path, page.page, keep_alpha=channels in (2, 4)), channels, page.path)
+        captions = [f"{row['class']} {row['score']:.2f}" for row in detection_rows(instances, name, self.work.names)]
         shown = instances.select((-instances.scores).argsort(kind="stable"))
-        masks = bool(self.detector.config.USE_MASK_HEAD)
         ax = draw_instances(image, shown, captions=captions, show_box=not masks, show_mask=masks, outlines=masks)
         save_figure(ax.figure, self.out / f"{name}_overlay.png")
 
-    def write(self):
-        """Write `detections.csv` and `detections.json`."""
-        write_csv(pd.DataFrame(self.rows, columns=list(COLUMNS)), self.out / "detections.csv")
-        with whole_file(self.out / "detections.json") as temporary:
-            temporary.write_text(json.dumps(self.entries) + "\n", encoding="utf-8")
+    def total(self, name):
+        """Sum over the parts of a number in their records: "count" of pictures, or "detections"."""
+        return sum(record[name] for record in self._records.values())
+
+    def failed(self):
+        """(file, DataError) of each file that could not be used, in the order of the files."""
+        return [(path, DataError(path, problem, cure)) for number in range(len(self.parts))
+                for path, problem, cure in self._records[number]["failed"]]
+
+    def write(self, failed):
+        """Write `failed.csv`; and without --parts `detections.csv`, `detections.json` and `cells.csv` of all parts."""
+        if failed:
+            write_csv(pd.DataFrame([(path, str(error)) for path, error in failed], columns=["file", "problem"]),
+                      self.out / "failed.csv")
+        else:
+            (self.out / "failed.csv").unlink(missing_ok=True)
+        if self.options.get("parts"):
+            return
+        self.store.join("detections", len(self.parts), self.out / "detections.csv")
+        if self.work.cells:
+            self.store.join("cells", len(self.parts), self.out / "cells.csv")
+        self._write_coco()
+        self.store.remove()
+
+    def _write_coco(self):
+        """One list of all parts' entries; a part in memory at a time."""
+        before, separator = 0, ""
+        with whole_file(self.out / "detections.json") as temporary, open(temporary, "w", encoding="utf-8") as file:
+            file.write("[")
+            for number in range(len(self.parts)):
+                record = self.store.record(number)
+                for entry in record["coco"]:      # COCO's image ids are from 1
+                    file.write(separator + json.dumps({**entry, "image_id": before + entry["image_id"]}))
+                    separator = ",\n"
+                before += record["count"]
+            file.write("]\n")
+
+
+def _short(record):
+    """What of a record is kept in memory."""
+    return {name: record[name] for name in ("count", "detections", "failed")}
+
+
+def _stamp(path):
+    """Size and time of a file, by which a change is seen; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]

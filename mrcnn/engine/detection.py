@@ -101,11 +101,17 @@ class Detection:
         molded, metas = np.stack([m[0] for m in made]), np.stack([m[1] for m in made])
         detections, masks = self.run(molded, metas)
         return [
-            detections_to_instances(
-                detections[i], None if masks is None else masks[i], image.shape, molded.shape[1:3], made[i][2]
-            )
+            self.place(detections[i], None if masks is None else masks[i], image.shape, made[i])
             for i, image in enumerate(images)
         ]
+
+    def mold(self, image):
+        """One image as the network takes it: (float32 [h, w, C], meta [M], window); several threads may call it."""
+        return _molded(np.asarray(image), self.config, "image")
+
+    def place(self, detections, masks, image_shape, made):
+        """Objects in pixels of the image, of what `run` gave for it and `mold` made; several threads may call it."""
+        return detections_to_instances(detections, masks, image_shape, made[0].shape[:2], made[2])
 
     def run(self, molded, metas):
         """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class (None without mask head).

@@ -127,16 +127,21 @@ def fingerprint(detector, source, plan, read):
     height, width = plan.image_shape
     row = min(plan.tile[0] // 2, height - 1)  # in the first tiles, so that a file cut off behind them is no other file
     strip = read(source, (row, 0, min(row + 4, height), width))
-    config = getattr(detector, "config", None)
-    settings = config.to_dict() if hasattr(config, "to_dict") else {}
-    chosen = {n: settings[n] for n in sorted(settings) if n.startswith(_DETECTION_SETTINGS)}
     return {
         "image size": [int(v) for v in source.shape],
         "image": _digest([strip.tobytes()]),
         "tiles": plan.grid,
         "weights": weights_fingerprint(detector),
-        "settings": _digest([json.dumps(chosen, sort_keys=True, default=repr).encode()]),
+        "settings": settings_fingerprint(detector),
     }
+
+
+def settings_fingerprint(detector):
+    """A text that changes with the settings that decide what is detected."""
+    config = getattr(detector, "config", None)
+    settings = config.to_dict() if hasattr(config, "to_dict") else {}
+    chosen = {n: settings[n] for n in sorted(settings) if n.startswith(_DETECTION_SETTINGS)}
+    return _digest([json.dumps(chosen, sort_keys=True, default=repr).encode()])
 
 
 def weights_fingerprint(detector):

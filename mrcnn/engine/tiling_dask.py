@@ -69,10 +69,10 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
     """
     if not windows:
         return
-    plugin = TileWorker(_factory_of(detector), source, tile, batch)
+    plugin = TileWorker(factory_of(detector), source, tile, batch)
     keys = list(windows)
     groups = [keys[i:i + batch] for i in range(0, len(keys), batch)]
-    with _client_of(dask) as client:
+    with client_of(dask) as client:
         client.register_plugin(plugin, name=plugin.name)
         waiting = {client.submit(_detect, plugin.name, {k: windows[k] for k in group}, pure=False) for group in groups}
         try:
@@ -100,7 +100,7 @@ def _result_of(future):
 
 
 @contextmanager
-def _client_of(dask):
+def client_of(dask):
     """A client for what the user gave; only what was started here is closed."""
     if isinstance(dask, Client):
         yield dask
@@ -126,7 +126,7 @@ def _client_of(dask):
         yield client
 
 
-def _factory_of(detector):
+def factory_of(detector):
     if hasattr(detector, "keras_model"):
         return ModelFactory(detector)
     return _Same(detector) if is_detector(detector) else detector

@@ -1,0 +1,109 @@
+"""What streaming many pictures costs beside the network; prints one JSON line.
+
+    python benchmarks/streaming.py [--network faster|mask] [--fields 24] [--side 256] [--batch 1] [--rounds 3] [--cells]
+
+alone: fields a second of the network on pictures that are molded already, in the same batches. streamed: from PNG files
+to a part on the disk, by what the prediction script of cells does. In turn, medians; by the clock, and by the seconds
+of the processor, which say more where other programs run beside. Random weights find as many
+objects a field as they may, nonsense all of them: `--objects` says how many.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import imageio.v3 as iio
+import numpy as np
+
+
+def network(arguments):
+    """A detector with random weights."""
+    from mrcnn.config import Config
+    from mrcnn.engine.detector import MaskRCNN
+
+    side = arguments.side
+    config = Config(NAME="benchmark", BACKBONE=arguments.backbone, NUM_CLASSES=3, IMAGES_PER_GPU=1,
+                    IMAGE_RESIZE_MODE="square", IMAGE_MIN_DIM=0, IMAGE_MAX_DIM=side, DETECTION_MIN_CONFIDENCE=0.0,
+                    DETECTION_MAX_INSTANCES=arguments.objects, RPN_ANCHOR_SCALES=(16, 32, 64, 128, 256),
+                    POST_NMS_ROIS_INFERENCE=300, USE_MASK_HEAD=arguments.network == "mask")
+    return MaskRCNN("inference", config, "logs")
+
+
+def write_fields(folder, count, side):
+    """PNG files of synthetic fields; a few are drawn, and turned."""
+    from mrcnn.data.hpa import merge_rgb
+    from mrcnn.data.synthetic.cells import generate_field
+
+    rng = np.random.default_rng(0)
+    drawn = [merge_rgb(generate_field(rng, (side, side), cells=(5, 10))[0]) for _ in range(3)]
+    paths = [Path(folder) / f"field_{i:04d}.png" for i in range(count)]
+    for i, path in enumerate(paths):
+        iio.imwrite(path, np.ascontiguousarray(np.rot90(drawn[i % 3], i // 3)))
+    return paths
+
+
+def measure(arguments):
+    """Fields a second of the network alone and of the streamed prediction, and their ratio."""
+    from mrcnn.cli.box_parts import PartWork
+    from mrcnn.results.parts import PartStore
+
+    detector = network(arguments)
+    masks = arguments.network == "mask"
+    work = PartWork(("BG", "a", "b"), 3, masks, cells=arguments.cells, batch=arguments.batch)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_fields(folder, arguments.fields, arguments.side)
+        made = [detector.detection.mold(iio.imread(path)) for path in paths]
+        batches = [[np.stack([m[i] for m in made[start : start + arguments.batch]]) for i in range(2)]
+                   for start in range(0, len(made), arguments.batch)]
+        store = PartStore(Path(folder) / "parts", "csv", {})
+
+        def alone():
+            for molded, metas in batches:
+                detector.detection.run(molded, metas)
+
+        def streamed():
+            result = work(detector, (paths, 0))
+            tables = {"detections": result.detections, **({"cells": result.cells} if arguments.cells else {})}
+            store.put(0, tables, {"coco": result.entries})
+            return len(result.detections)
+
+        alone()      # compiled here
+        seconds = {"alone": [], "streamed": []}
+        for i in range(arguments.rounds):
+            runs = [("alone", alone), ("streamed", streamed)]
+            for name, function in runs[:: 1 if i % 2 == 0 else -1]:
+                start, cpu = time.perf_counter(), time.process_time()
+                objects = function() or 0
+                seconds[name].append((time.perf_counter() - start, time.process_time() - cpu))
+                if name == "streamed":
+                    found = objects
+    results = {**vars(arguments), "found": found}
+    for place, kind in enumerate(("wall", "processor")):
+        rates = {name: len(paths) / statistics.median(t[place] for t in times) for name, times in seconds.items()}
+        results[kind] = {"alone_per_s": rates["alone"], "streamed_per_s": rates["streamed"],
+                         "ratio": rates["streamed"] / rates["alone"]}
+    return results
+
+
+def main():
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=["faster", "mask"], default="faster")
+    parser.add_argument("--backbone", default="mobilenet_v2")
+    parser.add_argument("--fields", type=int, default=24)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--objects", type=int, default=20, help="a field at most")
+    parser.add_argument("--cells", action="store_true", help="measure the cells, too")
+    print(json.dumps(measure(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Tables of many pictures in parts: each is there whole or not at all, so that a killed run can go on."""
+import json
+import re
+from pathlib import Path
+
+from mrcnn.errors import ConfigError, DataError, MissingExtra
+from mrcnn.files import whole_file
+
+FORMAT = 1
+RUN_FILE = "run.json"
+KINDS = ("csv", "parquet")
+
+
+class PartStore:
+    """The parts of a run in a folder: of part 7 `<name>_000007.csv` for each of its tables, and `part_000007.json`.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when missing.
+    kind : "csv" or "parquet"
+        Format of the tables.
+    run : dict
+        What the parts depend on; kept in the folder, and compared with what is there.
+    resume : bool
+        Take up the parts of an earlier run; otherwise there must be none.
+
+    Raises
+    ------
+    ConfigError
+        The folder holds parts and is not to be taken up, or they are of another run.
+    MissingExtra
+        Parquet without pyarrow.
+    DataError
+        The folder cannot be written.
+    """
+
+    def __init__(self, folder, kind, run, resume=False):
+        if kind not in KINDS:
+            raise ConfigError(f"Tables are written as {' or '.join(KINDS)}, not as {kind!r}.")
+        if kind == "parquet":
+            _need_pyarrow()
+        self.folder, self.kind = Path(folder), kind
+        self._take_up(json.loads(json.dumps({"format": FORMAT, "tables": kind, **run})), resume)
+
+    def put(self, number, tables, record):
+        """Write a part; when it returns, the part survives a kill.
+
+        Parameters
+        ----------
+        number : int
+        tables : dict of str to DataFrame
+        record : dict
+            For JSON. It is written last: a part without it is none.
+        """
+        for name, table in tables.items():
+            with whole_file(self.path(name, number)) as temporary:
+                if self.kind == "csv":
+                    table.to_csv(temporary, index=False)
+                else:
+                    table.to_parquet(temporary, engine="pyarrow", index=False)
+        with whole_file(self._record(number)) as temporary:
+            temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+    def record(self, number):
+        """The record of a part, or None where the part is not there or damaged."""
+        try:
+            found = json.loads(self._record(number).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def path(self, name, number):
+        """File of a table of a part."""
+        return self.folder / f"{name}_{number:06d}.{self.kind}"
+
+    def join(self, name, count, target):
+        """Write the tables of that name of parts 0 to `count - 1` as one CSV, a part in memory at a time.
+
+        Raises
+        ------
+        DataError
+            It cannot be written, or a part is gone.
+        """
+        with whole_file(target) as temporary, open(temporary, "w", encoding="utf-8", newline="") as joined:
+            for number in range(count):
+                header, rows = self._lines(name, number)
+                joined.write(header + rows if number == 0 else rows)
+
+    def _lines(self, name, number):
+        """(first line, the others) of a table."""
+        path = self.path(name, number)
+        try:
+            with open(path, encoding="utf-8", newline="") as file:
+                return file.readline(), file.read()
+        except OSError as error:
+            raise DataError(path, f"cannot be read ({error.strerror})", "Run it again without --resume") from error
+
+    def remove(self):
+        """Delete the parts, and the folder when nothing else is in it."""
+        for path in [p for p in self.folder.iterdir() if _is_ours(p)]:
+            path.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _record(self, number):
+        return self.folder / f"part_{number:06d}.json"
+
+    def _take_up(self, run, resume):
+        path = self.folder / RUN_FILE
+        before = self._run_before(path)
+        if before is not None and not resume:
+            raise ConfigError(f"{self.folder}: holds the parts of an earlier run. Go on with it by --resume, delete "
+                              "the folder, or choose another --out.")
+        different = [] if before is None else [name for name in run if before.get(name) != run[name]]
+        if different:
+            raise ConfigError(f"{self.folder}: holds parts of another run (other {', '.join(different)}). Choose "
+                              "another --out, or delete this folder.")
+        if before is None:
+            with whole_file(path) as temporary:
+                temporary.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+        for leftover in self.folder.glob(".writing-*"):      # of a run that was killed while it wrote
+            leftover.unlink(missing_ok=True)
+
+    def _run_before(self, path):
+        """What the folder's parts depend on; None where there is none, {} where nothing says it."""
+        if not path.exists():
+            return {} if any(self.folder.glob("part_*.json")) else None
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _is_ours(path):
+    return path.name == RUN_FILE or re.fullmatch(r"part_\d{6,}\.json|[a-z]+_\d{6,}\.(csv|parquet)", path.name)
+
+
+def _need_pyarrow():
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("pyarrow", "parquet") from error
