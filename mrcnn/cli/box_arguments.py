@@ -85,6 +85,26 @@ def box_evaluate_parser(description):
     return parser
 
 
+def box_compare_parser(description):
+    """Options of a comparison script."""
+    parser = base_parser(description, _EXIT_CODES, default=None)
+    parser.add_argument("models", nargs="+", metavar="NAME=RUN",
+                        help="trained models of the same classes, each the folder of a run or a weight file; without a "
+                             "name it is called by its folder")
+    parser.add_argument("--min-score", type=score, metavar="S", default=MIN_SCORE,
+                        help=f"F1 and the pictures are of what is more certain, 0 to 1 (default {MIN_SCORE})")
+    parser.add_argument("--annotations", dest="dataset", metavar="PATH",
+                        help="the truth, as for the training; without it synthetic pictures are used")
+    _add_reading(parser)
+    parser.add_argument("--iou", type=score, default=0.5, metavar="X",
+                        help="least IoU of a box with the true one, for F1 (default 0.5)")
+    parser.add_argument("--out", default="comparison", metavar="DIR",
+                        help="where the table and the pictures go (default comparison)")
+    parser.add_argument("--pictures", type=count, default=3, metavar="N", help="pictures of N images (default 3)")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="only the first N images")
+    return parser
+
+
 def _add_reading(group):
     group.add_argument("--images", metavar="DIR",
                        help="the folder of the pictures (default: where the format has them)")

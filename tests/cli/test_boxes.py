@@ -9,7 +9,8 @@ import pytest
 
 from mrcnn.cli import box_evaluation, boxes
 from mrcnn.cli.arguments import FAILED, USAGE
-from mrcnn.cli.box_arguments import box_evaluate_parser, box_predict_parser, box_train_parser
+from mrcnn.cli.box_arguments import box_compare_parser, box_evaluate_parser, box_predict_parser, box_train_parser
+from mrcnn.cli.box_comparison import compare, epoch_seconds
 from mrcnn.cli.box_evaluation import evaluate
 from mrcnn.cli.box_prediction import predict
 from mrcnn.cli.domain import Domain
@@ -156,6 +157,29 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
     assert pictures == {"classes.png", "confusion.png", "precision", "f1.png", "worst"}
     with pytest.raises(ConfigError, match="no --annotations"):
         evaluate(domain, {**options, "dataset": None, "images": "there"})
+
+
+def test_models_side_by_side(domain, folder, run, tmp_path, capsys):
+    def call(*arguments):
+        given = [f"one={run}", *arguments, "--out", str(tmp_path / "out")]
+        return compare(domain, vars(box_compare_parser("about").parse_args(given)))
+
+    annotations = ["--annotations", str(folder), "--pictures", "1"]
+    assert call(f"again={run / 'best.h5'}", *annotations) == 0
+    assert "AP at 0.5, zebra" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "out" / "comparison.csv").set_index("score")
+    assert list(table) == ["one", "again"] and (table.loc["s per image"] > 0).all()
+    scores = table.loc[[name for name in table.index if name.startswith(("AP", "F1"))]]
+    assert len(scores) == 9 and scores["one"].equals(scores["again"])
+    history = pd.read_csv(run / "history.csv")
+    assert table.loc["s per epoch of its training", "one"] == epoch_seconds(run) == history["seconds"][0]
+    assert table.loc["MB of weights", "one"] > 0.01
+    report = json.loads((tmp_path / "out" / "comparison.json").read_text())["reports"]["again"]
+    assert report["images"] == 4 and report["min_score"] == 0.7
+    assert [p.name for p in (tmp_path / "out").glob("*.png")] == ["compare_field_2.png"]
+    assert (tmp_path / "out" / "comparison.md").read_text().count("| ---: |") == 1
+    with pytest.raises(ConfigError, match="no --annotations"):
+        call("--difficult", "drop")
 
 
 class Half:

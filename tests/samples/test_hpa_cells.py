@@ -9,7 +9,7 @@ import pytest
 from mrcnn.data.augment import apply_augmentation
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "hpa_cells"
-MODULES = ("hpa_cells", "train", "predict", "evaluate")
+MODULES = ("hpa_cells", "train", "predict", "evaluate", "compare")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,7 @@ def test_what_cannot_work_is_one_line_and_exit_code_2(sample, tmp_path, capsys):
         ("train", ["--settings", "matterport", "--boxes-as-masks"]),
         ("predict", ["--weights", missing, str(tmp_path)]),
         ("evaluate", ["--weights", missing]),
+        ("compare", [missing]),
     ):
         assert sample[name].main(arguments) == 2
         error = capsys.readouterr().err

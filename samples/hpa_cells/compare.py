@@ -1,0 +1,23 @@
+"""Compare trained models, Faster R-CNN or Mask R-CNN, on the same images: one table, and each beside the truth."""
+import sys
+
+from mrcnn.cli.arguments import run
+from mrcnn.cli.box_arguments import box_compare_parser
+
+
+def main(argv=None):
+    """Compare; returns the exit code."""
+    return run(work, vars(box_compare_parser(__doc__).parse_args(argv)))
+
+
+def work(options):
+    """Import what is heavy only now, after the options are known to be sound."""
+    from hpa_cells import DOMAIN
+
+    from mrcnn.cli.box_comparison import compare
+
+    return compare(DOMAIN, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
