@@ -346,6 +346,7 @@ def test_training_runs_give_the_originals_losses(batch, parity, reference_weight
         "input_image": batch[0][0],
         **{f"input_{name.replace('metas', 'meta')}": stored[f"input_{name}"] for name in names},
         "input_roi": stored["input_rois"],
+        "input_has_masks": np.ones(2, bool),
     }
     kinds = {"input_rpn_match": np.int32, "input_rpn_bbox": np.float32, "input_gt_boxes": np.float32}
     arrays = {name: value.astype(kinds.get(name, value.dtype)) for name, value in arrays.items()}

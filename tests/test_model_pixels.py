@@ -105,13 +105,14 @@ def test_training_sees_what_detection_sees(model, factor):
 
 def test_train_takes_grey_levels_as_they_are(model, monkeypatch):
     seen = []
-    monkeypatch.setattr("mrcnn.engine.training._fit", lambda *given: seen.append(given))
+    monkeypatch.setattr("mrcnn.engine.training.Fitting._fit", lambda fit, batches, *_: seen.append((fit, batches)))
     dataset = typed_shapes(1.0)
     model.train(dataset, dataset, 0.001, model.epoch + 1, "heads", verbose=0)
-    _, _, _, batches, sources, validation, *_ = seen[0]
+    (fit, batches), *_ = seen
+    validation = fit.validation.dataset
     pictures = batches[0][0]["input_image"] + model.config.MEAN_PIXEL
     assert 39 < pictures.min() and pictures.max() < 181
-    for wrapped in (sources[0], validation):
+    for wrapped in (fit.sources[0], validation):
         assert wrapped.load_image(0).dtype == np.uint8 and wrapped.num_images == 2
         assert type(wrapped).__name__ == "TypedShapes"
     assert in_grey_levels(validation, model.config) is validation and in_grey_levels(None, model.config) is None
