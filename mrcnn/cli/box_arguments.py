@@ -1,7 +1,8 @@
 """The options of the scripts that learn from boxes. Nothing here imports Keras or NumPy."""
 import argparse
 
-from mrcnn.cli.arguments import _EXIT_CODES, add_weights, base_parser, count, score, train_parser, whole_number
+from mrcnn.cli.arguments import EXIT_CODES, add_weights, base_parser, train_parser
+from mrcnn.cli.option_values import count, score, whole_number
 
 MIN_SCORE = 0.7
 _OF_MASKS = ("--truth", "--slices", "--validation-truth", "--validation-slices")
@@ -33,7 +34,7 @@ def box_train_parser(description, settings):
 
 def box_predict_parser(description):
     """Options of a prediction script."""
-    parser = base_parser(description, _EXIT_CODES, default=None)
+    parser = base_parser(description, EXIT_CODES, default=None)
     parser.add_argument("images", nargs="+", metavar="IMAGES_OR_FOLDER",
                         help="pictures, folders of them, or patterns such as 'fields/*.png'")
     add_weights(parser)
@@ -69,7 +70,7 @@ def _add_large_screens(parser):
 
 def box_evaluate_parser(description):
     """Options of an evaluation script."""
-    parser = base_parser(description, _EXIT_CODES, default=None)
+    parser = base_parser(description, EXIT_CODES, default=None)
     add_weights(parser)
     parser.set_defaults(min_score=MIN_SCORE)
     parser.add_argument("--annotations", dest="dataset", metavar="PATH",
@@ -87,7 +88,7 @@ def box_evaluate_parser(description):
 
 def box_compare_parser(description):
     """Options of a comparison script."""
-    parser = base_parser(description, _EXIT_CODES, default=None)
+    parser = base_parser(description, EXIT_CODES, default=None)
     parser.add_argument("models", nargs="+", metavar="NAME=RUN",
                         help="trained models of the same classes, each the folder of a run or a weight file; without a "
                              "name it is called by its folder")

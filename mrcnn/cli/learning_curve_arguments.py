@@ -1,7 +1,8 @@
 """The options of a learning curve over the number of images. Nothing here imports Keras or NumPy."""
 import argparse
 
-from mrcnn.cli.arguments import add_training, base_parser, positive_number, slices, whole_number
+from mrcnn.cli.arguments import add_training, base_parser
+from mrcnn.cli.option_values import positive_number, slices, whole_number
 
 
 def learning_curve_parser(description, prepares=False, semantic=False):

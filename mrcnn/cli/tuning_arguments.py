@@ -1,7 +1,8 @@
 """The options of a search of settings. Nothing here imports Keras or NumPy, as in `mrcnn.cli.arguments`."""
 import argparse
 
-from mrcnn.cli.arguments import add_training, base_parser, whole_number
+from mrcnn.cli.arguments import add_training, base_parser
+from mrcnn.cli.option_values import positive_number, whole_number
 
 _EXIT_CODES = ("exit code: 0 done, 1 a further worker failed, 2 nothing could be done (options, data, weights, a "
                "search file that is locked or damaged), 130 interrupted by Ctrl+C. The same command goes on with a "
@@ -38,10 +39,4 @@ def tune_parser(description, prepares=False, semantic=False):
 
 def hours(text):
     """A positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no time; write hours, such as 0.5")
-    return value
+    return positive_number(text, "is no time; write hours, such as 0.5")

@@ -3,7 +3,8 @@ import argparse
 import re
 from pathlib import Path
 
-from mrcnn.cli.arguments import add_weights, base_parser, evaluate_parser, whole_number
+from mrcnn.cli.arguments import add_weights, base_parser, evaluate_parser
+from mrcnn.cli.option_values import positive_number, whole_number
 
 RULES = ("centre", "merge", "seed")
 _EXIT_CODES = ("exit code: 0 all done, 2 something failed (options, data or weights; the message says what to do), 130 "
@@ -17,7 +18,7 @@ def predict_wafer_parser(description):
     parser.add_argument("--out", default="sections", metavar="DIR",
                         help="where sections.csv, sections.json, sections_labelme.json, sections_overlay.png and "
                              "sections_labels.ome.zarr go (default sections)")
-    parser.add_argument("--scale", type=positive, default=1.0, metavar="S",
+    parser.add_argument("--scale", type=positive_number, default=1.0, metavar="S",
                         help="pixels of the full-resolution picture in one pixel of the pictures given, such as 3 for "
                              "pictures reduced by 3; for the columns in full-resolution pixels (default 1)")
     parser.add_argument("--pixel-size-um", type=size_um, metavar="X",
@@ -35,7 +36,7 @@ def evaluate_wafer_parser(description):
     add_wafer(wafer, required=False)
     wafer.add_argument("--labels", metavar="FILE|DIR",
                        help="its labels: labelme JSON, a corner file with its partner beside it, or their folder")
-    wafer.add_argument("--labels-scale", type=positive, metavar="S",
+    wafer.add_argument("--labels-scale", type=positive_number, metavar="S",
                        help="pixels of the labels in one pixel of the pictures (default 1 for JSON and *_scale3.txt, 3 "
                             "for other corner files)")
     _add_tiles(wafer, (*RULES, "all"))
@@ -93,20 +94,9 @@ def names(text):
     return found
 
 
-def positive(text):
-    """A number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number above 0")
-    return value
-
-
 def size_um(text):
     """`0.5` as (0.5, 0.5) and `0.5,0.4` as (0.5, 0.4): height and width of a pixel in um."""
-    values = [positive(part) for part in text.split(",")]
+    values = [positive_number(part) for part in text.split(",")]
     if len(values) > 2:
         raise argparse.ArgumentTypeError(f"'{text}' is no pixel size; write um, such as 0.5, or height and width")
     return values[0], values[-1]

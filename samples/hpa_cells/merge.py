@@ -6,7 +6,8 @@ G = green + yellow/2, B = blue, cut off at white.
 import argparse
 import sys
 
-from mrcnn.cli.arguments import FAILED, USAGE, run, whole_number
+from mrcnn.cli.arguments import FAILED, USAGE, run
+from mrcnn.cli.option_values import whole_number
 
 SHOWN = 20
 EXAMPLE = """\

@@ -8,7 +8,8 @@ sections, larger than a patch if there is one).
 import argparse
 import sys
 
-from mrcnn.cli.arguments import run, whole_number
+from mrcnn.cli.arguments import run
+from mrcnn.cli.option_values import count, positive_number, whole_number
 
 COUNTS = {"train": 900, "val": 90, "test": 50}
 EXAMPLE = """\
@@ -35,7 +36,7 @@ def parser():
     data.add_argument("--labels", required=True, metavar="FILE.json",
                       help="labelme file, by label or in triplets of tissue, magnet, envelope with the background "
                            "last; or one of two files of corners, *tissue*.txt and *mag*.txt")
-    data.add_argument("--scale", type=positive, metavar="X",
+    data.add_argument("--scale", type=positive_number, metavar="X",
                       help="coordinates are divided by it (default: 3 for files of corners not named *_scale3.txt, "
                            "otherwise 1)")
     data.add_argument("--channels", type=channels, metavar="grey=FILE,fluo=FILE",
@@ -47,9 +48,9 @@ def parser():
                            "sections are labelled; or this rectangle in pixels (default: the labelled background)")
     sets = result.add_argument_group("the sets")
     sets.add_argument("--out", required=True, metavar="DIR", help="gets a folder for each set, with one for each patch")
-    for name, count in COUNTS.items():
-        sets.add_argument(f"--{name}", type=number, default=count, metavar="N",
-                          help=f"patches in {name}; 0: none (default {count})")
+    for name, usual in COUNTS.items():
+        sets.add_argument(f"--{name}", type=count, default=usual, metavar="N",
+                          help=f"patches in {name}; 0: none (default {usual})")
     sets.add_argument("--size", type=size, default=(512, 512), metavar="N|HEIGHT,WIDTH",
                       help="of a patch in pixels (default 512)")
     sections = sets.add_mutually_exclusive_group()
@@ -57,7 +58,7 @@ def parser():
                           help="each set gets sections of its own, at least 5 (default from 20 labelled sections)")
     sections.add_argument("--shared-sections", dest="own_sections", action="store_false",
                           help="all sets are made of all sections (default for fewer)")
-    sets.add_argument("--seed", type=number, default=0, metavar="N", help="another one gives other patches (default 0)")
+    sets.add_argument("--seed", type=count, default=0, metavar="N", help="another one gives other patches (default 0)")
     sets.add_argument("--workers", type=whole_number, metavar="N",
                       help="processes; they do not change the result (default: one for each processor)")
     making = result.add_argument_group("how patches are made")
@@ -71,7 +72,7 @@ def parser():
                         help="paste: in a picture that patches are cut from (default 150)")
     making.add_argument("--patches-per-picture", type=whole_number, metavar="N",
                         help="paste: patches cut from each picture (default 10)")
-    making.add_argument("--least-parts", type=number, metavar="N",
+    making.add_argument("--least-parts", type=count, metavar="N",
                         help="paste: fewest tissue parts, and fewest magnets, in a patch (default 3)")
     making.add_argument("--min-pixels", type=whole_number, metavar="N",
                         help="objects of which a patch shows fewer pixels are left out (default 25)")
@@ -171,29 +172,11 @@ def numbers(text, count, cure):
     return [int(part) for part in parts]
 
 
-def number(text):
-    """A whole number from 0."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
-    return int(text)
-
-
 def angles(text):
     """A whole number from 2."""
     if not text.isdigit() or int(text) < 2:
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 2")
     return int(text)
-
-
-def positive(text):
-    """A number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number above 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -1,25 +1,10 @@
 """Options of the scripts, and errors as one line and an exit code."""
-import argparse
 import subprocess
 import sys
 
 import pytest
 
-from mrcnn.cli.arguments import (
-    count,
-    distance,
-    evaluate_parser,
-    option,
-    pixel_size,
-    positive_number,
-    predict_parser,
-    run,
-    score,
-    scores,
-    slices,
-    train_parser,
-    whole_number,
-)
+from mrcnn.cli.arguments import evaluate_parser, predict_parser, run, train_parser
 from mrcnn.errors import DataError
 
 
@@ -77,27 +62,7 @@ def test_linking_options_are_read():
     given = predict_parser("x").parse_args("--weights run --link-slices --slice-distance-nm 5 --link-scores 0.3,0.7 "
                                            "--link-gap 1 a.tif".split())
     assert (given.link_slices, given.slice_distance_nm, given.link_scores, given.link_gap) == (True, 5, (0.3, 0.7), 1)
-    assert scores("0.5") == (0.5, 0.5)
     assert not predict_parser("x").parse_args(["--weights", "run", "a.tif"]).link_slices
-
-
-@pytest.mark.parametrize(("kind", "text"), [
-    (distance, "0"), (distance, "five"), (scores, "0.7,0.3"), (scores, "2"), (count, "-1"), (count, "1.5"),
-    (slices, "5"), (slices, "9:3"), (slices, "a:b"), (slices, "3:3"), (pixel_size, "0"), (pixel_size, "x"),
-    (pixel_size, "1,2,3"), (pixel_size, "inf"), (whole_number, "0"), (whole_number, "-1"), (whole_number, "1.5"),
-    (score, "1.1"), (score, "x"),
-    (positive_number, "0"), (positive_number, "inf"), (positive_number, "nan"), (option, "novalue"), (option, "=3"),
-])
-def test_values_that_cannot_be_are_refused(kind, text):
-    with pytest.raises(argparse.ArgumentTypeError, match=text if text.isalnum() else "'"):
-        kind(text)
-
-
-@pytest.mark.parametrize(("text", "value"), [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic"),
-                                             ("a=True", True), ("a=false", False)])
-def test_reader_options_are_numbers_where_they_look_like_numbers(text, value):
-    assert option(text) == ("a", value)
-    assert type(option(text)[1]) is type(value)
 
 
 def test_mistyped_option_leaves_with_2(capsys):

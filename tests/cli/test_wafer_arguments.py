@@ -3,15 +3,7 @@ import argparse
 
 import pytest
 
-from mrcnn.cli.wafer_arguments import (
-    RULES,
-    channel_files,
-    evaluate_wafer_parser,
-    names,
-    positive,
-    predict_wafer_parser,
-    size_um,
-)
+from mrcnn.cli.wafer_arguments import RULES, channel_files, evaluate_wafer_parser, names, predict_wafer_parser, size_um
 from mrcnn.engine import tiling
 
 PREDICT = ["--weights", "run", "--channels", "grey=A.tif,fluo=B.tif"]
@@ -33,8 +25,7 @@ def test_channels_that_cannot_be(text):
         channel_files(text)
 
 
-@pytest.mark.parametrize(("kind", "text"), [(names, "grey,,fluo"), (positive, "0"), (positive, "x"), (positive, "inf"),
-                                            (positive, "nan"), (size_um, "1,2,3"), (size_um, "1,-2")])
+@pytest.mark.parametrize(("kind", "text"), [(names, "grey,,fluo"), (size_um, "1,2,3"), (size_um, "1,-2")])
 def test_values_that_cannot_be(kind, text):
     with pytest.raises(argparse.ArgumentTypeError):
         kind(text)
@@ -42,7 +33,7 @@ def test_values_that_cannot_be(kind, text):
 
 def test_values():
     assert names("grey, grey,fluo") == ("grey", "grey", "fluo")
-    assert (positive("3"), size_um("0.5"), size_um("0.5,0.25")) == (3.0, (0.5, 0.5), (0.5, 0.25))
+    assert (size_um("0.5"), size_um("0.5,0.25")) == ((0.5, 0.5), (0.5, 0.25))
 
 
 def test_defaults_are_those_of_the_wafer_projects():
