@@ -1,0 +1,87 @@
+"""Pictures with their objects in the colours of their classes, side by side."""
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from mrcnn.plot.figures import new_figure
+from mrcnn.plot.instances import draw_instances, rectangle
+from mrcnn.plot.rgb import to_rgb
+
+# Of the classes from 1 on; of Okabe and Ito (2008), those that are bright enough for a dark ground.
+CLASS_COLORS = ("#F0E442", "#56B4E9", "#CC79A7", "#FFFFFF", "#E69F00", "#009E73")
+
+
+def class_colors(class_ids):
+    """A colour of `CLASS_COLORS` for each object, by its class; they repeat from the seventh class on."""
+    return [CLASS_COLORS[(int(c) - 1) % len(CLASS_COLORS)] for c in class_ids]
+
+
+def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True, outlines=False, scores=False):
+    """A grid of pictures with the boxes of their objects, and a legend of the classes.
+
+    Parameters
+    ----------
+    samples : sequence of (image, Instances)
+        Images of any channel count and number type, see `to_rgb`.
+    class_names : sequence of str
+        By class id, background first.
+    titles : sequence of str, optional
+        One a picture.
+    cols : int
+        Pictures in a row.
+    side : float
+        Width of one picture in inches.
+    boxes, outlines : bool
+        Draw the boxes, and the outlines of the masks.
+    scores : bool
+        Write the score above each object.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        When there is no picture, or another number of titles.
+    """
+    samples = list(samples)
+    if not samples:
+        raise ValueError("There is no picture to show.")
+    titles = [None] * len(samples) if titles is None else list(titles)
+    if len(titles) != len(samples):
+        raise ValueError(f"{len(titles)} titles for {len(samples)} pictures: give one each.")
+    cols = min(cols, len(samples))
+    rows = -(-len(samples) // cols)
+    tallest = max(np.shape(image)[0] / np.shape(image)[1] for image, _ in samples)
+    figure = new_figure(cols * side, rows * (side * min(tallest, 2) + 0.3) + 0.3, layout="constrained")
+    axes = figure.subplots(rows, cols, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, (image, instances), title in zip(axes, samples, titles, strict=False):
+        colors = class_colors(instances.class_ids)
+        draw_instances(to_rgb(image), instances, ax, colors=colors, show_mask=False, outlines=outlines)
+        if boxes:
+            ax.add_collection(LineCollection([rectangle(box) for box in instances.boxes], colors=colors,
+                                             linewidths=1.3), autolim=False)
+        if scores:
+            _write_scores(ax, instances, colors)
+        if title:
+            ax.set_title(str(title), fontsize=9)
+    handles = [Line2D([], [], color=color, linewidth=3, label=str(name))
+               for name, color in zip(class_names[1:], class_colors(range(1, len(class_names))), strict=True)]
+    # The colours are made for dark pictures, and some cannot be seen on white.
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), facecolor="0.25",
+                  labelcolor="white")
+    return figure
+
+
+def _write_scores(ax, instances, colors):
+    """Each score above its box, or inside where there is no room above."""
+    room = instances.image_shape[0] * 0.05
+    for (y1, x1, _, _), score, color in zip(instances.boxes, instances.scores, colors, strict=True):
+        inside = y1 < room
+        ax.text(x1 + (2 if inside else 0), y1 + (2 if inside else -2), f"{score:.2f}", color=color, size=8,
+                va="top" if inside else "bottom", clip_on=True,
+                path_effects=[withStroke(linewidth=2, foreground="black")])

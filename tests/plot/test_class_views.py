@@ -1,0 +1,62 @@
+"""Objects in the colours of their classes."""
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from mrcnn.geometry.instances import Instances
+from mrcnn.plot.class_views import CLASS_COLORS, class_colors, show_classes
+
+NAMES = ["BG", "Nucleoli", "Not Nucleoli"]
+IMAGE = np.zeros((60, 80, 3), np.uint8)
+OBJECTS = Instances((60, 80), [(1, 5, 21, 25), (30, 40, 50, 70)], [2, 1], [0.25, 0.875],
+                    [np.ones((20, 20), bool), np.ones((20, 30), bool)])
+
+
+def lines(ax):
+    """Corners and colours of what is drawn, a collection after the other."""
+    return [([np.array(segment) for segment in c.get_segments()], [to_hex(v).upper() for v in c.get_colors()])
+            for c in ax.collections]
+
+
+def test_boxes_have_the_colour_of_their_class():
+    figure = show_classes([(IMAGE, OBJECTS)], NAMES)
+    ((corners, colors),) = lines(figure.axes[0])
+    assert colors == [CLASS_COLORS[1], CLASS_COLORS[0]]
+    assert corners[1][:, 0].min() == 39.5 and corners[1][:, 0].max() == 69.5
+    assert corners[1][:, 1].min() == 29.5 and corners[1][:, 1].max() == 49.5
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == NAMES[1:]
+    assert [to_hex(handle.get_color()).upper() for handle in legend.legend_handles] == list(CLASS_COLORS[:2])
+
+
+def test_outlines_are_drawn_instead_of_boxes():
+    figure = show_classes([(IMAGE, OBJECTS)], NAMES, boxes=False, outlines=True)
+    ((corners, colors),) = lines(figure.axes[0])
+    assert colors == [CLASS_COLORS[1], CLASS_COLORS[0]]
+    assert len(corners[0]) > 5      # along the rim, not a rectangle of five points
+
+
+def test_scores_stay_within_the_picture():
+    ax = show_classes([(IMAGE, OBJECTS)], NAMES, scores=True).axes[0]
+    first, second = ax.texts
+    assert (first.get_text(), second.get_text()) == ("0.25", "0.88")
+    assert first.get_va() == "top" and first.get_position()[1] > 1
+    assert second.get_va() == "bottom" and second.get_position()[1] < 30
+
+
+def test_a_grid_has_a_place_for_each_picture():
+    figure = show_classes([(IMAGE, OBJECTS)] * 3, NAMES, ["a", "b", "c"], cols=2)
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
+    assert [len(ax.images) for ax in figure.axes] == [1, 1, 1, 0]
+
+
+def test_colours_repeat_only_after_all_are_used():
+    assert len(set(class_colors(range(1, 7)))) == 6
+    assert class_colors([7]) == class_colors([1])
+
+
+@pytest.mark.parametrize(("samples", "titles", "said"), [([], None, "no picture"),
+                                                          ([(IMAGE, OBJECTS)], ["a", "b"], "2 titles for 1 pictures")])
+def test_what_cannot_be_shown_is_refused(samples, titles, said):
+    with pytest.raises(ValueError, match=said):
+        show_classes(samples, NAMES, titles)
