@@ -1,4 +1,5 @@
 """Writing a file so that it is there whole or not at all."""
+import json
 import os
 import secrets
 from contextlib import contextmanager, suppress
@@ -42,3 +43,17 @@ def whole_file(path):
         # where its folder is a file or forbidden, there is nothing to remove and the error above says why
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path, content, indent=2):
+    """Write `content` as JSON (UTF-8, a line break at the end) through `whole_file`, which says what it raises.
+
+    Parameters
+    ----------
+    path : str or Path
+    content : dict or list
+    indent : int, optional
+        Spaces a level; None: all on one line.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")

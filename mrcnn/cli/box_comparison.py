@@ -1,6 +1,5 @@
 """What a comparison script of boxes does: several models on the same images, one table by class, pictures of each."""
 import gc
-import json
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mrcnn.cli.settings import load_detector
 from mrcnn.engine.checkpoints import resolve_weights
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.classes import evaluate_classes
-from mrcnn.files import whole_file
+from mrcnn.files import whole_file, write_json
 from mrcnn.results.measure import write_csv
 
 
@@ -167,10 +166,9 @@ def write_comparison(reports, out, runs):
     """Write `comparison.csv`, `comparison.md` and `comparison.json` (everything)."""
     write_csv([{"score": label, **values} for label, values in rows_of(reports)], out / "comparison.csv")
     everything = {"models": {name: str(path) for name, path in runs.items()}, "reports": reports}
-    for name, text in (("comparison.md", format_comparison(reports, markdown=True)),
-                       ("comparison.json", json.dumps(everything, indent=2))):
-        with whole_file(out / name) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+    with whole_file(out / "comparison.md") as temporary:
+        temporary.write_text(format_comparison(reports, markdown=True) + "\n", encoding="utf-8")
+    write_json(out / "comparison.json", everything)
 
 
 def _text(value):

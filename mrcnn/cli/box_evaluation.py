@@ -1,5 +1,4 @@
 """What an evaluation script of boxes does: scores by class, confusion, curves, and pictures of the worst images."""
-import json
 import re
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.cli.settings import load_detector
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.classes import class_confusion, evaluate_classes, format_classes, score_curves
-from mrcnn.files import whole_file
+from mrcnn.files import write_json
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.instances import compare_truth
 
@@ -81,9 +80,7 @@ def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, w
     names = dataset.class_names
     report = evaluate_classes(truths, found, names, min_score, iou)
     curves = score_curves(truths, found, names, iou)
-    with whole_file(out / "metrics.json") as temporary:
-        metrics = {"weights": None if weights is None else str(weights), **report}
-        temporary.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(out / "metrics.json", {"weights": None if weights is None else str(weights), **report})
     plot_classes(report, curves, out / "classes.png")
     plot_confusion(report["confusion"]["counts"], names, out / "confusion.png")
     plot_class_curves(curves, min_score, out / "precision_recall.png")

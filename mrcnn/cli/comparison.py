@@ -1,5 +1,4 @@
 """What a comparison script does: several models on the same images, one table, pictures of each beside the truth."""
-import json
 import re
 import time
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from mrcnn.data.prepared import Preparation
 from mrcnn.engine.evaluation import compares_masks
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set
-from mrcnn.files import whole_file
+from mrcnn.files import whole_file, write_json
 from mrcnn.plot.comparison import compare_models
 from mrcnn.plot.curves import plot_threat_scores
 from mrcnn.results.measure import write_csv
@@ -181,10 +180,9 @@ def write_comparison(reports, out, about=None):
         Noted in the JSON file.
     """
     write_csv([row_of(name, report) for name, report in reports.items()], out / "comparison.csv")
-    for name, text in (("comparison.md", format_comparison(reports, markdown=True)),
-                       ("comparison.json", json.dumps({**(about or {}), "reports": reports}, indent=2))):
-        with whole_file(out / name) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+    with whole_file(out / "comparison.md") as temporary:
+        temporary.write_text(format_comparison(reports, markdown=True) + "\n", encoding="utf-8")
+    write_json(out / "comparison.json", {**(about or {}), "reports": reports})
     plot_threat_scores({name: report["threat_score"] for name, report in reports.items()}, out / "threat_scores.png")
 
 

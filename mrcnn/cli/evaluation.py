@@ -1,5 +1,4 @@
 """What an evaluation script does: detect, compare with truth, write the metrics and pictures of the worst images."""
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from mrcnn.cli.preparation import with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.evaluate.report import format_table, worst_images
-from mrcnn.files import whole_file
+from mrcnn.files import write_json
 from mrcnn.plot.curves import plot_threat_scores
 from mrcnn.plot.instances import compare_truth, draw_errors
 
@@ -63,9 +62,7 @@ def evaluate_to(detector, dataset, out, worst=5, weights=None):
         Of `mrcnn.evaluate.report.evaluate_set`.
     """
     report, _ = evaluate_dataset(detector, dataset, progress=lambda ids: tqdm(ids, unit="image", disable=None))
-    with whole_file(out / "metrics.json") as temporary:
-        metrics = {"weights": None if weights is None else str(weights), **report}
-        temporary.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(out / "metrics.json", {"weights": None if weights is None else str(weights), **report})
     plot_threat_scores(report["threat_score"], out / "threat_scores.png")
     for place, image_id in enumerate(worst_images(report, worst), start=1):
         image, gt = dataset.load_image(image_id), dataset.load_instances(image_id)

@@ -22,7 +22,7 @@ from mrcnn.cli.training import (
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.engine.training import has_images
 from mrcnn.errors import ConfigError
-from mrcnn.files import whole_file
+from mrcnn.files import write_json
 from mrcnn.plot.comparison import plot_learning_curve
 from mrcnn.results.measure import write_csv
 
@@ -68,7 +68,7 @@ def learning_curve(domain, given):
                 chosen = train_data.subset(choose_images(available, count, options.get("blocks"), seed))
                 print(f"\n{folder.name} on {count} images, seed {seed}", flush=True)
                 found = one_run(domain, {**options, "seed": seed}, chosen, validation_data, test_data, place)
-                _write(place / RESULT, {"model": folder.name, "images": count, "seed": seed, **found})
+                write_json(place / RESULT, {"model": folder.name, "images": count, "seed": seed, **found})
             table = report_curve(out)
     print(f"\n{table.to_string(index=False)}\n\nThe table and the pictures are in {out}.")
     return 0
@@ -145,7 +145,7 @@ def keep_options(folder, options):
             raise ConfigError(f"{folder} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
                               f"{now.get(changed[0])!r} now. Repeat its options, or choose another --out.")
     else:
-        _write(path, now)
+        write_json(path, now)
 
 
 def report_curve(out):
@@ -171,8 +171,3 @@ def _row(result):
     row |= {f"{score}_50": report[score]["0.50"] for score in _SCORES}
     row |= {name: report["errors"][name] for name in ("split", "merged", "missed", "false")}
     return row | {"epochs": result["epochs"], "minutes": round(result["minutes"], 2)}
-
-
-def _write(path, values):
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from mrcnn.engine.stages import select_layers
 from mrcnn.engine.task import MASK_RCNN
 from mrcnn.engine.training import check_call, has_images
 from mrcnn.errors import ConfigError
-from mrcnn.files import whole_file
+from mrcnn.files import write_json
 
 DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
 WATERSHED_IMAGES = 10      # to choose the watershed's settings on
@@ -207,9 +207,7 @@ def _resumed(config, run, options):
 
 
 def _keep_options(folder, options):
-    with whole_file(folder / OPTIONS_FILE) as temporary:
-        kept = {name: value for name, value in options.items() if name not in _NOT_KEPT}
-        temporary.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / OPTIONS_FILE, {name: value for name, value in options.items() if name not in _NOT_KEPT})
 
 
 def _kept_options(folder):

@@ -1,5 +1,4 @@
 """What evaluating on wafers does: patches in folders, or a whole wafer with labels, by one rule or by all."""
-import json
 import re
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from mrcnn.engine.tiling import TilePlan
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.evaluate.sections import evaluate_sections, format_sections, image_scores
-from mrcnn.files import whole_file
+from mrcnn.files import write_json
 from mrcnn.plot.instances import compare_truth, draw_errors
 from mrcnn.plot.wafer import draw_wafer
 from mrcnn.results.sections import known_sections, pair_sections
@@ -74,7 +73,7 @@ def _whole_wafer(domain, options):
         _draw_worst(stack, gt, found, reports[rule]["errors"][:options.get("worst", 5)], folder)
     content = {"weights": str(options["weights"]), "labels": str(options["labels"]),
                **({"rules": reports} if len(reports) > 1 else reports[options["rule"]])}
-    _write_json(out / "metrics.json", content)
+    write_json(out / "metrics.json", content)
     print(f"\nThe metrics and the pictures of errors are in {out}.")
     return 0
 
@@ -112,7 +111,7 @@ def _patches(domain, options):
     report["map_50_boxes"], report["mean_recall_50_boxes"] = (
         float(np.mean([s[name] for s in scores])) for name in ("ap_50_boxes", "recall_50_boxes"))
     out = Path(options["out"])
-    _write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
+    write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
     for place, i in enumerate(worst_images(report, options.get("worst", 5)), start=1):
         image, name = dataset.load_image(ids[i])[..., :1], report["per_image"][i]["name"]
         stem = f"worst_{place}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
@@ -123,8 +122,3 @@ def _patches(domain, options):
           f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}")
     print(f"\nThe metrics and the pictures of the worst patches are in {out}.")
     return exit_code(errors, "patches")
-
-
-def _write_json(path, content):
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.files import whole_file
+from mrcnn.files import whole_file, write_json
 from mrcnn.geometry.instances import Instances
 
 FORMAT = 1
@@ -67,8 +67,7 @@ class TileStore:
             raise ConfigError(f"{self.folder}: holds tiles of another run (other {', '.join(different)}). Choose "
                               "another folder, or delete this one.")
         if not path.exists():
-            with whole_file(path) as temporary:
-                temporary.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+            write_json(path, run)
         for leftover in self.folder.glob(".writing-*.npz"):  # of a run that was killed while it wrote
             leftover.unlink(missing_ok=True)
         for index, tile in kept.items():

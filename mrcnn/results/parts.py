@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, DataError, MissingExtra
-from mrcnn.files import whole_file
+from mrcnn.files import whole_file, write_json
 
 FORMAT = 1
 RUN_FILE = "run.json"
@@ -59,8 +59,7 @@ class PartStore:
                     table.to_csv(temporary, index=False)
                 else:
                     table.to_parquet(temporary, engine="pyarrow", index=False)
-        with whole_file(self._record(number)) as temporary:
-            temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        write_json(self._record(number), record, indent=None)
 
     def record(self, number):
         """The record of a part, or None where the part is not there or damaged."""
@@ -117,8 +116,7 @@ class PartStore:
             raise ConfigError(f"{self.folder}: holds parts of another run (other {', '.join(different)}). Choose "
                               "another --out, or delete this folder.")
         if before is None:
-            with whole_file(path) as temporary:
-                temporary.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+            write_json(path, run)
         for leftover in self.folder.glob(".writing-*"):      # of a run that was killed while it wrote
             leftover.unlink(missing_ok=True)
 

@@ -1,9 +1,8 @@
 """Sections as files for the microscope and other programs: CSV, JSON, and outlines for proof-reading."""
-import json
 
 import numpy as np
 
-from mrcnn.files import whole_file
+from mrcnn.files import whole_file, write_json
 from mrcnn.results.export import outlines
 from mrcnn.results.sections import sections_table, unit_factors
 
@@ -83,8 +82,7 @@ def write_sections_json(path, sections, instances, scale=1.0, pixel_size_um=None
     content = {"image_height_px": instances.image_shape[0], "image_width_px": instances.image_shape[1],
                "scale": float(scale), "pixel_size_um": None if um is None else list(um), "counts": counts,
                "about": about or {}, "sections": rows}
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(path, content, indent=1)
 
 
 def section_counts(sections):
