@@ -1,5 +1,4 @@
 """What an evaluation script of boxes does: scores by class, confusion, curves, and pictures of the worst images."""
-import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from tqdm import tqdm
 from mrcnn.cli.box_arguments import MIN_SCORE
 from mrcnn.cli.boxes import names_of, reading
 from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.cli.inputs import file_name
 from mrcnn.cli.settings import load_detector
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.classes import class_confusion, evaluate_classes, format_classes, score_curves
@@ -88,7 +88,7 @@ def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, w
     for place, i in enumerate(_worst(truths, found, names, min_score, iou)[:worst], start=1):
         name = str(dataset.image_info[i]["id"])
         shown = found[i].select(found[i].scores > min_score)
-        path = out / f"worst_{place}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.png"
+        path = out / f"worst_{place}_{file_name(name)}.png"
         compare_truth(dataset.load_image(i), truths[i].as_boxes(), shown.as_boxes(), path, title=name)
     return report
 

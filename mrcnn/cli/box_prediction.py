@@ -2,7 +2,6 @@
 import hashlib
 import json
 import sys
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
@@ -10,7 +9,7 @@ from tqdm import tqdm
 from mrcnn.cli.arguments import FAILED, USAGE
 from mrcnn.cli.box_parts import PartWork
 from mrcnn.cli.boxes import names_of
-from mrcnn.cli.inputs import find_images, result_names
+from mrcnn.cli.inputs import find_images, result_names, results_folder
 from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
 from mrcnn.data.readers.images import read_image
@@ -40,10 +39,7 @@ def predict(domain, options):
     int
         Exit code: 1 when a file failed and the others are done, 2 when every one failed.
     """
-    out = Path(options["out"])
-    if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
-        raise ConfigError(f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
-                          "pictures. Choose another.")
+    out = results_folder(options)
     if options.get("masks") and options.get("parts"):
         raise ConfigError("--masks are written into detections.json, which --parts does not write. Leave one of them "
                           "out.")

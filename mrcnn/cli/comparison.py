@@ -1,5 +1,4 @@
 """What a comparison script does: several models on the same images, one table, pictures of each beside the truth."""
-import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.cli.inputs import file_name
 from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
@@ -210,7 +210,7 @@ def draw(dataset, image_id, found, out):
     """Write `compare_<image>.png`: the original, the truth and each model."""
     name = str(dataset.image_info[image_id]["id"])
     compare_models(dataset.load_image(image_id), dataset.load_instances(image_id), found,
-                   out / f"compare_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.png", title=name)
+                   out / f"compare_{file_name(name)}.png", title=name)
 
 
 def _text(value):

@@ -1,10 +1,10 @@
 """What an evaluation script does: detect, compare with truth, write the metrics and pictures of the worst images."""
-import re
 from pathlib import Path
 
 from tqdm import tqdm
 
 from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.cli.inputs import file_name
 from mrcnn.cli.preparation import with_recorded
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.evaluation import evaluate_dataset
@@ -67,8 +67,23 @@ def evaluate_to(detector, dataset, out, worst=5, weights=None):
     for place, image_id in enumerate(worst_images(report, worst), start=1):
         image, gt = dataset.load_image(image_id), dataset.load_instances(image_id)
         found = detector.predict([image], gt.pixel_size_nm)[0]
-        name = report["per_image"][image_id]["name"]
-        stem = f"worst_{place}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
-        compare_truth(image, gt, found, out / f"{stem}.png", title=name)
-        draw_errors(image, gt, found, path=out / f"{stem}_errors.png", title=name)
+        draw_worst(image, gt, found, out, place, report["per_image"][image_id]["name"])
     return report
+
+
+def draw_worst(image, gt, found, out, place, name):
+    """Write `worst_<place>_<name>.png`, truth beside prediction, and `worst_<place>_<name>_errors.png`.
+
+    Parameters
+    ----------
+    image : array [H, W, C]
+    gt, found : Instances
+    out : Path
+    place : int
+        Of the image among the worst, from 1.
+    name : str
+        Of the image.
+    """
+    stem = f"worst_{place}_{file_name(name)}"
+    compare_truth(image, gt, found, out / f"{stem}.png", title=name)
+    draw_errors(image, gt, found, path=out / f"{stem}_errors.png", title=name)

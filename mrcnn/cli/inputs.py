@@ -1,5 +1,6 @@
-"""From what is named on a command line to picture files, and a name for the results of each."""
+"""From what is named on a command line to picture files, and where the results of each go."""
 import glob
+import re
 from pathlib import Path
 
 from mrcnn.data.readers.images import EXTENSIONS, list_images, natural_key
@@ -49,6 +50,20 @@ def _in_folder(folder, errors):
     if not pictures:
         raise DataError(folder, "holds no picture", f"Name the folder with the pictures ({', '.join(EXTENSIONS)})")
     return pictures
+
+
+def results_folder(options):
+    """The folder `options["out"]`; a folder that is among the pictures `options["images"]` raises `ConfigError`."""
+    out = Path(options["out"])
+    if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
+        raise ConfigError(f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
+                          "pictures. Choose another.")
+    return out
+
+
+def file_name(text):
+    """`text` as part of the name of a file on any system: what may not be in one is `_`."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
 
 
 def result_names(paths):

@@ -1,19 +1,18 @@
 """What a prediction script does: pictures in; label images, overlays and tables out."""
 import sys
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 from mrcnn.cli.arguments import FAILED, USAGE
-from mrcnn.cli.inputs import find_images, result_names
+from mrcnn.cli.inputs import find_images, result_names, results_folder
 from mrcnn.cli.preparation import preparation, with_recorded
 from mrcnn.cli.settings import class_names, load_detector
 from mrcnn.cli.volumes import Linking
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.data.readers.images import page_count, read_image, read_voxel_size_nm
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import DataError
 from mrcnn.plot.figures import save_figure
 from mrcnn.plot.instances import draw_instances
 from mrcnn.results.export import write_label_tiff
@@ -33,10 +32,7 @@ def predict(domain, options):
     int
         Exit code: 1 when a file failed and the others are done, 2 when every one failed.
     """
-    out = Path(options["out"])
-    if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
-        raise ConfigError(f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
-                          f"pictures. Choose another.")
+    out = results_folder(options)
     paths, errors = find_images(options["images"])
     names = result_names(paths)
     detector = load_detector(domain, options)

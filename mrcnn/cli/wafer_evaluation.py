@@ -1,5 +1,4 @@
 """What evaluating on wafers does: patches in folders, or a whole wafer with labels, by one rule or by all."""
-import re
 import time
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.cli.evaluation import draw_worst
 from mrcnn.cli.settings import load_detector
 from mrcnn.cli.wafer import check_fit, detect, open_stack, trained_order
 from mrcnn.cli.wafer_arguments import RULES
@@ -16,7 +16,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.evaluate.sections import evaluate_sections, format_sections, image_scores
 from mrcnn.files import write_json
-from mrcnn.plot.instances import compare_truth, draw_errors
+from mrcnn.plot.instances import compare_truth
 from mrcnn.plot.wafer import draw_wafer
 from mrcnn.results.sections import known_sections, pair_sections
 from mrcnn.results.sections_export import write_sections_csv
@@ -70,7 +70,7 @@ def _whole_wafer(domain, options):
         folder = out / rule if options["rule"] == "all" else out
         write_sections_csv(folder / "sections.csv", sections)
         draw_wafer(stack, found, sections, folder / "sections_overlay.png", title=f"rule {rule}")
-        _draw_worst(stack, gt, found, reports[rule]["errors"][:options.get("worst", 5)], folder)
+        _draw_errors(stack, gt, found, reports[rule]["errors"][:options.get("worst", 5)], folder)
     content = {"weights": str(options["weights"]), "labels": str(options["labels"]),
                **({"rules": reports} if len(reports) > 1 else reports[options["rule"]])}
     write_json(out / "metrics.json", content)
@@ -78,7 +78,7 @@ def _whole_wafer(domain, options):
     return 0
 
 
-def _draw_worst(stack, gt, found, errors, folder):
+def _draw_errors(stack, gt, found, errors, folder):
     """Truth beside what was found, around each of these sections, in the first channel as in the overlay."""
     sides = (gt.boxes[:, 2:] - gt.boxes[:, :2]).max(axis=1)
     side = int(_AROUND * np.median(sides)) if len(sides) else 0
@@ -113,10 +113,7 @@ def _patches(domain, options):
     out = Path(options["out"])
     write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
     for place, i in enumerate(worst_images(report, options.get("worst", 5)), start=1):
-        image, name = dataset.load_image(ids[i])[..., :1], report["per_image"][i]["name"]
-        stem = f"worst_{place}_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
-        compare_truth(image, truths[i], found[i], out / f"{stem}.png", title=name)
-        draw_errors(image, truths[i], found[i], path=out / f"{stem}_errors.png", title=name)
+        draw_worst(dataset.load_image(ids[i])[..., :1], truths[i], found[i], out, place, report["per_image"][i]["name"])
     print(format_table(report))
     print(f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"
           f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.cli.inputs import find_images, result_names
+from mrcnn.cli.inputs import file_name, find_images, result_names, results_folder
 from mrcnn.errors import ConfigError
 
 
@@ -52,3 +52,17 @@ def test_names_never_clash(parts):
     except ConfigError:
         return
     assert len({n.lower() for n in names}) == len(paths)
+
+
+def test_results_do_not_go_among_the_pictures_to_predict(tmp_path):
+    options = {"images": [str(tmp_path), "a.tif"], "out": str(tmp_path / "out")}
+    assert results_folder(options) == tmp_path / "out"
+    with pytest.raises(ConfigError, match="a folder of pictures to predict"):
+        results_folder({**options, "out": str(tmp_path / "out" / "..")})
+
+
+@given(st.text(min_size=1))
+def test_a_name_of_a_file_has_no_character_that_a_system_refuses(text):
+    name = file_name(text)
+    assert len(name) == len(text) and not set(name) & set('/\\:*?"<>| \0')
+    assert file_name(name) == name
