@@ -134,7 +134,7 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
         Finished tiles are kept here, and not computed again when the same call is repeated after a kill. They serve
         any `min_score`, and both 'centre' and 'merge'.
     dask : str or distributed.Client, optional
-        "local:N" starts N processes, "tcp://host:port" is a running scheduler; see `mrcnn.engine.tiling_dask`. A
+        "local:N" starts N processes, "tcp://host:port" is a running scheduler; see `mrcnn.engine.dask_workers`. A
         script needs `if __name__ == "__main__":` around the call with "local:N".
     min_score : float, optional
         Drop detections below.
