@@ -1,10 +1,12 @@
 """Seconds per training step, per detected image or per prepared sample of this package; prints one JSON line.
 
-    python benchmarks/ours.py --what train|detect|prepare [--size 512] [--batch 1] [--steps 8] [--rpn-width 256]
+    python benchmarks/ours.py --what train|detect|prepare [--model mask|faster] [--size 512] [--batch 1] [--steps 8]
+                              [--rpn-width 256]
 
-resnet50, 2 classes, 200 regions, 12 objects, random weights; detection keeps up to 100 objects. All widths are
-Matterport's, but for the RPN's: his is 512, torchvision's 256. How much a training step has to do depends on the number
-of regions that hit an object, which only these have a mask: `positives` in the output, to set beside the peer's.
+Mask R-CNN, or Faster R-CNN, which has no masks; resnet50, 2 classes, 200 regions, 12 objects, random weights; detection
+keeps up to 100 objects. All widths are Matterport's, but for the RPN's: his is 512, torchvision's 256. How much a
+training step of a Mask R-CNN has to do depends on the number of regions that hit an object, since only these have a
+mask: `positives` in the output, to set beside the peer's.
 """
 
 import argparse
@@ -76,6 +78,7 @@ def main():
     """Time what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", choices=["train", "detect", "prepare"], default="train")
+    parser.add_argument("--model", choices=["mask", "faster"], default="mask")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--objects", type=int, default=12)
@@ -90,6 +93,7 @@ def main():
         IMAGES_PER_GPU=arguments.batch,
         PRECISION=arguments.precision,
         RPN_CONV_SIZE=arguments.rpn_width,
+        USE_MASK_HEAD=arguments.model == "mask",
     )
     dataset = Discs(size, arguments.objects, arguments.batch)
     extra, peak_gb = {}, None
@@ -120,6 +124,7 @@ def main():
             {
                 "library": "mrcnn",
                 "what": arguments.what,
+                "model": arguments.model,
                 "seconds": [round(s, 4) for s in seconds],
                 "median_s": round(statistics.median(seconds), 4),
                 "peak_gb": round(peak_gb or peak_memory_gb(), 2),

@@ -1,6 +1,6 @@
-"""This package beside torchvision's Mask R-CNN, in turn on one machine; prints a table of medians and their ratios.
+"""This package beside torchvision's Mask R-CNN or Faster R-CNN, in turn on one machine: medians and their ratios.
 
-    python benchmarks/run.py [--peer-python PYTHON] [--rounds 3] [--out benchmarks/latest.json]
+    python benchmarks/run.py [--model mask|faster] [--peer-python PYTHON] [--rounds 3] [--out benchmarks/latest.json]
 
 Absolute times say little about another machine; the ratio of medians measured in one run does. The peer runs in the
 Python named by --peer-python, which needs torch and torchvision; without it only this package is timed.
@@ -30,10 +30,10 @@ def run(python, script, *arguments):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def measure(what, rounds, steps, peer):
+def measure(what, rounds, steps, peer, model):
     """Results of this package at each width and of the peer, in turn, `rounds` times over."""
     results = {name: [] for name in (*WIDTHS, "peer")}
-    task = ("--what", what, "--steps", steps)
+    task = ("--what", what, "--steps", steps, "--model", model)
     for i in range(rounds):
         widths = WIDTHS[:: 1 if i % 2 == 0 else -1]
         results[widths[0]].append(run([sys.executable], "ours.py", *task, "--rpn-width", widths[0]))
@@ -62,22 +62,24 @@ def row(what, width, ours, theirs):
 def main():
     """Run, print, and keep the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=["mask", "faster"], default="mask", help="with or without masks")
     parser.add_argument("--peer-python", help="a Python, or a command that runs one, with torch and torchvision")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     peer = arguments.peer_python.split() if arguments.peer_python else None
-    table = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
+    table = {"machine": platform.processor() or platform.machine(), "python": platform.python_version(),
+             "model": arguments.model}
     print(f"{'':8}{'RPN width':>10}{'mrcnn':>10}{'torchvision':>13}{'ratio':>8}{'GB':>8}{'GB peer':>9}{'ratio':>8}")
     for what in ("train", "detect"):
-        table[what] = measure(what, arguments.rounds, arguments.steps, peer)
+        table[what] = measure(what, arguments.rounds, arguments.steps, peer, arguments.model)
         if what == "train":
             positives = {name: found["rounds"][0]["positives"] for name, found in table[what].items()}
-            print("regions with a mask in a training step:", ", ".join(f"{n} {v}" for n, v in positives.items()))
+            print("regions that hit an object in a training step:", ", ".join(f"{n} {v}" for n, v in positives.items()))
         for width in WIDTHS:
             print(row(what, width, table[what][width], table[what].get("peer")), flush=True)
-    prepared = run([sys.executable], "ours.py", "--what", "prepare", "--steps", 20)
+    prepared = run([sys.executable], "ours.py", "--what", "prepare", "--steps", 20, "--model", arguments.model)
     table["prepare"] = prepared
     table["prepare_share"] = prepared["median_s"] / table["train"][WIDTHS[0]]["median_s"]
     milliseconds = prepared["median_s"] * 1000

@@ -1,4 +1,4 @@
-"""The same as `ours.py` with torchvision's maskrcnn_resnet50_fpn at the same settings; prints one JSON line."""
+"""The same as `ours.py` with torchvision's maskrcnn_resnet50_fpn, or fasterrcnn_resnet50_fpn; prints one JSON line."""
 
 import argparse
 import json
@@ -10,19 +10,22 @@ import warnings
 import numpy as np
 import torch
 from scene import discs
-from torchvision.models.detection import maskrcnn_resnet50_fpn
+from torchvision.models.detection import fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
 from torchvision.models.detection.rpn import AnchorGenerator
 
 # As in `ours.py`: the network stays as it is.
 LEARNING_RATE = 1e-7
 
 
-def build(size):
+MODELS = {"mask": maskrcnn_resnet50_fpn, "faster": fasterrcnn_resnet50_fpn}
+
+
+def build(size, model="mask"):
     """torchvision's model with Matterport's numbers of anchors, proposals and regions."""
     anchors = AnchorGenerator(tuple((s,) for s in (32, 64, 128, 256, 512)), ((0.5, 1.0, 2.0),) * 5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return maskrcnn_resnet50_fpn(
+        return MODELS[model](
             weights=None,
             weights_backbone=None,
             num_classes=2,
@@ -42,14 +45,15 @@ def build(size):
         )
 
 
-def scene(size, objects, seed):
-    """Image and target tensors as torchvision takes them."""
+def scene(size, objects, seed, with_masks=True):
+    """Image and target tensors as torchvision takes them; it would resize masks also for a model that has none."""
     image, masks, boxes = discs(size, objects, seed)
     target = {
         "boxes": torch.tensor(boxes[:, [1, 0, 3, 2]].astype(np.float32)),
-        "masks": torch.tensor(masks.astype(np.uint8)),
         "labels": torch.ones(objects, dtype=torch.int64),
     }
+    if with_masks:
+        target["masks"] = torch.tensor(masks.astype(np.uint8))
     return torch.tensor(np.moveaxis(image, -1, 0)), target
 
 
@@ -57,14 +61,15 @@ def main():
     """Time what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", choices=["train", "detect"], default="train")
+    parser.add_argument("--model", choices=list(MODELS), default="mask")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--objects", type=int, default=12)
     parser.add_argument("--steps", type=int, default=8)
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    model = build(arguments.size)
-    scenes = [scene(arguments.size, arguments.objects, i) for i in range(arguments.batch)]
+    model = build(arguments.size, arguments.model)
+    scenes = [scene(arguments.size, arguments.objects, i, arguments.model == "mask") for i in range(arguments.batch)]
     images, targets = [s[0] for s in scenes], [s[1] for s in scenes]
     extra = {}
     if arguments.what == "train":
@@ -102,6 +107,7 @@ def main():
             {
                 "library": "torchvision",
                 "what": arguments.what,
+                "model": arguments.model,
                 "seconds": [round(s, 4) for s in seconds[2:]],
                 "median_s": round(statistics.median(seconds[2:]), 4),
                 "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
