@@ -17,13 +17,6 @@ def array(value):
     return ops.convert_to_numpy(ops.convert_to_tensor(value))
 
 
-def shapes(count, seed=0):
-    dataset = ShapesDataset()
-    dataset.load_shapes(count, 64, 64, seed)
-    dataset.prepare()
-    return dataset
-
-
 class SomeNotLabelled(ShapesDataset):
     """As COCO's: for a picture without annotations the original's samples ask the parent class."""
 
@@ -33,12 +26,7 @@ class SomeNotLabelled(ShapesDataset):
         return super().load_mask(image_id)
 
 
-@pytest.fixture(scope="module")
-def config(tiny):
-    return lambda **overrides: tiny.config(**{"NUM_CLASSES": 4, "STEPS_PER_EPOCH": 1, "VALIDATE_EVERY": 0, **overrides})
-
-
-def test_load_image_gt_keywords(config):
+def test_load_image_gt_keywords(config, shapes):
     dataset, settings = shapes(2), config()
     image, meta, class_ids, boxes, masks = modellib.load_image_gt(dataset, settings, 0, augment=False,
                                                                   use_mini_mask=False)  # fmt: skip
@@ -54,7 +42,7 @@ def test_load_image_gt_keywords(config):
     np.testing.assert_array_equal(mirrored[4], masks[:, ::-1])
 
 
-def test_an_epoch_of_the_generator_visits_every_image(config):
+def test_an_epoch_of_the_generator_visits_every_image(config, shapes):
     dataset, everything = shapes(12), list(range(12))
     for shuffle in (False, True):
         generator = modellib.data_generator(dataset, config(), shuffle=shuffle, batch_size=3)
@@ -65,7 +53,7 @@ def test_an_epoch_of_the_generator_visits_every_image(config):
 
 
 @pytest.mark.parametrize("mini", [True, False])
-def test_what_the_generator_yields(config, mini):
+def test_what_the_generator_yields(config, mini, shapes):
     settings, dataset = config(USE_MINI_MASK=mini), shapes(3)
     size = settings.MINI_MASK_SHAPE if mini else (64, 64)
     plain, outputs = next(modellib.data_generator(dataset, settings, batch_size=2))
@@ -89,7 +77,7 @@ def test_what_the_generator_yields(config, mini):
     assert positive.any(axis=1).all() and ((inputs[3] != 0).any(axis=2).sum(axis=1) <= positive.sum(axis=1)).all()
 
 
-def test_sources_without_augmentation(config):
+def test_sources_without_augmentation(config, shapes):
     dataset = shapes(2)
     source = dataset.image_info[0]["source"]
     for plain in (None, [source]):
@@ -123,7 +111,7 @@ def test_images_that_cannot_be_used(config, caplog):
         next(modellib.data_generator(dataset, config()))
 
 
-def test_a_data_set_without_objects_ends_the_generator(config):
+def test_a_data_set_without_objects_ends_the_generator(config, shapes):
     dataset = shapes(2)
     for info in dataset.image_info:
         info["shapes"] = []

@@ -7,7 +7,6 @@ import pytest
 from keras import ops
 
 from mrcnn import model as modellib
-from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy import imagenet
 from mrcnn.parallel_model import ParallelModel
@@ -17,29 +16,7 @@ def array(value):
     return ops.convert_to_numpy(ops.convert_to_tensor(value))
 
 
-def shapes(count, seed=0):
-    dataset = ShapesDataset()
-    dataset.load_shapes(count, 64, 64, seed)
-    dataset.prepare()
-    return dataset
-
-
-@pytest.fixture(scope="module")
-def config(tiny):
-    return lambda **overrides: tiny.config(**{"NUM_CLASSES": 4, "STEPS_PER_EPOCH": 1, "VALIDATE_EVERY": 0, **overrides})
-
-
-@pytest.fixture(scope="module")
-def detector(config, tmp_path_factory):
-    return modellib.MaskRCNN(mode="inference", config=config(), model_dir=str(tmp_path_factory.mktemp("logs")))
-
-
-@pytest.fixture(scope="module")
-def trainer(config, tmp_path_factory):
-    return modellib.MaskRCNN(mode="training", config=config(), model_dir=str(tmp_path_factory.mktemp("logs")))
-
-
-def test_detect_takes_any_number_of_images(detector):
+def test_detect_takes_any_number_of_images(detector, shapes):
     images = [shapes(1, seed).load_image(0) for seed in range(3)]
     assert detector.config.BATCH_SIZE == 2
     together, alone = detector.detect(images), [detector.detect([image])[0] for image in images]
@@ -103,7 +80,7 @@ def test_imagenet_weights_without_a_connection(monkeypatch, tmp_path, detector):
         detector.get_imagenet_weights()
 
 
-def test_the_training_network_takes_batches_of_the_generator(trainer):
+def test_the_training_network_takes_batches_of_the_generator(trainer, shapes):
     generator = modellib.data_generator(shapes(4), trainer.config, batch_size=2)
     inputs, outputs = next(generator)
     found = trainer.keras_model(inputs)
@@ -136,7 +113,7 @@ class LoadsTheCheckpoint(keras.callbacks.Callback):
         logs["val_mean_average_precision"] = (epoch + 1) / 4
 
 
-def test_runs_are_found_and_continued(config, tmp_path, capsys):
+def test_runs_are_found_and_continued(config, tmp_path, capsys, shapes):
     settings = config(MEAN_PIXEL=np.zeros(3))
     settings.BATCH_SIZE, settings.MEAN_PIXEL = 1, np.array([10.0, 20.0, 30.0])
     model = modellib.MaskRCNN("training", settings, str(tmp_path))

@@ -13,11 +13,6 @@ def array(value):
     return ops.convert_to_numpy(ops.convert_to_tensor(value))
 
 
-@pytest.fixture(scope="module")
-def config(tiny):
-    return lambda **overrides: tiny.config(**{"NUM_CLASSES": 4, "STEPS_PER_EPOCH": 1, "VALIDATE_EVERY": 0, **overrides})
-
-
 RNG = np.random.default_rng(0)
 CORNERS = RNG.uniform(0, 0.6, (12, 2))
 BOXES = np.concatenate([CORNERS, CORNERS + RNG.uniform(0.1, 0.4, (12, 2))], axis=1).astype(np.float32)

@@ -6,7 +6,6 @@ import tensorflow as tf
 from keras import ops
 
 from mrcnn import model as modellib
-from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.errors import ConfigError
 
 
@@ -14,34 +13,12 @@ def array(value):
     return ops.convert_to_numpy(ops.convert_to_tensor(value))
 
 
-def shapes(count, seed=0):
-    dataset = ShapesDataset()
-    dataset.load_shapes(count, 64, 64, seed)
-    dataset.prepare()
-    return dataset
-
-
-@pytest.fixture(scope="module")
-def config(tiny):
-    return lambda **overrides: tiny.config(**{"NUM_CLASSES": 4, "STEPS_PER_EPOCH": 1, "VALIDATE_EVERY": 0, **overrides})
-
-
-@pytest.fixture(scope="module")
-def detector(config, tmp_path_factory):
-    return modellib.MaskRCNN(mode="inference", config=config(), model_dir=str(tmp_path_factory.mktemp("logs")))
-
-
-@pytest.fixture(scope="module")
-def trainer(config, tmp_path_factory):
-    return modellib.MaskRCNN(mode="training", config=config(), model_dir=str(tmp_path_factory.mktemp("logs")))
-
-
 NMS_NAMES = ["ROI/rpn_non_max_suppression" + end
              for end in (":0", "/NonMaxSuppressionV2:0", "/NonMaxSuppressionV3:0")]  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", ["detector", "trainer"])
-def test_tensors_by_their_old_names(request, mode, capsys):
+def test_tensors_by_their_old_names(request, mode, capsys, shapes):
     model = request.getfixturevalue(mode)
     pillar = model.keras_model.get_layer("ROI").output
     nodes = {name: model.ancestor(pillar, f"ROI/{name}:0")
@@ -72,7 +49,7 @@ def test_names_that_do_not_exist(detector, name):
 
 
 @pytest.mark.parametrize("mode", ["detector", "trainer"])
-def test_outputs_of_layers(request, mode):
+def test_outputs_of_layers(request, mode, shapes):
     model = request.getfixturevalue(mode)
     names = ["input_image", "stage2_relu", "fpn_p3", "rpn_class", "rpn_bbox", "ROI", "mrcnn_class", "mrcnn_bbox",
              "mrcnn_mask"]  # fmt: skip
@@ -88,7 +65,7 @@ def test_outputs_of_layers(request, mode):
     np.testing.assert_allclose(by_name["relu"], found["stage2_relu"], atol=1e-5)
 
 
-def test_the_same_by_the_keras_model(detector):
+def test_the_same_by_the_keras_model(detector, shapes):
     image = shapes(1).load_image(0)
     molded, metas, _ = detector.mold_inputs([image])
     detections, *_, proposals, rpn_class, _ = detector.keras_model.predict(
@@ -100,7 +77,7 @@ def test_the_same_by_the_keras_model(detector):
     np.testing.assert_allclose(detector.run_graph([image], [("part", part)])["part"], proposals[:, :5], atol=1e-5)
 
 
-def test_a_layers_output_through_tensorflows_identity(detector):
+def test_a_layers_output_through_tensorflows_identity(detector, shapes):
     """As the notebook of the original asks for the input image."""
     image = shapes(1).load_image(0)
     output = detector.keras_model.get_layer("input_image").output
