@@ -8,6 +8,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
 SOURCE = "synthetic"
+MITOCHONDRION = "mitochondrion"      # the kind of body that is an object
 
 
 def generate_micrograph(rng, shape=(256, 256), objects=(3, 8), touching=0.35, size_px=(28, 70), distractors=(2, 5),
@@ -47,23 +48,23 @@ def generate_micrograph(rng, shape=(256, 256), objects=(3, 8), touching=0.35, si
     ConfigError
         A parameter that cannot work.
     """
-    _check_parameters(shape, size_px, touching, objects=objects, distractors=distractors)
-    arrangement = _arrange(rng, shape, objects, touching, size_px, distractors)
+    check_parameters(shape, size_px, touching, objects=objects, distractors=distractors)
+    arrangement = arrange(rng, shape, objects, touching, size_px, distractors)
     canvas = _draw(rng, arrangement)
     image = background.develop(rng, canvas, blur=rng.uniform(0.6, 1.0), noise=rng.uniform(*noise),
                                light=rng.uniform(0.02, 0.14))
-    return image, _truth(arrangement, pixel_size_nm)
+    return image, truth_of(arrangement.placed, shape, pixel_size_nm)
 
 
-def _arrange(rng, shape, objects, touching, size_px, distractors):
+def arrange(rng, shape, objects, touching, size_px, distractors):
     """Places of all bodies: mitochondria first, so that the picture holds as many as asked where that is possible."""
     arrangement = Arrangement(shape)
     for _ in range(rng.integers(objects[0], objects[1] + 1)):
         length = rng.uniform(*size_px)
         outline = organelles.make_outline(rng, length, length * rng.uniform(0.42, 0.9), rng.uniform(0, np.pi),
                                           wobble=rng.uniform(0.02, 0.09), bend=rng.normal(0, 0.22))
-        if not (rng.random() < touching and arrangement.place_touching(rng, outline, "mitochondrion")):
-            arrangement.place_apart(rng, outline, "mitochondrion")
+        if not (rng.random() < touching and arrangement.place_touching(rng, outline, MITOCHONDRION)):
+            arrangement.place_apart(rng, outline, MITOCHONDRION)
     for _ in range(rng.integers(distractors[0], distractors[1] + 1)):
         length = rng.uniform(0.35, 0.8) * size_px[1]
         outline = organelles.make_outline(rng, length, length * rng.uniform(0.65, 1.0), rng.uniform(0, np.pi),
@@ -74,35 +75,46 @@ def _arrange(rng, shape, objects, touching, size_px, distractors):
 
 def _draw(rng, arrangement):
     """The scene before the camera: grey values [H, W] float32."""
+    canvas = surroundings(rng, arrangement)
+    for placed in arrangement.placed:
+        draw_body(rng, canvas, placed)
+    return canvas
+
+
+def surroundings(rng, arrangement):
+    """What lies around the bodies: grey values [H, W] float32."""
     shape = arrangement.shape
     canvas = background.cytoplasm(rng, shape, cell_size=rng.uniform(90, 150))
     background.add_reticulum(rng, canvas, coverage=rng.uniform(0.1, 0.35))
     background.add_granules(rng, canvas)
     clusters = max(1, round(shape[0] * shape[1] / 256 ** 2 * rng.uniform(1, 6)))
     organelles.draw_vesicles(rng, canvas, arrangement.owner < 0, clusters)
-    for placed in arrangement.placed:
-        picture, outline = placed.cropped(shape)
-        draw = organelles.draw_mitochondrion if placed.kind == "mitochondrion" else _DISTRACTORS[placed.kind]
-        draw(rng, canvas[picture], outline)
     return canvas
 
 
-def _truth(arrangement, pixel_size_nm):
-    """The mitochondria as `Instances`, in the order in which they were placed."""
+def draw_body(rng, canvas, placed):
+    """Draw one placed body into the canvas [H, W]."""
+    picture, outline = placed.cropped(canvas.shape)
+    draw = organelles.draw_mitochondrion if placed.kind == MITOCHONDRION else _DISTRACTORS[placed.kind]
+    draw(rng, canvas[picture], outline)
+
+
+def truth_of(bodies, shape, pixel_size_nm):
+    """The mitochondria among the placed bodies as `Instances`, in their order."""
     boxes, masks = [], []
-    for placed in arrangement.placed:
-        if placed.kind != "mitochondrion":
+    for placed in bodies:
+        if placed.kind != MITOCHONDRION:
             continue
-        (rows, columns), outline = placed.cropped(arrangement.shape)
+        (rows, columns), outline = placed.cropped(shape)
         inside = outline.depth > 0
         y, x = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
         boxes.append((rows.start + y[0], columns.start + x[0], rows.start + y[-1] + 1, columns.start + x[-1] + 1))
         masks.append(inside[y[0]:y[-1] + 1, x[0]:x[-1] + 1])
-    return Instances(arrangement.shape, np.array(boxes, np.int32).reshape(-1, 4), masks=masks,
+    return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), masks=masks,
                      pixel_size_nm=as_pixel_size(pixel_size_nm))
 
 
-def _check_parameters(shape, size_px, touching, **counts):
+def check_parameters(shape, size_px, touching, **counts):
     if len(shape) != 2 or min(shape) < 64:
         raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
     if len(size_px) != 2 or not 16 <= size_px[0] <= size_px[1] <= min(shape):
