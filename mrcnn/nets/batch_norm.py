@@ -7,6 +7,9 @@ from keras import ops
 
 # Numbers in a kernel above which it outweighs the maps it makes: in C5, which are small, and in the box head.
 LARGE_KERNEL = 2**20
+# The same for a backbone at detection: there a folded kernel of C4 takes as long to make as it saves, and all of them
+# would be made at the start and lie in memory together. (In training the map that is not kept for the gradient counts.)
+LARGE_BACKBONE_KERNEL = 2**18
 
 
 class BatchNorm(keras.layers.BatchNormalization):
@@ -58,12 +61,15 @@ class ConvNorm(keras.layers.Layer):
     convolution : keras.layers.Conv2D
         Without activation.
     normalisation : BatchNorm
+    large_at_detection : int, optional
+        From how many numbers on a kernel is left as it is at detection; LARGE_KERNEL, as in training, by default.
     """
 
-    def __init__(self, convolution, normalisation, **kwargs):
+    def __init__(self, convolution, normalisation, large_at_detection=None, **kwargs):
         kwargs.setdefault("name", f"{convolution.name}_with_bn")
         super().__init__(**kwargs)
         self.convolution, self.normalisation = convolution, normalisation
+        self.large_at_detection = large_at_detection
 
     def build(self, input_shape):
         if not self.convolution.built:
@@ -74,7 +80,8 @@ class ConvNorm(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         convolution, norm = self.convolution, self.normalisation
-        if norm.train_bn is not False or math.prod(convolution.kernel.shape) >= LARGE_KERNEL:
+        large = (self.large_at_detection if training is False else None) or LARGE_KERNEL
+        if norm.train_bn is not False or math.prod(convolution.kernel.shape) >= large:
             return norm(convolution(inputs), training=training)
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
         bias = convolution.bias if convolution.use_bias else 0.0

@@ -38,14 +38,23 @@ def test_whole_patch_convolution_is_the_valid_convolution():
 
 
 @pytest.mark.parametrize(
-    ("train_bn", "large", "training"),
-    [(False, 2**20, True), (False, 2**20, False), (False, 1, True), (None, 2**20, False)],
+    ("train_bn", "large", "large_at_detection", "training"),
+    [
+        (False, 2**20, None, True),
+        (False, 2**20, None, False),
+        (False, 1, None, True),
+        (False, 2**20, 1, False),
+        (None, 2**20, None, False),
+    ],
 )
-def test_convolution_with_normalisation_worked_in(train_bn, large, training, gradients_of, jitted, monkeypatch):
+def test_convolution_with_normalisation_worked_in(
+    train_bn, large, large_at_detection, training, gradients_of, jitted, monkeypatch
+):
     """Outputs, and gradients of input, kernel, bias, gamma and beta, are those of the two layers in a row."""
     monkeypatch.setattr("mrcnn.nets.batch_norm.LARGE_KERNEL", large)
     images = random(2, 5, 6, 3)
-    pair = ConvNorm(layers.Conv2D(4, 3, padding="same", name="c"), BatchNorm(train_bn, name="n"))
+    normalisation = BatchNorm(train_bn, name="n")
+    pair = ConvNorm(layers.Conv2D(4, 3, padding="same", name="c"), normalisation, large_at_detection)
     pair.build(images.shape)
     randomise(pair)
     both = pair.trainable_variables

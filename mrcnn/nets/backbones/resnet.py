@@ -4,14 +4,14 @@ names.
 
 from keras import layers
 
-from mrcnn.nets.batch_norm import BatchNorm, ConvNorm
+from mrcnn.nets.batch_norm import LARGE_BACKBONE_KERNEL, BatchNorm, ConvNorm
 
 BLOCKS = {"resnet50": 5, "resnet101": 22}  # identity blocks of stage 4
 
 
 def _conv_bn(x, filters, size, conv_name, bn_name, strides=1, padding="valid", train_bn=False, use_bias=True):
     convolution = layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=use_bias, name=conv_name)
-    return ConvNorm(convolution, BatchNorm(train_bn, name=bn_name))(x)
+    return ConvNorm(convolution, BatchNorm(train_bn, name=bn_name), LARGE_BACKBONE_KERNEL)(x)
 
 
 def bottleneck(x, filters, stage, block, strides=None, train_bn=False, kernel_size=3, use_bias=True):
