@@ -37,6 +37,26 @@ def parity(real_data):
     pytest.skip(f"Needs reference numbers: a folder 'parity' inside or beside {real_data} (docs/installation.md).")
 
 
+@pytest.fixture
+def cases(parity):
+    """Reads `fn_<function>.npz`: a list of (inputs, outputs), dicts by the bare names of the arrays."""
+
+    import numpy as np
+
+    def read(function):
+        with np.load(parity / f"fn_{function}.npz", allow_pickle=False) as file:
+            found = [({}, {}) for _ in range(int(file["cases"]))]
+            for key in file.files:
+                kind, _, name = key.partition("_")
+                name, _, case = name.rpartition("_")
+                if kind in ("input", "output") and case.isdigit():
+                    found[int(case)][kind == "output"][name] = file[key]
+        assert found
+        return found
+
+    return read
+
+
 @pytest.fixture(scope="module")
 def quick_compiles():
     """JAX compiles a tiny network for many seconds unless it is told not to try hard; other modules are not affected.

@@ -17,24 +17,6 @@ from mrcnn.errors import WeightsError
 ARGUMENTS = ("gt_boxes", "gt_class_ids", "gt_masks", "pred_boxes", "pred_class_ids", "pred_scores", "pred_masks")
 
 
-@pytest.fixture
-def cases(parity):
-    """Reads `fn_<function>.npz`: a list of (inputs, outputs), dicts by the bare names of the arrays."""
-
-    def read(function):
-        with np.load(parity / f"fn_{function}.npz", allow_pickle=False) as file:
-            found = [({}, {}) for _ in range(int(file["cases"]))]
-            for key in file.files:
-                kind, _, name = key.partition("_")
-                name, _, case = name.rpartition("_")
-                if kind in ("input", "output") and case.isdigit():
-                    found[int(case)][kind == "output"][name] = file[key]
-        assert found
-        return found
-
-    return read
-
-
 def resized(image, min_dim, max_dim, min_scale, mode, random_seed):
     random.seed(int(random_seed))
     sizes = (int(min_dim) or None, int(max_dim) or None, float(min_scale) or None)
