@@ -220,7 +220,7 @@ class Config:
         if not equals or not name:
             raise ConfigError(f"'{assignment}': expected NAME=VALUE, for example IMAGES_PER_GPU=1.")
         self._refuse_unknown(name)
-        value = text if name == "NAME" else _parsed(text.strip())
+        value = text if name == "NAME" else value_of(text)
         setattr(self, name, _like_default(value, getattr(type(self), name)))
 
     def display(self):
@@ -286,7 +286,9 @@ class SemanticConfig(Config):
     DETECTION_MIN_CONFIDENCE = 0.0  # of an object's mean probability
 
 
-def _parsed(text):
+def value_of(text):
+    """What a text on a command line says: JSON or a Python literal, else the text."""
+    text = text.strip()
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)

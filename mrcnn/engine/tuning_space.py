@@ -1,11 +1,11 @@
 """What a search may choose: a range or a list of values for each setting."""
-import ast
 import copy
 import json
 import math
 import numbers
 from dataclasses import asdict, dataclass
 
+from mrcnn.config import value_of
 from mrcnn.errors import ConfigError
 
 _HOW = "write NAME=2,4,8 for a choice, NAME=0.1..0.9 for a range, NAME=1e-5..1e-2:log for one of magnitudes"
@@ -97,12 +97,12 @@ def parse_parameter(text):
     low, dots, rest = values.partition("..")
     if dots:
         high, _, scale = rest.partition(":")
-        bounds = [_value(low), _value(high)]
+        bounds = [value_of(low), value_of(high)]
         if scale not in ("", "log") or not all(isinstance(v, (int, float)) for v in bounds):
             raise ConfigError(f"'{text}' is no range: {_HOW}.")
         return Parameter(name, None, *bounds, log=scale == "log")
-    listed = _value(values)
-    return Parameter(name, tuple(listed) if isinstance(listed, list) else tuple(_value(v) for v in values.split(",")))
+    listed = value_of(values)
+    return Parameter(name, tuple(listed) if isinstance(listed, list) else tuple(value_of(v) for v in values.split(",")))
 
 
 def with_settings(config, values):
@@ -122,16 +122,6 @@ def check_space(space, config):
         if names.count(name) > 1:
             raise ConfigError(f"{name} is given twice: one range or choice each.")
         with_settings(config, {name: 0})       # refuses a name that is no setting, and keeps nothing
-
-
-def _value(text):
-    text = text.strip()
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError):
-            continue
-    return text
 
 
 def _plain(value):
