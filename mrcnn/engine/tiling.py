@@ -211,6 +211,8 @@ def detect_windows(detector, source, windows, tile, batch):
 
     Parameters
     ----------
+    detector : MaskRCNN, or any object with `predict`
+    source : object with `shape` and `read`
     windows : dict of int to (y1, x1, y2, x2)
     tile : (int, int)
         Windows at the border of a smaller image are padded to this size.

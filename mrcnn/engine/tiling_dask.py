@@ -32,6 +32,8 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
     dask : str or distributed.Client
         As in `mrcnn.engine.dask_workers.submitted`.
     detector : MaskRCNN, another detector that can be pickled, or a callable that makes one
+    source : object with `shape` and `read`
+        As in `mrcnn.engine.tiling.detect_tiled`.
     windows : dict of int to (y1, x1, y2, x2)
     tile : (int, int)
     batch : int

@@ -135,7 +135,7 @@ def tune(objective, space, path, budget, monitor="val_loss", about=None, start=N
             study.enqueue_trial({name: value for name, value in first.items() if value is not None})
         while not _enough(study, budget):
             study.optimize(lambda trial: _run(objective, space, trial, budget, optuna), n_trials=1)
-            _refuse_hopeless(study, optuna)
+            _refuse_hopeless(study)
     return study
 
 
@@ -199,7 +199,7 @@ def _enough(study, budget):
     return budget.trials is not None and sum(t.user_attrs.get("ended") != "time" for t in done) >= budget.trials
 
 
-def _refuse_hopeless(study, optuna):
+def _refuse_hopeless(study):
     trials = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
     errors = [t.user_attrs.get("error") for t in trials]
     if len(errors) >= _HOPELESS and all(errors):

@@ -35,6 +35,8 @@ def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=Non
         By default 30 for JPEG and 0 for lossless files.
     drop_empty : bool
         True: a mask without a pixel is left out. False: it is an error.
+    page : int, optional
+        Of the picture, when it is a stack.
 
     Returns
     -------
