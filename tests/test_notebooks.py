@@ -35,6 +35,14 @@ EXPECTED = {
                              "The retrained run: wafer_notebook_new2"]),
     "wafer_3_whole_wafer": (9, ["What follows is found by the stand-in", "are owned by no tile", "75 true sections: 73",
                                 "0 doubly, 2 missed", "sections_labelme.json"]),
+    "hpa_1_data": (10, ["4 fields", "_yellow.png: is missing", "second call: 0 fields merged, 4 were there already",
+                        "Found to be of the format: labelimg", "Is 'Nucleoli' meant?", "outside of the data folder",
+                        "declares a document type", "RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)"]),
+    "hpa_2_training": (7, ["2 of 5 fields to learn from have outlines.", "The run: hpa_notebook_faster2",
+                           "The run: hpa_notebook_mask2", "Training 'heads' of mobilenet_v2 from epoch 0 to 1"]),
+    "hpa_3_comparison": (7, ["Faster R-CNN: hpa_notebook_faster2", "Mask R-CNN: hpa_notebook_mask2",
+                             "of 3 fields have no error by either model.", "Exit code: 1 (1: some files failed",
+                             "found/parts/cells_000000.csv", "Exit code: 0, after"]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
 }
 
