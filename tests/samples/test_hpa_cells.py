@@ -1,27 +1,12 @@
 """The scripts of samples/hpa_cells: settings, data and errors; what they do is tested in tests/cli/test_boxes.py."""
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from mrcnn.data.augment import apply_augmentation
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "hpa_cells"
 MODULES = ("hpa_cells", "train", "predict", "evaluate", "compare")
-
-
-@pytest.fixture(scope="module")
-def sample():
-    """The sample's modules, found beside one another as for a user who runs a script."""
-    sys.path.insert(0, str(SAMPLE))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(SAMPLE))
-        for name in MODULES:
-            sys.modules.pop(name, None)
 
 
 def test_every_configuration_works_and_those_by_name_are_known_to_the_script(sample):

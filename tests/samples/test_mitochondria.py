@@ -1,5 +1,4 @@
 """The scripts of samples/mitochondria on a run of two steps: what they write, say and return."""
-import importlib
 import json
 import shutil
 import subprocess
@@ -14,33 +13,17 @@ import tifffile
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "mitochondria"
 MODULES = ("mitochondria", "backbone", "train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve")
-TINY = [f"--set={setting}" for setting in (
-    "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
-    "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
-    "TRAIN_ROIS_PER_IMAGE=8",
-    "IMAGES_PER_GPU=1", "STEPS_PER_EPOCH=1", "VALIDATE_EVERY=0", "DETECTION_MIN_CONFIDENCE=0.0")]
+ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=DETECTION_MIN_CONFIDENCE=0.0"]
 
 
 @pytest.fixture(scope="module")
-def sample():
-    """The sample's modules, found beside one another as for a user who runs a script."""
-    sys.path.insert(0, str(SAMPLE))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(SAMPLE))
-        for name in MODULES:
-            sys.modules.pop(name, None)
-
-
-@pytest.fixture(scope="module")
-def demo_run(sample, tmp_path_factory):
+def demo_run(sample, tiny_network, tmp_path_factory):
     """What the demonstration leaves after one step of training on two pictures: its folder and exit code."""
     out = tmp_path_factory.mktemp("demo")
     patch = pytest.MonkeyPatch()
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
         patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
-    code = sample["demo"].main(["--out", str(out), "--epochs", "1", *TINY])
+    code = sample["demo"].main(["--out", str(out), "--epochs", "1", *tiny_network, *ONE_STEP])
     patch.undo()
     return out, code
 
@@ -246,12 +229,12 @@ def test_missing_weights_are_one_line_and_exit_code_2(sample, script, tmp_path, 
     assert "nothing" in error
 
 
-def test_train_without_a_usable_object_is_an_error(sample, tmp_path, capsys):
+def test_train_without_a_usable_object_is_an_error(sample, tiny_network, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "s.tif", np.zeros((2, 64, 64), np.uint8), photometric="minisblack")
     shutil.copyfile(tmp_path / "s.tif", tmp_path / "t.tif")
     code = sample["train"].main(["--dataset", str(tmp_path / "s.tif"), "--truth", str(tmp_path / "t.tif"),
                                  "--validation", "0",
-                                 "--small", "--logs", str(tmp_path / "logs"), *TINY])
+                                 "--small", "--logs", str(tmp_path / "logs"), *tiny_network, *ONE_STEP])
     assert code == 2
     assert "nothing to learn" in capsys.readouterr().err
 

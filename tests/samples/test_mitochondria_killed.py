@@ -17,11 +17,7 @@ from mrcnn.data.synthetic.write import write_mask_folders
 TRAIN = Path(__file__).resolve().parents[2] / "samples" / "mitochondria" / "train.py"
 EPOCHS = 2
 OPTIONS = ["--small", "--validation", "0", "--epochs", str(EPOCHS), "--steps", "24", "--seed", "5", "--augmentation",
-           "flips", "--keep-rows", "0:128", "--downscale", "2"]
-SETTINGS = [f"--set={setting}" for setting in (
-    "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
-    "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
-    "TRAIN_ROIS_PER_IMAGE=8", "IMAGES_PER_GPU=1", "VALIDATE_EVERY=0", "KEEP_CHECKPOINTS=9", "SAVE_EVERY_STEPS=6")]
+           "flips", "--keep-rows", "0:128", "--downscale", "2", "--set=KEEP_CHECKPOINTS=9", "--set=SAVE_EVERY_STEPS=6"]
 
 
 def started(logs, *options):
@@ -67,10 +63,10 @@ def kill_in_second_epoch(process, logs):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_training_killed_in_its_second_epoch_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
+def test_a_training_killed_in_its_second_epoch_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, tiny_network):
     folder = tmp_path / "pictures"
     write_mask_folders(SyntheticMitochondria(3, (140, 128), 1, size_px=(30, 50)), folder)
-    options = ["--dataset", str(folder), *OPTIONS, *SETTINGS]
+    options = ["--dataset", str(folder), *OPTIONS, *tiny_network]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     uninterrupted, killed = started(whole, *options), started(broken, *options)
     try:

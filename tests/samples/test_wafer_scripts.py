@@ -1,5 +1,4 @@
 """The prediction and evaluation scripts of samples/wafer_sections: help, errors, and the run of a real network."""
-import importlib
 import json
 import subprocess
 import sys
@@ -13,18 +12,6 @@ import tifffile
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "wafer_sections"
 MODULES = ("wafer_sections", "predict", "evaluate")
-
-
-@pytest.fixture(scope="module")
-def sample():
-    """The sample's modules, found beside one another as for a user who runs a script."""
-    sys.path.insert(0, str(SAMPLE))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(SAMPLE))
-        for name in MODULES:
-            sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")

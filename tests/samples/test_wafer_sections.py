@@ -1,7 +1,5 @@
 """The training script of samples/wafer_sections on a run of two steps, its settings and its augmentation."""
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +11,7 @@ from mrcnn.errors import ConfigError
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "wafer_sections"
 MODULES = ("wafer_sections", "train")
-TINY = [f"--set={setting}" for setting in (
-    "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
-    "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
-    "TRAIN_ROIS_PER_IMAGE=8", "IMAGES_PER_GPU=1", "STEPS_PER_EPOCH=1", "VALIDATE_EVERY=0", "VALIDATION_STEPS=1")]
-
-
-@pytest.fixture(scope="module")
-def sample():
-    """The sample's modules, found beside one another as for a user who runs a script."""
-    sys.path.insert(0, str(SAMPLE))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(SAMPLE))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=VALIDATION_STEPS=1"]
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +40,10 @@ def test_synthetic_patches_show_both_parts(synthetic):
         assert synthetic.load_image(i).shape == (256, 256, 2) and set(found.class_ids.tolist()) == {1, 2}
 
 
-def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tmp_path):
+def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tiny_network, tmp_path):
     code = sample["train"].main(["--dataset", str(folder / "train"), "--validation-dataset", str(folder / "val"),
                                  "--channels", "grey,fluo,edges", "--logs", str(tmp_path), "--small", "--epochs", "1",
-                                 *TINY])
+                                 *tiny_network, *ONE_STEP])
     assert code == 0
     run, = tmp_path.iterdir()
     config = json.loads((run / "config.json").read_text())

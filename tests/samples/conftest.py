@@ -1,0 +1,27 @@
+"""What the tests of the samples' scripts share."""
+import importlib
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def sample(request):
+    """The modules MODULES of the sample SAMPLE, found beside one another as for a user who runs a script."""
+    folder, names = str(request.module.SAMPLE), request.module.MODULES
+    sys.path.insert(0, folder)
+    try:
+        yield {name: importlib.import_module(name) for name in names}
+    finally:
+        sys.path.remove(folder)
+        for name in names:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def tiny_network():
+    """Options of a training script that make its Mask R-CNN small enough for a test."""
+    return [f"--set={setting}" for setting in (
+        "IMAGE_MIN_DIM=64", "IMAGE_MAX_DIM=64", "TOP_DOWN_PYRAMID_SIZE=8", "RPN_CONV_SIZE=8", "MASK_HEAD_SIZE=8",
+        "FPN_CLASSIF_FC_LAYERS_SIZE=16", "POST_NMS_ROIS_TRAINING=20", "POST_NMS_ROIS_INFERENCE=20",
+        "TRAIN_ROIS_PER_IMAGE=8", "IMAGES_PER_GPU=1", "VALIDATE_EVERY=0")]
