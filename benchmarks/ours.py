@@ -10,16 +10,13 @@ mask: `positives` in the output, to set beside the peer's.
 """
 
 import argparse
-import json
 import os
-import resource
-import statistics
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from scene import discs
+from timing import report, timed
 
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
@@ -59,21 +56,6 @@ class Discs(Dataset):
         return Instances.from_masks(np.moveaxis(self.scenes[image_id][1], 0, -1))
 
 
-def timed(function, steps):
-    """Seconds of each of `steps` calls, after two that are not counted."""
-    seconds = []
-    for _ in range(steps + 2):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return seconds[2:]
-
-
-def peak_memory_gb():
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def main():
     """Time what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,12 +78,12 @@ def main():
         USE_MASK_HEAD=arguments.model == "mask",
     )
     dataset = Discs(size, arguments.objects, arguments.batch)
-    extra, peak_gb = {}, None
+    extra = {"model": arguments.model}
     from mrcnn.engine.batches import SampleBatches
 
     batches = SampleBatches(dataset, config, steps=1)
     if arguments.what == "prepare":
-        seconds = timed(lambda: batches[0], arguments.steps)
+        times = timed(lambda: batches[0], arguments.steps)
     elif arguments.what == "train":
         from mrcnn.engine.optimizers import compile_model
         from mrcnn.nets.mask_rcnn import MaskRCNNGraph
@@ -109,29 +91,16 @@ def main():
         model = MaskRCNNGraph(config, config.PRECISION).training_model()
         compile_model(model, config, LEARNING_RATE)
         inputs = batches[0][0]
-        seconds = timed(lambda: model.train_on_batch(inputs), arguments.steps)
-        peak_gb = peak_memory_gb()
+        times = timed(lambda: model.train_on_batch(inputs), arguments.steps)
         extra["positives"] = int((np.asarray(model(inputs)["target_class_ids"]) > 0).sum())
     else:
         from mrcnn.engine.detector import MaskRCNN
 
         detector = MaskRCNN("inference", config, "logs")
         images = [dataset.load_image(i) for i in range(arguments.batch)]
-        seconds = timed(lambda: detector.predict(images), arguments.steps)
+        times = timed(lambda: detector.predict(images), arguments.steps)
         extra["detections"] = [len(found) for found in detector.predict(images)]
-    print(
-        json.dumps(
-            {
-                "library": "mrcnn",
-                "what": arguments.what,
-                "model": arguments.model,
-                "seconds": [round(s, 4) for s in seconds],
-                "median_s": round(statistics.median(seconds), 4),
-                "peak_gb": round(peak_gb or peak_memory_gb(), 2),
-                **extra,
-            }
-        )
-    )
+    report("mrcnn", arguments.what, times, **extra)
 
 
 if __name__ == "__main__":

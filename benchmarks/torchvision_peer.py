@@ -1,15 +1,12 @@
 """The same as `ours.py` with torchvision's maskrcnn_resnet50_fpn, or fasterrcnn_resnet50_fpn; prints one JSON line."""
 
 import argparse
-import json
-import resource
-import statistics
-import time
 import warnings
 
 import numpy as np
 import torch
 from scene import discs
+from timing import report, timed
 from torchvision.models.detection import fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
 from torchvision.models.detection.rpn import AnchorGenerator
 
@@ -71,7 +68,7 @@ def main():
     model = build(arguments.size, arguments.model)
     scenes = [scene(arguments.size, arguments.objects, i, arguments.model == "mask") for i in range(arguments.batch)]
     images, targets = [s[0] for s in scenes], [s[1] for s in scenes]
-    extra = {}
+    extra = {"model": arguments.model}
     if arguments.what == "train":
         model.train()
         select = model.roi_heads.select_training_samples
@@ -97,24 +94,8 @@ def main():
             with torch.inference_mode():
                 extra["detections"] = [len(found["scores"]) for found in model(images)]
 
-    seconds = []
-    for _ in range(arguments.steps + 2):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-    print(
-        json.dumps(
-            {
-                "library": "torchvision",
-                "what": arguments.what,
-                "model": arguments.model,
-                "seconds": [round(s, 4) for s in seconds[2:]],
-                "median_s": round(statistics.median(seconds[2:]), 4),
-                "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
-                **extra,
-            }
-        )
-    )
+    times = timed(step, arguments.steps)
+    report("torchvision", arguments.what, times, **extra)
 
 
 if __name__ == "__main__":
