@@ -128,6 +128,8 @@ def predict_parser(description, semantic=False):
         _add_flips(parser)
     parser.add_argument("--overlays", type=whole_number, default=4, metavar="N",
                         help="pictures of the first N pages of a stack (default 4)")
+    parser.add_argument("--rois", action="store_true",
+                        help="also outlines for ImageJ's ROI Manager, <stem>_rois.zip (needs the extra rois)")
     _add_linking(parser)
     return parser
 

@@ -15,7 +15,7 @@ from mrcnn.data.readers.images import page_count, read_image, read_voxel_size_nm
 from mrcnn.errors import DataError
 from mrcnn.plot.figures import save_figure
 from mrcnn.plot.instances import draw_instances
-from mrcnn.results.export import write_label_tiff
+from mrcnn.results.export import need_roifile, write_imagej_rois, write_label_tiff
 from mrcnn.results.measure import measure, pixel_size, summarize, write_csv
 
 
@@ -32,6 +32,8 @@ def predict(domain, options):
     int
         Exit code: 1 when a file failed and the others are done, 2 when every one failed.
     """
+    if options.get("rois"):
+        need_roifile()             # before hours of detection, not behind them
     out = results_folder(options)
     paths, errors = find_images(options["images"])
     names = result_names(paths)
@@ -41,7 +43,7 @@ def predict(domain, options):
     class_list = class_names(domain, detector.config)
     linking = Linking(out, options, class_list) if options.get("link_slices") else None
     results = Results(detector, out, class_list, options.get("pixel_size_nm"), options.get("overlays", 4),
-                      preparation(with_recorded(options)), linking)
+                      preparation(with_recorded(options)), linking, options.get("rois", False))
     for path, name in zip(tqdm(paths, unit="file", disable=None), names, strict=True):
         try:
             results.add_file(path, name)
@@ -80,12 +82,16 @@ class Results:
         What is done to a picture before the detector sees it. Results are in the pixels of the picture as given.
     linking : Linking, optional
         Given the slices of each stack.
+    rois : bool
+        Write outlines for ImageJ, too.
     """
 
-    def __init__(self, detector, out, names, pixel_size_nm=None, overlays=4, preparation=None, linking=None):
+    def __init__(
+        self, detector, out, names, pixel_size_nm=None, overlays=4, preparation=None, linking=None, rois=False
+    ):
         self.detector, self.out, self.names = detector, out, names
         self.given_size, self.overlays, self.preparation = pixel_size_nm, overlays, preparation or Preparation()
-        self.tables, self.summaries, self.count, self.linking = [], [], 0, linking
+        self.tables, self.summaries, self.count, self.linking, self.rois = [], [], 0, linking, rois
 
     def add_file(self, path, name):
         """Detect in a picture, or in a stack page by page.
@@ -114,6 +120,8 @@ class Results:
                 self._draw(image, instances, name, page)
         write_label_tiff(self.out / f"{name}_labels.tif", found if pages > 1 else found[0], size,
                          depth if pages > 1 and size is not None else None)
+        if self.rois:
+            write_imagej_rois(self.out / f"{name}_rois.zip", found if pages > 1 else found[0])
         if self.linking is not None and pages > 1:
             self.linking.add_stack(path, name, found, size, depth)
         self.tables += tables

@@ -59,16 +59,5 @@ def pixel_counts(gt, pred):
     return PixelCounts(both, predicted - both, true - both, a.size - true - predicted + both)
 
 
-def pixel_counts_of_set(gt_list, pred_list):
-    """`PixelCounts` summed over images: ratios of it are sums of intersections / sums of unions.
-
-    Parameters
-    ----------
-    gt_list, pred_list : list of Instances
-        One an image.
-    """
-    return sum((pixel_counts(gt, pred) for gt, pred in zip(gt_list, pred_list, strict=True)), PixelCounts())
-
-
 def _ratio(part, whole):
     return part / whole if whole else 1.0

@@ -1,8 +1,6 @@
 """Anchors: the boxes that the region proposal network starts from."""
 import numpy as np
 
-from mrcnn.geometry.boxes import norm_boxes
-
 
 def compute_backbone_shapes(image_shape, strides):
     """Sizes of the feature maps of an image (Matterport's `compute_backbone_shapes`, without its `Config`).
@@ -72,21 +70,3 @@ def generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, an
     """
     return np.concatenate([generate_anchors(scale, ratios, shape, stride, anchor_stride)
                            for scale, shape, stride in zip(scales, feature_shapes, feature_strides)])
-
-
-def normalised_pyramid_anchors(image_shape, scales, ratios, feature_shapes, feature_strides, anchor_stride):
-    """`generate_pyramid_anchors` in normalised coordinates, as the network takes them.
-
-    Parameters
-    ----------
-    image_shape : (int, int) or longer
-        Height and width of the network's input in pixels.
-    scales, ratios, feature_shapes, feature_strides, anchor_stride
-        As in `generate_pyramid_anchors`.
-
-    Returns
-    -------
-    float32 [A, 4]
-    """
-    anchors = generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, anchor_stride)
-    return norm_boxes(anchors, image_shape[:2])

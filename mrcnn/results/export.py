@@ -72,6 +72,21 @@ def write_label_pages(path, pages, shape, dtype, size=None, depth=None):
         tifffile.imwrite(temporary, iter(pages), dtype=dtype, shape=shape, compression="zlib", **options)
 
 
+def need_roifile():
+    """The package that writes ROIs.
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed.
+    """
+    try:
+        import roifile
+    except ImportError as error:
+        raise MissingExtra("roifile", "rois") from error
+    return roifile
+
+
 def write_imagej_rois(path, instances):
     """Write the outlines of objects as a zip of ImageJ ROIs, for ImageJ's and Fiji's ROI Manager.
 
@@ -97,10 +112,7 @@ def write_imagej_rois(path, instances):
     MissingExtra
         When the package `roifile` is not installed.
     """
-    try:
-        import roifile
-    except ImportError as error:
-        raise MissingExtra("roifile", "rois") from error
+    roifile = need_roifile()
     if not str(path).lower().endswith(".zip"):
         raise ConfigError(f"ROIs are written to a zip file, and '{path}' does not end in .zip. Rename it.")
     stack = not isinstance(instances, Instances)

@@ -1,5 +1,6 @@
 """Pictures in; label images, overlays and tables out; what fails does not stop the others."""
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from mrcnn.cli import prediction
 from mrcnn.cli.arguments import USAGE
 from mrcnn.cli.prediction import predict
 from mrcnn.data.readers.images import read_pixel_size_nm
-from mrcnn.errors import ConfigError
+from mrcnn.errors import ConfigError, MissingExtra
 
 
 @pytest.fixture
@@ -199,6 +200,20 @@ def test_a_record_that_cannot_be_read_is_not_passed_over(predicted, with_bar, tm
 def test_overlays_of_the_first_pages_only(predicted, pictures):
     _, out = predicted(pictures / "stack.tif", overlays=2)
     assert sorted(p.name for p in out.glob("*.png")) == ["stack_overlay.png", "stack_overlay_0001.png"]
+
+
+def test_outlines_for_imagej_are_written_when_asked_for(predicted, pictures):
+    roifile = pytest.importorskip("roifile")
+    code, out = predicted(pictures, rois=True)
+    assert code == 0
+    assert {p.name for p in out.glob("*.zip")} == {"one_rois.zip", "two_rois.zip", "stack_rois.zip"}
+    assert [r.position for r in roifile.roiread(out / "stack_rois.zip")] == [2, 3, 3]
+
+
+def test_without_roifile_it_ends_before_the_detection(predicted, pictures, monkeypatch):
+    monkeypatch.setitem(sys.modules, "roifile", None)
+    with pytest.raises(MissingExtra, match=r"mrcnn\[rois\]"):
+        predicted(pictures, rois=True)
 
 
 def test_results_do_not_go_among_the_pictures(predicted, pictures):
