@@ -43,6 +43,11 @@ EXPECTED = {
     "hpa_3_comparison": (7, ["Faster R-CNN: hpa_notebook_faster2", "Mask R-CNN: hpa_notebook_mask2",
                              "of 3 fields have no error by either model.", "Exit code: 1 (1: some files failed",
                              "found/parts/cells_000000.csv", "Exit code: 0, after"]),
+    "mitochondria_4_unet": (10, ["To judge by: 2 pictures", "4 steps, 2 an epoch", "best.h5",
+                                 "WatershedSettings(threshold=", "objects.tif"]),
+    "mitochondria_5_compare": (6, ["Choosing watershed settings on 1 validation pictures",
+                                   "Mask R-CNN: notebook5_mask2", "2 pictures, 14 true objects",
+                                   "12 true objects touch another one, 2 stand alone"]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
 }
 
