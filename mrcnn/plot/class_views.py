@@ -35,7 +35,7 @@ def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True
     boxes, outlines : bool
         Draw the boxes, and the outlines of the masks.
     scores : bool
-        Write the score above each object.
+        Write the score above each object, in pictures in which any is below 1: those of the truth are all 1.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True
         if boxes:
             ax.add_collection(LineCollection([rectangle(box) for box in instances.boxes], colors=colors,
                                              linewidths=1.3), autolim=False)
-        if scores:
+        if scores and (instances.scores < 1).any():
             _write_scores(ax, instances, colors)
         if title:
             ax.set_title(str(title), fontsize=9)

@@ -59,7 +59,8 @@ def plot_history(history, path=None):
             _curve(ax, table, name, _LOSS_LABELS[name], color=f"C{i}")
             _curve(ax, table, f"val_{name}", None, color=f"C{i}", linestyle="--")
         dashed = any(f"val_{n}" in table for n in losses)
-        _finish(ax, "The five losses" + (" (dashed: validation)" if dashed else ""))
+        # Four without a mask head.
+        _finish(ax, f"The {len(losses)} losses" + (" (dashed: validation)" if dashed else ""))
     if scores:
         ax = next(axes)
         for i, name in enumerate(scores):

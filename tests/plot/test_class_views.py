@@ -44,6 +44,11 @@ def test_scores_stay_within_the_picture():
     assert second.get_va() == "bottom" and second.get_position()[1] < 30
 
 
+def test_the_truth_has_no_scores():
+    truth = Instances(OBJECTS.image_shape, OBJECTS.boxes, OBJECTS.class_ids, masks=OBJECTS.masks)
+    assert not show_classes([(IMAGE, truth)], NAMES, scores=True).axes[0].texts
+
+
 def test_a_grid_has_a_place_for_each_picture():
     figure = show_classes([(IMAGE, OBJECTS)] * 3, NAMES, ["a", "b", "c"], cols=2)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
