@@ -77,6 +77,15 @@ def test_blur_smooths_within_a_channel_only():
     assert blurred[10, 10, 0] == round(255 / (2 * np.pi)) and blurred[10, 12, 0] > 0 and not blurred[..., 1].any()
 
 
+@pytest.mark.parametrize("transform", [GaussianBlur(sigma=1.0), GaussianNoise(sigma=0.1)])
+def test_a_grey_picture_as_rgb_stays_grey_and_is_the_grey_picture_changed(transform):
+    grey = np.random.default_rng(0).integers(0, 256, (20, 30, 1), dtype=np.uint8)
+    colour = np.concatenate([grey, grey, 255 - grey], axis=-1)
+    changed, alone = (transform.change(image, np.random.default_rng(1)) for image in (colour, grey))
+    np.testing.assert_array_equal(changed[..., :2], np.repeat(alone, 2, axis=-1))
+    assert (changed[..., 2] != changed[..., 0]).any()
+
+
 def test_probability_zero_leaves_the_image():
     image = picture(np.uint8)
     for kind in (BrightnessContrast, Gamma, GaussianBlur, GaussianNoise, Multiply):

@@ -56,9 +56,7 @@ class ResamplingMap:
     def image(self, image):
         """The resampled image [H, W, C], of the same dtype."""
         everything = (0, 0, *self.shape)
-        planes = [self.sample(image[..., c].astype(np.float32), (0, 0), everything, self.mode)
-                  for c in range(image.shape[-1])]
-        return restore_dtype(np.stack(planes, axis=-1), image.dtype)
+        return each_channel(image, lambda plane: self.sample(plane, (0, 0), everything, self.mode))
 
     def instances(self, instances):
         """The resampled objects, in their order, mirrored ones last; vanished ones are dropped with class and score."""
@@ -196,6 +194,19 @@ def tight_crop(mask, origin=(0, 0)):
         return None
     y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
     return (origin[0] + y1, origin[1] + x1, origin[0] + y2, origin[1] + x2), mask[y1:y2, x1:x2].copy()
+
+
+def each_channel(image, function):
+    """`function` of every channel [H, W] as float32, in the dtype of the image [H, W, C].
+
+    It is computed once for channels that are the same, as those of a grey picture shown as RGB.
+    """
+    first = image[..., 0]
+    made = [function(first.astype(np.float32))]
+    for c in range(1, image.shape[-1]):
+        channel = image[..., c]
+        made.append(made[0] if np.array_equal(channel, first) else function(channel.astype(np.float32)))
+    return restore_dtype(np.stack(made, axis=-1), image.dtype)
 
 
 def restore_dtype(values, dtype):

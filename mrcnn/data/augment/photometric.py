@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.augment.maps import restore_dtype
+from mrcnn.data.augment.maps import each_channel, restore_dtype
 from mrcnn.data.augment.ranges import check_probability, check_range, draw
 
 
@@ -113,9 +113,7 @@ class GaussianBlur(Photometric):
         sigma = draw(rng, self.sigma)
         if sigma < 0.1:      # no pixel would change by a grey value
             return image
-        planes = [gaussian_filter(image[..., c].astype(np.float32), sigma, mode="reflect", truncate=3)
-                  for c in range(image.shape[-1])]
-        return restore_dtype(np.stack(planes, axis=-1), image.dtype)
+        return each_channel(image, lambda plane: gaussian_filter(plane, sigma, mode="reflect", truncate=3))
 
 
 @dataclass(frozen=True)
@@ -143,8 +141,11 @@ class GaussianNoise(Photometric):
     def change(self, image, rng):
         low, high = _full_range(image)
         sigma = draw(rng, self.sigma) * (high - low)
-        noise = rng.standard_normal(image.shape if self.per_channel else (*image.shape[:2], 1), dtype=np.float32)
-        return restore_dtype(image + np.float32(sigma) * noise, image.dtype)
+        noise = rng.standard_normal(image.shape if self.per_channel else image.shape[:2], dtype=np.float32)
+        noise *= np.float32(sigma)
+        if self.per_channel:
+            return restore_dtype(image + noise, image.dtype)
+        return each_channel(image, lambda plane: plane + noise)
 
 
 def _full_range(image):
