@@ -68,7 +68,7 @@ def measure(arguments):
                 detector.detection.run(molded, metas)
 
         def streamed():
-            result = work(detector, (paths, 0))
+            result = work(detector, ([(path, path.name) for path in paths], 0))
             tables = {"detections": result.detections, **({"cells": result.cells} if arguments.cells else {})}
             store.put(0, tables, {"coco": result.entries})
             return len(result.detections)

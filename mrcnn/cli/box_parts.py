@@ -17,17 +17,18 @@ _TYPES = {"image": "str", "class": "str", "score": "float64"}
 
 
 class Page(NamedTuple):
-    """A picture to detect in: the place of its file in the part, the file, the page, and how many pages there are."""
+    """A picture to detect in: the place of its file in the part, the file and its name, the page, and how many."""
 
     index: int
     path: object
+    name: str
     page: int
     pages: int
 
     @property
     def called(self):
         """Name in the results; page 3 of `a.tif` is `a.tif[3]`."""
-        return self.path.name if self.pages == 1 else f"{self.path.name}[{self.page}]"
+        return self.name if self.pages == 1 else f"{self.name}[{self.page}]"
 
 
 @dataclass
@@ -80,15 +81,23 @@ class PartWork:
     batch: int = 1
 
     def __call__(self, detector, task, tick=None):
-        """Detect in the files of `task`, (paths, number of pictures to show); `tick()` is called after each file.
+        """Detect in some files.
+
+        Parameters
+        ----------
+        detector : MaskRCNN, or another with `predict`
+        task : (list of (Path, str), int)
+            The files, each with its name in the results; and of how many pictures the objects are kept, to be shown.
+        tick : callable, optional
+            Called after each file.
 
         Returns
         -------
         PartResult
         """
-        paths, shown = task
+        files, shown = task
         result, rows, tables, found, errors = PartResult(), [], [], [], {}
-        for page, outcome in stream(detector, _pages(paths), self._read, self._finish, self.batch):
+        for page, outcome in stream(detector, _pages(files), self._read, self._finish, self.batch):
             if isinstance(outcome, Exception):
                 errors.setdefault(page.index, _named(outcome, page.path))
             else:
@@ -134,14 +143,14 @@ class PartWork:
         return cell_table(Instances((1, 1)), empty, class_names=self.names, image_name="")
 
 
-def _pages(paths):
-    for index, path in enumerate(paths):
+def _pages(files):
+    for index, (path, name) in enumerate(files):
         try:
             pages = page_count(path)
         except DataError:      # reading it will say why
             pages = 1
         for page in range(pages):
-            yield Page(index, path, page, pages)
+            yield Page(index, path, name, page, pages)
 
 
 def _detections(rows):

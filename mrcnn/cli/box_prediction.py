@@ -9,7 +9,7 @@ from tqdm import tqdm
 from mrcnn.cli.arguments import FAILED, USAGE
 from mrcnn.cli.box_parts import PartWork
 from mrcnn.cli.boxes import names_of
-from mrcnn.cli.inputs import find_images, result_names, results_folder
+from mrcnn.cli.inputs import find_images, result_names, results_folder, table_names
 from mrcnn.cli.settings import load_detector
 from mrcnn.data.molding import to_channels
 from mrcnn.data.readers.images import read_image
@@ -87,6 +87,7 @@ class BoxResults:
 
     def __init__(self, detector, out, paths, names, options):
         self.detector, self.out, self.paths, self.names, self.options = detector, out, paths, names, options
+        self.called = table_names(paths)
         config = detector.config
         self.work = PartWork(names_of(config), int(config.IMAGE_SHAPE[2]), bool(config.USE_MASK_HEAD),
                              bool(options.get("masks")), bool(options.get("cells")),
@@ -113,7 +114,7 @@ class BoxResults:
 
     def _results(self, left, bar):
         # Taken before the files are read: what is changed meanwhile is done again by --resume.
-        stamps = {number: [_stamp(p) for p in paths] for number, (paths, _) in left.items()}
+        stamps = {number: [_stamp(path) for path, _ in files] for number, (files, _) in left.items()}
         if self.options.get("dask"):
             from mrcnn.engine.streaming_dask import work_on_dask
 
@@ -125,9 +126,10 @@ class BoxResults:
                 yield number, stamps[number], self.work(self.detector, task, bar.update)
 
     def _task(self, number):
-        """(files, how many pictures of them to draw), whose paths hold wherever a worker was started."""
+        """What `PartWork` takes; its paths hold wherever a worker was started."""
         files = self.parts[number]
-        return [self.paths[i].absolute() for i in files], max(0, self.options.get("pictures", 4) - files.start)
+        named = [(self.paths[i].absolute(), self.called[i]) for i in files]
+        return named, max(0, self.options.get("pictures", 4) - files.start)
 
     def _kept(self, number):
         record = self.store.record(number)

@@ -1,5 +1,6 @@
 """From what is named on a command line to picture files, and where the results of each go."""
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -66,8 +67,32 @@ def file_name(text):
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
 
 
+def table_names(paths):
+    """What to call each picture in tables: its file's name; where names are the same, with the folders that differ.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Each picture once.
+
+    Returns
+    -------
+    list of str
+        Such as `field.png`; of `plate_1/field.png` and `plate_2/field.png` these, with slashes on any system.
+    """
+    parts, levels = [Path(os.path.abspath(path)).parts for path in paths], [1] * len(paths)
+    while True:
+        names = ["/".join(own[-level:]) for own, level in zip(parts, levels)]
+        clashes = _clashes(names)
+        if not clashes:
+            return names
+        for i in (i for indices in clashes for i in indices):
+            levels[i] += 1
+
+
 def result_names(paths):
-    """A name for the results of each picture: its stem; with its folder, then its suffix too, where stems are the same.
+    """A name for the results of each picture: its stem; where stems are the same, with its folder before it, then its
+    suffix behind it, then more folders.
 
     Raises
     ------
@@ -77,23 +102,29 @@ def result_names(paths):
     levels = [0] * len(paths)
     while True:
         names = [_name(path, level) for path, level in zip(paths, levels)]
-        groups = {}
-        for i, name in enumerate(names):      # some file systems take A and a for one
-            groups.setdefault(name.lower(), []).append(i)
-        clashes = [indices for indices in groups.values() if len(indices) > 1]
+        clashes = _clashes(name.lower() for name in names)      # some file systems take A and a for one
         if not clashes:
             return names
         for indices in clashes:
-            if all(levels[i] == 2 for i in indices):
+            if all(levels[i] > len(paths[i].resolve().parts) for i in indices):
                 first, second = (paths[i] for i in indices[:2])
                 raise ConfigError(f"The results of {first} and {second} would have the same name "
                                   f"({names[indices[0]]}). Rename one, or predict them in two runs with an --out of "
                                   "their own.")
             for i in indices:
-                levels[i] = min(levels[i] + 1, 2)
+                levels[i] += 1
+
+
+def _clashes(names):
+    """Lists of the indices of equal names."""
+    groups = {}
+    for i, name in enumerate(names):
+        groups.setdefault(name, []).append(i)
+    return [indices for indices in groups.values() if len(indices) > 1]
 
 
 def _name(path, level):
     stem = path.name if path.suffix.lower() not in EXTENSIONS else path.stem
-    stem = stem if level == 0 else f"{path.resolve().parent.name}_{stem}"
-    return f"{stem}_{path.suffix.lstrip('.').lower()}" if level == 2 else stem
+    folders = path.resolve().parent.parts[1:][-max(1, level - 1):] if level else ()
+    stem = "_".join([*folders, stem])
+    return f"{stem}_{path.suffix.lstrip('.').lower()}" if level >= 2 else stem

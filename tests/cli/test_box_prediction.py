@@ -1,5 +1,6 @@
 """Prediction of many pictures: in parts, interrupted and taken up, with files that cannot be read, on Dask."""
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,21 @@ def test_parts_stay_and_are_kept_by_resume(predict, detector, tmp_path, kind):
     assert predict("--parts", kind, "--part-size", "2", "--cells", "--resume") == 0 and detector.seen == seen
     (folder / f"cells_000001.{kind}").unlink()
     assert predict("--parts", kind, "--part-size", "2", "--cells", "--resume") == 0 and detector.seen == seen + 1
+
+
+def test_pictures_of_one_name_in_several_folders_are_told_apart(predict, pictures, tmp_path):
+    other = tmp_path / "plate_2"
+    other.mkdir()
+    tifffile.imwrite(other / "one.tif", np.zeros((30, 30), np.uint8))
+    shutil.copy(pictures / "two.tif", other / "two.tif")
+    assert predict("--cells", "--pictures", "9", str(other)) == 0
+    expected = {"pictures/one.tif": 1, "plate_2/two.tif": 2, "pictures/two.tif": 2,
+                "stack.tif[1]": 1, "stack.tif[2]": 2}
+    for name in ("detections", "cells"):
+        assert pd.read_csv(tmp_path / "out" / f"{name}.csv")["image"].value_counts().to_dict() == expected
+    entries = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert len({e["image_id"] for e in entries}) == len({e["file_name"] for e in entries}) == len(expected)
+    assert len(list((tmp_path / "out").glob("*_overlay.png"))) == 7
 
 
 def test_options_that_cannot_go_together(predict, capsys):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.cli.inputs import file_name, find_images, result_names, results_folder
+from mrcnn.cli.inputs import file_name, find_images, result_names, results_folder, table_names
 from mrcnn.errors import ConfigError
 
 
@@ -40,13 +40,22 @@ def test_same_stems_get_their_folder_and_then_their_suffix():
 
 def test_what_cannot_be_told_apart_is_refused():
     with pytest.raises(ConfigError, match="same name"):
-        result_names([Path("p/a/x.tif"), Path("q/a/x.tif")])
+        result_names([Path("p/A/x.tif"), Path("p/a/x.tif")])
+
+
+def test_fields_of_a_screen_have_as_many_of_their_folders_as_they_need():
+    paths = [Path(plate) / well / "f.png" for plate in ("p1", "p2") for well in ("A1", "A2")]
+    assert result_names(paths) == ["p1_A1_f_png", "p1_A2_f_png", "p2_A1_f_png", "p2_A2_f_png"]
+    assert table_names(paths) == ["p1/A1/f.png", "p1/A2/f.png", "p2/A1/f.png", "p2/A2/f.png"]
+    assert table_names([paths[0], paths[1], Path("p1/A1/g.png")]) == ["A1/f.png", "A2/f.png", "g.png"]
+    assert table_names([Path("f.png"), Path("f.tif")]) == ["f.png", "f.tif"]
 
 
 @given(st.sets(st.tuples(st.sampled_from(["a", "b", "a_b"]), st.sampled_from(["x", "X", "b_x", "a_x", "x_tif"]),
                          st.sampled_from([".tif", ".png"])), max_size=12))
 def test_names_never_clash(parts):
     paths = [Path(folder) / f"{stem}{suffix}" for folder, stem, suffix in sorted(parts)]
+    assert len(set(table_names(paths))) == len(paths)
     try:
         names = result_names(paths)
     except ConfigError:
