@@ -1,5 +1,6 @@
 """Training for a number of hours instead of a number of epochs."""
 
+import collections
 import math
 from time import monotonic
 
@@ -37,14 +38,19 @@ class TimeBudget(keras.callbacks.Callback):
         rows = [r for r in records.rows if r["epoch"] > progress.stage_start]
         self.spent, self.first_epoch = sum(r.get("seconds", 0.0) for r in rows), progress.stage_start
         self.started, self.batches = None, None
+        # Epochs with validation are longer than those without, so the last ones decide.
+        self.recent = collections.deque(maxlen=max(1, int(config.VALIDATE_EVERY)))
+        # What is left of an interrupted epoch may be short: it is begun where there is any time.
+        if not progress.step:
+            self.recent.extend(r.get("seconds", 0.0) for r in rows)
 
     def elapsed(self):
         """Seconds of this stage so far."""
         return self.spent + (0.0 if self.started is None else monotonic() - self.started)
 
     def is_over(self):
-        """Whether there is no time left; says so."""
-        over = self.elapsed() >= self.limit
+        """Whether there is no time left for another epoch, as far as earlier ones tell; says so."""
+        over = self.elapsed() >= self.limit or self.elapsed() + max(self.recent, default=0.0) > self.limit
         if over:
             print(f"The {self.hours:g} hours of this training are over: nothing is left to train.")
         return over
@@ -83,7 +89,7 @@ class TimeBudget(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        now = monotonic()
-        if self.elapsed() + now - self.epoch_began > self.limit:
+        self.recent.append(monotonic() - self.epoch_began)
+        if self.elapsed() + max(self.recent) > self.limit:
             print(f"The {self.hours:g} hours are over after {epoch + 1} epochs.")
             self.model.stop_training = True

@@ -28,17 +28,17 @@ def clock(monkeypatch):
     return made
 
 
-def budget(seconds, rows=(), stage_start=0, **settings):
+def budget(seconds, rows=(), stage_start=0, step=0, **settings):
     records = types.SimpleNamespace(rows=[{"epoch": e, "seconds": s} for e, s in rows])
-    progress = Progress(stage_start, stage_start=stage_start, learning_rate=RATE)
+    progress = Progress(stage_start, step, stage_start=stage_start, learning_rate=RATE)
     made = TimeBudget(seconds / 3600, records, progress, SemanticConfig(**settings))
     made.batches = Steps()
     made.set_model(types.SimpleNamespace(optimizer=types.SimpleNamespace(learning_rate=None), stop_training=False))
     return made
 
 
-def trained(callback, clock, first=0, step_seconds=1.0, compiling=0.0):
-    """Epochs until the callback stops the training; their learning rates."""
+def trained(callback, clock, first=0, step_seconds=1.0, compiling=0.0, validating=0.0):
+    """Epochs until the callback stops the training, every third one with validation; their learning rates."""
     callback.on_train_begin()
     epoch, rates = first, []
     while not callback.model.stop_training:
@@ -47,6 +47,7 @@ def trained(callback, clock, first=0, step_seconds=1.0, compiling=0.0):
         for batch in range(len(callback.batches)):
             clock.now += step_seconds + (compiling if not rates[1:] and batch == 0 else 0)
             callback.on_train_batch_end(batch)
+        clock.now += validating if (epoch + 1) % 3 == 0 else 0
         callback.on_epoch_end(epoch)
         epoch += 1
     return rates
@@ -56,6 +57,12 @@ def test_no_epoch_begins_that_would_not_end_in_time(clock, capsys):
     start = clock.now
     assert len(trained(budget(95), clock)) == 9
     assert clock.now - start == 90 and "over after 9 epochs" in capsys.readouterr().out
+
+
+def test_an_epoch_with_validation_takes_longer_than_the_one_before(clock):
+    start = clock.now
+    assert len(trained(budget(95, VALIDATE_EVERY=3), clock, validating=20)) == 5      # the sixth would end at 100
+    assert clock.now - start == 70
 
 
 def test_the_learning_rate_follows_the_time(clock):
@@ -72,6 +79,12 @@ def test_what_was_done_before_a_kill_counts(clock, capsys):
     again = budget(100, rows=[(1, 500.0), (2, 30.0), (3, 30.0)], stage_start=1)
     assert not again.is_over() and len(trained(again, clock, first=3)) == 4
     assert budget(60, rows=[(1, 30.0), (2, 30.0)]).is_over() and "nothing is left to train" in capsys.readouterr().out
+
+
+def test_a_training_taken_up_begins_no_epoch_that_would_not_end_in_time(clock, capsys):
+    assert budget(99, rows=[(1, 30.0), (2, 40.0)]).is_over() and "nothing is left to train" in capsys.readouterr().out
+    assert not budget(110, rows=[(1, 30.0), (2, 40.0)]).is_over()
+    assert not budget(99, rows=[(1, 30.0), (2, 40.0)], step=9).is_over()      # one step is left of its epoch
 
 
 @pytest.mark.parametrize(("seconds", "after"), [(3, 4), (6, 5), (8, 9)])
