@@ -32,7 +32,8 @@ def trials_table(study):
     best_of = min if study.direction.name == "MINIMIZE" else max
     for trial in study.get_trials(deepcopy=False):
         reported = [v for v in trial.intermediate_values.values() if np.isfinite(v)]
-        score = trial.value if trial.value is not None else best_of(reported, default=np.nan)
+        # The value that optuna gives a pruned trial is the last one reported.
+        score = trial.value if trial.state.name == "COMPLETE" else best_of(reported, default=np.nan)
         row = {"trial": trial.number, "state": _STATES[trial.state.name], "score": score,
                "epochs": max(trial.intermediate_values, default=0), "seconds": trial.user_attrs.get("seconds", np.nan)}
         row |= {"ended": _ended(trial), "error": trial.user_attrs.get("error", "")}

@@ -125,6 +125,22 @@ def test_trials_worse_than_others_are_ended_early(tmp_path):
     assert best_settings(study)[0] < 4
 
 
+@pytest.mark.parametrize(("monitor", "reported", "best"), [
+    ("val_loss", (4, 2, 9), 2), ("val_iou", (0.1, 0.6, 0.3), 0.6)])
+def test_the_score_of_a_trial_that_was_ended_early_is_the_best_that_it_reported(tmp_path, monitor, reported, best):
+    budget = Budget(hours=1)
+
+    def cut_off(values, watch):
+        for epoch, value in enumerate(reported, start=1):
+            watch.report(epoch, value)
+        budget._end = time.monotonic()
+        watch.go_on()
+        return best
+
+    table = trials_table(tune(cut_off, [RATE], tmp_path / "s.db", budget, monitor))
+    assert table[["state", "score"]].values.tolist() == [["pruned", best]]
+
+
 def test_settings_that_cannot_work_end_their_trial_only(tmp_path):
     def picky(values, watch):
         if values["IMAGES_PER_GPU"] == 8:
