@@ -30,6 +30,12 @@ class DataError(MrcnnError):
         return f"{self.path}: {self.problem}. {self.cure}"
 
 
+def without_frames(error):
+    """The error without its traceback and causes, whose frames would keep the pictures they had in memory."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
 class WeightsError(MrcnnError):
     """A weight file or checkpoint that cannot be read, or does not fit the model."""
 

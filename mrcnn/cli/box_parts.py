@@ -101,7 +101,10 @@ class PartWork:
             if isinstance(outcome, Exception):
                 errors.setdefault(page.index, _named(outcome, page.path))
             else:
-                found.append((page, *outcome))
+                instances, *written = outcome
+                # Only what is to be shown keeps its masks until the last page of its stack.
+                is_shown = len(result.shown) + len(found) < shown
+                found.append((page, instances if is_shown else None, *written))
             if page.page < page.pages - 1:
                 continue
             if page.index in errors:      # of a file that cannot be used, nothing is in the results
@@ -112,7 +115,7 @@ class PartWork:
                 rows += own_rows
                 result.entries += [{**entry, "image_id": result.count} for entry in entries]
                 tables.append(table)
-                if len(result.shown) < shown:
+                if instances is not None:
                     result.shown.append((each, instances))
             found = []
             if tick is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrcnn.data.hpa import MISSING, find_fields, merge_rgb, read_field
 from mrcnn.data.readers.file_dataset import check_choice
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError, DataError, without_frames
 from mrcnn.files import whole_file
 
 SUFFIXES = {"rgb": ".png", "four": ".tif"}
@@ -116,6 +116,6 @@ def _merge(found, path, mode, missing):
     try:
         stains = read_field(found, missing)
     except DataError as error:
-        return error
+        return without_frames(error)
     write_merged(path, merge_rgb(stains) if mode == "rgb" else stains)
     return None

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from mrcnn.errors import MrcnnError
+from mrcnn.errors import MrcnnError, without_frames
 
 THREADS = 8      # at most, by default: reading and molding a picture takes a small part of the network's time
 
@@ -84,7 +84,7 @@ def _outcome(function, *arguments):
     try:
         return function(*arguments)
     except (MrcnnError, OSError) as error:
-        return error
+        return without_frames(error)
 
 
 def _same(value):

@@ -1,6 +1,7 @@
 """Prediction of many pictures: in parts, interrupted and taken up, with files that cannot be read, on Dask."""
 import json
 import shutil
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,24 @@ def test_pictures_of_one_name_in_several_folders_are_told_apart(predict, picture
     entries = json.loads((tmp_path / "out" / "detections.json").read_text())
     assert len({e["image_id"] for e in entries}) == len({e["file_name"] for e in entries}) == len(expected)
     assert len(list((tmp_path / "out").glob("*_overlay.png"))) == 7
+
+
+def test_of_a_long_stack_only_the_objects_to_be_drawn_stay_in_memory(predict, detector, pictures, tmp_path):
+    page = np.zeros((30, 30), np.uint8)
+    page[5:9, 5:9] = 200
+    tifffile.imwrite(pictures / "long.tif", np.stack([page] * 150), photometric="minisblack")
+    detect, alive, most = detector.predict, [], []
+
+    def watched(images):
+        found = detect(images)
+        alive.append(weakref.ref(found[0]))
+        most.append(sum(ref() is not None for ref in alive))
+        return found
+
+    detector.predict = watched
+    assert predict("--pictures", "2", "--part-size", "9") == 0
+    assert len(alive) > 150 and max(most) < 60      # as many as are under way in threads
+    assert len(list((tmp_path / "out").glob("*_overlay.png"))) == 2
 
 
 def test_options_that_cannot_go_together(predict, capsys):

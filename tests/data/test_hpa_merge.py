@@ -1,11 +1,13 @@
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mrcnn.data import hpa_merge
+from mrcnn.data import hpa, hpa_merge
 from mrcnn.data.hpa import CHANNELS, merge_rgb
 from mrcnn.data.hpa_merge import merge_fields, write_merged
 from mrcnn.data.readers.images import read_image
@@ -91,6 +93,22 @@ def test_fields_that_cannot_be_read_do_not_stop_the_others(source, tmp_path):
     assert [Path(error.path).name for error in done.errors] == ["f1_red.png", "f3_yellow.png"]
     again = merge_fields(source, tmp_path / "a", missing="zeros", progress=False)
     assert (again.written, again.kept, len(again.errors)) == (1, 3, 1)
+
+
+def test_fields_that_cannot_be_read_do_not_stay_in_memory(source, tmp_path, monkeypatch):
+    read, planes = hpa.read_image, []
+
+    def watched(path):
+        plane = read(path)
+        planes.append(weakref.ref(plane))
+        return plane
+
+    monkeypatch.setattr(hpa, "read_image", watched)
+    for i in range(5):
+        Image.fromarray(np.zeros((6, 8), np.uint8)).save(source / f"f{i}_blue.png")
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    gc.collect()
+    assert len(done.errors) == 5 and len(planes) >= 10 and not any(ref() is not None for ref in planes)
 
 
 def test_a_folder_that_cannot_be_written_stops_at_once(source, tmp_path):

@@ -1,5 +1,7 @@
 """Pictures streamed through a detector: order, errors of single pictures, bounded memory, batches of one size."""
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -69,6 +71,29 @@ def test_memory_is_bounded_and_what_was_not_asked_for_is_not_read():
         next(found)
     found.close()
     assert len(asked) <= 4 + 2 * 3 + 3 * 2
+
+
+def test_pictures_that_cannot_be_used_do_not_stay_in_memory_with_their_errors():
+    alive = []
+
+    def bright(item):
+        image = np.full((2, 2, 1), 255, np.uint8)
+        alive.append(weakref.ref(image))
+        return image
+
+    class Refuses:
+        def predict(self, images):
+            try:
+                return images[0].index(1)
+            except AttributeError as error:
+                raise DataError("image", "cannot be used", "Leave it out") from error
+
+    for model in (Sum(), Refuses()):
+        alive.clear()
+        errors = [error for _, error in stream(model, range(50), bright, lambda *a: None, threads=2)]
+        gc.collect()
+        assert len(errors) == len(alive) == 50 and all(isinstance(error, DataError) for error in errors)
+        assert not any(ref() is not None for ref in alive)
 
 
 def test_a_detector_with_predict_alone_and_one_picture_that_it_refuses():
