@@ -139,10 +139,17 @@ def box_of_edges(where, y1, x1, y2, x2):
     """
     if not (y2 > y1 and x2 > x1):
         raise _inverted(where, (y1, x1, y2, x2))
-    top, left = round(y1), round(x1)
-    # A thin box about the middle of a pixel would round to nothing.
-    bottom, right = max(round(y2), top + 1), max(round(x2), left + 1)
+    (top, bottom), (left, right) = _rounded(y1, y2), _rounded(x1, x2)
     return top, left, bottom, right
+
+
+def _rounded(low, high):
+    """The nearest whole numbers; where they are the same, the last pixel of which there is a part between them."""
+    first, last = round(low), round(high)
+    if last == first:
+        last = math.ceil(high)
+        first = last - 1
+    return first, last
 
 
 def checked_box(where, box, image_shape=None, outside="error"):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mrcnn.data.annotations.annotation import ImageAnnotation, box_of_edges
@@ -17,8 +17,26 @@ def test_edges_are_rounded_and_leave_a_pixel(y1, x1, y2, x2):
         return
     top, left, bottom, right = box_of_edges("here", y1, x1, y2, x2)
     assert bottom > top and right > left
-    for whole, edge in ((top, y1), (left, x1), (bottom, y2), (right, x2)):
-        assert abs(whole - edge) <= (0.5 if whole in (top, left) else 1.5)
+    for (first, last), (low, high) in (((top, bottom), (y1, y2)), ((left, right), (x1, x2))):
+        if round(low) < round(high):
+            assert abs(first - low) <= 0.5 and abs(last - high) <= 0.5
+        else:
+            assert last - first == 1 and first < high and last > low
+
+
+@given(st.integers(1, 50), st.floats(0, 1), st.floats(0, 1))
+@example(50, 1 - 2**-53, 1.0)
+def test_what_lies_in_the_picture_stays_in_it_however_thin(size, near, far):
+    low, high = sorted((near * size, far * size))
+    if low == high:
+        return
+    first, last = box_of_edges("here", low, 0, high, 1)[::2]
+    assert 0 <= first < last <= size
+
+
+def test_a_thin_box_is_the_pixel_that_it_lies_in():
+    assert box_of_edges("here", 0.6, 39.6, 0.9, 40) == (0, 39, 1, 40)
+    assert box_of_edges("here", 7.6, 2.4, 8.3, 2.6) == (8, 2, 9, 3)
 
 
 def test_an_annotation_holds_as_much_of_everything():
