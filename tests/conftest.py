@@ -123,6 +123,34 @@ def jitted():
 
 
 @pytest.fixture(scope="session")
+def reference_config():
+    """Callable (training=False, **changes): the settings that the reference network was made with."""
+    from mrcnn.config import Config
+
+    network = {
+        "NAME": "reference",
+        "BACKBONE": "resnet50",
+        "NUM_CLASSES": 3,
+        "IMAGE_MIN_DIM": 256,
+        "IMAGE_MAX_DIM": 256,
+        "RPN_ANCHOR_SCALES": (16, 32, 64, 128, 256),
+        "POST_NMS_ROIS_INFERENCE": 200,
+        "DETECTION_MIN_CONFIDENCE": 0.5,
+        "IMAGES_PER_GPU": 1,
+        "PRECISION": "float32",
+    }
+    of_training = {
+        "IMAGES_PER_GPU": 2,
+        "USE_RPN_ROIS": False,
+        "MAX_GT_INSTANCES": 8,
+        "RPN_TRAIN_ANCHORS_PER_IMAGE": 64,
+        "TRAIN_ROIS_PER_IMAGE": 32,
+        "POST_NMS_ROIS_TRAINING": 24,
+    }
+    return lambda training=False, **changes: Config(**{**network, **(of_training if training else {}), **changes})
+
+
+@pytest.fixture(scope="session")
 def reference_weights(parity, tmp_path_factory):
     """Callable: path of the legacy `.h5` of a backbone, 3 classes and 3 channels, as the reference network's generator
     makes it.

@@ -4,26 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.config import Config
 from mrcnn.engine.detector import MaskRCNN
 
 
-class ReferenceConfig(Config):
-    NAME = "reference"
-    BACKBONE = "resnet50"
-    NUM_CLASSES = 3
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 256
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    POST_NMS_ROIS_INFERENCE = 200
-    DETECTION_MIN_CONFIDENCE = 0.5
-    IMAGES_PER_GPU = 1
-    MATTERPORT_EXACT = True
-    PRECISION = "float32"
-
-
 @pytest.fixture(scope="module")
-def detector(reference_weights, tmp_path_factory):
-    model = MaskRCNN("inference", ReferenceConfig(), tmp_path_factory.mktemp("logs"))
+def detector(reference_weights, tmp_path_factory, reference_config):
+    model = MaskRCNN("inference", reference_config(MATTERPORT_EXACT=True), tmp_path_factory.mktemp("logs"))
     model.load_weights(reference_weights("resnet50"), verbose=0)
     return model
 

@@ -9,33 +9,9 @@ import pytest
 
 from mrcnn import model as modellib
 from mrcnn import utils
-from mrcnn.config import Config
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-
-
-class ReferenceConfig(Config):
-    NAME = "reference"
-    BACKBONE = "resnet50"
-    NUM_CLASSES = 3
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 256
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    POST_NMS_ROIS_INFERENCE = 200
-    DETECTION_MIN_CONFIDENCE = 0.5
-    IMAGES_PER_GPU = 1
-    PRECISION = "float32"
-
-
-class TrainingConfig(ReferenceConfig):
-    """As the reference was trained; MATTERPORT_EXACT stays False, as for anybody who never heard of it."""
-
-    IMAGES_PER_GPU = 2
-    USE_RPN_ROIS = False
-    MAX_GT_INSTANCES = 8
-    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
-    TRAIN_ROIS_PER_IMAGE = 32
-    POST_NMS_ROIS_TRAINING = 24
 
 
 def load(parity, name):
@@ -67,17 +43,17 @@ def test_image_meta(parity):
             np.testing.assert_allclose(in_graph[part], expected, rtol=1e-6, err_msg=f"{name}, {part}")
 
 
-def test_mold_image(parity):
+def test_mold_image(parity, reference_config):
     for case, name in cases(load(parity, "fn_mold_image")):
-        config = ReferenceConfig(MEAN_PIXEL=case("input_mean_pixel"))
+        config = reference_config(MEAN_PIXEL=case("input_mean_pixel"))
         molded = modellib.mold_image(case("input_image"), config)
         np.testing.assert_allclose(molded, case("output_molded"), atol=1e-5, err_msg=name)
         np.testing.assert_array_equal(modellib.unmold_image(molded, config), case("output_unmolded"), err_msg=name)
 
 
-def test_backbone_shapes(parity):
+def test_backbone_shapes(parity, reference_config):
     for case, name in cases(load(parity, "fn_generate_pyramid_anchors")):
-        config = ReferenceConfig(BACKBONE_STRIDES=case("input_feature_strides").tolist())
+        config = reference_config(BACKBONE_STRIDES=case("input_feature_strides").tolist())
         found = modellib.compute_backbone_shapes(config, case("input_image_shape"))
         np.testing.assert_array_equal(found, case("output_feature_shapes"), err_msg=name)
 
@@ -92,12 +68,12 @@ def test_norm_boxes(parity):
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_rpn_targets(parity, exact):
+def test_rpn_targets(parity, exact, reference_config):
     """Without MATTERPORT_EXACT only the deltas of anchors change that were chosen for another object."""
     values = load(parity, "fn_build_rpn_targets")
     fixed = 0
     for case, name in cases(values):
-        config = ReferenceConfig(RPN_TRAIN_ANCHORS_PER_IMAGE=int(case("input_anchors_per_image")))
+        config = reference_config(RPN_TRAIN_ANCHORS_PER_IMAGE=int(case("input_anchors_per_image")))
         config.MATTERPORT_EXACT = exact
         np.random.seed(int(case("input_numpy_seed")))
         match, bbox = modellib.build_rpn_targets(
@@ -110,9 +86,9 @@ def test_rpn_targets(parity, exact):
 
 
 # --- Layers ---
-def test_proposals(parity):
+def test_proposals(parity, reference_config):
     for case, name in cases(load(parity, "layer_proposals")):
-        config = ReferenceConfig(PRE_NMS_LIMIT=int(case("input_pre_nms_limit")))
+        config = reference_config(PRE_NMS_LIMIT=int(case("input_pre_nms_limit")))
         layer = modellib.ProposalLayer(
             int(case("input_proposal_count")), float(case("input_nms_threshold")), config=config, name="ROI"
         )
@@ -140,9 +116,9 @@ def ordered(rois, class_ids, *others):
     return [v[order] for v in (rois, class_ids, *others)]
 
 
-def test_detection_targets(parity):
+def test_detection_targets(parity, reference_config):
     for case, name in cases(load(parity, "layer_detection_targets")):
-        config = ReferenceConfig(
+        config = reference_config(
             TRAIN_ROIS_PER_IMAGE=int(case("input_train_rois_per_image")),
             ROI_POSITIVE_RATIO=float(case("input_roi_positive_ratio")),
             USE_MINI_MASK=bool(case("input_use_mini_mask")),
@@ -155,9 +131,9 @@ def test_detection_targets(parity):
                 np.testing.assert_allclose(value, case(f"output_{part}"), atol=1e-5, err_msg=f"{name}, {part}")
 
 
-def test_refined_detections(parity):
+def test_refined_detections(parity, reference_config):
     for case, name in cases(load(parity, "layer_refine_detections")):
-        config = ReferenceConfig(
+        config = reference_config(
             DETECTION_MIN_CONFIDENCE=float(case("input_min_confidence")),
             DETECTION_NMS_THRESHOLD=float(case("input_nms_threshold")),
             DETECTION_MAX_INSTANCES=int(case("input_max_instances")),
@@ -167,12 +143,12 @@ def test_refined_detections(parity):
         np.testing.assert_allclose(found, case("output_detections"), atol=1e-5, err_msg=name)
 
 
-def test_losses(parity):
+def test_losses(parity, reference_config):
     for case, name in cases(load(parity, "layer_losses")):
         found = {
             "rpn_class": modellib.rpn_class_loss_graph(case("input_rpn_match"), case("input_rpn_class_logits")),
             "rpn_bbox": modellib.rpn_bbox_loss_graph(
-                ReferenceConfig(), case("input_target_rpn_bbox"), case("input_rpn_match"), case("input_rpn_bbox")
+                reference_config(), case("input_target_rpn_bbox"), case("input_rpn_match"), case("input_rpn_bbox")
             ),
             "mrcnn_class": modellib.mrcnn_class_loss_graph(
                 case("input_target_class_ids"), case("input_mrcnn_class_logits"), case("input_active_class_ids")
@@ -191,8 +167,8 @@ def test_losses(parity):
 
 # --- The whole network at detection ---
 @pytest.fixture(scope="module")
-def detector(reference_weights, tmp_path_factory):
-    model = modellib.MaskRCNN("inference", ReferenceConfig(), str(tmp_path_factory.mktemp("logs")))
+def detector(reference_weights, tmp_path_factory, reference_config):
+    model = modellib.MaskRCNN("inference", reference_config(), str(tmp_path_factory.mktemp("logs")))
     model.load_weights(str(reference_weights("resnet50")), by_name=True)
     return model
 
@@ -266,8 +242,8 @@ def batch(parity):
 
 
 @pytest.fixture(scope="module")
-def trainer(reference_weights, tmp_path_factory):
-    model = modellib.MaskRCNN("training", TrainingConfig(), str(tmp_path_factory.mktemp("logs")))
+def trainer(reference_weights, tmp_path_factory, reference_config):
+    model = modellib.MaskRCNN("training", reference_config(training=True), str(tmp_path_factory.mktemp("logs")))
     model.load_weights(str(reference_weights("resnet50")), by_name=True)
     return model
 
@@ -338,7 +314,9 @@ class TwoPictures(utils.Dataset):
         return np.ones((256, 256, 1), bool), np.ones(1, np.int32)
 
 
-def test_training_runs_give_the_originals_losses(batch, parity, reference_weights, tmp_path, monkeypatch):
+def test_training_runs_give_the_originals_losses(
+    batch, parity, reference_weights, reference_config, tmp_path, monkeypatch
+):
     """`train`, with its compiled step, optimizer and records; only what the original drew by chance is given."""
     stored, steps = batch[1], load(parity, "train_steps")
     names = ("image_metas", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks")
@@ -353,7 +331,8 @@ def test_training_runs_give_the_originals_losses(batch, parity, reference_weight
     monkeypatch.setattr("mrcnn.engine.batches.SampleBatches.arrays_of", lambda batches, epoch, step: (arrays,))
     build = MaskRCNNGraph.training_model
     monkeypatch.setattr(MaskRCNNGraph, "training_model", lambda graph, *_: build(graph, given_rpn_targets=True))
-    config = TrainingConfig(STEPS_PER_EPOCH=1, LEARNING_MOMENTUM=float(steps["momentum"]), MATTERPORT_EXACT=True)
+    settings = {"STEPS_PER_EPOCH": 1, "LEARNING_MOMENTUM": float(steps["momentum"]), "MATTERPORT_EXACT": True}
+    config = reference_config(training=True, **settings)
     model = modellib.MaskRCNN("training", config, str(tmp_path))
     model.load_weights(str(reference_weights("resnet50")), by_name=True)
     model.train(TwoPictures(), None, learning_rate=float(steps["learning_rate"]), epochs=6, layers="heads")

@@ -4,22 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.config import Config
 from mrcnn.engine.weights import load_weights
 from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph, pyramid_anchors
-
-
-class ReferenceConfig(Config):
-    NAME = "reference"
-    NUM_CLASSES = 3
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 256
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    POST_NMS_ROIS_INFERENCE = 200
-    DETECTION_MIN_CONFIDENCE = 0.5
-    IMAGES_PER_GPU = 1
-    MATTERPORT_EXACT = True
-    PRECISION = "float32"
 
 
 def sampled(array):
@@ -28,8 +15,8 @@ def sampled(array):
 
 
 @pytest.fixture(scope="module", params=["resnet50", "resnet101"])
-def network(request, reference_weights):
-    config = ReferenceConfig(BACKBONE=request.param)
+def network(request, reference_weights, reference_config):
+    config = reference_config(MATTERPORT_EXACT=True, BACKBONE=request.param)
     graph = MaskRCNNGraph(config)
     model = graph.inference_model()
     report = load_weights(model, reference_weights(request.param))

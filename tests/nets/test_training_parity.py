@@ -6,26 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.config import LOSS_NAMES, Config
+from mrcnn.config import LOSS_NAMES
 from mrcnn.engine.optimizers import DecayedSGD, compile_model, decays
 from mrcnn.engine.stages import set_trainable
 from mrcnn.engine.weights import load_weights
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
-
-
-class ReferenceConfig(Config):
-    NAME = "reference"
-    BACKBONE = "resnet50"
-    NUM_CLASSES = 3
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 256
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    USE_RPN_ROIS = False
-    MAX_GT_INSTANCES = 8
-    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
-    TRAIN_ROIS_PER_IMAGE = 32
-    POST_NMS_ROIS_TRAINING = 24
-    MATTERPORT_EXACT = True
-    PRECISION = "float32"
 
 
 def load(path):
@@ -52,8 +37,13 @@ def batch(parity):
 
 
 @pytest.fixture
-def model(reference_weights):
-    graph = MaskRCNNGraph(ReferenceConfig())
+def config(reference_config):
+    return reference_config(training=True, MATTERPORT_EXACT=True)
+
+
+@pytest.fixture
+def model(reference_weights, config):
+    graph = MaskRCNNGraph(config)
     model = graph.training_model(given_rpn_targets=True)
     load_weights(model, reference_weights("resnet50"))
     return model
@@ -122,18 +112,18 @@ def test_losses_of_odd_batches(model, batch, parity):
         np.testing.assert_allclose(losses_of(model, {**inputs, **changes}), steps[name], atol=1e-5, err_msg=name)
 
 
-def run_steps(model, inputs, layers, learning_rate, count):
+def run_steps(model, inputs, config, layers, learning_rate, count):
     """Losses after `count` steps; weight decay's value is the sixth, the total the seventh."""
     if getattr(model, "optimizer", None) is None:
         set_trainable(model, layers)
-        compile_model(model, ReferenceConfig(), learning_rate)
+        compile_model(model, config, learning_rate)
     for _ in range(count):
         model.train_on_batch(inputs)
     if hasattr(model, "jax_state_sync"):
         model.jax_state_sync()
     five = losses_of(model, inputs)
     decay = sum(
-        ReferenceConfig.WEIGHT_DECAY * np.mean(np.square(keras.ops.convert_to_numpy(w), dtype=np.float64))
+        config.WEIGHT_DECAY * np.mean(np.square(keras.ops.convert_to_numpy(w), dtype=np.float64))
         for w in model.trainable_variables
         if decays(w)
     )
@@ -144,19 +134,19 @@ def run_steps(model, inputs, layers, learning_rate, count):
     ("layers", "suffix", "rate", "after_1", "after_5"),
     [("heads", "", 1e-3, 1e-4, 5e-4), ("all", "_lr1e-4", 1e-4, 1e-4, 1e-2)],
 )
-def test_losses_after_steps(model, batch, parity, layers, suffix, rate, after_1, after_5):
+def test_losses_after_steps(model, batch, parity, config, layers, suffix, rate, after_1, after_5):
     steps = load(parity / "train_steps.npz")
     inputs, _ = batch
     key = f"{layers}_global{suffix}_losses_"
     set_trainable(model, layers)
-    before = run_steps(model, inputs, layers, rate, 0)
+    before = run_steps(model, inputs, config, layers, rate, 0)
     np.testing.assert_allclose(before, steps[key + "before"], atol=2e-5)
-    np.testing.assert_allclose(run_steps(model, inputs, layers, rate, 1), steps[key + "after_1"], atol=after_1)
-    np.testing.assert_allclose(run_steps(model, inputs, layers, rate, 4), steps[key + "after_5"], atol=after_5)
+    np.testing.assert_allclose(run_steps(model, inputs, config, layers, rate, 1), steps[key + "after_1"], atol=after_1)
+    np.testing.assert_allclose(run_steps(model, inputs, config, layers, rate, 4), steps[key + "after_5"], atol=after_5)
 
 
 @pytest.mark.parametrize(("layers", "tolerance"), [("heads", 2e-4), ("all", 1e-3)])
-def test_gradient_norms(model, batch, parity, layers, tolerance):
+def test_gradient_norms(model, batch, parity, config, layers, tolerance):
     """Norm of every weight's gradient of the total: no part of the network is cut off, or fed twice."""
     steps = load(parity / "train_steps.npz")
     inputs, _ = batch
@@ -164,7 +154,7 @@ def test_gradient_norms(model, batch, parity, layers, tolerance):
         tolerance = 1e-2  # other rounding puts a few samples on the other side of the image's edge
     set_trainable(model, layers)
     optimizer = DecayedSGD(1e-3)
-    optimizer.decay = ReferenceConfig.WEIGHT_DECAY
+    optimizer.decay = config.WEIGHT_DECAY
     gradients = [
         keras.ops.convert_to_numpy(optimizer.with_decay(keras.ops.convert_to_tensor(g), w))
         for g, w in zip(gradients_of(model, inputs), model.trainable_variables)
