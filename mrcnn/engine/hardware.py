@@ -1,6 +1,8 @@
 """What the machine computes quickly in."""
 
+import contextlib
 import functools
+import os
 from pathlib import Path
 
 import keras
@@ -42,3 +44,18 @@ def jit_choice():
     """Value of `jit_compile` for Keras: TensorFlow's own kernels (oneDNN, NMS) beat XLA here, and JAX always compiles.
     """
     return False if keras.backend.backend() == "tensorflow" else "auto"
+
+
+def one_operation_at_a_time():
+    """Let TensorFlow run the operations of a detection one after the other on a CPU, each on all cores.
+
+    The branches of a feature pyramid would else be run beside one another, and take the caches from each other. Can
+    only be chosen before TensorFlow's first computation, and later nothing happens; nor where somebody has chosen.
+    """
+    if keras.backend.backend() != "tensorflow" or has_gpu() or "TF_NUM_INTEROP_THREADS" in os.environ:
+        return
+    import tensorflow as tf
+
+    if tf.config.threading.get_inter_op_parallelism_threads() == 0:
+        with contextlib.suppress(RuntimeError):  # TensorFlow has begun
+            tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mrcnn.engine.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
-from mrcnn.engine.hardware import precision_of
+from mrcnn.engine.hardware import one_operation_at_a_time, precision_of
 from mrcnn.engine.runs import last_resumable, new_folder, run_folders, run_name, run_of
 from mrcnn.engine.stages import set_trainable, weighted_layers
 from mrcnn.engine.weights import load_weights, save_weights
@@ -42,6 +42,8 @@ class Trainable:
             raise ConfigError(f"mode must be 'training' or 'inference', not {mode!r}.")
         config.validate()
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
+        if mode == "inference":
+            one_operation_at_a_time()
         self.precision = precision_of(config)
         self.always_trained, self._knows_channels = [], False
         self.progress, self.resume_state, self.resume_path = None, None, None

@@ -11,6 +11,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.layers.nms import nms_indices
 from mrcnn.layers.proposals import best_anchors
 from mrcnn.nets.batch_norm import ConvNorm
+from mrcnn.nets.heads import BlockDeconvolution, interleave
 
 KEPT = "ROI/rpn_non_max_suppression"
 ROI_TENSORS = ("ROI/pre_nms_anchors", "ROI/refined_anchors", "ROI/refined_anchors_clipped", KEPT)
@@ -170,7 +171,10 @@ class DetectionTensors:
         value = keras.ops.convert_to_numpy(value)
         if tensor is self.tensors[KEPT]:  # as the original's tensor: those of the first image
             return value[0][value[0] >= 0]
-        if _FOLDED.fullmatch(tensor._keras_history.operation.name):
+        operation = tensor._keras_history.operation
+        if isinstance(operation, BlockDeconvolution):
+            value = keras.ops.convert_to_numpy(interleave(value))
+        if _FOLDED.fullmatch(operation.name):
             value = value.reshape(images, -1, *value.shape[1:])
         return value.astype(np.float32) if value.dtype.name == "bfloat16" else value
 

@@ -7,7 +7,7 @@ notebooks choose what to show.
 import keras
 
 from mrcnn.nets.batch_norm import ConvNorm
-from mrcnn.nets.heads import MaskClassifier, PositiveMasks, WholePatchConv
+from mrcnn.nets.heads import BlockDeconvolution, MaskClassifier, PositiveMasks, WholePatchConv
 from mrcnn.nets.rpn import RPNHead
 
 
@@ -30,7 +30,11 @@ class Model(RPNHead):
 
 
 # By the class that is quick, what its like was called. Of a class's name a layer has no other use.
-_THEN = {RPNHead: Model, **{quick: type("Conv2D", (quick,), {}) for quick in (WholePatchConv, MaskClassifier)}}
+_THEN = {
+    RPNHead: Model,
+    BlockDeconvolution: type("Conv2DTranspose", (BlockDeconvolution,), {}),
+    **{quick: type("Conv2D", (quick,), {}) for quick in (WholePatchConv, MaskClassifier)},
+}
 
 
 def as_then(layers):

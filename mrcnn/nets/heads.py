@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from mrcnn.layers.counts import with_count
-from mrcnn.nets.batch_norm import BatchNorm, ConvNorm
+from mrcnn.nets.batch_norm import BatchNorm, ConvNorm, with_bias
 
 
 class FoldRegions(layers.Layer):
@@ -34,18 +34,50 @@ class WholePatchConv(layers.Conv2D):
         return ops.reshape(ops.matmul(ops.reshape(inputs, (-1, kernel.shape[0])), kernel), (-1, 1, 1, self.filters))
 
 
+class BlockDeconvolution(layers.Conv2DTranspose):
+    """A transposed convolution with kernel and stride 2 as one product, [N, h, w, C] -> [N, h, w, 2, 2, filters].
+
+    Every pixel becomes a block of 2 x 2. The blocks are left as they are: what follows looks at single pixels, and
+    makes of many channels few, which are quicker to put in their places (`interleave`).
+    """
+
+    def call(self, inputs, training=None):
+        kernel = ops.reshape(ops.transpose(self.kernel, (3, 0, 1, 2)), (inputs.shape[-1], -1))
+        product = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), kernel)
+        found = self.activation(with_bias(product, ops.tile(self.bias, 4), training))
+        return ops.reshape(found, (-1, *inputs.shape[1:3], 2, 2, self.filters))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:3], 2, 2, self.filters)
+
+    def compute_output_spec(self, inputs, training=None):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
+
+def interleave(blocks):
+    """Pictures of blocks of pixels, [..., h, w, 2, 2, C] -> [..., 2h, 2w, C]."""
+    *lead, height, width, _, _, channels = blocks.shape
+    axes = len(lead)
+    order = (*range(axes), axes, axes + 2, axes + 1, axes + 3, axes + 4)
+    shape = (*ops.shape(blocks)[:axes], 2 * height, 2 * width, channels)
+    return ops.reshape(ops.transpose(blocks, order), shape)
+
+
 class MaskClassifier(layers.Conv2D):
-    """A 1 x 1 convolution and a sigmoid in float32, on regions not folded: [B, N, h, w, C] -> [B, N, h, w, K]."""
+    """A 1 x 1 convolution and a sigmoid in float32, on blocks of regions: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K].
+    """
 
     def build(self, input_shape):
-        super().build((None, *input_shape[2:]))
+        super().build((None, *input_shape[-3:]))
 
-    def call(self, inputs):
-        kernel, bias = ops.cast(self.kernel[0, 0], self.compute_dtype), ops.cast(self.bias, self.compute_dtype)
-        return ops.sigmoid(ops.cast(ops.matmul(inputs, kernel) + bias, "float32"))
+    def call(self, inputs, training=None):
+        product = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), self.kernel[0, 0])
+        logits = ops.reshape(with_bias(product, self.bias, training), (*ops.shape(inputs)[:-1], self.filters))
+        return ops.sigmoid(ops.cast(interleave(logits), "float32"))
 
-    def compute_output_spec(self, inputs):
-        return keras.KerasTensor((*inputs.shape[:-1], self.filters), dtype="float32")
+    def compute_output_spec(self, inputs, training=None):
+        *lead, height, width, _, _, _ = inputs.shape
+        return keras.KerasTensor((*lead, 2 * height, 2 * width, self.filters), dtype="float32")
 
 
 class BoxHead:
@@ -85,7 +117,7 @@ class MaskHead:
             )
             for i in range(1, 5)
         ]
-        self.deconvolution = layers.Conv2DTranspose(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
+        self.deconvolution = BlockDeconvolution(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
         self.classify = MaskClassifier(num_classes, 1, name="mrcnn_mask")
 
     @property
