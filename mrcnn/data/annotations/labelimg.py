@@ -10,12 +10,13 @@ from mrcnn.data.annotations.paths import (
     beside,
     check_name,
     file_names,
+    files_of,
     needed_shape,
     refuse_twice,
     shape_of,
     write_text,
 )
-from mrcnn.data.readers.images import image_shape, natural_key
+from mrcnn.data.readers.images import image_shape
 from mrcnn.errors import DataError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -51,8 +52,7 @@ def read(path, images=None, classes=None, outside="error"):
         a wrong box or an unknown class, names a picture outside of the folder, or one of another file.
     """
     path = Path(path)
-    files = sorted((p for p in path.glob("*.xml") if not p.name.startswith(".")), key=natural_key) if path.is_dir() \
-        else [path]
+    files = files_of(path, ".xml") if path.is_dir() else [path]
     if not files:
         raise DataError(path, "holds no XML file", "Name the folder in which LabelImg saved them")
     return refuse_twice([_read_file(file, images, classes, outside) for file in files])

@@ -3,7 +3,7 @@ import json
 import os
 from pathlib import Path, PureWindowsPath
 
-from mrcnn.data.readers.images import EXTENSIONS, image_shape, list_images
+from mrcnn.data.readers.images import EXTENSIONS, image_shape, list_images, natural_key
 from mrcnn.errors import DataError
 from mrcnn.files import whole_file
 
@@ -86,6 +86,24 @@ def pictures_in(folders):
             return found
     raise DataError(folders[0], "has no pictures in it or beside it",
                     f"Pass the folder that holds them as images (readable are {', '.join(EXTENSIONS)})")
+
+
+def files_of(folder, suffix):
+    """Files of a folder with this suffix, in upper or lower case, in natural order; without dot-files.
+
+    Raises `DataError` when it is no folder, or two of the names differ by the case of the suffix alone.
+    """
+    if not Path(folder).is_dir():
+        raise DataError(folder, "is no folder", "Check the path")
+    found = sorted((path for path in Path(folder).iterdir() if path.is_file() and path.suffix.lower() == suffix
+                    and not path.name.startswith(".")), key=lambda path: (natural_key(path), path.name))
+    stems = {}
+    for path in found:
+        other = stems.setdefault(path.stem, path)
+        if other is not path:
+            raise DataError(path, f"has the same name as {other.name}, but for the case of {suffix}",
+                            "Keep one of them")
+    return found
 
 
 def refuse_twice(annotations):

@@ -5,6 +5,7 @@ from mrcnn.data.annotations.annotation import Objects, box_of_edges, number
 from mrcnn.data.annotations.paths import (
     check_name,
     file_names,
+    files_of,
     image_folders,
     needed_shape,
     pictures_in,
@@ -13,7 +14,6 @@ from mrcnn.data.annotations.paths import (
     shape_of,
     write_text,
 )
-from mrcnn.data.readers.images import natural_key
 from mrcnn.errors import ConfigError, DataError
 
 CLASS_FILES = ("classes.txt", "obj.names")
@@ -26,8 +26,8 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
     Parameters
     ----------
     path : str or Path
-        The folder. Its other text files than the one of classes belong to pictures of the same name; an empty one says
-        that there is no object.
+        The folder. Its text files, but for `classes.txt` and `class_file`, belong to pictures of the same name; an
+        empty one says that there is no object.
     images : str or Path, optional
         The folder of the pictures, of which the sizes are needed; by default that of the text files, or `images` beside
         it, or the one above it.
@@ -57,8 +57,8 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
                           f"{images_without_labels!r}.")
     class_file = find_class_file(path) if class_file is None else Path(class_file)
     names = _class_names(class_file)
-    labels = {p.stem: p for p in sorted(path.glob("*.txt"), key=natural_key)
-              if not p.name.startswith(".") and p.name != class_file.name}
+    labels = {file.stem: file for file in files_of(path, ".txt")
+              if file.name.lower() not in CLASS_FILES and file.resolve() != class_file.resolve()}
     pictures = pictures_in(image_folders(path) if images is None else [Path(images)])
     by_stem = _by_stem(pictures)
     for stem, file in labels.items():

@@ -96,6 +96,12 @@ def test_a_box_partly_outside_is_cut_off_on_request(tmp_path):
         labelimg.read(tmp_path, outside="ignore")
 
 
+def test_files_in_upper_case_are_read_too(tmp_path):
+    write_xml(tmp_path / "a.XML", {})
+    write_xml(tmp_path / "b.xml", {}, filename="b.jpg")
+    assert [a.image.name for a in labelimg.read(tmp_path)] == ["a.jpg", "b.jpg"]
+
+
 def test_a_picture_listed_twice_is_refused(tmp_path):
     write_xml(tmp_path / "a.xml", {})
     shutil.copy(tmp_path / "a.xml", tmp_path / "b.xml")

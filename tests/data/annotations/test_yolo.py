@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mrcnn.data.annotations import yolo
 from mrcnn.data.annotations.annotation import ImageAnnotation
+from mrcnn.data.readers.images import natural_key
 from mrcnn.errors import ConfigError, DataError
 
 
@@ -27,7 +28,7 @@ def test_round_trip(annotations, assert_same, pictures, data):
         yolo.write(target, wanted)
         found = yolo.read(target, pictures, images_without_labels="background")
     written = [a for a in found if a.image in [w.image for w in wanted]]
-    assert_same(written, sorted(wanted, key=lambda a: yolo.natural_key(a.image)), flags=False)
+    assert_same(written, sorted(wanted, key=lambda a: natural_key(a.image)), flags=False)
     assert not any(len(a) for a in found if a not in written)
 
 
@@ -68,6 +69,19 @@ def test_files_must_belong_together(folder):
         yolo.read(labels)
     with pytest.raises(ConfigError, match="images_without_labels must be"):
         yolo.read(labels, images_without_labels="drop")
+
+
+def test_no_labels_are_passed_over_for_their_name(folder):
+    (folder / "a.txt").write_text("cell\n")
+    (folder / "labels" / "a.TXT").write_text("0 0.5 0.5 0.5 0.5\n")
+    for options in ({}, {"class_file": folder / "a.txt"}):
+        found, = yolo.read(folder / "labels", images_without_labels="background", **options)
+        assert len(found) == 1
+    (folder / "labels" / "a.txt").touch()
+    with pytest.raises(DataError, match=r"a\.txt: has the same name as a\.TXT, but for the case"):
+        yolo.read(folder / "labels")
+    with pytest.raises(DataError, match="nothing: is no folder"):
+        yolo.read(folder / "nothing", class_file=folder / "a.txt")
 
 
 def test_classes_are_needed_each_once(folder):
