@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mrcnn.data.hpa import MISSING, find_fields, merge_rgb, read_field
+from mrcnn.data.hpa import CHANNELS, MISSING, find_fields, merge_rgb, read_field
 from mrcnn.data.readers.file_dataset import check_choice
 from mrcnn.errors import ConfigError, DataError, without_frames
 from mrcnn.files import whole_file
@@ -32,8 +32,8 @@ class MergeSummary:
 def merge_fields(source, target, mode="rgb", missing="error", workers=None, progress=True):
     """Write one picture for each field of a folder.
 
-    A picture that is there and newer than its channels is kept, so an interrupted call goes on where it stopped. A
-    field that cannot be read does not stop the others.
+    A picture that is there, and of which no channel was changed or put there since, is kept, so an interrupted call
+    goes on where it stopped. A field that cannot be read does not stop the others.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def merge_fields(source, target, mode="rgb", missing="error", workers=None, prog
     mode : "rgb" or "four"
         "rgb": `<id>.png` by `merge_rgb`. "four": `<id>.tif` with four channels.
     missing : "error" or "zeros"
-        What to do for a channel that is not there.
+        What to do for a channel that is not there. With "error" a picture that was made of zeros before does not count.
     workers : int, optional
         Threads; by default as many as there are processors. They do not change the files.
     progress : bool
@@ -69,11 +69,11 @@ def merge_fields(source, target, mode="rgb", missing="error", workers=None, prog
         raise ConfigError(f"workers is at least 1, not {workers!r}.")
     fields = find_fields(source)
     targets = [Path(target) / f"{found.field_id}{SUFFIXES[mode]}" for found in fields]
-    missing_ones = [i for i, path in enumerate(targets) if not _is_current(path, fields[i])]
-    summary, errors = MergeSummary(kept=len(fields) - len(missing_ones)), {}
+    left = [i for i, path in enumerate(targets) if not _is_current(path, fields[i], missing)]
+    summary, errors = MergeSummary(kept=len(fields) - len(left)), {}
     # Reading, merging and packing all let other threads run meanwhile.
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        futures = {pool.submit(_merge, fields[i], targets[i], mode, missing): i for i in missing_ones}
+        futures = {pool.submit(_merge, fields[i], targets[i], mode, missing): i for i in left}
         try:
             for future in tqdm(as_completed(futures), total=len(fields), initial=summary.kept, desc="fields",
                                unit="field", disable=not progress):
@@ -103,10 +103,14 @@ def write_merged(path, image):
                              metadata=None)
 
 
-def _is_current(path, found):
+def _is_current(path, found, missing):
+    if missing == "error" and len(found.files) < len(CHANNELS):
+        return False
     try:
         written = path.stat().st_mtime_ns
-        return all(file.stat().st_mtime_ns <= written for file in found.files.values())
+        # A file that was unpacked or copied may keep the time of its original: the later time is that of its arrival.
+        return all(max(state.st_mtime_ns, state.st_ctime_ns) <= written
+                   for state in (file.stat() for file in found.files.values()))
     except OSError:
         return False
 

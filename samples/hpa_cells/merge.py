@@ -14,7 +14,7 @@ EXAMPLE = """\
 example:
   python merge.py train --out merged
 
-An interrupted command goes on where it stopped; fields of which a channel is newer than the picture are merged again.
+An interrupted command goes on where it stopped; fields of which a channel was changed or added since are merged again.
 
 exit code: 0 all done, 1 some fields failed and the others are done, 2 nothing could be done, 130 interrupted by Ctrl+C
 """

@@ -1,5 +1,6 @@
 import gc
 import os
+import shutil
 import weakref
 from pathlib import Path
 
@@ -83,6 +84,21 @@ def test_a_field_with_a_newer_channel_is_merged_again(source, tmp_path):
     done = merge_fields(source, tmp_path / "a", progress=False)
     assert (done.written, done.kept) == (1, 4)
     assert (read_image(tmp_path / "a" / "f1.png")[..., 2] == 7).all()
+
+
+def test_zeros_are_replaced_by_a_channel_that_comes_later_and_are_no_answer_to_an_error(source, tmp_path):
+    (source / "f2_blue.png").rename(tmp_path / "f2_blue.png")
+    assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).written == 5
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    assert (done.kept, [Path(error.path).name for error in done.errors]) == (4, ["f2_blue.png"])
+    assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).kept == 5
+    written, arrived = (tmp_path / "a" / "f2.png").stat().st_mtime_ns, 0
+    while arrived <= written:      # the clock of files goes in steps
+        shutil.copy2(tmp_path / "f2_blue.png", source)      # with the time of the original, as from an archive
+        arrived = (source / "f2_blue.png").stat().st_ctime_ns
+    assert (source / "f2_blue.png").stat().st_mtime_ns < written
+    assert merge_fields(source, tmp_path / "a", progress=False).written == 1
+    np.testing.assert_array_equal(read_image(tmp_path / "a" / "f2.png"), merge_rgb(stains_of(2)))
 
 
 def test_fields_that_cannot_be_read_do_not_stop_the_others(source, tmp_path):
