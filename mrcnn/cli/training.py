@@ -7,7 +7,7 @@ import numpy as np
 from mrcnn.cli.datasets import training_data
 from mrcnn.cli.settings import OPTIONS_FILE, absolute, changed, new_config, new_model, semantic_name
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
-from mrcnn.engine.checkpoints import run_checkpoints
+from mrcnn.engine.checkpoints import BEST, run_checkpoints
 from mrcnn.engine.hardware import has_gpu
 from mrcnn.engine.stages import select_layers
 from mrcnn.engine.task import MASK_RCNN
@@ -58,6 +58,8 @@ def train(domain, given):
     if not left:
         print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
               f"--epochs.")
+        if config.SEMANTIC_MODEL and has_images(validation_data) and lacks_watershed(detector.log_dir):
+            keep_watershed(detector, validation_data)
         return 0
     # Before there is a folder: a start that fails must not be what --resume takes up.
     hours = options.get("hours")
@@ -109,6 +111,14 @@ def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
     found = (segmenter.predict_probability(validation_data.load_image(i)) for i in chosen)
     segmenter.save_watershed(tune_watershed(found, truths))
     print(f"  {', '.join(f'{n} {v}' for n, v in segmenter.watershed.to_dict().items())}, in watershed.json of the run")
+
+
+def lacks_watershed(run):
+    """Whether a run was stopped before the watershed of its best weights was chosen."""
+    from mrcnn.engine.semantic import WATERSHED_FILE
+
+    best, kept = Path(run) / BEST, Path(run) / WATERSHED_FILE
+    return not kept.is_file() or best.is_file() and kept.stat().st_mtime_ns < best.stat().st_mtime_ns
 
 
 def augmentation_of(name):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mrcnn.cli.training import OPTIONS_FILE, augmentation_of, last_run, plan, train
+from mrcnn.cli.training import OPTIONS_FILE, augmentation_of, lacks_watershed, last_run, plan, train
 from mrcnn.errors import ConfigError, WeightsError
 
 
@@ -91,3 +91,13 @@ def test_a_start_that_fails_leaves_no_run_to_resume(domain, tmp_path, options, m
     with pytest.raises(ConfigError, match=message):
         train(domain, {"weights": "none", "logs": str(tmp_path / "logs"), "size": "small", **options})
     assert not (tmp_path / "logs").exists()
+
+
+def test_a_watershed_is_of_the_best_weights(tmp_path):
+    assert lacks_watershed(tmp_path)
+    for name, time in (("watershed.json", 2000), ("best.h5", 1000)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+    assert not lacks_watershed(tmp_path)
+    os.utime(tmp_path / "best.h5", (3000, 3000))      # trained on, and killed before it was chosen anew
+    assert lacks_watershed(tmp_path)

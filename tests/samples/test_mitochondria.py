@@ -144,11 +144,23 @@ def test_resume_a_unet_with_hours(sample, unet_run, tmp_path, capsys):
     logs = tmp_path / "logs"
     shutil.copytree(unet_run, logs / unet_run.name)
     assert sample["train"].main(["--logs", str(logs), "--resume"]) == 0
-    assert "nothing is left to train" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing is left to train" in said and "Choosing watershed settings" not in said
     # The two steps take longer than a millisecond, wherever this runs.
     assert sample["train"].main(["--logs", str(logs), "--resume", "--hours", "1e-7"]) == 2
     assert "too short for one epoch" in capsys.readouterr().err
     assert [p.name for p in logs.iterdir()] == [unet_run.name]
+
+
+def test_a_unet_killed_before_its_watershed_was_chosen_gets_one(sample, unet_run, tmp_path, monkeypatch, capsys):
+    for part, seed in (("train", 1), ("validation", 2)):
+        monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+    run = tmp_path / "logs" / unet_run.name
+    shutil.copytree(unet_run, run)
+    (run / "watershed.json").unlink()
+    assert sample["train"].main(["--logs", str(run.parent), "--resume"]) == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+    assert (run / "watershed.json").read_text() == (unet_run / "watershed.json").read_text()
 
 
 def test_compare_a_unet_with_a_mask_rcnn(sample, run_folder, unet_run, stack, tmp_path, capsys):
