@@ -39,8 +39,11 @@ class Linking:
         self.tables.append(table)
 
     def write_tables(self):
-        """Write `objects.csv` and `stacks.csv`; neither without a stack."""
-        if self.tables:
+        """Write `objects.csv` and `stacks.csv`; without a stack neither, and say so."""
+        if not self.tables:
+            print("--link-slices: none of the pictures is a stack, so nothing is linked. Slices in files of their own "
+                  "are linked once they are one TIFF stack.")
+        else:
             filled = [t for t in self.tables if len(t)] or self.tables[:1]
             write_csv(pd.concat(filled, ignore_index=True), self.out / "objects.csv")
             write_csv(self.summaries, self.out / "stacks.csv")

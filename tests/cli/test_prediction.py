@@ -258,6 +258,8 @@ def test_linking_options_are_used(predicted, column, pictures):
     assert "volume_um3" not in pd.read_csv(out / "objects.csv")
 
 
-def test_without_linking_or_a_stack_there_are_no_files_of_it(predicted, column, pictures):
+def test_without_linking_or_a_stack_there_are_no_files_of_it(predicted, column, pictures, capsys):
     assert not list(predicted(column)[1].glob("*objects*"))
+    assert "--link-slices" not in capsys.readouterr().out
     assert not list(predicted(pictures / "one.tif", **LINKING)[1].glob("*objects.csv"))
+    assert "--link-slices: none of the pictures is a stack" in capsys.readouterr().out
