@@ -1,6 +1,5 @@
 """What the learning-curve script does: the same training on ever more images, judged on the same others."""
 import json
-import time
 from pathlib import Path
 
 import keras
@@ -28,6 +27,7 @@ from mrcnn.results.measure import write_csv
 
 RESULT, OPTIONS = "result.json", "options.json"
 _OF_THE_CURVE = ("images", "seeds", "out", "seed", "model")
+_JUDGED_ON = ("dataset", "truth", "dataset_option", "test_slices", "test_dataset", "test_truth")
 _SCORES = ("threat_score", "f1")
 
 
@@ -108,9 +108,9 @@ def one_run(domain, options, train_data, validation_data, test_data, place):
     Returns
     -------
     dict
-        `report`, of `mrcnn.evaluate.report.evaluate_set`, `epochs`, and `minutes` of this call.
+        `report`, of `mrcnn.evaluate.report.evaluate_set`, `epochs`, and the `minutes` that these took, those before an
+        interruption included.
     """
-    began = time.monotonic()
     keras.backend.clear_session()
     config = new_config(domain, options, train_data)
     model = new_model("training", config, place)
@@ -120,32 +120,38 @@ def one_run(domain, options, train_data, validation_data, test_data, place):
     augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
     for layers, learning_rate, epochs in plan(options, config):
         limit = {"epochs": epochs} if epochs is not None else {"hours": options["hours"]}
-        model.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, verbose=0,
-                    **limit)
+        history = model.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation,
+                              verbose=0, **limit)
     epochs = model.epoch
     if config.SEMANTIC_MODEL and has_images(validation_data):
         keep_watershed(model, validation_data)
     else:
         model.load_weights(model.log_dir, verbose=0)
     report, _ = evaluate_dataset(model, test_data)
-    return {"epochs": epochs, "minutes": (time.monotonic() - began) / 60, "report": report}
+    return {"epochs": epochs, "minutes": sum(row["seconds"] for row in history) / 60, "report": report}
 
 
 def keep_options(folder, options):
-    """Note what else makes a score; refuse to mix runs of other options into one curve."""
+    """Note what else makes a score; refuse runs of other options in one curve, and other images to judge on in one
+    table.
+    """
     now = {name: value for name, value in options.items() if name not in _OF_THE_CURVE}
-    now, path = json.loads(json.dumps(now)), folder / OPTIONS
-    if path.is_file():
-        try:
-            then = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"{path}: cannot be read ({error}). Choose another --out.") from error
-        changed = [n for n in sorted({*then, *now}) if then.get(n) != now.get(n)]
+    now, own = json.loads(json.dumps(now)), folder / OPTIONS
+    for path in sorted(folder.parent.glob(f"*/{OPTIONS}")):
+        then = _read_options(path)
+        changed = [n for n in (sorted({*then, *now}) if path == own else _JUDGED_ON) if then.get(n) != now.get(n)]
         if changed:
-            raise ConfigError(f"{folder} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
+            raise ConfigError(f"{path.parent} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
                               f"{now.get(changed[0])!r} now. Repeat its options, or choose another --out.")
-    else:
-        write_json(path, now)
+    if not own.is_file():
+        write_json(own, now)
+
+
+def _read_options(path):
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Choose another --out.") from error
 
 
 def report_curve(out):

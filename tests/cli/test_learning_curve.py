@@ -36,7 +36,7 @@ class Pretender:
 
     def train(self, train, validation, learning_rate, layers, augmentation, verbose, epochs):
         self.learnt, self.epoch = sorted(train.image_info[i]["page"] for i in train.image_ids), epochs
-        self.validated = validation
+        return [{"epoch": epoch + 1, "seconds": 45.0} for epoch in range(epochs)]
 
     def predict(self, images, pixel_size_nm=None):
         level = 150 if len(self.learnt) < 4 else 50
@@ -77,6 +77,7 @@ def test_every_number_is_trained_with_every_seed_and_judged_on_the_same_images(c
     assert table["foreground_iou"].tolist() == [0.5, 0.5, 1, 1]
     assert table["threat_score_50"].tolist() == [0.5, 0.5, 1, 1]
     assert table["missed"].tolist() == [3, 3, 0, 0]
+    assert table["minutes"].tolist() == [1.5] * 4
     assert [len(m.learnt) for m in Pretender.made] == [2, 2, 6, 6]
     assert all(set(m.learnt) <= set(range(8)) for m in Pretender.made)
     assert {m.config.SEED for m in Pretender.made} == {0, 1}
@@ -95,6 +96,17 @@ def test_what_is_done_is_not_repeated_and_other_options_are_refused(curve):
     assert len(Pretender.made) == 4 == len(pd.read_csv(out / "runs.csv"))
     with pytest.raises(ConfigError, match="another learning_rate: None then, 0.5 now"):
         curve("--images", "2,6", "--learning-rate", "0.5")
+
+
+def test_models_of_one_table_are_judged_on_the_same_images(curve, stack):
+    curve("--images", "6")
+    (stack / "out" / "mask").rename(stack / "out" / "unet")      # as if of another model
+    with pytest.raises(ConfigError, match=r"unet holds runs with another test_slices: \[9, 12\] then, \[10, 12\] now"):
+        curve("--images", "6", judged=["--test-slices", "10:12"])
+    curve("--images", "6", "--learning-rate", "0.5")
+    (stack / "out" / "unet" / "options.json").write_text("{cut")
+    with pytest.raises(ConfigError, match="options.json: cannot be read"):
+        curve("--images", "6", "--learning-rate", "0.5")
 
 
 def test_a_result_that_is_cut_off_is_named(curve):
