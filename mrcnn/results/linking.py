@@ -131,7 +131,8 @@ def _pairs(a, b, settings):
 def _numbered(chains, pages, usable, slices, settings):
     scores = np.concatenate([page.scores for page in pages])
     count = chains.max(initial=-1) + 1
-    highest, depth = np.zeros(count), np.zeros(count, np.int64)
+    # Of the type of the scores: 0.7 as float32 is below 0.7 as float64.
+    highest, depth = np.zeros(count, scores.dtype), np.zeros(count, np.int64)
     np.maximum.at(highest, chains, np.where(usable, scores, 0))
     # A branched object has several instances in a slice, which counts once.
     np.add.at(depth, np.unique(np.stack([chains, slices], axis=1), axis=0)[:, 0], 1)

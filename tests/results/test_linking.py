@@ -71,6 +71,10 @@ def test_hysteresis_keeps_uncertain_slices_of_a_certain_object_only():
     assert ids_of(pages, low_score=0.4, high_score=0.6) == [[1, 2], [1, 2], [0, 2]]
 
 
+def test_a_score_of_just_the_high_one_is_enough():
+    assert ids_of([slice_of(A, scores=[0.7])], low_score=0.7, high_score=0.7) == [[1]]
+
+
 def test_short_objects_are_left_out_and_the_others_numbered_without_holes():
     assert ids_of([slice_of(FAR), slice_of(A), slice_of(A)], min_slices=2) == [[0], [1], [1]]
 
