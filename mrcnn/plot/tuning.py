@@ -101,9 +101,10 @@ def plot_parallel_coordinates(table, names, score_name="score", lower_is_better=
 
 def _scaled(values, log):
     """Heights 0 to 1 of values, and [(height, text)] of their axis."""
-    numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in values)
+    # pandas makes NaN of a None among numbers: a choice, too.
+    numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and np.isfinite(v) for v in values)
     if not numbers:
-        texts = [str(v) for v in values]
+        texts = ["None" if v is None or v != v else f"{v:g}" if isinstance(v, float) else str(v) for v in values]
         kinds = sorted(set(texts))
         places = {text: i / max(len(kinds) - 1, 1) for i, text in enumerate(kinds)}
         return [places[t] for t in texts], [(places[t], t) for t in kinds]

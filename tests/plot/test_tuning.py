@@ -59,6 +59,14 @@ def test_many_values_have_few_labels_and_one_value_is_in_the_middle(tmp_path):
     assert len(figure.axes[0].texts) == 5 + 1 + 5
 
 
+def test_none_among_numbers_is_a_choice():
+    table = pd.DataFrame([{"trial": i, "state": "complete", "score": i, "STEPS": steps}
+                          for i, steps in enumerate((100, None, 50))])
+    figure = plot_parallel_coordinates(table, ["STEPS"])
+    assert [s[0, 1] for s in lines_of(figure).get_segments()] == [0, 1, 0.5]
+    assert [t.get_text() for t in figure.axes[0].texts[:3]] == ["100", "50", "None"]
+
+
 def test_without_a_score_there_is_an_empty_picture(table):
     none = table.assign(score=np.nan)
     assert not plot_search_history(none).axes[0].collections
