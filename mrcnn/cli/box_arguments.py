@@ -2,7 +2,7 @@
 import argparse
 
 from mrcnn.cli.arguments import EXIT_CODES, add_weights, base_parser, train_parser
-from mrcnn.cli.option_values import count, score, whole_number
+from mrcnn.cli.option_values import count, option, score, whole_number
 
 MIN_SCORE = 0.7
 _OF_MASKS = ("--truth", "--slices", "--validation-truth", "--validation-slices")
@@ -13,6 +13,7 @@ def box_train_parser(description, settings):
     parser = train_parser(description)
     # What is said of folders of masks gives way to what is said of annotations.
     boxes = parser.add_argument_group("annotations", conflict_handler="resolve")
+    _add_dataset_option(boxes)
     for name in _OF_MASKS:
         boxes.add_argument(name, help=argparse.SUPPRESS)
     boxes.add_argument("--annotations", "--dataset", dest="dataset", metavar="PATH",
@@ -76,6 +77,7 @@ def box_evaluate_parser(description):
     parser.add_argument("--annotations", dest="dataset", metavar="PATH",
                         help="the truth, as for the training; without it synthetic pictures are used")
     _add_reading(parser)
+    _add_dataset_option(parser)
     parser.add_argument("--iou", type=score, default=0.5, metavar="X",
                         help="least IoU of a box with the true one (default 0.5)")
     parser.add_argument("--out", default="evaluation", metavar="DIR",
@@ -97,6 +99,7 @@ def box_compare_parser(description):
     parser.add_argument("--annotations", dest="dataset", metavar="PATH",
                         help="the truth, as for the training; without it synthetic pictures are used")
     _add_reading(parser)
+    _add_dataset_option(parser)
     parser.add_argument("--iou", type=score, default=0.5, metavar="X",
                         help="least IoU of a box with the true one, for F1 (default 0.5)")
     parser.add_argument("--out", default="comparison", metavar="DIR",
@@ -115,6 +118,12 @@ def _add_reading(group):
     group.add_argument("--class-map", type=name_pairs, metavar="LABEL=CLASS,...",
                        help="the class of each label; LABEL= leaves its objects out")
     group.add_argument("--difficult", choices=("keep", "drop"), help="what to do with difficult objects (default keep)")
+
+
+def _add_dataset_option(group):
+    group.add_argument("--dataset-option", action="append", type=option, metavar="NAME=VALUE",
+                       help="another option of the reader, such as outside=clip, class_file=FILE (YOLO), "
+                            "attribute=NAME (VGG Image Annotator) or annotation_format=yolo; may be repeated")
 
 
 def names(text):

@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from mrcnn.cli.box_arguments import MIN_SCORE
 from mrcnn.cli.box_evaluation import LOWEST_SCORE
-from mrcnn.cli.boxes import names_of, reading
+from mrcnn.cli.boxes import annotated_data, evaluation_reading, names_of
 from mrcnn.cli.comparison import draw, named_runs, shown_images
-from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.cli.datasets import exit_code, judged_images
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.checkpoints import resolve_weights
 from mrcnn.errors import ConfigError
@@ -33,10 +33,8 @@ def compare(domain, options):
     int
         Exit code: 1 when an image could not be read and the models are compared on the others.
     """
-    runs, read, out = named_runs(options["models"]), reading(options), Path(options["out"])
+    runs, read, out = named_runs(options["models"]), evaluation_reading(options), Path(options["out"])
     min_score = MIN_SCORE if options.get("min_score") is None else options["min_score"]
-    if read and not options.get("dataset"):
-        raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
     reports, dataset, pictures = {}, None, {}
     for name, weights in runs.items():
         # One model in memory at a time: a comparison needs no more of it than its largest model.
@@ -63,10 +61,7 @@ def compare(domain, options):
 
 
 def _images(domain, options, read, config):
-    if options.get("dataset"):
-        read = {"classes": list(names_of(config)[1:]), "outlines": False, **read}
-    given = {**options, "dataset_option": list(read.items())}
-    dataset = evaluation_data(domain, given, config.IMAGE_CHANNEL_COUNT)
+    dataset = annotated_data(domain, options, read, config)
     ids, errors = judged_images(dataset, options, "compared on")
     return dataset.subset(ids), errors
 

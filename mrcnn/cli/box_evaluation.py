@@ -5,11 +5,10 @@ import numpy as np
 from tqdm import tqdm
 
 from mrcnn.cli.box_arguments import MIN_SCORE
-from mrcnn.cli.boxes import names_of, reading
-from mrcnn.cli.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.cli.boxes import annotated_data, evaluation_reading
+from mrcnn.cli.datasets import exit_code, judged_images
 from mrcnn.cli.inputs import file_name
 from mrcnn.cli.settings import load_detector
-from mrcnn.errors import ConfigError
 from mrcnn.evaluate.classes import class_confusion, evaluate_classes, format_classes, score_curves
 from mrcnn.files import write_json
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
@@ -32,14 +31,9 @@ def evaluate(domain, options):
         Exit code: 1 when an image could not be read and the others are evaluated.
     """
     min_score = MIN_SCORE if options.get("min_score") is None else options["min_score"]
+    read = evaluation_reading(options)
     detector = load_detector(domain, {**options, "min_score": min(LOWEST_SCORE, min_score)})
-    read = reading(options)
-    if options.get("dataset"):
-        read = {"classes": list(names_of(detector.config)[1:]), "outlines": False, **read}
-    elif read:
-        raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
-    dataset = evaluation_data(domain, {**options, "dataset_option": list(read.items())},
-                              detector.config.IMAGE_CHANNEL_COUNT)
+    dataset = annotated_data(domain, options, read, detector.config)
     detector.config.validate(dataset.class_names)
     ids, errors = judged_images(dataset, options)
     report = evaluate_to(detector, dataset.subset(ids), Path(options["out"]), min_score, options.get("iou", 0.5),

@@ -1,4 +1,5 @@
 """Data sets of boxes for a `Domain`, and what a training script that learns from boxes adds to the shared one."""
+from mrcnn.cli.datasets import evaluation_data
 from mrcnn.cli.settings import absolute
 from mrcnn.data.annotations.open import read_annotations
 from mrcnn.data.readers.boxes import BoxDataset
@@ -39,6 +40,21 @@ def reading(options):
     if options.get("images"):
         found["images"] = absolute(options["images"])
     return found
+
+
+def evaluation_reading(options):
+    """The options of `BoxDataset` to evaluate with; raises `ConfigError` when there are some without annotations."""
+    read = {**reading(options), **dict(options.get("dataset_option") or ())}
+    if read and not options.get("dataset"):
+        raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
+    return read
+
+
+def annotated_data(domain, options, read, config):
+    """The data set to evaluate a model of these settings on, with its classes unless `read` has others."""
+    if options.get("dataset"):
+        read = {"classes": list(names_of(config)[1:]), "outlines": False, **read}
+    return evaluation_data(domain, {**options, "dataset_option": list(read.items())}, config.IMAGE_CHANNEL_COUNT)
 
 
 def train(domain, given):
@@ -100,7 +116,8 @@ def _classes(domain, path, read, others):
     else:
         of_data_set = ("channels", "outside", "difficult", "boxes_as_masks", "outlines", "source", "pixel_size_nm")
         kept = {name: value for name, value in others.items() if name not in of_data_set}
-        annotations = read_annotations(path, images=read.get("images"), outside=others.get("outside", "error"), **kept)
+        kept = {"images": read.get("images"), "outside": others.get("outside", "error"), **kept}
+        annotations = read_annotations(path, **kept)
         found = {name for annotation in annotations for name in annotation.class_names}
     known = [name for name in domain.class_names[1:] if found <= set(domain.class_names)]
     return known or sorted(found) or list(domain.class_names[1:])

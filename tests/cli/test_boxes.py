@@ -89,6 +89,8 @@ def test_options_become_those_of_the_shared_script(domain, folder):
     others = ["--dataset-option", "classes=zebra,flat", "--dataset-option", "annotation_format=labelimg"]
     assert dict(made("--annotations", folder, *others)["dataset_option"])["classes"] == "zebra,flat"
     assert dict(made("--annotations", folder, *others[2:])["dataset_option"])["classes"] == ["flat", "zebra"]
+    elsewhere = dict(made("--annotations", folder, "--dataset-option", f"images={folder}")["dataset_option"])
+    assert elsewhere == {"classes": ["flat", "zebra"], "images": str(folder)}
     with pytest.raises(ConfigError, match="no format"):
         made("--annotations", folder, "--dataset-option", "annotation_format=labelme")
 
@@ -157,6 +159,28 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
     assert pictures == {"classes.png", "confusion.png", "precision", "f1.png", "worst"}
     with pytest.raises(ConfigError, match="no --annotations"):
         evaluate(domain, {**options, "dataset": None, "images": "there"})
+    with pytest.raises(ConfigError, match="format labelimg, which has no option class_file"):
+        evaluate(domain, {**options, "dataset_option": [("class_file", "names.txt")]})
+
+
+def test_what_the_training_was_told_of_the_annotations_can_be_told_to_the_others(domain, folder, run, tmp_path):
+    """Labels of YOLO, one of them partly outside, with the classes in a file of another name."""
+    for i in range(4):
+        (tmp_path / f"field_{i}.txt").write_text("1 0.5 0.5 0.5 0.5\n0 0.9 0.5 0.4 0.5\n")
+    (tmp_path / "names.txt").write_text("zebra\nflat\n")
+    labels, told = tmp_path / "labels", ["--dataset-option", f"class_file={tmp_path / 'names.txt'}"]
+    labels.mkdir()
+    for path in tmp_path.glob("field_*.txt"):
+        path.rename(labels / path.name)
+    given = ["--annotations", str(labels), "--images", str(folder), *told, "--dataset-option", "outside=clip"]
+    assert dict(boxes.for_training(domain, parsed(*given))["dataset_option"])["classes"] == ["flat", "zebra"]
+    out = ["--out", str(tmp_path / "out"), "--limit", "1"]
+    options = vars(box_evaluate_parser("about").parse_args(["--weights", str(run), *given, *out, "--worst", "0"]))
+    assert evaluate(domain, options) == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert [metrics["per_class"][name]["objects_true"] for name in ("flat", "zebra")] == [1, 1]
+    options = vars(box_compare_parser("about").parse_args([str(run), *given, *out, "--pictures", "0"]))
+    assert compare(domain, options) == 0
 
 
 def test_models_side_by_side(domain, folder, run, tmp_path, capsys):
