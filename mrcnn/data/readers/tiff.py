@@ -152,8 +152,8 @@ def read_tiff(path, index, layout):
             return stack[0] if len(layout.shape) == 2 else np.moveaxis(stack, 0, -1)
         pages = [tif.pages[number] for number in layout.pages[index]]
         planes = [_decode(page, path) for page in pages]
-    image = planes[0] if len(planes) == 1 else np.concatenate([np.atleast_3d(p) for p in planes], axis=-1)
-    return image.reshape(layout.shape)
+        image = planes[0] if len(planes) == 1 else np.concatenate([np.atleast_3d(p) for p in planes], axis=-1)
+        return image.reshape(layout.shape)      # of a damaged page there may be less
 
 
 def _decode(page, path):

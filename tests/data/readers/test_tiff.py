@@ -85,6 +85,19 @@ def test_a_circle_of_pages_is_an_error(tmp_path):
         tiff_layout(path)
 
 
+def test_a_page_that_decodes_to_nothing_is_an_error(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK[:4, 0].transpose(1, 2, 0), photometric="minisblack", planarconfig="contig",
+                     compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        bits = tif.pages[0].tags["BitsPerSample"].valueoffset
+    data = bytearray(path.read_bytes())
+    data[bits] = 2      # of the first channel; the others have 8
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="a.tif: cannot be read as a TIFF file"):
+        read_image(path)
+
+
 def test_pages_of_different_size_are_an_error(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
         for width in (40, 40, 41):
