@@ -202,6 +202,19 @@ def test_search_settings_of_a_unet(sample, unet_options, tmp_path):
     domain.with_backbone(domain.configs["full"].from_json(out / "best.json")).validate()      # as train.py takes it
 
 
+def test_search_settings_of_a_mask_rcnn(sample, tiny_network, tmp_path, monkeypatch):
+    for part, seed in (("train", 1), ("validation", 2)):
+        monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+    code = sample["tune"].main(["--epochs", "1", "--trials", "1", "--search", "WEIGHT_DECAY=0,1e-4", "--out",
+                                str(tmp_path), *tiny_network, *ONE_STEP])
+    assert code == 0
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert table["state"].tolist() == ["complete"] and (table["score"] > 0).all()
+    best = json.loads((tmp_path / "best.json").read_text())
+    assert best["SEMANTIC_MODEL"] is None and best["WEIGHT_DECAY"] == table["WEIGHT_DECAY"][0]
+    assert not list(tmp_path.rglob("*.h5"))
+
+
 def test_learning_curve_of_a_unet(sample, unet_options, tmp_path, capsys):
     command = [*unet_options, "--images", "1", "--out", str(tmp_path / "curve")]
     assert sample["learning_curve"].main(command) == 0
