@@ -10,7 +10,7 @@ from tqdm import tqdm
 from mrcnn.cli.box_arguments import MIN_SCORE
 from mrcnn.cli.box_evaluation import LOWEST_SCORE
 from mrcnn.cli.boxes import annotated_data, evaluation_reading, names_of
-from mrcnn.cli.comparison import draw, named_runs, shown_images
+from mrcnn.cli.comparison import draw, named_runs, shown_images, weights_mb
 from mrcnn.cli.datasets import exit_code, judged_images
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.checkpoints import resolve_weights
@@ -94,12 +94,6 @@ def judged(detector, dataset, min_score, iou, keep, name):
     report = evaluate_classes(truths, found, dataset.class_names, min_score, iou)
     report |= {"seconds_per_image": float(np.median(seconds)), "weights_mb": weights_mb(detector)}
     return report, {i: found[i].select(found[i].scores > min_score) for i in keep}
-
-
-def weights_mb(detector):
-    """Megabytes of a model's weights as they are in memory."""
-    return sum(int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
-               for w in detector.keras_model.weights) / 1e6
 
 
 def epoch_seconds(weights):

@@ -113,12 +113,16 @@ def entries_of(domain, name, weights, options):
     """The `Entry` of a run; with the option `plain` another one of a semantic model without the watershed."""
     settings = {**options, "weights": weights}
     detector = load_detector(domain, settings)
-    size = sum(int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
-               for w in detector.keras_model.weights) / 1e6
-    prepared = preparation(with_recorded(settings))
+    size, prepared = weights_mb(detector), preparation(with_recorded(settings))
     yield Entry(name, detector, prepared, size)
     if options.get("plain") and detector.config.SEMANTIC_MODEL:
         yield Entry(f"{name}, no watershed", detector, prepared, size, plain=True)
+
+
+def weights_mb(detector):
+    """Megabytes of a model's weights as they are in memory."""
+    return sum(int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
+               for w in detector.keras_model.weights) / 1e6
 
 
 def judged(entry, dataset, keep=()):
