@@ -80,7 +80,7 @@ class LabelImageDataset(FileDataset):
         path = info["labels"]
         check_shape(path, image_shape(path), image_shape(info["path"]), info["path"])
         labels = read_image(path, indices=True)
-        check_labels(labels, path)
+        check_labels(labels, path, self._rules.mode)
         semantic = self._rules.mode == "semantic" or (self._rules.mode == "auto" and is_semantic([labels]))
         objects, values = objects_from_labels(labels, self._rules, semantic)
         if self._class_of is not None:

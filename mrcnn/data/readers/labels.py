@@ -8,6 +8,7 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 
 MODES = ("auto", "semantic", "instances")
+BLURRED_SHADES = 6      # between 0 and 255; fewer may be the numbers of objects
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,12 @@ class LabelRules:
                 raise ConfigError(f"{name} must be a whole number of at least {low}, not {value!r}.")
 
 
-def check_labels(labels, path):
-    """Raise `DataError` unless the array can be a label image: [H, W], whole numbers, none negative."""
+def check_labels(labels, path, mode="instances"):
+    """Raise `DataError` unless the array can be a label image: [H, W], whole numbers, none negative.
+
+    In another `mode` than "instances", what must be a foreground with blurred edges is refused, too: its numbers
+    between 0 and 255 would pass for objects, or all for foreground.
+    """
     if labels.ndim != 2:
         raise DataError(path, f"has {labels.shape[-1]} channels, but a label image has one",
                         "Save the label numbers, not a coloured picture of them")
@@ -54,6 +59,16 @@ def check_labels(labels, path):
                         "Convert it to 8, 16 or 32 bit whole numbers")
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
         raise DataError(path, f"has the negative label {labels.min()}", "Labels are 0 (background) and up")
+    if mode != "instances" and labels.dtype == np.uint8 and _is_blurred_foreground(labels):
+        raise DataError(path, "holds shades of grey between 0 and 255, as a foreground does that was saved as JPEG or "
+                        "enlarged smoothly", "Save it as 0 and 255 without loss, cut at 128; or give mode='instances', "
+                        "if each number is an object")
+
+
+def _is_blurred_foreground(labels):
+    """Many shades, but what is not almost black is nearly all almost white: a few numbered objects do not look so."""
+    counts = np.bincount(labels.ravel(), minlength=256)
+    return np.count_nonzero(counts[1:255]) >= BLURRED_SHADES and counts[225:].sum() > 0.8 * counts[31:].sum()
 
 
 def is_semantic(label_images):

@@ -70,20 +70,19 @@ class StackDataset(FileDataset):
             return super().read_instances(info)
         if self._semantic is None:
             self._semantic = self._decide(info)
-        return objects_from_labels(_read_labels(info["truth"], info["page"]), self._rules, self._semantic)[0]
+        return objects_from_labels(self._read_labels(info, info["page"]), self._rules, self._semantic)[0]
 
     def _decide(self, info):
         if self._rules.mode != "auto":
             return self._rules.mode == "semantic"
         start, stop = info["span"]
         pages = np.unique(np.linspace(start, stop - 1, min(AUTO_PAGES, stop - start)).round().astype(int))
-        return is_semantic(_read_labels(info["truth"], int(page)) for page in pages)
+        return is_semantic(self._read_labels(info, int(page)) for page in pages)
 
-
-def _read_labels(path, page):
-    labels = read_image(path, page)
-    check_labels(labels, path)
-    return labels
+    def _read_labels(self, info, page):
+        labels = read_image(info["truth"], page)
+        check_labels(labels, info["truth"], self._rules.mode)
+        return labels
 
 
 def _pages(path):
