@@ -2,7 +2,7 @@
 import argparse
 
 from mrcnn.cli.arguments import EXIT_CODES, add_weights, base_parser, train_parser
-from mrcnn.cli.option_values import count, option, score, whole_number
+from mrcnn.cli.option_values import count, option, pixel_size, score, whole_number
 
 MIN_SCORE = 0.7
 _OF_MASKS = ("--truth", "--slices", "--validation-truth", "--validation-slices")
@@ -49,6 +49,8 @@ def box_predict_parser(description):
     parser.add_argument("--cells", action="store_true",
                         help="write cells.csv, too: the area of each cell, and the intensity of each channel in it and "
                              "about it")
+    parser.add_argument("--pixel-size-nm", type=pixel_size, metavar="X",
+                        help="side of a pixel in nm, or Y,X: cells.csv has the areas in square micrometres, too")
     parser.add_argument("--batch", type=whole_number, metavar="N",
                         help="pictures that go through the network together (default 4 with a GPU, else 1)")
     _add_large_screens(parser)

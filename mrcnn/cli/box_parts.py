@@ -71,6 +71,8 @@ class PartWork:
         Whether COCO's results get masks, and whether cells are measured.
     batch : int
         Pictures that go through the network together.
+    pixel_size_nm : (float, float), optional
+        Of the pictures: cells get an area in square micrometres, too.
     """
 
     names: tuple
@@ -79,6 +81,7 @@ class PartWork:
     masks: bool = False
     cells: bool = False
     batch: int = 1
+    pixel_size_nm: tuple = None
 
     def __call__(self, detector, task, tick=None):
         """Detect in some files.
@@ -134,7 +137,7 @@ class PartWork:
         table = None
         if self.cells:
             table = cell_table(instances, image, class_names=self.names, image_name=page.called,
-                               region="mask" if self.real_masks else "box")
+                               region="mask" if self.real_masks else "box", pixel_size_nm=self.pixel_size_nm)
         return instances, detection_rows(instances, page.called, self.names), entries, table
 
     def _cells(self, tables):
@@ -143,7 +146,8 @@ class PartWork:
         if filled:
             return pd.concat(filled, ignore_index=True)
         empty = np.zeros((1, 1, self.channels), np.uint8)
-        return cell_table(Instances((1, 1)), empty, class_names=self.names, image_name="")
+        return cell_table(Instances((1, 1)), empty, class_names=self.names, image_name="",
+                          pixel_size_nm=self.pixel_size_nm)
 
 
 def _pages(files):

@@ -91,14 +91,14 @@ class BoxResults:
         config = detector.config
         self.work = PartWork(names_of(config), int(config.IMAGE_SHAPE[2]), bool(config.USE_MASK_HEAD),
                              bool(options.get("masks")), bool(options.get("cells")),
-                             options.get("batch") or (4 if has_gpu() else 1))
+                             options.get("batch") or (4 if has_gpu() else 1), options.get("pixel_size_nm"))
         size = options.get("part_size") or PART_SIZE
         self.parts = [range(i, min(i + size, len(paths))) for i in range(0, len(paths), size)]
         run = {"pictures": hashlib.blake2b("\0".join(str(p.resolve()) for p in paths).encode(),
                                            digest_size=16).hexdigest(),
                "part size": size, "joined": not options.get("parts"), "masks": self.work.masks,
-               "cells": self.work.cells, "weights": weights_fingerprint(detector),
-               "settings": settings_fingerprint(detector)}
+               "cells": self.work.cells, "pixel size": self.work.pixel_size_nm,
+               "weights": weights_fingerprint(detector), "settings": settings_fingerprint(detector)}
         self.store = PartStore(out / "parts", options.get("parts") or "csv", run, bool(options.get("resume")))
         self._records = {}
 

@@ -45,6 +45,15 @@ def test_small_sets_are_joined_whatever_the_size_of_the_parts(predict, tmp_path)
         (i, name) for i, name in enumerate(IMAGES, 1) for _ in range(IMAGES[name])]
 
 
+def test_areas_of_cells_in_square_micrometres(predict, tmp_path, capsys):
+    assert predict("--cells", "--pixel-size-nm", "320", "--parts", "csv", "--part-size", "1") == 0
+    for path in (tmp_path / "out" / "parts").glob("cells_*.csv"):
+        cells = pd.read_csv(path)
+        assert list(cells["area_um2"]) == pytest.approx(list(cells["area_px"] * 0.32**2))
+    assert predict("--cells", "--pixel-size-nm", "80", "--parts", "csv", "--part-size", "1", "--resume") == 2
+    assert "other pixel size" in capsys.readouterr().err
+
+
 def test_an_interrupted_run_goes_on_and_does_again_only_what_changed(predict, detector, pictures, tmp_path, capsys):
     detect, detector.predict = detector.predict, lambda images: (_ for _ in ()).throw(KeyboardInterrupt)
     assert predict() == 130 and not (tmp_path / "out" / "detections.csv").exists()
