@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mrcnn.errors import DataError
 from mrcnn.evaluate.report import evaluate_set
 
 
@@ -26,6 +27,11 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
         Of `mrcnn.evaluate.report.evaluate_set`, with `images_by_boxes`, the number of images whose objects were
         compared by their filled boxes.
     shown : list of (image, truth, detections)
+
+    Raises
+    ------
+    DataError
+        A picture cannot be used; names its file.
     """
     ids = np.asarray(dataset.image_ids)[:limit]
     truths, found, names, shown, by_boxes = [], [], [], [], 0
@@ -33,7 +39,7 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
         image = dataset.load_image(image_id)
         gt = dataset.load_instances(image_id)
         gt = gt.select(gt.class_ids > 0)  # a crowd, which is below 0, is neither to be found nor an error
-        prediction = detector.predict([image])[0]
+        prediction = _predicted(detector, dataset, image_id, image)
         if len(shown) < keep:
             shown.append((image, gt, prediction))
         if not compares_masks(detector, dataset, image_id):
@@ -42,6 +48,13 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
         found.append(prediction)
         names.append(str(dataset.image_info[image_id]["id"]))
     return {**evaluate_set(truths, found, dataset.class_names, names), "images_by_boxes": by_boxes}, shown
+
+
+def _predicted(detector, dataset, image_id, image):
+    try:
+        return detector.predict([image])[0]
+    except DataError as error:  # the detector knows only the place of a picture in its list
+        raise DataError(dataset.image_reference(image_id) or error.path, error.problem, error.cure) from error
 
 
 def compares_masks(detector, dataset, image_id):

@@ -43,6 +43,15 @@ def test_logits_of_every_pixel_begin_with_little_foreground(name, classes, chann
     assert float(np.mean(p if classes == 2 else 1 - p[..., 0])) == pytest.approx(PRIOR, abs=0.02)
 
 
+def test_the_default_encoder_is_an_efficientnet():
+    """Of the widths of its skip connections those of EfficientNetB0 are known (Tan and Le 2019, table 1)."""
+    network = build_unet(SemanticConfig(IMAGE_CHANNEL_COUNT=1, MEAN_PIXEL=128.0))
+    widths = [m.shape[-1] for m in network.get_layer("backbone").output]
+    # A stage ends with the expansion of the next one, six times as wide; the last with the 1 x 1 convolution on top.
+    assert widths == [16 * 6, 24 * 6, 40 * 6, 112 * 6, 1280]
+    assert tuple(network(np.zeros((1, 64, 64, 1), np.float32)).shape) == (1, 64, 64, 1)
+
+
 @pytest.mark.parametrize("name", BUILDERS)
 def test_layers_beside_the_encoder_are_called_decoder(name, config):
     network = BUILDERS[name](config())
