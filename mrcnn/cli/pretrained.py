@@ -59,7 +59,7 @@ def load_imagenet(detector):
                           "--backbone mobilenet_v2, or --weights none.")
     _, constructor = find_class(name)
     trained = _downloaded(f"the ImageNet weights of {name}",
-                          lambda: constructor(include_top=False, weights="imagenet", input_shape=(None, None, 3)))
+                          lambda: constructor(include_top=False, weights="imagenet", input_shape=(224, 224, 3)))
     load_backbone(detector, trained)
 
 
