@@ -10,13 +10,16 @@ from tqdm import tqdm
 from mrcnn.cli.box_arguments import MIN_SCORE
 from mrcnn.cli.box_evaluation import LOWEST_SCORE
 from mrcnn.cli.boxes import annotated_data, evaluation_reading, names_of
-from mrcnn.cli.comparison import draw, named_runs, shown_images, weights_mb
+from mrcnn.cli.comparison import named_runs, shown_images, weights_mb
 from mrcnn.cli.datasets import exit_code, judged_images
+from mrcnn.cli.inputs import file_name
 from mrcnn.cli.settings import load_detector
 from mrcnn.engine.checkpoints import resolve_weights
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.classes import evaluate_classes
 from mrcnn.files import whole_file, write_json
+from mrcnn.plot.class_views import show_classes
+from mrcnn.plot.figures import save_figure
 from mrcnn.results.measure import write_csv
 
 
@@ -54,7 +57,7 @@ def compare(domain, options):
         gc.collect()
     write_comparison(reports, out, runs)
     for i, found in pictures.items():
-        draw(dataset, i, found, out)
+        _draw(dataset, i, found, out)
     print(format_comparison(reports))
     print(f"\nThe table, all metrics and the pictures are in {out}.")
     return exit_code(errors)
@@ -64,6 +67,16 @@ def _images(domain, options, read, config):
     dataset = annotated_data(domain, options, read, config)
     ids, errors = judged_images(dataset, options, "compared on")
     return dataset.subset(ids), errors
+
+
+def _draw(dataset, image_id, found, out):
+    """Write `compare_<id>.png`: truth and the models side by side, in the colours of the classes."""
+    image, truth = dataset.load_image(image_id), dataset.load_instances(image_id)
+    panels = {"Truth": truth.select(truth.class_ids > 0), **found}
+    titles = [f"{name}: {len(objects)}" for name, objects in panels.items()]
+    figure = show_classes([(image, objects) for objects in panels.values()], dataset.class_names, titles, scores=True,
+                          outlines=dataset.has_masks(image_id))
+    save_figure(figure, out / f"compare_{file_name(str(dataset.image_info[image_id]['id']))}.png")
 
 
 def _same_classes(name, found, expected):
@@ -82,18 +95,21 @@ def judged(detector, dataset, min_score, iou, keep, name):
     dict of int to Instances
         What is above `min_score` in the images `keep`.
     """
-    truths, found, seconds = [], [], []
+    truths, found, seconds, shown = [], [], [], {}
     for i in tqdm(dataset.image_ids, desc=name, unit="image", disable=None):
         image, gt = dataset.load_image(i), dataset.load_instances(i)
         if not seconds:
             detector.predict([image])      # the first one compiles, and is not timed
         began = time.perf_counter()
-        found.append(detector.predict([image])[0].as_boxes())
+        objects = detector.predict([image])[0]
         seconds.append(time.perf_counter() - began)
+        found.append(objects.as_boxes())
+        if i in keep:
+            shown[i] = objects.select(objects.scores > min_score)
         truths.append(gt.select(gt.class_ids > 0).as_boxes())      # crowds are neither to be found nor errors
     report = evaluate_classes(truths, found, dataset.class_names, min_score, iou)
     report |= {"seconds_per_image": float(np.median(seconds)), "weights_mb": weights_mb(detector)}
-    return report, {i: found[i].select(found[i].scores > min_score) for i in keep}
+    return report, shown
 
 
 def epoch_seconds(weights):

@@ -32,8 +32,8 @@ def training_data(domain, options, seed=0, channels=None):
     if not options.get("dataset"):
         _refuse_without_dataset(options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option",
                                  *NAMES)
-        print("No --dataset: learning from synthetic pictures. They show how it works; a model for real pictures needs "
-              "real ones.")
+        print("No data set is named: learning from synthetic pictures. They show how it works; a model for real "
+              "pictures needs real ones.")
         return domain.synthetic("train"), domain.synthetic("validation") if options["validation"] else None
     train = _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
     if options.get("validation_dataset"):
@@ -63,7 +63,7 @@ def evaluation_data(domain, options, channels=None):
     if options.get("dataset"):
         return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
     _refuse_without_dataset(options, "truth", "slices", "dataset_option", *NAMES)
-    print("No --dataset: evaluating on synthetic pictures that no training sees.")
+    print("No data set is named: evaluating on synthetic pictures that no training sees.")
     return domain.synthetic("test")
 
 

@@ -8,17 +8,25 @@ from mrcnn.plot.figures import new_figure
 from mrcnn.plot.instances import draw_instances, rectangle
 from mrcnn.plot.rgb import to_rgb
 
-# Of the classes from 1 on; of Okabe and Ito (2008), those that are bright enough for a dark ground.
+# Of the classes from 1 on; of Okabe and Ito (2008), those that are bright enough for a dark ground, and dark enough for
+# a bright one.
 CLASS_COLORS = ("#F0E442", "#56B4E9", "#CC79A7", "#FFFFFF", "#E69F00", "#009E73")
+CLASS_COLORS_ON_BRIGHT = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00")
+
+MIDDLE_GREY = 128
 
 
-def class_colors(class_ids):
-    """A colour of `CLASS_COLORS` for each object, by its class; they repeat from the seventh class on."""
-    return [CLASS_COLORS[(int(c) - 1) % len(CLASS_COLORS)] for c in class_ids]
+def class_colors(class_ids, bright=False):
+    """A colour for each object, by its class, for a dark or a `bright` ground; they repeat from the seventh class on.
+    """
+    colors = CLASS_COLORS_ON_BRIGHT if bright else CLASS_COLORS
+    return [colors[(int(c) - 1) % len(colors)] for c in class_ids]
 
 
 def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True, outlines=False, scores=False):
     """A grid of pictures with the boxes of their objects, and a legend of the classes.
+
+    Colours are those for a bright ground where the pictures are, taken together, brighter than a middle grey.
 
     Parameters
     ----------
@@ -59,29 +67,31 @@ def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True
     axes = figure.subplots(rows, cols, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
-    for ax, (image, instances), title in zip(axes, samples, titles, strict=False):
-        colors = class_colors(instances.class_ids)
-        draw_instances(to_rgb(image), instances, ax, colors=colors, show_mask=False, outlines=outlines)
+    shown = [to_rgb(image) for image, _ in samples]
+    bright = np.mean([image.mean() for image in shown]) > MIDDLE_GREY
+    for ax, image, (_, instances), title in zip(axes, shown, samples, titles, strict=False):
+        colors = class_colors(instances.class_ids, bright)
+        draw_instances(image, instances, ax, colors=colors, show_mask=False, outlines=outlines)
         if boxes:
             ax.add_collection(LineCollection([rectangle(box) for box in instances.boxes], colors=colors,
                                              linewidths=1.3), autolim=False)
         if scores and (instances.scores < 1).any():
-            _write_scores(ax, instances, colors)
+            _write_scores(ax, instances, colors, bright)
         if title:
             ax.set_title(str(title), fontsize=9)
     handles = [Line2D([], [], color=color, linewidth=3, label=str(name))
-               for name, color in zip(class_names[1:], class_colors(range(1, len(class_names))), strict=True)]
-    # The colours are made for dark pictures, and some cannot be seen on white.
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), facecolor="0.25",
-                  labelcolor="white")
+               for name, color in zip(class_names[1:], class_colors(range(1, len(class_names)), bright), strict=True)]
+    # Some of the colours for a dark ground cannot be seen on white.
+    ground = {} if bright else {"facecolor": "0.25", "labelcolor": "white"}
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), **ground)
     return figure
 
 
-def _write_scores(ax, instances, colors):
+def _write_scores(ax, instances, colors, bright):
     """Each score above its box, or inside where there is no room above."""
     room = instances.image_shape[0] * 0.05
     for (y1, x1, _, _), score, color in zip(instances.boxes, instances.scores, colors, strict=True):
         inside = y1 < room
         ax.text(x1 + (2 if inside else 0), y1 + (2 if inside else -2), f"{score:.2f}", color=color, size=8,
                 va="top" if inside else "bottom", clip_on=True,
-                path_effects=[withStroke(linewidth=2, foreground="black")])
+                path_effects=[withStroke(linewidth=2, foreground="white" if bright else "black")])

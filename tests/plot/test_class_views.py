@@ -4,7 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mrcnn.geometry.instances import Instances
-from mrcnn.plot.class_views import CLASS_COLORS, class_colors, show_classes
+from mrcnn.plot.class_views import CLASS_COLORS, CLASS_COLORS_ON_BRIGHT, class_colors, show_classes
 
 NAMES = ["BG", "Nucleoli", "Not Nucleoli"]
 IMAGE = np.zeros((60, 80, 3), np.uint8)
@@ -27,6 +27,14 @@ def test_boxes_have_the_colour_of_their_class():
     (legend,) = figure.legends
     assert [t.get_text() for t in legend.get_texts()] == NAMES[1:]
     assert [to_hex(handle.get_color()).upper() for handle in legend.legend_handles] == list(CLASS_COLORS[:2])
+
+
+def test_bright_pictures_have_dark_colours():
+    figure = show_classes([(IMAGE + 200, OBJECTS)], NAMES, scores=True)
+    ((_, colors),) = lines(figure.axes[0])
+    assert colors == [CLASS_COLORS_ON_BRIGHT[1], CLASS_COLORS_ON_BRIGHT[0]]
+    legend = [to_hex(handle.get_color()).upper() for handle in figure.legends[0].legend_handles]
+    assert legend == list(CLASS_COLORS_ON_BRIGHT[:2])
 
 
 def test_outlines_are_drawn_instead_of_boxes():
