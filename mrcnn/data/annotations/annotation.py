@@ -1,7 +1,7 @@
 """`ImageAnnotation`: what every format is read into and written from; and the checks of an object that all share."""
 import difflib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class ImageAnnotation:
     class_names : list of N str
     difficult, truncated : bool [N]
         As Pascal VOC has them: hard to recognise, and cut off by the picture's border or another object.
+    crowd : bool [N]
+        As COCO has it: several objects within one outline, which are neither to be found nor background.
     segments : list of N, or None
         Of each object a `mrcnn.data.annotations.segments.Polygons` or `CocoSegment`, or None where there is only the
         box; None altogether when no object has more.
@@ -42,6 +44,7 @@ class ImageAnnotation:
     truncated: np.ndarray = None
     segments: list = None
     where: str = ""
+    crowd: np.ndarray = None
 
     def __post_init__(self):
         self.image = Path(self.image)
@@ -50,18 +53,26 @@ class ImageAnnotation:
         self.boxes = np.asarray(self.boxes, np.int32).reshape(-1, 4)
         self.class_names = list(self.class_names)
         count = len(self.boxes)
-        for name in ("difficult", "truncated"):
+        for name in ("difficult", "truncated", "crowd"):
             flags = getattr(self, name)
             setattr(self, name, np.zeros(count, bool) if flags is None else np.asarray(flags, bool).reshape(-1))
         if self.segments is not None and all(segment is None for segment in self.segments):
             self.segments = None
-        lengths = [len(v) for v in (self.class_names, self.difficult, self.truncated, self.segments or self.boxes)]
-        if lengths != [count] * 4:
-            raise ValueError(f"{count} boxes, but {lengths} class names, difficult and truncated flags and segments: "
-                             "all must be of one length.")
+        parts = self.class_names, self.difficult, self.truncated, self.crowd, self.segments or self.boxes
+        lengths = [len(part) for part in parts]
+        if lengths != [count] * len(parts):
+            raise ValueError(f"{count} boxes, but {lengths} class names, difficult, truncated and crowd flags and "
+                             "segments: all must be of one length.")
 
     def __len__(self):
         return len(self.boxes)
+
+    def without_crowds(self):
+        """The same picture with its single objects, for formats that have no word for a crowd."""
+        kept = np.flatnonzero(~self.crowd)
+        segments = None if self.segments is None else [self.segments[i] for i in kept]
+        return replace(self, boxes=self.boxes[kept], class_names=[self.class_names[i] for i in kept], segments=segments,
+                       **{flag: getattr(self, flag)[kept] for flag in ("difficult", "truncated", "crowd")})
 
     def segment(self, index):
         """What outlines this object, or None where only its box is known."""
@@ -90,18 +101,19 @@ class Objects:
         self.classes, self.outside = classes, outside
         self._found = []
 
-    def add(self, where, class_name, box, difficult=False, truncated=False, segment=None):
+    def add(self, where, class_name, box, difficult=False, truncated=False, segment=None, crowd=False):
         """Add one object, its box whole numbers (y1, x1, y2, x2); raises `DataError` that starts with `where`."""
         class_name = str(class_name).strip()
         check_class(where, class_name, self.classes)
         box = checked_box(where, box, self.image_shape, self.outside)
-        self._found.append((box, class_name, difficult, truncated, segment))
+        self._found.append((box, class_name, difficult, truncated, segment, crowd))
 
     def annotation(self):
         """All that was added, as an `ImageAnnotation`."""
-        boxes, names, difficult, truncated, segments = zip(*self._found) if self._found else ([], [], [], [], [])
+        boxes, names, difficult, truncated, segments, crowd = zip(*self._found) if self._found else ([],) * 6
         return ImageAnnotation(self.image, self.image_shape, np.array(boxes, np.int32).reshape(-1, 4), names,
-                               np.array(difficult, bool), np.array(truncated, bool), list(segments), self.where)
+                               np.array(difficult, bool), np.array(truncated, bool), list(segments), self.where,
+                               np.array(crowd, bool))
 
 
 def check_outside(outside):

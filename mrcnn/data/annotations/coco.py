@@ -18,13 +18,14 @@ from mrcnn.data.annotations.segments import CocoSegment
 from mrcnn.errors import DataError
 
 _PARTS = ("images", "categories", "annotations")
+_FLAGS = {"iscrowd": "crowd", "difficult": "difficult", "truncated": "truncated"}
 
 
 def read(path, images=None, classes=None, outside="error"):
     """Annotations of a COCO file.
 
-    Boxes are rounded to whole pixels. A crowd (`iscrowd`), which is no single object, is read as `difficult`; so is an
-    object with the key `difficult`, and with `truncated` as such, which `write` adds.
+    Boxes are rounded to whole pixels. `iscrowd` makes an object a `crowd`; the keys `difficult` and `truncated`, which
+    `write` adds, are read as such.
 
     Parameters
     ----------
@@ -64,9 +65,9 @@ def read(path, images=None, classes=None, outside="error"):
                 raise DataError(where, f"has {key} = {entry.get(key)!r}, which is not in the file",
                                 "Correct it, or delete the annotation")
         objects = pictures[entry["image_id"]]
-        difficult = bool(entry.get("iscrowd")) or bool(entry.get("difficult"))
-        objects.add(where, names[entry["category_id"]], _box(where, entry.get("bbox")), difficult,
-                    bool(entry.get("truncated")), _segment(where, entry.get("segmentation")))
+        flags = {flag: bool(entry.get(key)) for key, flag in _FLAGS.items()}
+        objects.add(where, names[entry["category_id"]], _box(where, entry.get("bbox")), **flags,
+                    segment=_segment(where, entry.get("segmentation")))
     return refuse_twice([objects.annotation() for objects in pictures.values()])
 
 
@@ -109,7 +110,7 @@ def write(path, annotations, images=None, classes=None):
             content["annotations"].append({
                 "id": len(content["annotations"]) + 1, "image_id": image_id,
                 "category_id": classes.index(class_name) + 1, "bbox": [x1, y1, x2 - x1, y2 - y1], "area": area,
-                "iscrowd": 0, "difficult": int(annotation.difficult[i]), "truncated": int(annotation.truncated[i]),
+                **{key: int(getattr(annotation, flag)[i]) for key, flag in _FLAGS.items()},
                 "segmentation": [] if segment is None else segmentation(segment)})
     write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 

@@ -79,8 +79,8 @@ def write(path, annotations, images=None, header=False):
     path : str or Path
         An existing file is replaced only when the new one is complete.
     annotations : sequence of ImageAnnotation
-        `difficult`, `truncated` and outlines have no place in this format. A picture without objects is written as
-        `path,,,,,`, which keras-frcnn itself does not know.
+        `difficult`, `truncated` and outlines have no place in this format, and crowds are left out. A picture without
+        objects is written as `path,,,,,`, which keras-frcnn itself does not know.
     images : str or Path, optional
         The folder that paths are written relative to; by default that of the file.
     header : bool
@@ -95,7 +95,7 @@ def write(path, annotations, images=None, header=False):
     rows = csv.writer(text, lineterminator="\n")
     if header:
         rows.writerow(COLUMNS)
-    for annotation in refuse_twice(list(annotations)):
+    for annotation in (a.without_crowds() for a in refuse_twice(list(annotations))):
         name = written_name(annotation, folder, path)
         check_name(path, name)
         if not len(annotation):

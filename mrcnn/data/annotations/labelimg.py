@@ -161,13 +161,14 @@ def _element(path, annotation):
     for name, value in (("width", width), ("height", height), ("depth", stored[2] if len(stored) == 3 else 1)):
         _add(size, name, value)
     _add(root, "segmented", 0)
+    difficult = annotation.difficult | annotation.crowd      # there is no flag for crowds
     for i, ((y1, x1, y2, x2), name) in enumerate(zip(annotation.boxes.tolist(), annotation.class_names)):
         check_name(path, name)
         element = _add(root, "object")
         _add(element, "name", name)
         _add(element, "pose", "Unspecified")
         _add(element, "truncated", int(annotation.truncated[i]))
-        _add(element, "difficult", int(annotation.difficult[i]))
+        _add(element, "difficult", int(difficult[i]))
         box = _add(element, "bndbox")
         for corner, value in zip(_CORNERS, (x1 + 1, y1 + 1, x2, y2)):
             _add(box, corner, value)

@@ -19,7 +19,7 @@ from mrcnn.data.annotations.segments import Polygons
 from mrcnn.errors import ConfigError, DataError
 
 _ATTRIBUTES = ("class", "label", "name", "type")      # tried in this order where regions have several
-_FLAGS = ("difficult", "truncated")
+_FLAGS = ("difficult", "truncated", "crowd")
 _CORNERS = 64                                         # of the polygon that a circle or ellipse becomes
 
 
@@ -136,8 +136,9 @@ def _add_region(objects, where, region, attribute, unlabelled):
     if not isinstance(attributes, dict) or not isinstance(shape, dict):
         raise DataError(where, "has no shape, or attributes that are no object", "Draw the region again")
     box, segment = _shape(where, shape)
-    flags = [str(attributes.get(name, "")).lower() in ("1", "true") for name in _FLAGS]
-    objects.add(where, _class(where, attributes.get(attribute), attribute) or unlabelled or "", box, *flags, segment)
+    flags = {name: str(attributes.get(name, "")).lower() in ("1", "true") for name in _FLAGS}
+    class_name = _class(where, attributes.get(attribute), attribute) or unlabelled or ""
+    objects.add(where, class_name, box, **flags, segment=segment)
 
 
 def _class(where, value, attribute):

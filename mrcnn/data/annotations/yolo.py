@@ -82,7 +82,7 @@ def write(path, annotations, classes=None):
     path : str or Path
         The folder, made when missing; files that are there are replaced.
     annotations : sequence of ImageAnnotation
-        `difficult`, `truncated` and outlines have no place in this format.
+        `difficult`, `truncated` and outlines have no place in this format, and crowds are left out.
     classes : sequence of str, optional
         Class names in the order of their numbers, from 0; by default those that occur, in alphabetical order.
 
@@ -96,7 +96,7 @@ def write(path, annotations, classes=None):
     DataError
         Two pictures have the same name, one is called "classes", a size is not known, a class is not among `classes`.
     """
-    annotations, path = refuse_twice(list(annotations)), Path(path)
+    annotations, path = [a.without_crowds() for a in refuse_twice(list(annotations))], Path(path)
     classes = sorted({n for a in annotations for n in a.class_names}) if classes is None else list(classes)
     files, texts = file_names(annotations, path, ".txt"), []
     for file, annotation in zip(files, annotations):

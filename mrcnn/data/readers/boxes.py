@@ -17,8 +17,8 @@ DIFFICULT = ("keep", "drop")
 class BoxDataset(FileDataset):
     """The annotated pictures and their objects; the mask of an object without an outline is its box, filled.
 
-    `has_masks` tells for each picture whether its masks are real, so that the mask loss is not taught that cells are
-    rectangles.
+    A crowd has the class id below 0 that training and evaluation pass over. `has_masks` tells for each picture whether
+    its masks are real, so that the mask loss is not taught that cells are rectangles.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ class BoxDataset(FileDataset):
             class_ids = np.array([0 if name is None else classes.index(name) + 1 for name in found], np.int32)
             if difficult == "drop":
                 class_ids[annotation.difficult] = 0
+            class_ids[annotation.crowd] *= -1
             image = annotation.image
             self.add_image(source, image.stem if stems[image.stem] == 1 else str(image), image, annotation=annotation,
                            class_ids=class_ids, group=str(image.parent / source_name(image.stem)))
@@ -94,11 +95,11 @@ class BoxDataset(FileDataset):
         """Whether each of the picture's objects has an outline, or `boxes_as_masks` was asked for."""
         info = self.image_info[image_id]
         return self._boxes_as_masks or self._outlines and all(info["annotation"].segment(i) is not None
-                                                              for i in np.flatnonzero(info["class_ids"]))
+                                                              for i in np.flatnonzero(info["class_ids"] > 0))
 
     def object_count(self, image_id):
-        """Number of the picture's objects, without those left out."""
-        return int(np.count_nonzero(self.image_info[image_id]["class_ids"]))
+        """Number of the picture's objects, without those left out and crowds."""
+        return int(np.count_nonzero(self.image_info[image_id]["class_ids"] > 0))
 
     def read_instances(self, info):
         """The objects, each with the mask of its outline; of its box where it has none, or one without a pixel."""

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mrcnn.data.annotations import keras_frcnn, labelimg, yolo
 from mrcnn.data.annotations.annotation import ImageAnnotation, box_of_edges
 from mrcnn.errors import DataError
 
@@ -45,3 +46,17 @@ def test_an_annotation_holds_as_much_of_everything():
     for wrong in ({"class_names": []}, {"difficult": [True, False]}, {"segments": [None, "outline"]}):
         with pytest.raises(ValueError, match="must be of one length"):
             ImageAnnotation("a.png", (3, 4), [(0, 0, 1, 1)], **{"class_names": ["x"], **wrong})
+
+
+def test_formats_without_a_word_for_crowds_leave_them_out(pictures, tmp_path):
+    found = ImageAnnotation(pictures / "a.png", (40, 60), [(0, 0, 5, 5), (1, 2, 9, 8), (3, 3, 6, 6)],
+                            ["x", "y", "x"], crowd=[True, False, False])
+    keras_frcnn.write(tmp_path / "annot.txt", [found], pictures)
+    (csv,) = keras_frcnn.read(tmp_path / "annot.txt", pictures)
+    yolo.write(tmp_path / "yolo", [found])
+    txt = yolo.read(tmp_path / "yolo", pictures, images_without_labels="background")[0]
+    for read in (csv, txt):
+        assert read.boxes.tolist() == [[1, 2, 9, 8], [3, 3, 6, 6]] and read.class_names == ["y", "x"]
+    labelimg.write(tmp_path / "voc", [found])
+    (voc,) = labelimg.read(tmp_path / "voc", pictures)
+    assert voc.difficult.tolist() == [True, False, False]

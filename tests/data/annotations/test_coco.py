@@ -44,8 +44,11 @@ def test_round_trip(annotations, assert_same, pictures, data):
 def test_boxes_classes_and_crowds(tmp_path, pictures):
     first, second = coco.read(write(tmp_path), pictures)
     assert first.boxes.tolist() == [[20, 10, 25, 30], [0, 0, 1, 1]] and first.class_names == ["cell", "dust"]
-    assert first.difficult.tolist() == [False, True] and first.segment(1) is None
+    assert first.crowd.tolist() == [False, True] and not first.difficult.any() and first.segment(1) is None
     assert second.image_shape == (9, 300) and len(second) == 0
+    coco.write(tmp_path / "again.json", [first, second], pictures)
+    again = coco.read(tmp_path / "again.json", pictures)[0]
+    assert again.crowd.tolist() == [False, True] and not again.difficult.any()
 
 
 def test_masks_of_polygons_and_run_lengths_are_those_of_pycocotools(tmp_path, pictures, real_shape=(40, 60)):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mrcnn.config import Config
 from mrcnn.data.annotations import coco, labelimg
 from mrcnn.data.annotations.annotation import ImageAnnotation
 from mrcnn.data.annotations.segments import Polygons
@@ -48,6 +49,16 @@ def test_masks_are_real_only_where_all_objects_have_outlines(annotations):
     left_out = BoxDataset(annotations, class_map={"nucleoli": "n", "speckles": None, "none": None})
     assert left_out.has_masks(0) and not left_out.has_masks(1)
     assert BoxDataset([ImageAnnotation(annotations[0].image)], classes=["x"]).has_masks(0)
+
+
+def test_crowds_have_class_ids_below_zero(annotations):
+    annotations[1].crowd[0] = True
+    dataset = BoxDataset(annotations, outlines=False)
+    names = [dataset.class_names[abs(c)] for c in dataset.load_instances(1).class_ids]
+    assert names == ["speckles", "none", "nucleoli"]
+    assert (dataset.load_instances(1).class_ids < 0).tolist() == [True, False, False] and dataset.object_count(1) == 2
+    assert (BoxDataset(annotations, difficult="drop").load_instances(1).class_ids < 0).tolist() == [True, False]
+    validate_dataset(dataset, Config(NUM_CLASSES=4))
 
 
 def test_labels_become_classes_by_a_table(annotations):
