@@ -63,7 +63,7 @@ class ShapesConfig(Config):
 
     STEPS_PER_EPOCH = int(sys.argv[2])
     VALIDATION_STEPS = 2
-    LEARNING_RATE = 0.05
+    LEARNING_RATE = 0.01
 
 
 config = ShapesConfig()
