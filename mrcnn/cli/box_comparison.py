@@ -70,12 +70,15 @@ def _images(domain, options, read, config):
 
 
 def _draw(dataset, image_id, found, out):
-    """Write `compare_<id>.png`: truth and the models side by side, in the colours of the classes."""
+    """Write `compare_<id>.png`: truth and the models side by side, in the colours of the classes.
+
+    The outline of an object that has only a box is the box.
+    """
     image, truth = dataset.load_image(image_id), dataset.load_instances(image_id)
     panels = {"Truth": truth.select(truth.class_ids > 0), **found}
     titles = [f"{name}: {len(objects)}" for name, objects in panels.items()]
     figure = show_classes([(image, objects) for objects in panels.values()], dataset.class_names, titles, scores=True,
-                          outlines=dataset.has_masks(image_id))
+                          outlines=True)
     save_figure(figure, out / f"compare_{file_name(str(dataset.image_info[image_id]['id']))}.png")
 
 

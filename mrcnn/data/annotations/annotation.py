@@ -9,6 +9,7 @@ import numpy as np
 from mrcnn.errors import ConfigError, DataError
 
 OUTSIDE = ("error", "clip")
+FLAGS = ("difficult", "truncated", "crowd")     # of an object
 LARGEST = 2**31 - 1        # of a coordinate
 
 
@@ -53,7 +54,7 @@ class ImageAnnotation:
         self.boxes = np.asarray(self.boxes, np.int32).reshape(-1, 4)
         self.class_names = list(self.class_names)
         count = len(self.boxes)
-        for name in ("difficult", "truncated", "crowd"):
+        for name in FLAGS:
             flags = getattr(self, name)
             setattr(self, name, np.zeros(count, bool) if flags is None else np.asarray(flags, bool).reshape(-1))
         if self.segments is not None and all(segment is None for segment in self.segments):
@@ -72,7 +73,7 @@ class ImageAnnotation:
         kept = np.flatnonzero(~self.crowd)
         segments = None if self.segments is None else [self.segments[i] for i in kept]
         return replace(self, boxes=self.boxes[kept], class_names=[self.class_names[i] for i in kept], segments=segments,
-                       **{flag: getattr(self, flag)[kept] for flag in ("difficult", "truncated", "crowd")})
+                       **{flag: getattr(self, flag)[kept] for flag in FLAGS})
 
     def segment(self, index):
         """What outlines this object, or None where only its box is known."""

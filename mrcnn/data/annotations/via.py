@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.data.annotations.annotation import Objects, box_of_edges, number
+from mrcnn.data.annotations.annotation import FLAGS, Objects, box_of_edges, number
 from mrcnn.data.annotations.paths import (
     check_name,
     image_path,
@@ -19,7 +19,6 @@ from mrcnn.data.annotations.segments import Polygons
 from mrcnn.errors import ConfigError, DataError
 
 _ATTRIBUTES = ("class", "label", "name", "type")      # tried in this order where regions have several
-_FLAGS = ("difficult", "truncated", "crowd")
 _CORNERS = 64                                         # of the polygon that a circle or ellipse becomes
 
 
@@ -123,7 +122,7 @@ def _entries(path, content):
 
 def _attribute(path, entries):
     attributes = [region.get("region_attributes") for entry in entries for region in entry["regions"]]
-    names = {name: None for found in attributes if isinstance(found, dict) for name in found if name not in _FLAGS}
+    names = {name: None for found in attributes if isinstance(found, dict) for name in found if name not in FLAGS}
     known = [name for name in _ATTRIBUTES if name in names]
     if len(names) > 1 and not known:
         raise DataError(path, f"has the region attributes {', '.join(names)}, any of which may be the class",
@@ -136,7 +135,7 @@ def _add_region(objects, where, region, attribute, unlabelled):
     if not isinstance(attributes, dict) or not isinstance(shape, dict):
         raise DataError(where, "has no shape, or attributes that are no object", "Draw the region again")
     box, segment = _shape(where, shape)
-    flags = {name: str(attributes.get(name, "")).lower() in ("1", "true") for name in _FLAGS}
+    flags = {name: str(attributes.get(name, "")).lower() in ("1", "true") for name in FLAGS}
     class_name = _class(where, attributes.get(attribute), attribute) or unlabelled or ""
     objects.add(where, class_name, box, **flags, segment=segment)
 
@@ -195,5 +194,5 @@ def _region(annotation, index, attribute):
                  "all_points_y": polygons[0][:, 0].tolist()}
     else:
         shape = {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
-    flags = {name: "1" for name in _FLAGS if getattr(annotation, name)[index]}
+    flags = {name: "1" for name in FLAGS if getattr(annotation, name)[index]}
     return {"shape_attributes": shape, "region_attributes": {attribute: annotation.class_names[index], **flags}}
