@@ -23,7 +23,6 @@ def smooth_field(rng, shape, sigma):
     float32 [H, W]
     """
     from scipy.ndimage import gaussian_filter
-    from skimage.transform import warp
 
     step = max(1.0, sigma / 4)
     narrow = sigma / step
@@ -32,5 +31,13 @@ def smooth_field(rng, shape, sigma):
     coarse *= 2 * math.sqrt(math.pi) * narrow      # white noise behind a 2-D Gaussian has 1 / (2 sqrt(pi) sigma)
     if step == 1:
         return coarse[:shape[0], :shape[1]]
-    return warp(coarse, np.diag([1 / step, 1 / step, 1]), output_shape=tuple(shape), order=1, mode="edge", clip=False,
-                preserve_range=True)
+    wide = _stretched(coarse.T, shape[1], step).T
+    return _stretched(np.ascontiguousarray(wide), shape[0], step)
+
+
+def _stretched(values, side, step):
+    """Rows [side, W], linear between those of `values` [h, W], which lie `step` pixels apart."""
+    places = np.arange(side) / step
+    low = places.astype(int)
+    part = (places - low).astype(np.float32)[:, None]
+    return (1 - part) * values[low] + part * values[low + 1]

@@ -201,12 +201,14 @@ def each_channel(image, function):
 
     It is computed once for channels that are the same, as those of a grey picture shown as RGB.
     """
+    def made(plane):
+        return restore_dtype(function(plane.astype(np.float32)), image.dtype)
+
     first = image[..., 0]
-    made = [function(first.astype(np.float32))]
+    planes = [made(first)]
     for c in range(1, image.shape[-1]):
-        channel = image[..., c]
-        made.append(made[0] if np.array_equal(channel, first) else function(channel.astype(np.float32)))
-    return restore_dtype(np.stack(made, axis=-1), image.dtype)
+        planes.append(planes[0] if np.array_equal(image[..., c], first) else made(image[..., c]))
+    return np.stack(planes, axis=-1)
 
 
 def restore_dtype(values, dtype):
