@@ -8,16 +8,7 @@ import pandas as pd
 
 from mrcnn.cli.datasets import evaluation_data, training_data
 from mrcnn.cli.settings import new_config, new_model
-from mrcnn.cli.training import (
-    DEFAULTS,
-    absolute_paths,
-    augmentation_of,
-    keep_watershed,
-    load_start,
-    model_size,
-    plan,
-    task_of,
-)
+from mrcnn.cli.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, task_of
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.engine.training import has_images
 from mrcnn.errors import ConfigError
@@ -26,7 +17,7 @@ from mrcnn.plot.comparison import plot_learning_curve
 from mrcnn.results.measure import write_csv
 
 RESULT, OPTIONS = "result.json", "options.json"
-_OF_THE_CURVE = ("images", "seeds", "out", "seed", "model")
+_OF_THE_CURVE = ("images", "seeds", "out", "model")
 _JUDGED_ON = ("dataset", "truth", "dataset_option", "test_slices", "test_dataset", "test_truth")
 _SCORES = ("threat_score", "f1")
 
@@ -45,8 +36,7 @@ def learning_curve(domain, given):
     int
         Exit code.
     """
-    options = {**DEFAULTS, **absolute_paths(given)}
-    options.setdefault("size", model_size(options))
+    options = options_of_many(given)
     base = new_config(domain, options)
     train_data, validation_data = training_data(domain, options, base.SEED, base.IMAGE_CHANNEL_COUNT)
     test_data = judging_data(domain, options, base.IMAGE_CHANNEL_COUNT)

@@ -84,6 +84,21 @@ def absolute_paths(given):
     return {**given, **{name: absolute(given[name]) for name in paths}}
 
 
+def options_of_many(given):
+    """All options of a script that trains again and again, each time in a folder of its own.
+
+    Raises
+    ------
+    ConfigError
+        ``--weights last``: there is no folder of runs in which one is the last.
+    """
+    if given.get("weights") == "last":
+        raise ConfigError("--weights last is the last run in the --logs of train.py. Name that run's folder instead.")
+    options = {**DEFAULTS, **absolute_paths(given)}
+    options.setdefault("size", model_size(options))
+    return options
+
+
 def task_of(config):
     """The `Task` of the model that these settings are of."""
     if not config.SEMANTIC_MODEL:

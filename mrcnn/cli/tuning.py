@@ -7,7 +7,7 @@ from pathlib import Path
 from mrcnn.cli.arguments import FAILED
 from mrcnn.cli.datasets import training_data
 from mrcnn.cli.settings import new_config, new_model
-from mrcnn.cli.training import DEFAULTS, absolute_paths, augmentation_of, load_start, model_size, plan, task_of
+from mrcnn.cli.training import augmentation_of, load_start, options_of_many, plan, task_of
 from mrcnn.engine.training import has_images
 from mrcnn.engine.tuning import Budget, open_study, tune
 from mrcnn.engine.tuning_report import write_report
@@ -35,8 +35,7 @@ def search(domain, given, command=()):
     int
         Exit code: 1 when a further worker failed and the search is done nevertheless.
     """
-    options = {**DEFAULTS, **absolute_paths(given)}
-    options.setdefault("size", model_size(options))
+    options = options_of_many(given)
     out, worker = Path(options.get("out", "search")), options.get("worker", 0)
     budget = Budget(options.get("trials"), options.get("search_hours"))
     settings = new_config(domain, options)

@@ -85,6 +85,18 @@ class Preparation:
         cropped, _ = crop_instances(instances, self.window(instances.image_shape, path))
         return downscale_instances(cropped, self.downscale)[0]
 
+    def labels(self, labels, path="image"):
+        """A label image [H, W], prepared: of the values in a block the most frequent, of equals the lowest.
+
+        Raises as `window`.
+        """
+        if not self or labels.ndim != 2:      # who uses them says what is wrong with labels of another shape
+            return labels
+        labels, factor = crop_image(labels, self.window(labels.shape, path)), self.downscale
+        blocks = labels.reshape(labels.shape[0] // factor, factor, labels.shape[1] // factor, factor)
+        values = np.unique(labels)
+        return values[np.argmax([(blocks == value).sum(axis=(1, 3)) for value in values], axis=0)]
+
     def pixel_size(self, size):
         """Height and width of a pixel after it, of the same unit as before; None stays None."""
         return None if size is None else tuple(value * self.downscale for value in size)
@@ -134,6 +146,17 @@ class PreparedDataset(Dataset):
         self.class_info = list(dataset.class_info)
         self.image_info = [{**info, "index_in_source": i} for i, info in enumerate(dataset.image_info)]
         self.prepare()
+
+    def __getattr__(self, name):
+        # Who has this method is asked for label images instead of objects, so it exists only where the source has it.
+        if name == "load_semantic_mask" and hasattr(self.source, name):
+            return self._semantic_mask
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _semantic_mask(self, image_id):
+        """The picture's label image [H, W]."""
+        return self.preparation.labels(np.asarray(self.source.load_semantic_mask(self._index(image_id))),
+                                       self.image_reference(image_id))
 
     def load_image(self, image_id):
         """Picture [H, W, C] in its file's type."""

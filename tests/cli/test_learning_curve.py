@@ -119,6 +119,7 @@ def test_a_result_that_is_cut_off_is_named(curve):
 
 @pytest.mark.parametrize(("words", "judged", "message"), [
     (["--images", "9"], ["--test-slices", "9:12"], "there are 8 images"), (["--images", "2"], [], "what to judge on"),
+    (["--images", "2", "--weights", "last"], ["--test-slices", "9:12"], "Name that run.s folder"),
     (["--images", "2"], ["--test-slices", "7:12"], "--slices share slices"),
     (["--images", "2"], ["--test-slices", "8:10"], "--validation-slices share slices")])
 def test_what_cannot_be_judged_is_refused(curve, words, judged, message):

@@ -97,7 +97,8 @@ def test_a_score_is_chosen(searched):
 
 @pytest.mark.parametrize(("words", "message"), [
     (["--trials", "1", "--search", "LEARNING_RAT=1,2"], "Did you mean LEARNING_RATE"),
-    (["--trials", "1", "--search", "LEARNING_RATE"], "nothing to search"), ([], "how long to search"),
+    (["--trials", "1", "--search", "LEARNING_RATE"], "nothing to search"),
+    (["--trials", "1", "--weights", "last"], "Name that run's folder"), ([], "how long to search"),
     (["--trials", "3", "--search", "LEARNING_RATE=-1,-2"], "All 3 trials failed.*LEARNING_RATE")])
 def test_what_cannot_be_searched_is_said(searched, words, message):
     with pytest.raises(ConfigError, match=message):

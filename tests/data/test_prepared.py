@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mrcnn.config import Config
+from mrcnn.data.crops import CropSource
 from mrcnn.data.prepared import Preparation, PreparedDataset
 from mrcnn.data.preprocess import crop_image, downscale_image, downscale_instances
 from mrcnn.data.readers.open import open_dataset
@@ -38,6 +40,23 @@ def test_a_view_gives_what_the_functions_of_preprocess_give(stack):
     assert view.has_masks(2)
     stack.has_masks = lambda image_id: image_id != 2
     assert not view.has_masks(2) and view.has_masks(1)
+
+
+def test_label_images_are_prepared_as_their_pictures(stack):
+    assert not hasattr(PreparedDataset(stack, downscale=2), "load_semantic_mask")
+    stack.load_semantic_mask = lambda image_id: stack.load_instances(image_id).foreground() * np.uint8(255)
+    view = PreparedDataset(stack, keep_rows=(0, 40), downscale=4)
+    for part, image_id in ((view, 2), (view.subset([4, 5]), 1)):
+        labels = part.load_semantic_mask(image_id)
+        assert labels.dtype == np.uint8 and labels.shape == (10, 10)
+        np.testing.assert_array_equal(labels == 255, part.load_instances(image_id).foreground())
+    assert CropSource(view, Config(NUM_CLASSES=2)).load(2)[1].foreground().sum() == 2 * 4
+
+
+def test_of_a_block_the_most_frequent_class_is_taken():
+    labels = np.array([[0, 2, 1, 1, 9], [2, 2, 0, 0, 9], [9, 9, 9, 9, 9]])
+    assert Preparation(downscale=2).labels(labels).tolist() == [[2, 0]]
+    assert Preparation((1, 3), 1).labels(labels).tolist() == labels[1:3].tolist()
 
 
 def test_a_view_is_split_and_named_as_its_source(stack):
