@@ -140,6 +140,22 @@ def test_predict_and_evaluate_by_a_unet(sample, unet_run, stack, tmp_path, capsy
     assert 0 <= json.loads((tmp_path / "ev" / "metrics.json").read_text())["foreground_iou"] <= 1
 
 
+def test_a_unet_links_what_it_finds_in_the_slices_of_a_stack(sample, unet_run, stack, tmp_path):
+    run, out = tmp_path / unet_run.name, tmp_path / "found"
+    shutil.copytree(unet_run, run)
+    # So low that two steps of training find something.
+    kept = json.loads((run / "watershed.json").read_text())
+    (run / "watershed.json").write_text(json.dumps({**kept, "threshold": 0.01, "min_size_px": 1, "min_score": 0}))
+    code = sample["predict"].main(["--weights", str(run), "--link-slices", "--pixel-size-nm", "5",
+                                   "--slice-distance-nm", "20", "--out", str(out), str(stack / "stack.tif")])
+    assert code == 0
+    volume, objects = tifffile.imread(out / "stack_objects.tif"), pd.read_csv(out / "objects.csv")
+    found, voxels = np.unique(volume[volume > 0], return_counts=True)
+    assert len(found) == len(objects) == pd.read_csv(out / "stacks.csv")["count"].item() > 0
+    assert objects["voxels"].tolist() == voxels.tolist()
+    np.testing.assert_allclose(objects["volume_um3"], voxels * (0.005 * 0.005 * 0.02))
+
+
 def test_resume_a_unet_with_hours(sample, unet_run, tmp_path, capsys):
     logs = tmp_path / "logs"
     shutil.copytree(unet_run, logs / unet_run.name)
