@@ -124,14 +124,15 @@ def plot_threat_scores(scores, path=None):
     Figure
     """
     curves = scores if any(isinstance(v, dict) for v in scores.values()) else {"threat score": scores}
-    figure = new_figure(5, 4, layout="constrained")
+    many = len(curves) > 4
+    figure = new_figure(8 if many else 5, 4, layout="constrained")
     ax = figure.subplots()
     for name, curve in curves.items():
         points = sorted((float(threshold), np.nan if score is None else score) for threshold, score in curve.items())
         ax.plot(*np.array(points, float).reshape(-1, 2).T, marker="o", markersize=3, label=name.replace("_", " "))
     ax.set(xlabel="IoU that a match needs", ylabel="Score", ylim=(0, 1.02), title="Scores by IoU threshold")
     ax.grid(alpha=0.3)
-    ax.legend()
+    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))      # many names would hide curves
     return _saved(figure, path)
 
 

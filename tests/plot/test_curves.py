@@ -92,6 +92,13 @@ def test_several_scores_by_threshold():
     assert lines(figure.axes[0]) == {"threat score": [0.8], "panoptic quality": [0.7]}
 
 
+def test_many_names_do_not_hide_the_curves():
+    figure = plot_threat_scores({f"model {i}, no watershed": {0.5: 0.1 * i, 0.95: 0.0} for i in range(8)})
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+
+
 def test_history_of_a_semantic_network_is_three_pairs_of_curves(tmp_path):
     table = pd.DataFrame({"epoch": [1, 2], "seconds": [3, 3], "loss": [2, 1], "accuracy": [0.5, 0.75],
                           "foreground_iou": [0.25, 0.5], "val_loss": [3, 2], "val_accuracy": [0.25, 0.5],
