@@ -51,9 +51,10 @@ def keep_mask(boxes, iou_threshold, groups=None):
 def first_rows(values, mask, count):
     """The first `count` rows of each image where `mask`, zero padded: [B, N, D], bool [B, N] -> [B, count, D]."""
     total = values.shape[1]
-    if total is not None and total < count:
-        values = ops.pad(values, [[0, 0], [0, count - total], [0, 0]])
-        mask = ops.pad(mask, [[0, 0], [0, count - total]])
+    if total is None or total < count:  # where it is not known, one program serves several numbers
+        missing = count - (total or 0)
+        values = ops.pad(values, [[0, 0], [0, missing], [0, 0]])
+        mask = ops.pad(mask, [[0, 0], [0, missing]])
     rank = ops.cast(ops.arange(ops.shape(mask)[1]), "float32")
     order = ops.cast(mask, "float32") * (ops.cast(ops.shape(mask)[1], "float32") - rank)
     top, indices = ops.top_k(order, count)

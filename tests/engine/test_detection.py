@@ -246,3 +246,13 @@ def test_masks_made_in_parts_are_the_same(make, monkeypatch, at_once):
 def test_verbose(make, capsys):
     make().detect(pictures((64, 64)), verbose=1)
     assert "Processing 1 images" in capsys.readouterr().out
+
+
+def test_fewer_proposals_than_detections_in_batches_of_two_sizes(make):
+    """The program for several sizes of a batch does not know how many proposals there are."""
+    model = make(POST_NMS_ROIS_INFERENCE=4)
+    images = pictures((64, 64), (64, 64), (64, 64))
+    together, alone = model.predict(images), [model.predict([image])[0] for image in images]
+    for found, other in zip(together, alone):
+        assert 0 < len(found) <= 4
+        assert_alike(found, other)
