@@ -175,3 +175,35 @@ def test_layers_hold_no_two_overlapping_boxes():
         canvas[y1:y2, x1:x2, layer] += 1
     assert canvas.max() == 1 and layer_of.max() < 20
     assert assign_layers(np.zeros((0, 4))) == []
+
+
+def test_a_lambda_may_show_by_its_keypoints_or_heat_maps_that_nothing_moves():
+    """With the original it was no augmenter of masks, whatever it did."""
+    image, instances = discs()
+
+    def as_they_are(things, *_):
+        return things
+
+    for second in ({"func_heatmaps": as_they_are}, {"func_keypoints": as_they_are}):
+        shuffled = iaa.Lambda(lambda images, *_: [i[..., ::-1] for i in images], **second)
+        changed, kept = apply_augmentation(iaa.Sequential([shuffled]), image, instances, np.random.default_rng(0))
+        np.testing.assert_array_equal(changed, image[..., ::-1])
+        np.testing.assert_array_equal(kept.to_masks(), instances.to_masks())
+
+
+def test_a_lambda_that_moves_its_keypoints_or_heat_maps_is_refused():
+    def mirrored_points(points, *_):
+        for of_image in points:
+            for point in of_image.keypoints:
+                point.x = of_image.shape[1] - point.x
+        return points
+
+    def mirrored_maps(maps, *_):
+        for one in maps:
+            one.arr_0to1 = one.arr_0to1[:, ::-1]
+        return maps
+
+    for second in ({"func_heatmaps": mirrored_maps}, {"func_keypoints": mirrored_points}):
+        mirror = iaa.Lambda(lambda images, *_: [i[:, ::-1] for i in images], **second)
+        with pytest.raises(ConfigError, match="may leave masks behind"):
+            apply_augmentation(mirror, *discs(), np.random.default_rng(0))

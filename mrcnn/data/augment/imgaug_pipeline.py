@@ -98,6 +98,26 @@ def _refuse_left_behind(augmentation):
         if kind.__name__ == "ElasticTransform" and kind.__module__.endswith("imgcorruptlike"):
             raise ConfigError("imgaug's imgcorruptlike.ElasticTransform moves the image and leaves masks behind. "
                               "Use imgaug.augmenters.ElasticTransformation.")
-        if kind.__name__ == "Lambda" and augmenter.func_images is not None and augmenter.func_segmentation_maps is None:
+        if kind.__name__ == "Lambda" and augmenter.func_images is not None and not _leaves_places(augmenter):
             raise ConfigError("An imgaug Lambda with func_images and without func_segmentation_maps may leave masks "
                               "behind. Where no pixel moves, add func_segmentation_maps=lambda maps, *_: maps.")
+
+
+def _leaves_places(augmenter):
+    """Whether a Lambda takes care of segmentation maps, or shows by its keypoints or heat maps that nothing moves."""
+    if augmenter.func_segmentation_maps is not None:
+        return True
+    from imgaug.augmentables.heatmaps import HeatmapsOnImage
+    from imgaug.augmentables.kps import Keypoint, KeypointsOnImage
+    from imgaug.random import RNG
+
+    if augmenter.func_keypoints is not None:
+        places = [(1.0, 2.0), (30.0, 5.0), (12.0, 44.0)]
+        probe = KeypointsOnImage([Keypoint(x, y) for x, y in places], shape=(64, 48, 3))
+        moved = augmenter.func_keypoints([probe], RNG(0), [], None)[0]
+        return [(point.x, point.y) for point in moved.keypoints] == places
+    if augmenter.func_heatmaps is not None:
+        values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4, 1)
+        moved = augmenter.func_heatmaps([HeatmapsOnImage(values, shape=(64, 48, 3))], RNG(0), [], None)[0]
+        return np.array_equal(moved.get_arr(), values[..., 0]) or np.array_equal(moved.get_arr(), values)
+    return False
