@@ -1,5 +1,7 @@
 """Models as compiled functions from arrays to backend tensors, without Keras' predict loop and its copies."""
 
+from functools import partial
+
 import keras
 
 
@@ -9,10 +11,7 @@ def compiled(model, by_shape=False):
     Weights that change later take effect. `by_shape`: a program for every shape of the inputs, for layers that cannot
     do without; otherwise one may serve all.
     """
-
-    def call(inputs):
-        return model(inputs if len(inputs) > 1 else inputs[0], training=False)
-
+    call = partial(_detect, model)  # an object for each model: TensorFlow warns of one function that is traced often
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -30,3 +29,7 @@ def compiled(model, by_shape=False):
 
         return lambda inputs: stateless([v.value for v in variables], inputs)
     return call
+
+
+def _detect(model, inputs):
+    return model(inputs if len(inputs) > 1 else inputs[0], training=False)

@@ -199,8 +199,9 @@ def _backbone_stages(model):
 
 def weights_by_part(model):
     """Copies of all weights: part -> {"layer/kind": array}; parts as of `layers_by_part`."""
-    return {part: {f"{layer.name}/{w.name}": np.array(w.numpy()) for layer in layers for w in layer.weights}
-            for part, layers in layers_by_part(model).items()}  # fmt: skip
+    # By paths: `mrcnn.legacy` gives variables other names.
+    return {part: {f"{layer.name}/{w.path.split('/')[-1]}": np.array(w.numpy()) for layer in layers
+                   for w in layer.weights} for part, layers in layers_by_part(model).items()}  # fmt: skip
 
 
 def gradient_norms(model, arrays):

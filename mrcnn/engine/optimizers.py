@@ -39,6 +39,15 @@ class DecayAndClip:
 
     decay, clip = 0.0, math.inf
 
+    @property
+    def lr(self):
+        """The learning rate, as callbacks written for Keras 2 read and set it."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value):
+        self.learning_rate = value
+
     def apply(self, grads, trainable_variables=None):
         """Add the decay to the gradients, find the scale that clips them, and step."""
         variables = self._trainable_variables if trainable_variables is None else trainable_variables
@@ -117,7 +126,7 @@ def global_norm(gradients):
 
 def decays(variable):
     """Whether weight decay acts on a weight: on all but batch norm's gamma and beta, as in the original."""
-    return variable.name not in ("gamma", "beta")
+    return variable.path.split("/")[-1] not in ("gamma", "beta")  # names are changed for old scripts, paths are not
 
 
 def compile_model(model, config, learning_rate, total_steps=None):
@@ -125,7 +134,7 @@ def compile_model(model, config, learning_rate, total_steps=None):
     global norm. Its learning rate follows the schedule over `total_steps`; None: it stays as it is.
     """
     rate = learning_rate if total_steps is None else learning_rate_of(config, learning_rate, total_steps)
-    if config.OPTIMIZER == "adam":
+    if config.OPTIMIZER.lower() == "adam":
         optimizer = DecayedAdam(rate)
     else:
         optimizer = DecayedSGD(rate, momentum=float(config.LEARNING_MOMENTUM))

@@ -10,15 +10,18 @@ from mrcnn.engine.compiled import compiled
 from mrcnn.errors import ConfigError
 from mrcnn.layers.nms import nms_indices
 from mrcnn.layers.proposals import best_anchors
+from mrcnn.legacy.old_layers import names_of_activations
 from mrcnn.nets.batch_norm import ConvNorm
 from mrcnn.nets.heads import BlockDeconvolution, interleave
 
 KEPT = "ROI/rpn_non_max_suppression"
 ROI_TENSORS = ("ROI/pre_nms_anchors", "ROI/refined_anchors", "ROI/refined_anchors_clipped", KEPT)
 # What TensorFlow 1 called the last operation of a layer: its output. Others of a layer are not computed here.
-_LAST_OPERATION = re.compile(r"(Relu|Softmax|Sigmoid|BiasAdd|concat|Reshape|MaxPool|add|PyFunc|batchnorm/add)(_\d+)?")
+_LAST_OPERATION = re.compile(
+    r"(Relu|Softmax|Sigmoid|BiasAdd|concat|Reshape|Squeeze_1|MaxPool|add|PyFunc|batchnorm/add)(_\d+)?"
+)
 # Layers of the heads whose regions are folded into the batch here, and were not there.
-_FOLDED = re.compile(r"mrcnn_(class|mask)_(conv|bn)\d(_with_bn)?|mrcnn_mask_deconv")
+_FOLDED = re.compile(r"mrcnn_(class|mask)_(conv|bn)\d(_with_bn|_relu)?|mrcnn_mask_deconv|pool_squeeze")
 _NMS = re.compile(r"ROI/rpn_non_max_suppression(/NonMaxSuppression(V\d)?)?")
 
 
@@ -108,15 +111,18 @@ class DetectionTensors:
         roi = self.tensors["ROI"]._keras_history.operation
         steps = StepsOfROI(roi)([self.tensors["rpn_class"], self.tensors["rpn_bbox"], self.tensors["input_anchors"]])
         self.tensors.update(zip(ROI_TENSORS, steps))
+        self._activations = names_of_activations(self.tensors)
 
     def find(self, name):
         """The `NamedTensor` of a TensorFlow 1 name such as "ROI/refined_anchors:0" or of a layer; None for others."""
         path = str(name).removesuffix(":0")
         if _NMS.fullmatch(path):
             return NamedTensor(name, KEPT)
+        layer, slash, operation = path.partition("/")
+        layer = self._activations.get(layer, layer)
+        path = layer + slash + operation
         if path in self.tensors:
             return NamedTensor(name, path)
-        layer, _, operation = path.partition("/")
         if layer in self.tensors and layer != "ROI" and _LAST_OPERATION.fullmatch(operation):
             return NamedTensor(name, layer)
         return None
@@ -138,8 +144,9 @@ class DetectionTensors:
             # Layers are shared by the graphs for training and for detection: the name says which tensor is meant.
             name = what._keras_history.operation.name
             return self._tensor(name) if name in self.tensors else what
+        given = "None: ancestor() found no such tensor" if what is None else repr(what)
         raise ConfigError(
-            f"The output '{label}' of run_graph is {what!r}. Give a layer's output (model.keras_model.get_layer(name)"
+            f"The output '{label}' of run_graph is {given}. Give a layer's output (model.keras_model.get_layer(name)"
             ".output), a layer's name, or what ancestor() found, for example 'ROI/refined_anchors:0'. Tensors of a "
             "TensorFlow 1 graph or session do not exist in Keras 3; run_graph computes the values."
         )

@@ -1,5 +1,6 @@
 """What old code asks of `keras_model`: weight files of any name, layers by old names, and the original's inputs."""
 
+import difflib
 import functools
 import inspect
 from pathlib import Path
@@ -14,14 +15,14 @@ from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy import losses
 from mrcnn.legacy.inspection import mark_outputs
 from mrcnn.legacy.layers import DetectionTargetLayer
-from mrcnn.legacy.old_layers import as_then
+from mrcnn.legacy.old_layers import as_then, names_of_activations
 from mrcnn.losses import mrcnn_class_loss
 from mrcnn.nets.mask_rcnn import ActiveClasses, MaskRCNNGraph
 from mrcnn.nets.training_model import TrainingModel
 
 
 class OldMethods:
-    """`save`, `save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2."""
+    """`save`, `save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2; `to_json` says what to do."""
 
     @property
     def layers(self):
@@ -66,13 +67,38 @@ class OldMethods:
         weights.load_weights(self, filepath, by_name)
 
     def get_layer(self, name=None, index=None):
-        """A layer by name or index, those inside of other layers included."""
-        if name is not None:
-            inside = [layer for _, layer in weighted_layers(self)]
-            for layer in [*self.layers, *as_then(inside)]:
-                if layer.name == name:
-                    return mark_outputs(layer)
-        return mark_outputs(super().get_layer(name, index))
+        """A layer by name or index, those inside of other layers included.
+
+        The ReLUs of a ResNet and its heads are found by the names that Keras 2 gave them, too ("activation_1").
+
+        Raises
+        ------
+        ValueError
+            There is no such layer; says which names are like it.
+        """
+        if name is None:
+            return mark_outputs(super().get_layer(index=index))
+        inside = [layer for _, layer in weighted_layers(self)]
+        found = {layer.name: layer for layer in reversed([*self.layers, *as_then(inside)])}
+        activations = names_of_activations(found)
+        layer = found.get(activations.get(name, name))
+        if layer is None:
+            close = difflib.get_close_matches(str(name), [*found, *activations], n=5)
+            like = f"Names like it: {', '.join(close)}" if close else "keras_model.summary() lists them"
+            raise ValueError(f"No such layer: {name}. {like}.")
+        return mark_outputs(layer)
+
+    def get_config(self):
+        """Refused, and `to_json` by it: what the network is made of is in the `Config`.
+
+        Raises
+        ------
+        NotImplementedError
+        """
+        raise NotImplementedError(
+            "What the network is made of is in its Config, not in the Keras model: config.to_json(path) writes it, and "
+            "keras_model.save_weights(path) the weights."
+        )
 
 
 class InferenceModel(OldMethods, keras.Model):

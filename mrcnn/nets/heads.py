@@ -84,13 +84,16 @@ class BoxHead:
     """Class and box refinement of pooled regions (Matterport's `fpn_classifier_graph` after the pooling)."""
 
     def __init__(self, num_classes, pool_size=7, width=1024, train_bn=False):
-        self.num_classes, self.width = num_classes, width
+        self.num_classes = num_classes
         self.hidden1 = ConvNorm(
             WholePatchConv(width, pool_size, name="mrcnn_class_conv1"), BatchNorm(train_bn, name="mrcnn_class_bn1")
         )
         self.hidden2 = ConvNorm(
             WholePatchConv(width, 1, name="mrcnn_class_conv2"), BatchNorm(train_bn, name="mrcnn_class_bn2")
         )
+        self.activation1 = layers.ReLU(name="mrcnn_class_conv1_relu")
+        self.activation2 = layers.ReLU(name="mrcnn_class_conv2_relu")
+        self.squeeze = layers.Reshape((width,), name="pool_squeeze")
         self.logits = layers.Dense(num_classes, name="mrcnn_class_logits")
         self.probabilities = layers.Softmax(name="mrcnn_class", dtype="float32")
         self.deltas = layers.Dense(4 * num_classes, name="mrcnn_bbox_fc")
@@ -98,9 +101,9 @@ class BoxHead:
     def __call__(self, pooled):
         """Pooled [B, N, h, w, C] -> logits [B, N, K], probabilities [B, N, K], deltas [B, N, K, 4]."""
         x = FoldRegions()(pooled)
-        x = layers.ReLU()(self.hidden1(x))
-        x = layers.ReLU()(self.hidden2(x))
-        x = UnfoldRegions()([layers.Reshape((self.width,))(x), pooled])
+        x = self.activation1(self.hidden1(x))
+        x = self.activation2(self.hidden2(x))
+        x = UnfoldRegions()([self.squeeze(x), pooled])
         logits = self.logits(x)
         deltas = layers.Reshape((-1, self.num_classes, 4), name="mrcnn_bbox", dtype="float32")(self.deltas(x))
         return logits, self.probabilities(logits), deltas
@@ -117,19 +120,21 @@ class MaskHead:
             )
             for i in range(1, 5)
         ]
+        self.activations = [layers.ReLU(name=f"mrcnn_mask_conv{i}_relu") for i in range(1, 5)]
         self.deconvolution = BlockDeconvolution(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")
         self.classify = MaskClassifier(num_classes, 1, name="mrcnn_mask")
 
     @property
     def layers(self):
-        """All layers with weights."""
-        return [*self.convolutions, self.deconvolution, self.classify]
+        """All layers that have a name, in their order."""
+        hidden = [layer for pair in zip(self.convolutions, self.activations) for layer in pair]
+        return [*hidden, self.deconvolution, self.classify]
 
     def __call__(self, pooled):
         """Pooled [B, N, h, w, C] -> probabilities [B, N, 2h, 2w, K], float32."""
         x = FoldRegions()(pooled)
-        for convolve in self.convolutions:
-            x = layers.ReLU()(convolve(x))
+        for convolve, activate in zip(self.convolutions, self.activations):
+            x = activate(convolve(x))
         return self.classify(UnfoldRegions()([self.deconvolution(x), pooled]))
 
 

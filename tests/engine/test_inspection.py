@@ -150,6 +150,12 @@ def test_weights_by_part_are_copies_of_all_weights(trainer):
     assert not np.array_equal(copy, weight.numpy())
     count = sum(len(layer.weights) for _, layer in weighted_layers(trainer))
     assert sum(map(len, found.values())) == count
+    # Old scripts' layers have variables of other names.
+    from mrcnn.legacy.old_layers import as_then
+
+    assert as_then([trainer.get_layer("stage1")])[0].weights[0].name == "stage1/kernel:0"
+    assert weights_by_part(trainer).keys() == found.keys()
+    assert all(weights_by_part(trainer)[part].keys() == found[part].keys() for part in found)
 
 
 def test_gradients_are_those_of_the_losses(trainer, batch, unchanged, gradients_of):

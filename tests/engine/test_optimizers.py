@@ -80,6 +80,27 @@ def test_decay_is_left_out_only_where_it_could_change_nothing():
             np.testing.assert_array_equal(by_formula, weights)
 
 
+@pytest.mark.parametrize("kind", [optimizers.DecayedSGD, optimizers.DecayedAdam])
+def test_the_learning_rate_by_its_old_name(kind):
+    """As callbacks written for Keras 2 read and set it."""
+    optimizer = kind(0.1)
+    assert float(ops.convert_to_numpy(optimizer.lr)) == pytest.approx(0.1)
+    optimizer.lr = 0.02
+    optimizer.lr *= 0.5
+    assert float(ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.01)
+    optimizer.lr.assign(0.3)  # as K.set_value does
+    assert float(ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.3)
+
+
+def test_decay_knows_gamma_and_beta_whatever_they_are_called():
+    layer = keras.layers.BatchNormalization(name="bn_conv1")
+    layer.build((None, 4))
+    for variable in layer.weights:
+        variable._name = f"bn_conv1/{variable.name}:0"
+    assert [optimizers.decays(v) for v in layer.trainable_variables] == [False, False]
+    assert optimizers.decays(keras.Variable([1.0], name="kernel"))
+
+
 def test_weights_without_a_gradient_stay_as_they_are():
     variables = variables_of()
     before = [ops.convert_to_numpy(v) for v in variables]
