@@ -42,8 +42,28 @@ from mrcnn.legacy.networks import (
     resnet_graph,
     rpn_graph,
 )
+from mrcnn.legacy.old_imports import available, fetch
 from mrcnn.legacy.pixels import load_image_gt
 from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
+
+# What the original had imported. Scripts write `modellib.utils`, or use it after a star import.
+_IMPORTED = {
+    "K": "keras.backend",
+    "KL": "keras.layers",
+    "KM": "keras.models",
+    "OrderedDict": "collections:OrderedDict",
+    "datetime": "datetime",
+    "keras": "keras",
+    "logging": "logging",
+    "math": "math",
+    "multiprocessing": "multiprocessing",
+    "np": "numpy",
+    "os": "os",
+    "random": "random",
+    "re": "re",
+    "tf": "tensorflow",
+    "utils": "mrcnn.utils",
+}
 
 __all__ = [
     "BatchNorm",
@@ -87,18 +107,11 @@ __all__ = [
     "smooth_l1_loss",
     "trim_zeros_graph",
     "unmold_image",
+    *available(_IMPORTED),
 ]
-
-_GONE = {
-    "tf": "import tensorflow yourself; nothing here needs a session or a graph of TensorFlow 1",
-    "K": "use keras.ops, and MaskRCNN.run_graph in place of K.function and sessions",
-    "KL": "use keras.layers",
-    "KE": "use keras.layers",
-    "KM": "use keras.models",
-}
 
 
 def __getattr__(name):
-    if name in _GONE:
-        raise AttributeError(f"mrcnn.model has no '{name}' any more: {_GONE[name]}.")
-    raise AttributeError(f"module 'mrcnn.model' has no attribute {name!r}")
+    if name == "KE":
+        raise AttributeError("mrcnn.model has no 'KE' any more: use keras.layers.")
+    return fetch(globals(), _IMPORTED, name)

@@ -18,6 +18,14 @@ from mrcnn.geometry.boxes import (
 )
 from mrcnn.geometry.masks import compute_overlaps_masks, expand_mask, minimize_mask, resize_mask, unmold_mask
 from mrcnn.geometry.resample import resize
+from mrcnn.legacy.old_imports import available, fetch
+
+# What the original had imported. Scripts write `utils.np`, or use it after a star import.
+_IMPORTED = {
+    "logging": "logging", "math": "math", "np": "numpy", "os": "os", "random": "random", "scipy": "scipy",
+    "shutil": "shutil", "skimage": "skimage", "sys": "sys", "tf": "tensorflow", "urllib": "urllib",
+    "warnings": "warnings",
+}
 
 __all__ = [
     "COCO_MODEL_URL", "Dataset", "apply_box_deltas", "batch_slice", "box_refinement", "box_refinement_graph",
@@ -25,7 +33,12 @@ __all__ = [
     "compute_recall", "denorm_boxes", "download_trained_weights", "expand_mask", "extract_bboxes", "generate_anchors",
     "generate_pyramid_anchors", "minimize_mask", "mold_mask", "non_max_suppression", "norm_boxes", "resize",
     "resize_image", "resize_mask", "trim_zeros", "unmold_mask",
+    *available(_IMPORTED),
 ]
+
+
+def __getattr__(name):
+    return fetch(globals(), _IMPORTED, name)
 
 
 def box_refinement_graph(box, gt_box):

@@ -13,15 +13,28 @@ import numpy as np
 from mrcnn.evaluate.matching import compute_matches, trim_zeros
 from mrcnn.geometry.boxes import extract_bboxes
 from mrcnn.geometry.instances import Instances
+from mrcnn.legacy.old_imports import available, fetch
 from mrcnn.legacy.visualize_drawing import as_shown, class_map, color_values, draw_objects, objects_of, roi_masks
 from mrcnn.legacy.visualize_tables import show_table, weight_table
 from mrcnn.plot import inspect
 
+# What the original had imported. Scripts write `visualize.plt`, or use it after a star import.
+_IMPORTED = {
+    "IPython": "IPython", "Polygon": "matplotlib.patches:Polygon", "colorsys": "colorsys",
+    "find_contours": "skimage.measure:find_contours", "itertools": "itertools", "lines": "matplotlib.lines",
+    "np": "numpy", "os": "os", "patches": "matplotlib.patches", "plt": "matplotlib.pyplot", "random": "random",
+    "sys": "sys", "utils": "mrcnn.utils",
+}
+
 __all__ = [
     "apply_mask", "display_differences", "display_images", "display_instances", "display_table", "display_top_masks",
     "display_weight_stats", "draw_box", "draw_boxes", "draw_rois", "plot_overlaps", "plot_precision_recall",
-    "random_colors",
+    "random_colors", *available(_IMPORTED),
 ]
+
+
+def __getattr__(name):
+    return fetch(globals(), _IMPORTED, name)
 
 
 def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolation=None):

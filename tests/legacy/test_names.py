@@ -3,14 +3,19 @@
 A parameter of ours may follow his, when it may be left out; his are there with their names, order and defaults.
 """
 import importlib
+import importlib.util
 import inspect
 import json
+import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from mrcnn.legacy.old_imports import available, fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 SEVEN = "gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks"
@@ -164,6 +169,27 @@ SETTINGS = {
                      "mrcnn_mask_loss": 1.0},
 }
 
+# What his modules had imported, as an import of each names it.
+IMPORTED = {
+    "model": {
+        "os": "os", "random": "random", "datetime": "datetime", "re": "re", "math": "math", "logging": "logging",
+        "OrderedDict": "collections:OrderedDict", "multiprocessing": "multiprocessing", "np": "numpy",
+        "tf": "tensorflow", "keras": "keras", "K": "keras.backend", "KL": "keras.layers", "KM": "keras.models",
+        "utils": "mrcnn.utils",
+    },
+    "utils": {
+        "sys": "sys", "os": "os", "logging": "logging", "math": "math", "random": "random", "np": "numpy",
+        "tf": "tensorflow", "scipy": "scipy", "skimage": "skimage", "urllib": "urllib", "shutil": "shutil",
+        "warnings": "warnings",
+    },
+    "visualize": {
+        "os": "os", "sys": "sys", "random": "random", "itertools": "itertools", "colorsys": "colorsys", "np": "numpy",
+        "find_contours": "skimage.measure:find_contours", "plt": "matplotlib.pyplot", "patches": "matplotlib.patches",
+        "lines": "matplotlib.lines", "Polygon": "matplotlib.patches:Polygon", "IPython": "IPython",
+        "utils": "mrcnn.utils",
+    },
+}
+
 MODULES = {"config": CONFIG, "utils": UTILS, "model": MODEL, "visualize": VISUALIZE, "parallel_model": PARALLEL}
 NAMES = [(module, name) for module, names in MODULES.items() for name in names]
 
@@ -264,3 +290,76 @@ def test_pictures_and_helpers_are_imported_without_a_framework():
             "print(json.dumps(sorted(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not set(json.loads(done.stdout)) & {"keras", "tensorflow", "jax", "torch"}
+
+
+# --- What his modules had imported ---
+def without(text, *libraries):
+    """What a new interpreter with Keras on JAX prints for this code where these libraries are not installed."""
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({libraries}))\n"
+    done = subprocess.run([sys.executable, "-c", hidden + text], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env={**os.environ, "KERAS_BACKEND": "jax"})
+    return done.stdout
+
+
+@pytest.mark.parametrize(("module", "name"), [(m, name) for m, names in IMPORTED.items() for name in names])
+def test_what_his_module_had_imported_is_an_attribute(module, name):
+    source = IMPORTED[module][name]
+    pytest.importorskip(source.partition(":")[0])
+    found, library = resolve(module, name), pkgutil.resolve_name(source)
+    if name in ("K", "tf"):
+        assert dir(found) == dir(library) and found.__name__ == library.__name__
+        assert found.float32 is library.float32 if name == "tf" else found.epsilon is library.epsilon
+    else:
+        assert found is library
+
+
+@pytest.mark.parametrize(("name", "gone"), [("K", "function"), ("K", "get_session"), ("tf", "Session")])
+def test_what_went_with_tensorflow_1_names_its_replacement(name, gone):
+    from mrcnn import model
+
+    pytest.importorskip("tensorflow" if name == "tf" else "keras")
+    with pytest.raises(AttributeError, match=f"{gone}.*MaskRCNN.run_graph gives the values"):
+        getattr(getattr(model, name), gone)
+
+
+@pytest.mark.parametrize("module", IMPORTED)
+def test_star_import_gives_what_his_gave(module):
+    scope = {}
+    exec(f"from mrcnn.{module} import *", scope)
+    wanted = {name for name, source in IMPORTED[module].items()
+              if importlib.util.find_spec(source.partition(":")[0].partition(".")[0])}
+    assert {*wanted, *(name for name in MODULES[module] if "." not in name)} <= set(scope)
+
+
+def test_parts_of_libraries_that_utils_had_imported():
+    from mrcnn import utils
+
+    assert callable(utils.skimage.io.imread) and callable(utils.skimage.transform.resize)
+    assert callable(utils.skimage.color.gray2rgb) and callable(utils.urllib.request.urlopen)
+
+
+def test_nothing_is_imported_before_it_is_asked_for():
+    pytest.importorskip("jax")
+    assert without("import mrcnn.model, mrcnn.visualize; print('tensorflow' in sys.modules)") == "False\n"
+    assert without("import mrcnn.utils; print('keras' in sys.modules, 'skimage' in sys.modules)") == "False False\n"
+
+
+def test_star_imports_leave_out_what_is_not_installed():
+    pytest.importorskip("jax")
+    code = "".join(f"from mrcnn.{module} import *\n" for module in IMPORTED)
+    code += ("import mrcnn.model\nprint(np.pi, callable(MaskRCNN), plt.__name__, 'tf' in globals(), "
+             "'IPython' in globals(), hasattr(mrcnn.model, 'tf'))")
+    assert without(code, "tensorflow", "IPython") == f"{np.pi} True matplotlib.pyplot False False False\n"
+
+
+def test_a_library_that_is_not_installed_is_named():
+    sources = {"np": "numpy", "no": "no_such_library.part:thing"}
+    assert available(sources) == ["np"]
+    with pytest.raises(AttributeError, match="mrcnn.utils has no 'no' here: No module named 'no_such_library'"):
+        fetch({"__name__": "mrcnn.utils"}, sources, "no")
+
+
+@pytest.mark.parametrize("module", IMPORTED)
+def test_an_unknown_name_is_an_attribute_error(module):
+    with pytest.raises(AttributeError, match=f"module 'mrcnn.{module}' has no attribute 'nothing'"):
+        resolve(module, "nothing")
