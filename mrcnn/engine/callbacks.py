@@ -122,7 +122,7 @@ class Records(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """The last checkpoints and the best one.
+    """The last checkpoints, the best one, and that of the lowest validation loss.
 
     Parameters
     ----------
@@ -166,9 +166,18 @@ class Checkpoints(keras.callbacks.Callback):
             self._save(BEST)
         self._save(self.path_of(epoch + 1).name)
         (self.log_dir / INTERRUPTED).unlink(missing_ok=True)
+        self._remove_old(epoch + 1)
+
+    def _remove_old(self, epoch):
+        """Remove checkpoints but the last, and but that of the lowest validation loss, for which scripts look by its
+        number.
+        """
+        measured = [r for r in read_history(self.log_dir / "history.csv") if math.isfinite(r.get("val_loss", math.nan))]
+        lowest = min(measured, key=lambda r: r["val_loss"])["epoch"] if measured else None
         own = [p for p in run_checkpoints(self.log_dir) if p.name.startswith(self.stem)]
-        for path in [p for p in own if checkpoint_epoch(p) <= epoch + 1][: -int(self.config.KEEP_CHECKPOINTS)]:
-            path.unlink(missing_ok=True)
+        for path in [p for p in own if checkpoint_epoch(p) <= epoch][: -int(self.config.KEEP_CHECKPOINTS)]:
+            if checkpoint_epoch(path) != lowest:
+                path.unlink(missing_ok=True)
 
     def _save(self, name):
         # Under JAX the step's state lives outside of the variables until it is asked back.

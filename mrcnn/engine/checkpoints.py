@@ -191,10 +191,12 @@ def resolve_weights(path):
     WeightsError
         Nothing there.
     """
+    if not str(path):
+        raise WeightsError("'' is no path of a weight file: the script that looked for one found none.")
     path = Path(path)
     if not path.is_dir():
         if not path.exists():
-            raise WeightsError(f"{path}: there is no such file or run folder. Check the path.")
+            raise WeightsError(f"{path}: there is no such file or run folder. {_of_same_run(path)}")
         return path
     own = _weights_of_run(path)
     if own is not None:
@@ -204,6 +206,14 @@ def resolve_weights(path):
         return max(runs)[1]
     names = ", ".join(f"{kind}_*.h5" for kind in KINDS)
     raise WeightsError(f"{path}: holds no checkpoint ({BEST} or {names}). Give a run's folder or a weight file.")
+
+
+def _of_same_run(path):
+    """What to do about a weight file that is not there."""
+    kept = run_checkpoints(path.parent) if checkpoint_epoch(path) is not None else []
+    if not kept:
+        return "Check the path."
+    return f"Of this run {', '.join(p.name for p in kept)} are kept; KEEP_CHECKPOINTS of the Config says how many."
 
 
 def _weights_of_run(folder):

@@ -95,6 +95,15 @@ def test_the_last_so_many_are_kept(keep, tmp_path, small):
     assert own == [*range(6 - keep, 6), 99] and (tmp_path / "mask_rcnn_other_0001.h5").exists()
 
 
+def test_the_epoch_of_the_lowest_validation_loss_is_kept(tmp_path, small):
+    """Scripts look for its checkpoint by the number."""
+    losses = [3.0, 1.0, 2.0, 4.0, 5.0]
+    rows = "".join(f"{epoch},{loss}\n" for epoch, loss in enumerate(losses, start=1))
+    (tmp_path / "history.csv").write_text("epoch,val_loss\n" + rows)
+    epochs_of(tmp_path, "val_loss", losses, small, KEEP_CHECKPOINTS=2)
+    assert sorted(int(p.stem[-4:]) for p in tmp_path.glob("mask_rcnn_x_*.h5")) == [2, 4, 5]
+
+
 def test_within_an_epoch(tmp_path, small):
     progress = Progress(2)
     config = Config(SAVE_EVERY_STEPS=2)

@@ -250,3 +250,9 @@ def test_resolve_weights(tmp_path):
     later = touched(logs / "b20230101T1200", "mask_rcnn_b_0001.h5")
     os.utime(later / "mask_rcnn_b_0001.h5", (2e9, 2e9))
     assert resolve_weights(logs) == later / "mask_rcnn_b_0001.h5"
+    with pytest.raises(WeightsError, match="'' is no path.*found none"):
+        resolve_weights("")
+    with pytest.raises(WeightsError, match="0007.h5: there is no such.*mask_rcnn_a_0002.h5 are kept; KEEP_CHECKPOINTS"):
+        resolve_weights(run / "mask_rcnn_a_0007.h5")
+    with pytest.raises(WeightsError, match="nothing.h5: there is no such file or run folder. Check the path"):
+        resolve_weights(run / "nothing.h5")
