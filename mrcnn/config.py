@@ -3,6 +3,7 @@ import ast
 import difflib
 import json
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other rooms)
 from mrcnn.errors import ConfigError
 
-_NO_SETTINGS = ("COMPUTED", "MASK_SLOTS")
-_OLD_NAMES = ("IMAGE_PADDING", "BACKBONE_SHAPES")     # of Matterport before 2.1; without effect, as in 2.1
+_SOURCES = {"BATCH_SIZE": "IMAGES_PER_GPU", "IMAGE_SHAPE": "IMAGE_MAX_DIM", "IMAGE_META_SIZE": "NUM_CLASSES"}
+_NO_SETTINGS = ("COMPUTED", "MASK_SLOTS", "VALIDATION_STPES")
+# Of Matterport before 2.1. The last is VALIDATION_STEPS, the others are without effect, as in 2.1.
+_OLD_NAMES = ("IMAGE_PADDING", "BACKBONE_SHAPES", "VALIDATION_STPES")
 
 
 class Config:
@@ -29,7 +32,7 @@ class Config:
 
     # --- Training length and optimiser ---
     STEPS_PER_EPOCH = 1000          # None: every image once
-    VALIDATION_STEPS = 50           # None: every validation image once
+    VALIDATION_STEPS = 50           # None: every validation image once; 0: no validation loss
     LEARNING_RATE = 0.001
     LEARNING_MOMENTUM = 0.9
     WEIGHT_DECAY = 0.0001
@@ -38,7 +41,7 @@ class Config:
     LEARNING_RATE_SCHEDULE = "constant"   # or "cosine": from the rate given down to 1 % of it at the last epoch
     WARMUP_STEPS = 0                # linear warm-up of the learning rate
     LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}
-    KEEP_CHECKPOINTS = 2            # the last so many, beside the best
+    KEEP_CHECKPOINTS = 2            # the last so many, beside the best and that of the lowest validation loss
     SAVE_EVERY_STEPS = None         # also save within an epoch, for long ones
     VALIDATE_EVERY = 1              # detect on the validation images every so many epochs; 0: never
     VALIDATION_IMAGES = None        # that many images for it; None: all
@@ -53,6 +56,8 @@ class Config:
     IMAGE_MIN_SCALE = 0
     IMAGE_CHANNEL_COUNT = 3
     MEAN_PIXEL = np.array([123.7, 116.8, 103.9])
+    SCALE_INTENSITY = "auto"        # what is not 8 bits: True: stretched to 0..255. False: as it is. "auto": stretched
+                                    # but for float images that are standardised, where MEAN_PIXEL is 0
     USE_MINI_MASK = True
     MINI_MASK_SHAPE = (56, 56)
     MAX_GT_INSTANCES = 100
@@ -66,7 +71,7 @@ class Config:
     # --- Region proposals ---
     NUM_CLASSES = 1                 # background included
     RPN_CONV_SIZE = 512             # width of the RPN's shared convolution
-    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)
+    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)   # of P2, P3, ...; with fewer, the last levels propose nothing
     RPN_ANCHOR_RATIOS = [0.5, 1, 2]
     RPN_ANCHOR_STRIDE = 1
     RPN_NMS_THRESHOLD = 0.7
@@ -112,14 +117,29 @@ class Config:
     COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 
     def __init__(self, **overrides):
+        self._drop_computed()
         # Own copies of what can be changed in place, so that config.LOSS_WEIGHTS[...] = 2 changes this config only.
         for name in self.known_names():
             value = getattr(type(self), name)
             if isinstance(value, (dict, list, np.ndarray)) and name not in vars(self):
                 setattr(self, name, value.copy())
+        misspelt = next((c for c in type(self).__mro__ if "VALIDATION_STPES" in vars(c)), Config)
+        if misspelt is not Config and type(self).VALIDATION_STEPS == Config.VALIDATION_STEPS:
+            self.VALIDATION_STEPS = self.VALIDATION_STPES
         for name, value in overrides.items():
             self._refuse_unknown(name)
             setattr(self, name, value)
+
+    def _drop_computed(self):
+        """Undo what a subclass says of the computed settings, which the original computed over it."""
+        for base in (c for c in type(self).__mro__ if c not in Config.__mro__):
+            for name in self.COMPUTED:
+                if name in vars(base) and not isinstance(vars(base)[name], property):
+                    warnings.warn(
+                        f"{base.__name__}.{name} = {vars(base)[name]} has no effect, as in Matterport's package: it is "
+                        f"computed. Set {_SOURCES[name]}, or {name} of the config once it is made.",
+                        stacklevel=3)
+                    delattr(base, name)
 
     # Computed on access, so that settings changed on the instance take effect; an assigned value wins, as in scripts
     # that set config.BATCH_SIZE by hand.
@@ -149,6 +169,15 @@ class Config:
         self.__dict__["_IMAGE_META_SIZE"] = value
 
     @property
+    def VALIDATION_STPES(self):
+        """VALIDATION_STEPS, as Matterport's package spelt it at first."""
+        return self.VALIDATION_STEPS
+
+    @VALIDATION_STPES.setter
+    def VALIDATION_STPES(self, value):
+        self.VALIDATION_STEPS = value
+
+    @property
     def MASK_SLOTS(self):
         """Rows of a training image's ROIs that can be positive, and so the only ones the mask head works on."""
         return max(1, int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO))
@@ -168,8 +197,8 @@ class Config:
         return sorted(n for n in dir(cls) if n.isupper() and not n.startswith("_") and n not in _NO_SETTINGS)
 
     def _set_by_hand(self, name):
-        """Whether a computed setting was assigned, on the instance or as an attribute of a subclass."""
-        return f"_{name}" in vars(self) or not isinstance(getattr(type(self), name), property)
+        """Whether a computed setting was assigned."""
+        return f"_{name}" in vars(self)
 
     def to_dict(self):
         """All settings of this class as a dict of JSON-ready values: arrays and tuples as lists, callables by name.
@@ -242,12 +271,15 @@ class Config:
         """A new name is a user's own setting, unless it looks like a slip of the pen for one of ours.
 
         LEARNING_RATE_2 and IMAGE_MAX_SCALE are nobody's slip: one of ours and more, or words of ours put together anew.
+        Nor is CPU_COUNT where the same class sets GPU_COUNT.
         """
+        bodies = [vars(c) for c in type(self).__mro__ if c not in Config.__mro__]
         ours = {n for n in dir(Config) if n.isupper()}
         words = {word for n in ours for word in n.split("_")}
         for name in sorted({*self.known_names(), *vars(self)} - ours - set(_OLD_NAMES)):
             near = difflib.get_close_matches(name, ours, n=1, cutoff=0.85)
-            own = near and (name.startswith(f"{near[0]}_") or words.issuperset(name.split("_")))
+            own = near and (name.startswith(f"{near[0]}_") or words.issuperset(name.split("_"))
+                            or any({name, near[0]} <= body.keys() for body in bodies))
             if name.isupper() and not name.startswith("_") and near and not own:
                 raise ConfigError(f"There is no setting {name}. Did you mean {near[0]}?")
 

@@ -11,15 +11,16 @@ SEMANTIC_MODELS = ("unet", "fcn")
 SEMANTIC_LOSSES = ("cross_entropy", "focal", "dice", "focal_dice")
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 _INTEGERS = (     # names and the lowest value
-    (("GPU_COUNT", "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "VALIDATION_STEPS", "BATCH_SIZE", "IMAGE_MAX_DIM",
-      "IMAGE_CHANNEL_COUNT", "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE",
+    (("GPU_COUNT", "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "BATCH_SIZE", "IMAGE_MAX_DIM", "IMAGE_CHANNEL_COUNT",
+      "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE",
       "MASK_HEAD_SIZE", "RPN_ANCHOR_STRIDE", "RPN_TRAIN_ANCHORS_PER_IMAGE", "PRE_NMS_LIMIT", "POST_NMS_ROIS_TRAINING",
       "POST_NMS_ROIS_INFERENCE", "TRAIN_ROIS_PER_IMAGE", "POOL_SIZE", "MASK_POOL_SIZE", "MAX_GT_INSTANCES",
       "DETECTION_MAX_INSTANCES", "KEEP_CHECKPOINTS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING",
       "SEMANTIC_CROP"), 1),
-    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY"), 0),
+    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY", "VALIDATION_STEPS"), 0),
 )
-_OR_NONE = ("STEPS_PER_EPOCH", "VALIDATION_STEPS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING")
+_OR_NONE = ("STEPS_PER_EPOCH", "VALIDATION_STEPS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING",
+            "IMAGE_MIN_DIM")
 _NUMBERS = (     # names, lowest and highest value
     (("ROI_POSITIVE_RATIO",), 0.001, 1),
     (("RPN_NMS_THRESHOLD", "DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD",
@@ -32,6 +33,7 @@ _NUMBERS = (     # names, lowest and highest value
 _CHOICES = {
     "IMAGE_RESIZE_MODE": RESIZE_MODES, "ROI_ALIGN": ("matterport", "aligned"), "OPTIMIZER": ("sgd", "adam"),
     "LEARNING_RATE_SCHEDULE": ("constant", "cosine"), "PRECISION": ("auto", "float32", "mixed_bfloat16"),
+    "SCALE_INTENSITY": ("auto", False, True),
     "TRAIN_BN": (None, False, True), "USE_MINI_MASK": (False, True), "USE_RPN_ROIS": (False, True),
     "USE_MASK_HEAD": (False, True), "MATTERPORT_EXACT": (False, True),
     "SEMANTIC_MODEL": (None, *SEMANTIC_MODELS), "SEMANTIC_LOSS": SEMANTIC_LOSSES,
@@ -66,6 +68,7 @@ def _check_types(config):
                 raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {getattr(config, name)!r}.")
     for name, allowed in _CHOICES.items():
         value = getattr(config, name)
+        value = value.lower() if name == "OPTIMIZER" and isinstance(value, str) else value  # as some write it: "SGD"
         if isinstance(value, np.ndarray) or value not in allowed:
             raise ConfigError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}.")
     for name, length in _POSITIVE_LISTS.items():
@@ -88,18 +91,18 @@ def _check_loss_weights(config):
 
 
 def _check_image(config):
+    mode = config.IMAGE_RESIZE_MODE
+    if mode == "pad64" and config.IMAGE_MIN_DIM is None or mode == "crop" and not config.IMAGE_MIN_DIM:
+        raise ConfigError(f"IMAGE_RESIZE_MODE '{mode}' needs IMAGE_MIN_DIM, a multiple of 64.")
     shape = np.asarray(config.IMAGE_SHAPE)
     if shape.shape != (3,) or not np.issubdtype(shape.dtype, np.integer):
         raise ConfigError(f"IMAGE_SHAPE must be (height, width, channels) in whole pixels, not {config.IMAGE_SHAPE!r}.")
     height, width, channels = (int(v) for v in shape)
-    source = "IMAGE_MIN_DIM" if config.IMAGE_RESIZE_MODE == "crop" else "IMAGE_MAX_DIM"
+    source = "IMAGE_MIN_DIM" if mode == "crop" else "IMAGE_MAX_DIM"
     _need_multiple_of_64(f"image height ({source})", height)
     _need_multiple_of_64(f"image width ({source})", width)
-    if config.IMAGE_RESIZE_MODE == "pad64" and config.IMAGE_MIN_DIM:
+    if mode == "pad64" and config.IMAGE_MIN_DIM:
         _need_multiple_of_64("shorter side (IMAGE_MIN_DIM, in mode 'pad64')", config.IMAGE_MIN_DIM)
-    if config.IMAGE_RESIZE_MODE == "square" and config.IMAGE_MIN_DIM > config.IMAGE_MAX_DIM:
-        raise ConfigError(
-            f"IMAGE_MIN_DIM ({config.IMAGE_MIN_DIM}) is larger than IMAGE_MAX_DIM ({config.IMAGE_MAX_DIM}).")
     mean = np.atleast_1d(np.asarray(config.MEAN_PIXEL, dtype=object)).ravel()
     if not all(_is_number(v, -math.inf) for v in mean):
         raise ConfigError(f"MEAN_PIXEL must be numbers, one a channel, not {config.MEAN_PIXEL!r}.")
@@ -113,9 +116,11 @@ def _check_image(config):
 
 def _check_pyramid(config):
     scales, strides = len(config.RPN_ANCHOR_SCALES), len(config.BACKBONE_STRIDES)
-    if scales != strides:
+    if strides != 5:
+        raise ConfigError(f"BACKBONE_STRIDES has {strides} entries: the pyramid has five levels, P2 to P6. Give five.")
+    if scales > strides:
         raise ConfigError(f"RPN_ANCHOR_SCALES has {scales} entries and BACKBONE_STRIDES {strides}: each level of the "
-                          f"pyramid (P2 to P6) takes one scale. Give five of each.")
+                          f"pyramid (P2 to P6) takes one scale. Give five, or fewer to leave out the last levels.")
     if config.RPN_NEGATIVE_IOU > config.RPN_POSITIVE_IOU:
         raise ConfigError(f"RPN_NEGATIVE_IOU ({config.RPN_NEGATIVE_IOU}) is larger than RPN_POSITIVE_IOU "
                           f"({config.RPN_POSITIVE_IOU}): an anchor cannot be both.")

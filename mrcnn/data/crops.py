@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 
-from mrcnn.data.dataset import validate_dataset
-from mrcnn.data.molding import scale_intensity, to_channels
+from mrcnn.data.dataset import name_of, validate_dataset
+from mrcnn.data.molding import intensities, to_channels
 from mrcnn.errors import DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.tiles import tile_windows
@@ -55,10 +55,10 @@ class CropSource:
         return image, instances
 
     def _read(self, image_id):
-        dataset, path = self.dataset, _path(self.dataset, image_id)
+        dataset, path = self.dataset, name_of(self.dataset, image_id)
         image = to_channels(dataset.load_image(image_id), int(self.config.IMAGE_CHANNEL_COUNT), path)
         try:
-            image = scale_intensity(image)
+            image = intensities(image, self.config)
         except ValueError as error:
             raise DataError(path, str(error).rstrip("."), "Repair the image or leave it out of the data set") from error
         if hasattr(dataset, "load_semantic_mask"):
@@ -108,8 +108,8 @@ class CropSource:
 
             image, instances = apply_augmentation(augmentation, image, instances, rng)
             if image.shape[:2] != (y2 - y1, x2 - x1) or instances.image_shape != image.shape[:2]:
-                raise DataError(_path(self.dataset, image_id), f"augmentation changed a crop to {image.shape} and its "
-                                f"masks to {instances.image_shape}", "Use augmenters that keep the size of the image")
+                raise DataError(name_of(self.dataset, image_id), f"augmentation changed a crop to {image.shape} and "
+                                f"its masks to {instances.image_shape}", "Use augmenters that keep an image's size")
         return image, semantic_labels(instances)
 
 
@@ -151,7 +151,7 @@ def validate_semantic(dataset, config):
         if not missing:
             return
     names = ", ".join(f"'{dataset.class_names[c]}'" for c in sorted(missing))
-    raise DataError(_path(dataset, 0) if dataset.image_info else type(dataset).__name__,
+    raise DataError(name_of(dataset, 0) if dataset.image_info else type(dataset).__name__,
                     f"neither this nor any other of the {dataset.num_images} pictures of {type(dataset).__name__} has "
                     f"an object of the class {names}, which can so not be learnt",
                     "Label some, or leave the class out of the data set and of NUM_CLASSES")
@@ -166,8 +166,8 @@ def check_sizes(dataset, config):
         if min(height, width) < side:
             smaller = min(height, width) // 32 * 32
             cure = f"Set SEMANTIC_CROP = {smaller}" if smaller else "Enlarge it (its sides must be at least 32 pixels)"
-            raise DataError(_path(dataset, image_id), f"has {height} x {width} pixels, too few for the crops of {side} "
-                            f"x {side} that are learnt from", f"{cure}, or leave it out")
+            raise DataError(name_of(dataset, image_id), f"has {height} x {width} pixels, too few for the crops of "
+                            f"{side} x {side} that are learnt from", f"{cure}, or leave it out")
     return shapes
 
 
@@ -197,7 +197,3 @@ def _objects_of_classes(labels, class_count, path):
 
 def _bytes(image, instances):
     return image.nbytes + sum(m.nbytes for m in instances.masks)
-
-
-def _path(dataset, image_id):
-    return dataset.image_reference(image_id) or f"image {image_id}"

@@ -237,6 +237,15 @@ def validate_dataset(dataset, config):
                         "Label some, or check that the masks were found: there is nothing to learn from")
 
 
+def name_of(dataset, image_id):
+    """What messages call a picture: its reference, else its path or its place in the data set."""
+    try:
+        reference = dataset.image_reference(image_id)
+    except Exception:  # a script's own, which training never called before, hides no other error and stops nothing
+        reference = None
+    return str(reference or dataset.image_info[image_id].get("path") or f"image {image_id}")
+
+
 def _mask_of(instances):
     return instances.to_masks(), instances.class_ids
 
@@ -244,13 +253,12 @@ def _mask_of(instances):
 def _instances_of(dataset, image_id, loaded):
     masks, class_ids = loaded
     masks, class_ids = np.asarray(masks), np.asarray(class_ids)
-    where = dataset.image_reference(image_id) or f"image {image_id}"
     if masks.ndim != 3 or class_ids.shape != (masks.shape[-1],):
-        raise DataError(where, f"load_mask gave masks of the shape {masks.shape} and class ids of the shape "
-                        f"{class_ids.shape}", "It must give [height, width, objects] and [objects]")
+        raise DataError(name_of(dataset, image_id), f"load_mask gave masks of the shape {masks.shape} and class ids of "
+                        f"the shape {class_ids.shape}", "It must give [height, width, objects] and [objects]")
     if class_ids.size and class_ids.max() >= len(dataset.class_info):
-        raise DataError(where, f"load_mask gave the class id {class_ids.max()}, but there are only "
-                        f"{len(dataset.class_info)} classes, background included",
+        raise DataError(name_of(dataset, image_id), f"load_mask gave the class id {class_ids.max()}, but there are "
+                        f"only {len(dataset.class_info)} classes, background included",
                         "Add the class with add_class before prepare")
     # A picture without objects has a mask without size in many scripts, so the size is the picture's.
     shape = masks.shape[:2] if masks.shape[-1] else dataset.image_shape(image_id)[:2]

@@ -86,9 +86,7 @@ def scale_intensity(image, low=0.1, high=99.9):
         return image.astype(np.uint8) * np.uint8(255)
     if image.dtype.kind not in "iuf":
         raise ValueError(f"pixels of type {image.dtype} are no intensities")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        bad = int(np.count_nonzero(~np.isfinite(image)))
-        raise ValueError(f"{bad} pixel value{'s are' if bad > 1 else ' is'} NaN or infinite")
+    _refuse_not_finite(image)
     scaled = np.zeros(image.shape, np.uint8)
     channels = (image[..., c] for c in range(image.shape[2])) if image.ndim == 3 else [image]
     exact = np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64
@@ -103,6 +101,49 @@ def scale_intensity(image, low=0.1, high=99.9):
             stretched = (np.clip(channel, bottom, top) / unit - bottom / unit) / (top / unit - bottom / unit) * 255
             scaled[(..., c) if image.ndim == 3 else ...] = np.rint(stretched)
     return scaled
+
+
+def intensities(image, config):
+    """An image's numbers as the network takes them, before MEAN_PIXEL is subtracted: `scale_intensity`, or as they are.
+
+    Parameters
+    ----------
+    image : array [H, W] or [H, W, C]
+    config : Config
+        See `is_stretched`.
+
+    Returns
+    -------
+    uint8 array, or float32 of numbers as they are
+
+    Raises
+    ------
+    ValueError
+        As `scale_intensity`.
+    """
+    image = np.asarray(image)
+    if is_stretched(image, config) or image.dtype == np.uint8 or image.dtype.kind not in "iuf":
+        return scale_intensity(image)
+    _refuse_not_finite(image)
+    return image.astype(np.float32)
+
+
+def is_stretched(image, config):
+    """Whether a picture of numbers that are not 8 bits is stretched to 0 ... 255, as SCALE_INTENSITY says.
+
+    True and False mean what they say. "auto" leaves out float images that are standardised (some numbers below 0, and a
+    standard deviation near 1) where MEAN_PIXEL is 0: who prepares them so has trained on such numbers.
+    """
+    if image.dtype == np.uint8 or image.dtype.kind not in "iuf" or not config.SCALE_INTENSITY:
+        return False
+    standardised = image.dtype.kind == "f" and image.size and image.min() < 0 and 0.2 < image.std(dtype=np.float64) < 5
+    return config.SCALE_INTENSITY is True or bool(np.any(config.MEAN_PIXEL)) or not standardised
+
+
+def _refuse_not_finite(image):
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        bad = int(np.count_nonzero(~np.isfinite(image)))
+        raise ValueError(f"{bad} pixel value{'s are' if bad > 1 else ' is'} NaN or infinite")
 
 
 def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square", rng=None):
@@ -174,7 +215,7 @@ def _check_resize(image, min_dim, max_dim, mode):
         raise ValueError(f"expected an image [height, width, channels], not an array of shape {image.shape}")
     if mode == "square" and not max_dim:
         raise ConfigError("IMAGE_RESIZE_MODE 'square' needs IMAGE_MAX_DIM, the side of the resized image.")
-    if mode in ("pad64", "crop") and not min_dim:
+    if mode == "pad64" and min_dim is None or mode == "crop" and not min_dim:
         raise ConfigError(f"IMAGE_RESIZE_MODE '{mode}' needs IMAGE_MIN_DIM.")
     if mode == "pad64" and min_dim % 64:
         raise ConfigError(f"IMAGE_RESIZE_MODE 'pad64' needs an IMAGE_MIN_DIM that is a multiple of 64, not {min_dim}.")

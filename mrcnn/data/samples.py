@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.molding import compose_image_meta, resize_image, scale_intensity, to_channels
+from mrcnn.data.molding import compose_image_meta, intensities, resize_image, to_channels
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.masks import minimize_instances
 
@@ -15,7 +15,7 @@ class Sample:
 
     Attributes
     ----------
-    image : uint8 [H, W, C]
+    image : uint8 [H, W, C], or float32 where SCALE_INTENSITY takes numbers as they are
         Resized; the mean is not yet subtracted.
     meta : float64 [12 + NUM_CLASSES]
         `compose_image_meta`.
@@ -101,7 +101,7 @@ def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, u
 
     Returns
     -------
-    image : uint8 [H, W, C]
+    image : uint8 [H, W, C], or float32 where SCALE_INTENSITY takes numbers as they are
     image_meta : float64 [12 + NUM_CLASSES]
     class_ids : int32 [N]
     bbox : int32 [N, 4]
@@ -124,7 +124,7 @@ def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, u
 
 
 def _load_resized(dataset, config, image_id, rng):
-    """Image [H, W, C] uint8, its objects (tight, inside, none empty) and its meta vector."""
+    """Image [H, W, C], its objects (tight, inside, none empty) and its meta vector."""
     path = _path(dataset, image_id)
     image = to_channels(dataset.load_image(image_id), config.IMAGE_CHANNEL_COUNT, path)
     instances = dataset.load_instances(image_id)
@@ -133,7 +133,7 @@ def _load_resized(dataset, config, image_id, rng):
         raise DataError(path, "the image is {} x {} pixels, its masks are {} x {}".format(
             *original_shape[:2], *instances.image_shape), "Masks must have the size of their image")
     try:
-        image = scale_intensity(image)
+        image = intensities(image, config)
         image, window, scale, padding, crop = resize_image(
             image, min_dim=config.IMAGE_MIN_DIM, max_dim=config.IMAGE_MAX_DIM, min_scale=config.IMAGE_MIN_SCALE,
             mode=config.IMAGE_RESIZE_MODE, rng=rng)

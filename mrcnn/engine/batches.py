@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from mrcnn.data.dataset import name_of
 from mrcnn.data.molding import mold_image
 from mrcnn.data.samples import prepare_sample
 from mrcnn.errors import DataError
@@ -85,8 +86,8 @@ class OrderedBatches(keras.utils.PyDataset):
 
     def names_of(self, epoch, step):
         """What tells a person which pictures are in a batch."""
-        infos = [(i, self.dataset.image_info[i]) for i in self.ids_of(epoch, step)]
-        return [str(info.get("path") or self.dataset.image_reference(i) or info["id"]) for i, info in infos]
+        ids = self.ids_of(epoch, step)
+        return [str(self.dataset.image_info[i].get("path") or name_of(self.dataset, i)) for i in ids]
 
     def rng_of(self, epoch, step, slot):
         """The generator that everything about one place of a batch is drawn from."""

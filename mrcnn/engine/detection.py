@@ -3,7 +3,7 @@
 import numpy as np
 
 from mrcnn.data.dataset import as_pixel_size
-from mrcnn.data.molding import compose_image_meta, mold_image, resize_image, scale_intensity, to_channels
+from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resize_image, to_channels
 from mrcnn.engine.compiled import compiled
 from mrcnn.engine.unmolding import detections_to_instances
 from mrcnn.errors import DataError, MrcnnError
@@ -27,7 +27,7 @@ def _molded(original, config, name):
     # Training crops have a fixed size; a picture to detect on is padded whole instead.
     mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
     try:
-        image = scale_intensity(to_channels(original, int(config.IMAGE_SHAPE[2]), name))
+        image = intensities(to_channels(original, int(config.IMAGE_SHAPE[2]), name), config)
         image, window, scale, _, _ = resize_image(
             image,
             min_dim=config.IMAGE_MIN_DIM,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mrcnn.data.dataset import name_of
 from mrcnn.errors import DataError
 from mrcnn.evaluate.report import evaluate_set
 
@@ -54,7 +55,7 @@ def _predicted(detector, dataset, image_id, image):
     try:
         return detector.predict([image])[0]
     except DataError as error:  # the detector knows only the place of a picture in its list
-        raise DataError(dataset.image_reference(image_id) or error.path, error.problem, error.cure) from error
+        raise DataError(name_of(dataset, image_id), error.problem, error.cure) from error
 
 
 def compares_masks(detector, dataset, image_id):

@@ -12,6 +12,13 @@ BACKBONE_MAPS = {"resnet101": 550, "resnet50": 350}
 OTHER_BACKBONE_MAPS = 200
 
 
+def numbers_of_weights(model, config):
+    """How many numbers weights, gradients and the optimizer's own keep."""
+    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    beside = 3 if config.OPTIMIZER.lower() == "adam" else 2
+    return sum(int(np.prod(v.shape)) for v in model.weights) + beside * trained
+
+
 def expected_memory_gb(model, config):
     """A rough forecast of the training's memory in GB, fitted to runs on a CPU in float32 (within about a third).
 
@@ -25,8 +32,7 @@ def expected_memory_gb(model, config):
     config : Config
     """
     height, width = (int(v) for v in config.IMAGE_SHAPE[:2])
-    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    weights = sum(int(np.prod(v.shape)) for v in model.weights) + (3 if config.OPTIMIZER == "adam" else 2) * trained
+    weights = numbers_of_weights(model, config)
     maps = sum(4 * config.TOP_DOWN_PYRAMID_SIZE / s**2 for s in config.BACKBONE_STRIDES[:4])
     maps += sum(config.RPN_CONV_SIZE / s**2 for s in config.BACKBONE_STRIDES)
     # Nothing is kept of a backbone that is not trained.

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from mrcnn.data.dataset import as_pixel_size
-from mrcnn.data.molding import mold_image, scale_intensity, to_channels
+from mrcnn.data.molding import intensities, mold_image, to_channels
 from mrcnn.engine.compiled import compiled
 from mrcnn.engine.detection import refuse_single
 from mrcnn.engine.semantic_prediction import tiled_probability
@@ -192,13 +192,13 @@ class SemanticSegmenter(Trainable):
         overlap, flips = tile // 4 if overlap is None else int(overlap), self.flips if flips is None else flips
         image = to_channels(image, int(config.IMAGE_SHAPE[2]), name)
         try:
-            image = scale_intensity(image)
+            image = intensities(image, config)
         except ValueError as error:
             raise DataError(name, str(error).rstrip("."), "Repair the image, or leave it out") from error
         return tiled_probability(self._run_tiles, image, tile, overlap, int(config.BATCH_SIZE), flips)
 
     def _run_tiles(self, tiles):
-        """Probabilities float32 [B, h, w, K] of tiles uint8 [B, h, w, C]."""
+        """Probabilities float32 [B, h, w, K] of tiles [B, h, w, C]."""
         if self._run is None:
             self._run = compiled(self.keras_model, by_shape=True)
         logits = np.asarray(self._run([mold_image(tiles, self.config)]))

@@ -5,7 +5,7 @@ import numpy as np
 
 from mrcnn.data.crops import check_sizes, validate_semantic
 from mrcnn.engine.compiled import compiled
-from mrcnn.engine.memory import LIBRARIES_GB, OTHER_BACKBONE_MAPS
+from mrcnn.engine.memory import LIBRARIES_GB, OTHER_BACKBONE_MAPS, numbers_of_weights
 from mrcnn.engine.semantic_batches import CropBatches, GridBatches
 from mrcnn.engine.task import Task
 from mrcnn.geometry.instances import Instances
@@ -49,8 +49,7 @@ def _areas(labels):
 
 def expected_memory_gb(model, config):
     """A rough forecast of the training's memory in GB, as `mrcnn.engine.memory.expected_memory_gb`."""
-    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    weights = sum(int(np.prod(v.shape)) for v in model.weights) + (3 if config.OPTIMIZER == "adam" else 2) * trained
+    weights = numbers_of_weights(model, config)
     maps = OTHER_BACKBONE_MAPS
     if config.SEMANTIC_MODEL == "unet":
         maps += sum(5 * width / stride**2 for width, stride in zip(config.SEMANTIC_DECODER, (16, 8, 4, 2)))
@@ -71,8 +70,12 @@ def _grid_batches(dataset, config):
     return GridBatches(chosen, config, config.VALIDATION_STEPS)
 
 
+def _validation_every(config):
+    return 0 if config.VALIDATION_STEPS == 0 else config.VALIDATE_EVERY
+
+
 def _picturing(detector, val_dataset, board):
-    every = detector.config.VALIDATE_EVERY
+    every = _validation_every(detector.config)
     return [Pictures(_grid_batches(val_dataset, detector.config), every, board.picture)] if every else []
 
 
@@ -81,8 +84,8 @@ SEMANTIC = Task(
     check_validation=_check_validation,
     batches=_crop_batches,
     validation_batches=_grid_batches,
-    monitor=lambda config: "val_foreground_iou" if config.VALIDATE_EVERY else "loss",
-    validation_every=lambda config: config.VALIDATE_EVERY,
+    monitor=lambda config: "val_foreground_iou" if _validation_every(config) else "loss",
+    validation_every=_validation_every,
     watchers=_picturing,
     memory_gb=expected_memory_gb,
 )

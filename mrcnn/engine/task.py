@@ -45,7 +45,13 @@ class Task:
 
 def _validation_steps(dataset, config):
     whole = -(-len(dataset.image_ids) // int(config.BATCH_SIZE))
-    return min(whole, config.VALIDATION_STEPS or whole)
+    return whole if config.VALIDATION_STEPS is None else min(whole, config.VALIDATION_STEPS)
+
+
+def _monitor(config):
+    if config.VALIDATE_EVERY:
+        return "val_threat_score"
+    return "val_loss" if config.VALIDATION_STEPS != 0 else "loss"
 
 
 def _sample_batches(dataset, config, augmentation, no_augmentation_sources, **start):
@@ -66,8 +72,8 @@ MASK_RCNN = Task(
     validation_batches=lambda dataset, config: SampleBatches(
         dataset, config, _validation_steps(dataset, config), shuffle=False
     ),
-    monitor=lambda config: "val_threat_score" if config.VALIDATE_EVERY else "val_loss",
-    validation_every=lambda config: 1,
+    monitor=_monitor,
+    validation_every=lambda config: int(config.VALIDATION_STEPS != 0),
     watchers=_detecting,
     memory_gb=expected_memory_gb,
 )

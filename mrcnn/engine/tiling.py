@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mrcnn.data.dataset import as_pixel_size
-from mrcnn.data.molding import scale_intensity
+from mrcnn.data.molding import intensities, scale_intensity
 from mrcnn.engine.tile_store import TileStore, fingerprint
 from mrcnn.errors import ConfigError, DataError, MissingExtra, MrcnnError
 from mrcnn.geometry.tiles import (
@@ -36,6 +36,8 @@ class ArraySource:
     ----------
     array : [H, W] or [H, W, C]
         What is not 8 bit is stretched by percentiles of the whole image, not of each tile.
+    config : Config, optional
+        Whose SCALE_INTENSITY may say otherwise.
 
     Attributes
     ----------
@@ -44,19 +46,19 @@ class ArraySource:
         For messages.
     """
 
-    def __init__(self, array, path="array"):
+    def __init__(self, array, path="array", config=None):
         array = np.asarray(array)
         if array.ndim not in (2, 3) or 0 in array.shape:
             raise DataError(path, f"is an array {array.shape}, which is no image", "Give [height, width, channels]")
         try:
-            array = scale_intensity(array)
+            array = scale_intensity(array) if config is None else intensities(array, config)
         except ValueError as error:
             raise DataError(path, f"{error}", "Replace or convert these pixels") from error
         self.array = array if array.ndim == 3 else array[..., None]
         self.shape, self.path = self.array.shape, path
 
     def read(self, y1, x1, y2, x2):
-        """uint8 [y2 - y1, x2 - x1, C]."""
+        """[y2 - y1, x2 - x1, C]."""
         return self.array[y1:y2, x1:x2]
 
 
@@ -155,7 +157,8 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
     MissingExtra
         `dask` is given, and not installed.
     """
-    source = ArraySource(source) if isinstance(source, np.ndarray) else source
+    if isinstance(source, np.ndarray):
+        source = ArraySource(source, config=getattr(detector, "config", None))
     plan = TilePlan(source.shape, tile, overlap, rule)
     if dask is None and not is_detector(detector):
         detector = detector()

@@ -55,7 +55,7 @@ def generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, an
     Parameters
     ----------
     scales : [L]
-        One a level, in pixels.
+        One a level, in pixels. Levels beyond them get no anchors.
     ratios : [R]
         Width / height, the same on all levels.
     feature_shapes : [L, 2]

@@ -1,8 +1,11 @@
 """Pictures as old code hands them over: grey levels from 0 to 255 in any type, and pictures that are molded already."""
 
+import warnings
+
 import numpy as np
 
 from mrcnn.data import samples
+from mrcnn.data.molding import is_stretched
 
 # A picture of 8 bits has a pixel above it, and one of the unit range has none, be it resized with some overshoot.
 UNIT_RANGE = 2
@@ -15,6 +18,23 @@ def holds_grey_levels(image):
         return False
     low, high = image.min(), image.max()
     return -0.5 <= low and UNIT_RANGE < high < 255.5
+
+
+def as_scripts_mean(image, config):
+    """A script's picture, in grey levels where it holds them (`to_grey_levels`), unless SCALE_INTENSITY is False.
+
+    Warns where it will be stretched, which the original did not.
+    """
+    if not config.SCALE_INTENSITY:
+        return image
+    image = to_grey_levels(image, config.MEAN_PIXEL)
+    if config.SCALE_INTENSITY == "auto" and image.size and is_stretched(image, config):
+        warnings.warn(
+            "Pictures that are not 8 bits are stretched to 0 ... 255. Weights that the original trained on them need "
+            "SCALE_INTENSITY = False in the Config, which takes numbers as they are; True is silent.",
+            stacklevel=2,
+        )
+    return image
 
 
 def to_grey_levels(image, mean_pixel=None):
@@ -53,16 +73,16 @@ def _is_whole(values):
 
 
 class _InGreyLevels:
-    """A data set whose `load_image` gives `to_grey_levels`; all else is asked of the data set itself."""
+    """A data set whose `load_image` gives `as_scripts_mean`; all else is asked of the data set itself."""
 
-    def __init__(self, dataset, mean_pixel):
-        self._dataset, self._mean_pixel = dataset, mean_pixel
+    def __init__(self, dataset, config):
+        self._dataset, self._config = dataset, config
 
     def __getattr__(self, name):
         return getattr(self._dataset, name)
 
     def load_image(self, image_id):
-        return to_grey_levels(self._dataset.load_image(image_id), self._mean_pixel)
+        return as_scripts_mean(self._dataset.load_image(image_id), self._config)
 
 
 def in_grey_levels(dataset, config):
@@ -70,11 +90,11 @@ def in_grey_levels(dataset, config):
     if dataset is None or isinstance(dataset, _InGreyLevels):
         return dataset
     named = type(type(dataset).__name__, (_InGreyLevels,), {})  # errors name the user's class
-    return named(dataset, config.MEAN_PIXEL)
+    return named(dataset, config)
 
 
 def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, use_mini_mask=False, rng=None):
-    """See `mrcnn.data.samples.load_image_gt`; pictures are taken as `to_grey_levels` says."""
+    """See `mrcnn.data.samples.load_image_gt`; pictures are taken as `as_scripts_mean` says."""
     return samples.load_image_gt(
         in_grey_levels(dataset, config), config, image_id, augment, augmentation, use_mini_mask, rng
     )

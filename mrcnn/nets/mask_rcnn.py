@@ -116,7 +116,8 @@ class MaskRCNNGraph:
         self.rpn = RPNHead(
             len(config.RPN_ANCHOR_RATIOS), config.RPN_ANCHOR_STRIDE, config.RPN_CONV_SIZE, name="rpn_model"
         )
-        outputs = [self.rpn(level) for level in self.pyramid]
+        self.searched = self.pyramid[: len(config.RPN_ANCHOR_SCALES)]  # a level without a scale has no anchors
+        outputs = [self.rpn(level) for level in self.searched]
         self.rpn_logits = Concatenate(name="rpn_class_logits")([logits for logits, _ in outputs])
         self.rpn_class = layers.Softmax(name="rpn_class", dtype="float32")(self.rpn_logits)
         self.rpn_bbox = Concatenate(name="rpn_bbox")([deltas for _, deltas in outputs])
@@ -185,7 +186,7 @@ class MaskRCNNGraph:
                 name="rpn_targets",
             )([gt_class_ids, gt_boxes_px])
         indices, rpn_match, rpn_deltas = rpn_targets
-        sampled_logits, sampled_deltas = SampledRPN(self.rpn, name="rpn_sampled")([indices, *self.pyramid])
+        sampled_logits, sampled_deltas = SampledRPN(self.rpn, name="rpn_sampled")([indices, *self.searched])
 
         if config.USE_RPN_ROIS:
             proposals = self._proposals(

@@ -78,7 +78,8 @@ class SampledRPN(layers.Layer):
     The loss sees no other anchor, so its gradient through these few patches is the gradient of the whole RPN; the
     convolutions over the full maps, which the proposals need, then have no backward pass.
 
-    Called with [indices int32 [B, K], P2, ..., P6]; returns logits [B, K, 2] and deltas [B, K, 4], float32.
+    Called with [indices int32 [B, K], P2, P3, ...], of the levels that have anchors; returns logits [B, K, 2] and
+    deltas [B, K, 4], float32.
     """
 
     def __init__(self, rpn_head, **kwargs):

@@ -246,3 +246,21 @@ def test_validate_dataset():
     unprepared.load_shapes((1,))
     with pytest.raises(ConfigError, match="prepare"):
         validate_dataset(unprepared, config)
+
+
+def test_a_reference_that_fails_stops_nothing():
+    class Cells(Dataset):
+        def load_mask(self, image_id):
+            return np.ones((4, 4, 1), bool), np.array([1 if image_id == 0 else 9])
+
+        def image_reference(self, image_id):
+            return self.image_info[image_id]["a key of another script"]
+
+    dataset = Cells()
+    dataset.add_class("x", 1, "cell")
+    for path in ("a.png", "b.png"):
+        dataset.add_image("x", path, path)
+    dataset.prepare()
+    assert len(dataset.load_instances(0)) == 1
+    with pytest.raises(DataError, match="b.png: load_mask gave the class id 9"):
+        dataset.load_instances(1)

@@ -14,6 +14,7 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import (
     compose_image_meta,
+    intensities,
     mold_image,
     parse_image_meta,
     resize_image,
@@ -258,3 +259,20 @@ def test_molding_is_undone(image, mean):
 
 def test_unmolding_never_wraps():
     np.testing.assert_array_equal(unmold_image([[[-300.0]], [[300.0]]], Config(MEAN_PIXEL=10)), [[[0]], [[255]]])
+
+
+@pytest.mark.parametrize(("setting", "mean", "stretched"), [
+    (True, 0, True), (False, 5, False), ("auto", 0, False), ("auto", 5, True),
+])
+def test_intensities_of_a_standardised_picture(setting, mean, stretched):
+    config = Config(SCALE_INTENSITY=setting, MEAN_PIXEL=mean)
+    image = np.random.default_rng(0).normal(0, 1, (9, 8, 1))
+    found = intensities(image, config)
+    assert found.dtype == (np.uint8 if stretched else np.float32)
+    np.testing.assert_allclose(found, scale_intensity(image) if stretched else image, rtol=1e-6)
+    counts = np.arange(72, dtype=np.uint16).reshape(9, 8, 1)     # of a camera: no standardised picture
+    np.testing.assert_array_equal(intensities(counts, config), scale_intensity(counts) if setting else counts)
+    assert intensities(found.astype(np.uint8), config).dtype == np.uint8
+    np.testing.assert_array_equal(intensities(image > 0, config), (image > 0) * 255)
+    with pytest.raises(ValueError, match="1 pixel value is NaN"):
+        intensities(np.where(np.arange(72).reshape(9, 8, 1) == 3, np.nan, image), config)
