@@ -46,8 +46,7 @@ class MaskRCNN(Trainable):
             self.graph = self.graph_class(config, self.precision)
             self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
         share_steps(self.keras_model, self.devices)
-        self.detection = Detection(self.graph, config)
-        self.anchors = None
+        self.detection, self.anchors = Detection(self.graph, config), None
 
     # --- Training ---
     def train(

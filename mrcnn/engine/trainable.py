@@ -42,13 +42,17 @@ class Trainable:
             raise ConfigError(f"mode must be 'training' or 'inference', not {mode!r}.")
         config.validate()
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
-        if mode == "inference":
+        self._begin()
+        self.set_log_dir()
+
+    def _begin(self):
+        """All that a model which was not trained yet has."""
+        if self.mode == "inference":
             one_operation_at_a_time()
-        self.precision = precision_of(config)
+        self.precision = precision_of(self.config)
         self.always_trained, self._knows_channels = [], False
         self.progress, self.resume_state, self.resume_path = None, None, None
         self.checkpoint_path = None
-        self.set_log_dir()
 
     def refuse_inference(self, what):
         """Raise `ConfigError` where this model cannot be trained."""

@@ -4,11 +4,14 @@ import math
 import os
 from collections import OrderedDict
 
+import keras
 import numpy as np
 
 from mrcnn.engine import detector
+from mrcnn.engine.detection import Detection
 from mrcnn.engine.hardware import precision_of
 from mrcnn.engine.optimizers import compile_model
+from mrcnn.engine.runs import model_name
 from mrcnn.engine.stages import weighted_layers
 from mrcnn.engine.unmolding import detections_to_instances
 from mrcnn.errors import ConfigError, WeightsError
@@ -17,7 +20,7 @@ from mrcnn.legacy.inspection import DetectionTensors
 from mrcnn.legacy.keras_models import OriginalGraph
 from mrcnn.legacy.log import log
 from mrcnn.legacy.old_layers import as_then
-from mrcnn.legacy.pixels import in_grey_levels, to_grey_levels
+from mrcnn.legacy.pixels import as_scripts_mean, in_grey_levels
 
 
 def _count_steps(config):
@@ -26,6 +29,20 @@ def _count_steps(config):
         value = getattr(config, name)
         if isinstance(value, float) and 0 < value < math.inf:
             setattr(config, name, math.ceil(value))
+
+
+def _need_eager():
+    """Raise `ConfigError` where TensorFlow would only write down what is to be computed, as version 1 did."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise ConfigError(
+            "TensorFlow is in the graph mode of its version 1. Delete what asks for it: `with graph.as_default():` "
+            "around calls of the model (any thread may call it without), tf.compat.v1.disable_eager_execution(), "
+            "tf.compat.v1.disable_v2_behavior()."
+        )
 
 
 class MaskRCNN(detector.MaskRCNN):
@@ -52,9 +69,14 @@ class MaskRCNN(detector.MaskRCNN):
     graph_class = OriginalGraph
 
     def __init__(self, mode, config, model_dir):
+        _need_eager()
         _count_steps(config)
         super().__init__(mode, config, model_dir)
         self.model_dir, self._tensors = os.fspath(model_dir), None
+        if type(self).build is not MaskRCNN.build:
+            detection = vars(self).pop("detection")
+            self.keras_model = self.build(mode, config)
+            vars(self).setdefault("detection", detection)  # of a network that has nothing of ours
 
     @property
     def log_dir(self):
@@ -65,9 +87,22 @@ class MaskRCNN(detector.MaskRCNN):
     def log_dir(self, path):
         self._log_dir = os.fspath(path)
 
+    @property
+    def checkpoint_path(self):
+        """The last epoch's checkpoint; before one is written, its path with a place for the epoch."""
+        return self._checkpoint_path or os.path.join(
+            self.log_dir, f"mask_rcnn_{model_name(self.config)}_{{epoch:04d}}.h5"
+        )
+
+    @checkpoint_path.setter
+    def checkpoint_path(self, path):
+        self._checkpoint_path = path
+
     # --- Building and weights ---
     def build(self, mode, config):
         """A new Keras model with new weights; `keras_model` is left as it is.
+
+        A subclass may override it. One that does in its `__init__` what the original did, without ours, may call it.
 
         Raises
         ------
@@ -76,7 +111,14 @@ class MaskRCNN(detector.MaskRCNN):
         """
         config.validate()
         graph = self.graph_class(config, precision_of(config))
+        if "detection" not in vars(self):
+            self._begin_with(graph)
         return graph.training_model() if mode == "training" else graph.inference_model()
+
+    def _begin_with(self, graph):
+        self._begin()
+        self.graph, self.detection = graph, Detection(graph, self.config)
+        self.anchors, self._tensors, self.devices = None, None, []
 
     def load_weights(self, filepath, by_name=False, exclude=None, **options):
         """Load weights and take log folder and epoch from the path; see `mrcnn.MaskRCNN.load_weights`.
@@ -115,6 +157,7 @@ class MaskRCNN(detector.MaskRCNN):
     def train(self, train_dataset, val_dataset, learning_rate, epochs, layers, augmentation=None, custom_callbacks=None,
               no_augmentation_sources=None, verbose="auto"):  # fmt: skip
         """Train until `epochs` epochs in total are done; see `mrcnn.MaskRCNN.train`."""
+        _need_eager()
         _count_steps(self.config)
         datasets = (in_grey_levels(dataset, self.config) for dataset in (train_dataset, val_dataset))
         optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
@@ -135,14 +178,15 @@ class MaskRCNN(detector.MaskRCNN):
     # --- Detection ---
     def _in_grey_levels(self, images):
         single = isinstance(images, np.ndarray) and images.ndim < 4  # refused further on
-        return images if single else [to_grey_levels(image, self.config.MEAN_PIXEL) for image in images]
+        return images if single else [as_scripts_mean(np.asarray(image), self.config) for image in images]
 
     def mold_inputs(self, images):
-        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `to_grey_levels` for what is stretched."""
+        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `as_scripts_mean` for what is stretched."""
         return super().mold_inputs(self._in_grey_levels(images))
 
     def predict(self, images, pixel_size_nm=None, min_score=None):
         """Detect objects; see `mrcnn.MaskRCNN.predict`."""
+        _need_eager()
         return super().predict(self._in_grey_levels(images), pixel_size_nm, min_score)
 
     def detect(self, images, verbose=0):
@@ -169,6 +213,7 @@ class MaskRCNN(detector.MaskRCNN):
         list of dict
             As `detect`'s.
         """
+        _need_eager()
         molded_images, image_metas = np.asarray(molded_images, np.float32), np.asarray(image_metas, np.float32)
         if verbose:
             log(f"Processing {len(molded_images)} images")

@@ -58,8 +58,33 @@ def test_fractions_of_grey_levels_are_rounded():
 def test_values_that_are_not_of_8_bits_are_stretched(model, values):
     image = np.resize(values, (64, 64))
     assert to_grey_levels(image, MEAN) is image and not holds_grey_levels(image)
-    molded = model.mold_inputs([image])[0][0] + model.config.MEAN_PIXEL
+    with pytest.warns(UserWarning, match="are stretched.*SCALE_INTENSITY = False"):
+        molded = model.mold_inputs([image])[0][0] + model.config.MEAN_PIXEL
     assert (molded.min(), molded.max()) == (pytest.approx(0, abs=1e-4), pytest.approx(255, abs=1e-4))
+
+
+@pytest.mark.parametrize(("setting", "mean", "stretched"), [
+    ("auto", 0, False), (False, 0, False), (False, MEAN, False), (True, 0, True),
+])  # fmt: skip
+def test_standardised_pictures(tiny, tmp_path, setting, mean, stretched):
+    """As some standardise theirs, of whose published weights nothing would be right otherwise."""
+    settings = {"SCALE_INTENSITY": setting, "MEAN_PIXEL": np.full(3, mean) if np.isscalar(mean) else mean}
+    config = tiny.config(NUM_CLASSES=4, STEPS_PER_EPOCH=1, IMAGES_PER_GPU=1, **settings)
+    model = modellib.MaskRCNN("training", config, str(tmp_path))
+    dataset = typed_shapes(1.0)
+    dataset.load_image = lambda image_id: (ShapesDataset.load_image(dataset, image_id) - 110.0) / 40
+    image = dataset.load_image(1).astype(np.float32)
+    molded = model.mold_inputs([image])[0][0] + config.MEAN_PIXEL
+    sample = modellib.load_image_gt(dataset, config, 1, use_mini_mask=False)[0]
+    inputs, _ = next(modellib.data_generator(dataset, config, shuffle=False, batch_size=2))
+    for seen in (molded, sample, inputs[0][1] + config.MEAN_PIXEL):
+        if stretched:
+            assert (seen.min(), seen.max()) == (0, 255)
+        else:
+            np.testing.assert_allclose(seen, image, atol=1e-4)
+    whole = model.detect_tiled(np.tile(image, (2, 1, 1)), tile=64, overlap=0)
+    assert [f["rois"].shape[0] for f in model.detect([image])] and whole.image_shape == (128, 64)
+    model.train(dataset, dataset, 0.001, 1, "heads", verbose=0)
 
 
 @given(seed=st.integers(0, 99), low=st.integers(0, 250), mean=st.sampled_from([MEAN, [10, 20, 30], 117.3, [0, 0, 0]]))
@@ -83,6 +108,7 @@ def test_detect_on_what_mold_image_gave(model):
     np.testing.assert_array_equal(model.predict([sample[0]])[0].boxes, expected[0]["rois"])
 
 
+@pytest.mark.filterwarnings("ignore:Pictures that are not 8 bits")
 def test_pictures_with_numbers_that_are_none_and_single_ones_are_refused(model):
     for value in (np.nan, np.inf):
         with pytest.raises(DataError, match="3 pixel values are NaN or infinite"):

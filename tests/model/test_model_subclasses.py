@@ -1,0 +1,117 @@
+"""Subclasses of `mrcnn.model.MaskRCNN` as scripts write them, and settings of real scripts that the original took."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn import model as modellib
+from mrcnn.errors import ConfigError
+
+
+class Copied(modellib.MaskRCNN):
+    """With the original's own lines for `__init__`."""
+
+    def __init__(self, mode, config, model_dir):
+        assert mode in ["training", "inference"]
+        self.mode = mode
+        self.config = config
+        self.model_dir = model_dir
+        self.set_log_dir()
+        self.keras_model = self.build(mode=mode, config=config)
+
+
+class Features(modellib.MaskRCNN):
+    """With a network of its own."""
+
+    def build(self, mode, config):
+        image = keras.Input((None, None, 3), name="input_image")
+        return keras.Model(image, keras.layers.Conv2D(2, 3, name="own")(image))
+
+
+class Announced(modellib.MaskRCNN):
+    """With something beside the original's network."""
+
+    def build(self, mode, config):
+        self.built_for = mode
+        return super().build(mode, config)
+
+
+def test_an_init_of_the_originals_lines(config, detector, shapes, tmp_path):
+    own = Copied("inference", config(), str(tmp_path))
+    own.keras_model.set_weights(detector.keras_model.get_weights())
+    images = [shapes(1, seed).load_image(0) for seed in range(3)]
+    for one, other in zip(own.detect(images), detector.detect(images)):
+        np.testing.assert_array_equal(one["rois"], other["rois"])
+    trained = Copied("training", config(), str(tmp_path))
+    trained.train(shapes(2), shapes(2, 1), 0.001, 1, "heads", verbose=0)
+    assert trained.epoch == 1 and os.path.isfile(trained.find_last())
+
+
+def test_a_network_of_ones_own(config, tmp_path):
+    own = Features("inference", config(), str(tmp_path))
+    assert own.keras_model.predict(np.zeros((1, 8, 8, 3)), verbose=0).shape == (1, 6, 6, 2)
+
+
+def test_build_is_called_and_its_network_used(config, detector, shapes, tmp_path):
+    own = Announced("inference", config(), str(tmp_path))
+    assert own.built_for == "inference"
+    own.keras_model.set_weights(detector.keras_model.get_weights())
+    image = shapes(1).load_image(0)
+    np.testing.assert_array_equal(own.detect([image])[0]["scores"], detector.detect([image])[0]["scores"])
+
+
+def test_building_another_network_leaves_the_first(detector, config, shapes):
+    image, before = shapes(1).load_image(0), detector.keras_model
+    found = detector.detect([image])[0]
+    assert detector.build("inference", config()) is not before is detector.keras_model
+    np.testing.assert_array_equal(detector.detect([image])[0]["scores"], found["scores"])
+
+
+def test_path_of_checkpoints_before_there_is_one(trainer):
+    path = trainer.checkpoint_path.format(epoch=7)
+    assert path == os.path.join(trainer.log_dir, "mask_rcnn_tiny_0007.h5")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="There are no graphs of TensorFlow 1.")
+def test_a_graph_of_tensorflow_1_gives_one_sentence(detector, config, tmp_path):
+    import tensorflow as tf
+
+    image = np.zeros((64, 64, 3), np.uint8)
+    with tf.Graph().as_default():
+        with pytest.raises(ConfigError, match="graph mode of its version 1.*as_default"):
+            detector.detect([image])
+        with pytest.raises(ConfigError, match="graph mode of its version 1"):
+            modellib.MaskRCNN("inference", config(), str(tmp_path))
+    assert len(detector.detect([image])) == 1
+
+
+@pytest.mark.parametrize("settings", [
+    {"RPN_ANCHOR_SCALES": (8, 16, 32, 64)},
+    {"IMAGE_MIN_DIM": None},
+    {"IMAGE_MIN_DIM": 800},
+    {"VALIDATION_STEPS": 0},
+], ids=lambda s: next(iter(s)))  # fmt: skip
+def test_settings_of_real_scripts(settings, config, shapes, tmp_path):
+    made = config(**settings)
+    model = modellib.MaskRCNN("training", made, str(tmp_path))
+    model.train(shapes(2), shapes(2, 1), 0.001, 1, "all", verbose=0)
+    history = (tmp_path / os.path.basename(model.log_dir) / "history.csv").read_text()
+    assert ("val_loss" in history) == (made.VALIDATION_STEPS != 0)
+    assert len(model.detect([shapes(1).load_image(0)])) == 1
+    inputs = next(modellib.data_generator(shapes(2), made, batch_size=2))[0]
+    losses = model.keras_model.predict(inputs, verbose=0)[-5:]
+    assert np.isfinite([float(np.mean(v)) for v in losses]).all()
+
+
+def test_levels_without_a_scale_propose_nothing(config, tmp_path):
+    few, all_levels = ((8, 16, 32), (8, 16, 32, 64, 128))
+    counts = []
+    for scales in (few, all_levels):
+        model = modellib.MaskRCNN("inference", config(RPN_ANCHOR_SCALES=scales), str(tmp_path))
+        molded, metas, _ = model.mold_inputs([np.zeros((64, 64, 3), np.uint8)])
+        found = model.run_graph(molded, [("bbox", model.keras_model.get_layer("rpn_bbox").output)], metas)
+        assert found["bbox"].shape[1] == len(model.get_anchors((64, 64, 3)))
+        counts.append(found["bbox"].shape[1])
+    assert counts == [3 * (16**2 + 8**2 + 4**2), 3 * (16**2 + 8**2 + 4**2 + 2**2 + 1)]
