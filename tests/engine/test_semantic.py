@@ -77,6 +77,13 @@ def test_what_a_run_records(run):
     assert progress.best == pytest.approx(max(row["val_foreground_iou"] for row in history))
 
 
+def test_without_validation_steps(config, tmp_path):
+    segmenter = SemanticSegmenter("training", config(VALIDATION_STEPS=0), tmp_path)
+    history = segmenter.train(micrographs(2, 1), micrographs(2, 2), 0.01, epochs=1, verbose=0)
+    assert history[0]["loss"] > 0 and not any(name.startswith("val_") for name in history[0])
+    assert read_progress(segmenter.log_dir / "best.h5").monitor == "loss"
+
+
 def test_tensorboard_has_the_three_curves_and_pictures(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
