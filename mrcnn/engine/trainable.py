@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mrcnn.engine.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
 from mrcnn.engine.hardware import one_operation_at_a_time, precision_of
+from mrcnn.engine.optimizers import compile_model
 from mrcnn.engine.runs import last_resumable, new_folder, run_folders, run_name, run_of
 from mrcnn.engine.stages import set_trainable, weighted_layers
 from mrcnn.engine.weights import load_weights, save_weights
@@ -181,6 +182,10 @@ class Trainable:
         return True
 
     # --- Training ---
+    def compile_for_training(self, learning_rate, total_steps):
+        """Give the Keras model a fresh optimizer for the steps of a stage; None: of a training by the clock."""
+        compile_model(self.keras_model, self.config, learning_rate, total_steps)
+
     def set_trainable(self, layer_regex, keras_model=None, indent=0, verbose=1):
         """Make the layers that match trainable and the others not (see `mrcnn.engine.stages.select_layers`)."""
         names = set_trainable(keras_model or self.keras_model, layer_regex, self.always_trained)

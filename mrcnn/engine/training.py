@@ -22,7 +22,6 @@ from mrcnn.engine.callbacks import (
 )
 from mrcnn.engine.checkpoints import Progress, restore, run_checkpoints
 from mrcnn.engine.memory import expected_memory_gb
-from mrcnn.engine.optimizers import compile_model
 from mrcnn.engine.runs import is_ahead, model_name, new_folder, run_name
 from mrcnn.engine.task import MASK_RCNN
 from mrcnn.engine.weight_files import remove_leftovers
@@ -61,7 +60,7 @@ def run_training(
             "with the STEPS_PER_EPOCH and BATCH_SIZE that it was started with."
         )
     total_steps = None if hours is not None else (epochs - progress.stage_start) * batches.steps
-    compile_model(model, config, learning_rate, total_steps)
+    detector.compile_for_training(learning_rate, total_steps)
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         restore(model.optimizer.variables, state.optimizer, detector.resume_path, "optimizer")

@@ -13,6 +13,7 @@ from mrcnn.engine.hardware import precision_of
 from mrcnn.engine.optimizers import compile_model
 from mrcnn.engine.runs import model_name
 from mrcnn.engine.stages import weighted_layers
+from mrcnn.engine.trainable import Trainable
 from mrcnn.engine.unmolding import detections_to_instances
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy.imagenet import imagenet_weights
@@ -20,6 +21,7 @@ from mrcnn.legacy.inspection import DetectionTensors
 from mrcnn.legacy.keras_models import OriginalGraph
 from mrcnn.legacy.log import log
 from mrcnn.legacy.old_layers import as_then
+from mrcnn.legacy.own_network import CheckpointTemplate, OwnDetection, is_own
 from mrcnn.legacy.pixels import as_scripts_mean, in_grey_levels
 
 
@@ -71,12 +73,15 @@ class MaskRCNN(detector.MaskRCNN):
     def __init__(self, mode, config, model_dir):
         _need_eager()
         _count_steps(config)
-        super().__init__(mode, config, model_dir)
-        self.model_dir, self._tensors = os.fspath(model_dir), None
-        if type(self).build is not MaskRCNN.build:
-            detection = vars(self).pop("detection")
+        if type(self).build is MaskRCNN.build:
+            super().__init__(mode, config, model_dir)
+        else:
+            Trainable.__init__(self, mode, config, model_dir)
+            self._begin_with(None)
             self.keras_model = self.build(mode, config)
-            vars(self).setdefault("detection", detection)  # of a network that has nothing of ours
+            if is_own(self.keras_model):
+                self.detection = OwnDetection(self.keras_model, config)
+        self.model_dir, self._tensors = os.fspath(model_dir), None
 
     @property
     def log_dir(self):
@@ -90,9 +95,8 @@ class MaskRCNN(detector.MaskRCNN):
     @property
     def checkpoint_path(self):
         """The last epoch's checkpoint; before one is written, its path with a place for the epoch."""
-        return self._checkpoint_path or os.path.join(
-            self.log_dir, f"mask_rcnn_{model_name(self.config)}_{{epoch:04d}}.h5"
-        )
+        name = f"mask_rcnn_{model_name(self.config)}_{{epoch:04d}}.h5"
+        return self._checkpoint_path or CheckpointTemplate(os.path.join(self.log_dir, name))
 
     @checkpoint_path.setter
     def checkpoint_path(self, path):
@@ -111,11 +115,12 @@ class MaskRCNN(detector.MaskRCNN):
         """
         config.validate()
         graph = self.graph_class(config, precision_of(config))
-        if "detection" not in vars(self):
+        if vars(self).get("graph") is None:
             self._begin_with(graph)
         return graph.training_model() if mode == "training" else graph.inference_model()
 
     def _begin_with(self, graph):
+        """Be a model that has done nothing yet; called by the `build` of subclasses whose `__init__` is not ours."""
         self._begin()
         self.graph, self.detection = graph, Detection(graph, self.config)
         self.anchors, self._tensors, self.devices = None, None, []
@@ -158,10 +163,22 @@ class MaskRCNN(detector.MaskRCNN):
               no_augmentation_sources=None, verbose="auto"):  # fmt: skip
         """Train until `epochs` epochs in total are done; see `mrcnn.MaskRCNN.train`."""
         _need_eager()
+        if is_own(self.keras_model):
+            raise ConfigError(
+                "build() made a network that train cannot train: it needs ours, of super().build(). Train yours with "
+                "keras_model.compile and keras_model.fit."
+            )
         _count_steps(self.config)
         datasets = (in_grey_levels(dataset, self.config) for dataset in (train_dataset, val_dataset))
         optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
         return super().train(*datasets, learning_rate, epochs, layers, *optional)
+
+    def compile_for_training(self, learning_rate, total_steps):
+        """By a subclass's own `compile`, where it has one."""
+        if type(self).compile is MaskRCNN.compile:
+            super().compile_for_training(learning_rate, total_steps)
+        else:
+            self.compile(learning_rate, self.config.LEARNING_MOMENTUM)
 
     def find_trainable_layer(self, layer):
         """The layer that holds the weights of a layer around another one; other layers themselves."""

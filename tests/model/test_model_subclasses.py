@@ -8,6 +8,7 @@ import pytest
 
 from mrcnn import model as modellib
 from mrcnn.errors import ConfigError
+from mrcnn.legacy.keras_models import OriginalGraph
 
 
 class Copied(modellib.MaskRCNN):
@@ -28,6 +29,23 @@ class Features(modellib.MaskRCNN):
     def build(self, mode, config):
         image = keras.Input((None, None, 3), name="input_image")
         return keras.Model(image, keras.layers.Conv2D(2, 3, name="own")(image))
+
+
+class Rebuilt(modellib.MaskRCNN):
+    """With a network that is like ours, put together by the script."""
+
+    def build(self, mode, config):
+        assert self.get_anchors(config.IMAGE_SHAPE).shape[1] == 4
+        network = OriginalGraph(config).inference_model()
+        return keras.Model(network.inputs, network.outputs)
+
+
+class OwnOptimizer(modellib.MaskRCNN):
+    """With a `compile` of its own."""
+
+    def compile(self, learning_rate, momentum):
+        optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
+        self.keras_model.compile(optimizer=optimizer, loss=[None] * len(self.keras_model.outputs))
 
 
 class Announced(modellib.MaskRCNN):
@@ -52,6 +70,38 @@ def test_an_init_of_the_originals_lines(config, detector, shapes, tmp_path):
 def test_a_network_of_ones_own(config, tmp_path):
     own = Features("inference", config(), str(tmp_path))
     assert own.keras_model.predict(np.zeros((1, 8, 8, 3)), verbose=0).shape == (1, 6, 6, 2)
+    with pytest.raises(ConfigError, match="does not detect"):
+        own.detect([np.zeros((64, 64, 3), np.uint8)])
+
+
+def test_a_network_like_ours_detects_with_its_own_weights(config, shapes, tmp_path):
+    made = config()
+    own = Rebuilt("inference", made, str(tmp_path))
+    rng = np.random.default_rng(0)
+    own.keras_model.set_weights([w + rng.normal(0, 0.02, w.shape) for w in own.keras_model.get_weights()])
+    images = [shapes(1, seed).load_image(0) for seed in range(3)]
+    for image, found in zip(images, own.detect(images)):
+        molded, metas, windows = own.mold_inputs([image])
+        detections, _, _, masks, *_ = own.keras_model.predict(
+            [molded, metas, own.get_anchors((64, 64, 3))[None]], verbose=0
+        )
+        expected = own.unmold_detections(detections[0], masks[0], (64, 64, 3), (64, 64, 3), windows[0])
+        np.testing.assert_array_equal(found["rois"], expected[0])
+        np.testing.assert_allclose(found["scores"], expected[2], atol=1e-6)
+        assert len(found["scores"]) and (found["masks"] != expected[3]).mean() < 1e-3
+        np.testing.assert_array_equal(own.detect_molded(molded, metas)[0]["rois"], found["rois"])
+    with pytest.raises(ConfigError, match="train cannot train.*super\\(\\).build"):
+        own.train(shapes(2), None, 0.001, 1, "all")
+
+
+def test_train_calls_a_compile_of_ones_own(config, shapes, tmp_path):
+    own = OwnOptimizer("training", config(), str(tmp_path))
+    before = own.keras_model.get_weights()
+    own.train(shapes(2), shapes(2, 1), 0.001, 1, "all", verbose=0)
+    assert type(own.keras_model.optimizer) is keras.optimizers.Adam
+    assert any(not np.array_equal(one, other) for one, other in zip(before, own.keras_model.get_weights()))
+    with pytest.raises(ValueError, match="rpn_class_loss. train computes and adds the losses"):
+        own.keras_model.get_layer("rpn_class_loss")
 
 
 def test_build_is_called_and_its_network_used(config, detector, shapes, tmp_path):
@@ -72,6 +122,18 @@ def test_building_another_network_leaves_the_first(detector, config, shapes):
 def test_path_of_checkpoints_before_there_is_one(trainer):
     path = trainer.checkpoint_path.format(epoch=7)
     assert path == os.path.join(trainer.log_dir, "mask_rcnn_tiny_0007.h5")
+
+
+def test_keras_own_checkpoints_at_that_path(config, shapes, tmp_path):
+    """The original's own line, which copies of its `train` have."""
+    model = modellib.MaskRCNN("training", config(), str(tmp_path))
+    keeper = keras.callbacks.ModelCheckpoint(model.checkpoint_path, verbose=0, save_weights_only=True)
+    model.compile(0.001, 0.9)
+    os.makedirs(model.log_dir)
+    batches = modellib.data_generator(shapes(2), model.config, batch_size=2)
+    model.keras_model.fit_generator(batches, steps_per_epoch=1, epochs=1, callbacks=[keeper], verbose=0)
+    assert model.find_last() == os.path.join(model.log_dir, "mask_rcnn_tiny_0001.h5")
+    assert len(model.load_weights(model.find_last(), verbose=0).loaded) == len(model.keras_model.weights)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="There are no graphs of TensorFlow 1.")
