@@ -114,4 +114,9 @@ __all__ = [
 def __getattr__(name):
     if name == "KE":
         raise AttributeError("mrcnn.model has no 'KE' any more: use keras.layers.")
+    if name == "DataGenerator":
+        raise AttributeError(
+            "mrcnn.model has no 'DataGenerator', which forks for TensorFlow 2 have: data_generator(dataset, config) "
+            "yields the same batches."
+        )
     return fetch(globals(), _IMPORTED, name)

@@ -2,13 +2,14 @@
 
 import difflib
 import functools
-import inspect
 from pathlib import Path
 
 import keras
 from keras import layers
 
+from mrcnn.config import LOSS_NAMES
 from mrcnn.engine import weights
+from mrcnn.engine.batches import OrderedBatches
 from mrcnn.engine.stages import weighted_layers
 from mrcnn.engine.weight_files import written_whole
 from mrcnn.errors import ConfigError, WeightsError
@@ -82,6 +83,11 @@ class OldMethods:
         found = {layer.name: layer for layer in reversed([*self.layers, *as_then(inside)])}
         activations = names_of_activations(found)
         layer = found.get(activations.get(name, name))
+        if layer is None and name in LOSS_NAMES:
+            raise ValueError(
+                f"No such layer: {name}. train computes and adds the losses, weighed by LOSS_WEIGHTS of the Config; a "
+                "compile of your own needs an optimizer only."
+            )
         if layer is None:
             close = difflib.get_close_matches(str(name), [*found, *activations], n=5)
             like = f"Names like it: {', '.join(close)}" if close else "keras_model.summary() lists them"
@@ -131,19 +137,36 @@ class OriginalTrainingModel(OldMethods, TrainingModel):
         return super().predict(x, batch_size=batch_size, **kwargs)
 
     def fit(self, x=None, *args, validation_data=None, **kwargs):
-        """As in Keras; also on what `data_generator` yields."""
-        if inspect.isgenerator(x):
+        """As in Keras; also on what `data_generator` yields. Keras 2's keywords about workers are without effect."""
+        if _yields_batches(x):
             kwargs.setdefault("shuffle", False)
+        kwargs = {name: value for name, value in kwargs.items() if name not in _OF_WORKERS}
         return super().fit(_inputs_only(x), *args, validation_data=_inputs_only(validation_data), **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
         """As in Keras; also on what `data_generator` yields."""
+        kwargs = {name: value for name, value in kwargs.items() if name not in _OF_WORKERS}
         return super().evaluate(_inputs_only(x), *args, **kwargs)
 
-    def fit_generator(self, generator, steps_per_epoch=None, max_queue_size=10, workers=1, use_multiprocessing=False,
-                      **kwargs):  # fmt: skip
+    def fit_generator(self, generator, steps_per_epoch=None, **kwargs):
         """Keras 2's `fit_generator`; batches are made in this process."""
         return self.fit(generator, steps_per_epoch=steps_per_epoch, **kwargs)
+
+    def evaluate_generator(self, generator, steps=None, **kwargs):
+        """Keras 2's `evaluate_generator`."""
+        return self.evaluate(generator, steps=steps, **kwargs)
+
+    def add_loss(self, *_, **__):
+        """Refused.
+
+        Raises
+        ------
+        NotImplementedError
+        """
+        raise NotImplementedError(
+            "train computes and adds the losses, weighed by LOSS_WEIGHTS of the Config. What else is to be measured a "
+            "callback of custom_callbacks can put into the logs."
+        )
 
     def losses_of(self, outputs):
         """The losses by name, from either kind of outputs."""
@@ -152,11 +175,42 @@ class OriginalTrainingModel(OldMethods, TrainingModel):
         return dict(zip(self.loss_names, outputs[-len(self.loss_names) :]))
 
 
+_OF_WORKERS = ("max_queue_size", "workers", "use_multiprocessing")
+
+
+def _yields_batches(batches):
+    return hasattr(batches, "__next__")
+
+
 def _inputs_only(batches):
-    """Batches of a generator without their targets: the losses are outputs, and Keras 3 takes no empty list."""
-    if not inspect.isgenerator(batches):
-        return batches
-    return ((tuple(inputs),) for inputs, *_ in batches)
+    """A script's batches without their targets: the losses are outputs, and Keras 3 takes no empty list."""
+    if _yields_batches(batches):
+        return (_InputsOnly.of(batch) for batch in batches)
+    foreign = isinstance(batches, keras.utils.PyDataset) and not isinstance(batches, OrderedBatches)
+    return _InputsOnly(batches) if foreign else batches
+
+
+class _InputsOnly(keras.utils.PyDataset):
+    """The inputs of a script's `keras.utils.Sequence` that gives [inputs, targets]."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    @staticmethod
+    def of(batch):
+        """The inputs, as Keras takes them: a dict, or a tuple of arrays."""
+        inputs, *_ = batch
+        return (inputs if isinstance(inputs, dict) else tuple(inputs),)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.of(self.batches[index])
+
+    def on_epoch_end(self):
+        self.batches.on_epoch_end()
 
 
 class OriginalGraph(MaskRCNNGraph):

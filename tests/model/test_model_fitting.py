@@ -1,0 +1,75 @@
+"""Keras 2's ways to train and measure `keras_model` oneself, as copies of the original's `train` do."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn import model as modellib
+
+
+class Batches(keras.utils.Sequence):
+    """A script's own."""
+
+    def __init__(self, dataset, config):
+        super().__init__()
+        self.generator = modellib.data_generator(dataset, config, batch_size=2)
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return next(self.generator)
+
+
+class Endless:
+    """An iterator that is no generator."""
+
+    def __init__(self, generator):
+        self.generator = generator
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.generator)
+
+
+@pytest.fixture
+def model(config, tmp_path):
+    model = modellib.MaskRCNN("training", config(), str(tmp_path))
+    model.compile(0.001, 0.9)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["generator", "iterator", "slice", "sequence"])
+def test_batches_of_any_kind(model, shapes, kind):
+    generator = modellib.data_generator(shapes(2), model.config, batch_size=2)
+    batches = {"generator": generator, "iterator": Endless(generator), "slice": itertools.islice(generator, 3),
+               "sequence": Batches(shapes(2), model.config)}[kind]  # fmt: skip
+    history = model.keras_model.fit_generator(
+        batches, steps_per_epoch=2, epochs=1, verbose=0, max_queue_size=100, workers=4, use_multiprocessing=True
+    )
+    assert np.isfinite(history.history["loss"]).all() and "mrcnn_mask_loss" in history.history
+    history = model.keras_model.fit(
+        Batches(shapes(2), model.config), validation_data=Batches(shapes(2, 1), model.config), epochs=1, verbose=0,
+        max_queue_size=100, workers=0, use_multiprocessing=False,
+    )  # fmt: skip
+    assert np.isfinite(history.history["val_loss"]).all()
+
+
+def test_evaluate_generator(model, shapes):
+    batches = modellib.data_generator(shapes(2), model.config, batch_size=2)
+    losses = model.keras_model.evaluate_generator(batches, steps=2, workers=1, use_multiprocessing=True, verbose=0)
+    assert len(np.ravel(losses)) >= 1 and np.isfinite(np.ravel(losses)).all()
+
+
+def test_losses_of_ones_own_are_refused_with_what_to_do(model):
+    with pytest.raises(NotImplementedError, match="LOSS_WEIGHTS.*custom_callbacks"):
+        model.keras_model.add_loss(0.0)
+
+
+def test_the_generator_of_forks_names_ours():
+    with pytest.raises(AttributeError, match="no 'DataGenerator'.*data_generator"):
+        _ = modellib.DataGenerator
