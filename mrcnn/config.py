@@ -56,8 +56,8 @@ class Config:
     IMAGE_MIN_SCALE = 0
     IMAGE_CHANNEL_COUNT = 3
     MEAN_PIXEL = np.array([123.7, 116.8, 103.9])
-    SCALE_INTENSITY = "auto"        # what is not 8 bits: True: stretched to 0..255. False: as it is. "auto": stretched
-                                    # but for float images that are standardised, where MEAN_PIXEL is 0
+    SCALE_INTENSITY = "auto"        # what is not 8 bits: True: stretched to 0..255. False: as it is. "auto": stretched,
+                                    # unless MEAN_PIXEL is of other numbers (`mrcnn.data.molding.is_raw_by_mean`)
     USE_MINI_MASK = True
     MINI_MASK_SHAPE = (56, 56)
     MAX_GT_INSTANCES = 100
@@ -158,7 +158,10 @@ class Config:
 
     @IMAGE_SHAPE.setter
     def IMAGE_SHAPE(self, value):
-        self.__dict__["_IMAGE_SHAPE"] = np.asarray(value)
+        value = self.__dict__["_IMAGE_SHAPE"] = np.asarray(value)
+        # The original's recipe for other channel counts was to set this alone.
+        if value.shape == (3,) and self.IMAGE_CHANNEL_COUNT == Config.IMAGE_CHANNEL_COUNT:
+            self.IMAGE_CHANNEL_COUNT = int(value[2])
 
     @property
     def IMAGE_META_SIZE(self):

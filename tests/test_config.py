@@ -74,6 +74,18 @@ def test_computed_attributes_follow_the_settings():
     assert (config.BATCH_SIZE, config.IMAGE_SHAPE.tolist(), config.IMAGE_META_SIZE) == (2, [192, 192, 4], 17)
 
 
+def test_channels_of_an_image_shape_set_by_hand():
+    """The original's recipe for other channel counts."""
+    class Bands(Config):
+        def __init__(self, count):
+            self.IMAGE_SHAPE = np.array([128, 128, count])
+
+    assert Bands(8).IMAGE_CHANNEL_COUNT == 8
+    config = Cells(IMAGE_CHANNEL_COUNT=4)
+    config.IMAGE_SHAPE = [64, 64, 3]
+    assert config.IMAGE_CHANNEL_COUNT == 4
+
+
 def test_image_shape_in_crop_mode_is_the_crop():
     assert Cells(IMAGE_RESIZE_MODE="crop", IMAGE_MIN_DIM=64).IMAGE_SHAPE.tolist() == [64, 64, 3]
 

@@ -131,13 +131,27 @@ def intensities(image, config):
 def is_stretched(image, config):
     """Whether a picture of numbers that are not 8 bits is stretched to 0 ... 255, as SCALE_INTENSITY says.
 
-    True and False mean what they say. "auto" leaves out float images that are standardised (some numbers below 0, and a
-    standard deviation near 1) where MEAN_PIXEL is 0: who prepares them so has trained on such numbers.
+    True and False mean what they say, "auto" that it is stretched unless `is_raw_by_mean`.
     """
     if image.dtype == np.uint8 or image.dtype.kind not in "iuf" or not config.SCALE_INTENSITY:
         return False
-    standardised = image.dtype.kind == "f" and image.size and image.min() < 0 and 0.2 < image.std(dtype=np.float64) < 5
-    return config.SCALE_INTENSITY is True or bool(np.any(config.MEAN_PIXEL)) or not standardised
+    return config.SCALE_INTENSITY is True or not is_raw_by_mean(image, config)
+
+
+def is_raw_by_mean(image, config):
+    """Whether MEAN_PIXEL shows that its writer trains on numbers as they are.
+
+    That is where one of it is above 255; and of float images where one of it is between 0 and 1, or all are 0 and the
+    image is standardised (some numbers below 0, a standard deviation near 1).
+    """
+    mean = np.asarray(config.MEAN_PIXEL, np.float64)
+    if (mean > 255).any():
+        return True
+    if image.dtype.kind != "f" or not image.size:
+        return False
+    if mean.any():
+        return bool(((mean > 0) & (mean < 1)).any())
+    return bool(image.min() < 0 and 0.2 < image.std(dtype=np.float64) < 5)
 
 
 def _refuse_not_finite(image):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from mrcnn.data import samples
-from mrcnn.data.molding import is_stretched
+from mrcnn.data.molding import is_raw_by_mean, is_stretched
 
 # A picture of 8 bits has a pixel above it, and one of the unit range has none, be it resized with some overshoot.
 UNIT_RANGE = 2
@@ -21,17 +21,18 @@ def holds_grey_levels(image):
 
 
 def as_scripts_mean(image, config):
-    """A script's picture, in grey levels where it holds them (`to_grey_levels`), unless SCALE_INTENSITY is False.
+    """A script's picture, in grey levels where it holds them (`to_grey_levels`), unless its numbers are taken as they
+    are (`mrcnn.data.molding.is_stretched`).
 
     Warns where it will be stretched, which the original did not.
     """
-    if not config.SCALE_INTENSITY:
+    if not config.SCALE_INTENSITY or config.SCALE_INTENSITY == "auto" and is_raw_by_mean(image, config):
         return image
     image = to_grey_levels(image, config.MEAN_PIXEL)
     if config.SCALE_INTENSITY == "auto" and image.size and is_stretched(image, config):
         warnings.warn(
-            "Pictures that are not 8 bits are stretched to 0 ... 255. Weights that the original trained on them need "
-            "SCALE_INTENSITY = False in the Config, which takes numbers as they are; True is silent.",
+            "Pictures that are not 8 bits are stretched to 0 ... 255. Weights that the original trained on them, and a "
+            "MEAN_PIXEL of their numbers, need SCALE_INTENSITY = False in the Config; True is silent.",
             stacklevel=2,
         )
     return image
@@ -82,7 +83,7 @@ class _InGreyLevels:
         return getattr(self._dataset, name)
 
     def load_image(self, image_id):
-        return as_scripts_mean(self._dataset.load_image(image_id), self._config)
+        return as_scripts_mean(np.asarray(self._dataset.load_image(image_id)), self._config)
 
 
 def in_grey_levels(dataset, config):

@@ -87,6 +87,17 @@ def test_standardised_pictures(tiny, tmp_path, setting, mean, stretched):
     model.train(dataset, dataset, 0.001, 1, "heads", verbose=0)
 
 
+@pytest.mark.parametrize(("mean", "image"), [
+    ([254.2, 254.2, 253.7, 0.13], np.dstack([np.full((64, 64, 3), 200.0), np.linspace(0, 1, 4096).reshape(64, 64)])),
+    ([300.0, 350.0, 260.0, 420.0], np.full((64, 64, 4), 400, np.uint16)),
+])  # fmt: skip
+def test_a_mean_of_other_numbers_leaves_pictures_as_they_are(tiny, tmp_path, mean, image):
+    """Colour with depth, and bands of a satellite."""
+    config = tiny.config(IMAGE_CHANNEL_COUNT=4, MEAN_PIXEL=np.array(mean))
+    molded = modellib.MaskRCNN("inference", config, str(tmp_path)).mold_inputs([image])[0][0]
+    np.testing.assert_allclose(molded, image - np.array(mean), atol=1e-4)
+
+
 @given(seed=st.integers(0, 99), low=st.integers(0, 250), mean=st.sampled_from([MEAN, [10, 20, 30], 117.3, [0, 0, 0]]))
 def test_a_molded_picture_is_what_it_was(seed, low, mean):
     image = np.random.default_rng(seed).integers(low, 256, (8, 9, 3)).astype(np.uint8)
