@@ -10,8 +10,11 @@ from mrcnn.errors import ConfigError
 __all__ = ["ParallelModel"]
 
 
-class _OnAllDevices(keras.Operation):
-    """A model on slices of its batch, one after the other or on a device each, and the results joined again."""
+class _OnAllDevices(keras.layers.Layer):
+    """A model on slices of its batch, one after the other or on a device each, and the results joined again.
+
+    A layer, not an operation: with Keras 3.10 a model does not train the weights that an operation holds.
+    """
 
     def __init__(self, model, count):
         super().__init__()

@@ -99,7 +99,9 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     height, width = picture.shape
     figure = new_figure(width / _DPI, (height + _LEGEND) / _DPI, dpi=_DPI)
     share = height / (height + _LEGEND)
-    ax = figure.add_axes((0, 0, 1, share))
+    # A trifle less than the pixels it covers: of 400.00000000000006 rows matplotlib before 3.11 makes 401, and the
+    # image lies one row off.
+    ax = figure.add_axes((0, 0, 1 - 1e-9, share * (1 - 1e-9)))
     for top in range(0, height, _STRIP):      # matplotlib takes a hundred bytes a pixel of what it draws at once
         strip = picture[top:top + _STRIP]
         ax.imshow(np.stack([strip] * 3, axis=-1), interpolation="nearest", aspect="auto",

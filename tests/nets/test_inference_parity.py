@@ -73,5 +73,9 @@ def test_every_stage(network, parity, image):
     distance = np.abs(detections[None, :, :] - expected["detections"][sure, None, :]).max(axis=2)
     assert (distance.min(axis=1) <= 2e-5).all()
     np.testing.assert_allclose(masks[distance.argmin(axis=1)], expected["mrcnn_mask"][sure], atol=5e-5)
-    if keras.backend.backend() == "tensorflow":  # the original's own arithmetic: nothing on a knife's edge
-        np.testing.assert_allclose(detections, expected["detections"], atol=2e-5)
+    # Beside these only detections that touch the far edge may differ, and none may be lost or added.
+    kept_here = detections[detections[:, 4] > 0]
+    nearest = np.abs(kept_here[:, None, :] - expected["detections"][None, :kept, :]).max(axis=2).min(axis=1)
+    others = kept_here[nearest > 2e-5]
+    assert len(kept_here) == kept
+    assert (np.abs(others[:, 2:4] - 1) < 1e-6).any(axis=1).all()

@@ -66,10 +66,11 @@ def test_picture_file_is_no_larger_than_asked(sections, tmp_path):
     assert max(height, width) <= 300 and width > 250
 
 
-def test_the_picture_under_the_sections_is_the_wafer(sections, tmp_path):
-    wafer = np.random.default_rng(1).integers(0, 255, (400, 500)).astype(np.uint8)
-    draw_wafer(wafer, sections[0], [], tmp_path / "wafer.png")
-    drawn = np.rint(255 * imread(tmp_path / "wafer.png")[-400:, :, 0])
+@pytest.mark.parametrize("shape", [(400, 500), (401, 500), (777, 1200), (255, 1001), (513, 729)])
+def test_the_picture_under_the_sections_is_the_wafer(sections, shape, tmp_path):
+    wafer = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
+    draw_wafer(wafer, sections[0].select(np.zeros(len(sections[0]), bool)), [], tmp_path / "wafer.png")
+    drawn = np.rint(255 * imread(tmp_path / "wafer.png")[-shape[0]:, :, 0])
     assert np.array_equal(drawn, wafer)
 
 
