@@ -3,9 +3,7 @@ import importlib
 import re
 import sys
 
-import numpy as np
-
-LARGEST = 1000      # weights beyond it are on their way to infinity
+from mrcnn.plot.weights import weight_alerts
 
 
 def show_table(table):
@@ -45,11 +43,4 @@ def weight_table(layers):
 
 
 def _alert(name, values):
-    alerts = []
-    if values.min() == values.max() and not name.endswith("bias"):      # biases start as zeros
-        alerts.append("*** dead?")
-    if np.abs(values).max() > LARGEST:
-        alerts.append("*** Overflow?")
-    if not np.isfinite(values).all():
-        alerts.append("*** NaN or infinite")
-    return "".join(f" <span style='color:red'>{alert}</span>" for alert in alerts)
+    return "".join(f" <span style='color:red'>*** {alert}</span>" for alert in weight_alerts(name, values))

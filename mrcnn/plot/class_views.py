@@ -23,7 +23,7 @@ def class_colors(class_ids, bright=False):
     return [colors[(int(c) - 1) % len(colors)] for c in class_ids]
 
 
-def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True, outlines=False, scores=False):
+def show_classes(samples, class_names, titles=None, cols=4, side=3.0, boxes=True, outlines=False, scores=False):
     """A grid of pictures with the boxes of their objects, and a legend of the classes.
 
     Colours are those for a bright ground where the pictures are, taken together, brighter than a middle grey.
@@ -78,7 +78,7 @@ def show_classes(samples, class_names, titles=None, cols=4, side=4.0, boxes=True
         if scores and (instances.scores < 1).any():
             _write_scores(ax, instances, colors, bright)
         if title:
-            ax.set_title(str(title), fontsize=9)
+            ax.set_title(str(title), fontsize=10)
     handles = [Line2D([], [], color=color, linewidth=3, label=str(name))
                for name, color in zip(class_names[1:], class_colors(range(1, len(class_names)), bright), strict=True)]
     # Some of the colours for a dark ground cannot be seen on white.

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.evaluate.classes import ALL_CLASSES, MIN_SCORE, pooled_curve
-from mrcnn.plot.figures import new_figure, save_figure
+from mrcnn.plot.figures import PAGE_WIDTH, new_figure, save_figure
 
 # A matrix of more cells has no numbers: they would not be readable.
 _MOST_TEXTS = 900
@@ -134,12 +134,15 @@ def plot_classes(report, curves, path=None):
     Figure
     """
     names = report["confusion"]["classes"]
-    side = max(5.0, 0.8 * len(names) + 2)
-    figure = new_figure(10 + side, side, layout="constrained")
-    first, second, third = figure.subplots(1, 3, width_ratios=(side, 5, 5))
+    # Of a few classes all three fit side by side on a page; a matrix of many needs its room.
+    other = PAGE_WIDTH / 3
+    side = max(other, 0.8 * len(names) + 1.6)
+    figure = new_figure(2 * other + side, side, layout="constrained")
+    first, second, third = figure.subplots(1, 3, width_ratios=(side, other, other))
     plot_confusion(report["confusion"]["counts"], names, ax=first)
     first.set_title(f"Confusion (scores above {report['min_score']:g})")
     plot_class_curves(curves, report["min_score"], ax=second)
+    second.set_title("Precision and recall")        # the first panel says what score the points are of
     plot_f1(curves, report["min_score"], ax=third)
     return _saved(figure, path)
 

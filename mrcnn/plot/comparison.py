@@ -12,7 +12,7 @@ TRUTH_COLOR = "#009E73"
 MODEL_COLORS = ("#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#F0E442")
 
 
-def compare_models(image, gt, found, path=None, title=None, columns=3, side=5.0):
+def compare_models(image, gt, found, path=None, title=None, columns=3, side=4.0):
     """Draw the original, the truth and the objects of each model, a panel each.
 
     Parameters
@@ -53,7 +53,7 @@ def compare_models(image, gt, found, path=None, title=None, columns=3, side=5.0)
     if title:
         figure.suptitle(title)
     if path is not None:
-        save_figure(figure, Path(path))
+        save_figure(figure, Path(path), dpi=150)     # a file may be larger than a page
     return figure
 
 

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mrcnn.config import LOSS_NAMES
 from mrcnn.errors import DataError
-from mrcnn.plot.figures import new_figure, save_figure
+from mrcnn.plot.figures import PAGE_WIDTH, new_figure, save_figure
 
 _LOSS_LABELS = {"rpn_class_loss": "RPN class", "rpn_bbox_loss": "RPN box", "mrcnn_class_loss": "class",
                 "mrcnn_bbox_loss": "box", "mrcnn_mask_loss": "mask"}
@@ -46,7 +46,7 @@ def plot_history(history, path=None):
     scores = [n for n in table if n.startswith("val_") and n.removeprefix("val_") not in (*LOSS_NAMES, "loss")]
     scores = [n for n in scores if table[n].notna().any()]
     panels = 1 + bool(losses) + bool(scores)
-    figure = new_figure(5 * panels, 4, layout="constrained")
+    figure = new_figure(PAGE_WIDTH / 3 * panels, 4, layout="constrained")
     axes = iter(figure.subplots(1, panels, squeeze=False, sharex=True)[0])
 
     ax = next(axes)
@@ -71,7 +71,7 @@ def plot_history(history, path=None):
 
 
 def _semantic_history(table):
-    figure = new_figure(15, 4, layout="constrained")
+    figure = new_figure(PAGE_WIDTH, 4, layout="constrained")
     axes = figure.subplots(1, len(_SEMANTIC_LABELS), sharex=True)
     for ax, (name, title) in zip(axes, _SEMANTIC_LABELS.items()):
         _curve(ax, table, name, "training", color="C0")

@@ -6,6 +6,10 @@ from matplotlib.figure import Figure
 
 from mrcnn.errors import DataError
 
+# Widest figure of several panels in inches. At matplotlib's 100 dots an inch a notebook in a browser window of 1280
+# pixels shrinks it to about 1000 of them, where text of 8 points is still 9 pixels high.
+PAGE_WIDTH = 12.0
+
 
 def new_figure(width, height, **options):
     """A figure of this size in inches, drawn without a display; `options` go to `matplotlib.figure.Figure`."""

@@ -57,11 +57,11 @@ def display_images(images, titles=None, cols=4, cmap=None, side=3.0, norm=None, 
         else:
             ax.imshow(to_rgb(image), interpolation=interpolation)
         if title:
-            ax.set_title(str(title), fontsize=9)
+            ax.set_title(str(title), fontsize=10)
     return figure
 
 
-def show_augmented(samples, titles=None, cols=4, side=4.0):
+def show_augmented(samples, titles=None, cols=4, side=3.0):
     """Samples as training gets them, with their objects, to see that images and masks moved together.
 
     Parameters

@@ -10,7 +10,7 @@ from skimage.measure import find_contours
 
 from mrcnn.evaluate.counts import find_errors
 from mrcnn.evaluate.matching import match_instances
-from mrcnn.plot.figures import picture_axes, save_figure
+from mrcnn.plot.figures import PAGE_WIDTH, picture_axes, save_figure
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
 # Of Okabe and Ito (2008), which the colour-blind tell apart.
@@ -133,13 +133,13 @@ def compare_truth(image, gt, pred, path=None, captions=None, title=None):
     true, found = match_instances(gt, pred, class_aware=False).pairs.T
     colors = palette[len(gt):]
     colors[found] = palette[true]
-    left, right = picture_axes(gt.image_shape, columns=2, side=8, margin=0.8 if title else 0.4)
+    left, right = picture_axes(gt.image_shape, columns=2, side=PAGE_WIDTH / 2, margin=0.8 if title else 0.4)
     draw_instances(picture, gt, left, captions, palette[:len(gt)], title=f"Truth: {_count(gt)}")
     draw_instances(picture, pred, right, captions, colors, title=f"Found: {_count(pred)}")
     if title:
         left.figure.suptitle(title)
     if path is not None:
-        save_figure(left.figure, path)
+        save_figure(left.figure, path, dpi=150)     # a file may be larger than a page
     return left.figure
 
 
@@ -178,7 +178,10 @@ def draw_errors(image, gt, pred, errors=None, ax=None, path=None, title=None):
     counts = errors.counts()
     handles = [Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()]
     handles.append(Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error"))
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(handles), frameon=False,
+    # One row of them is as wide as a picture of its own; under one of several there is room for half.
+    room = ax.get_position().width * ax.figure.get_figwidth()
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False,
+              ncols=len(handles) if room > 6 else len(handles) // 2,
               handlelength=1.4, columnspacing=1.4)
     if title:
         ax.set_title(title)
@@ -264,7 +267,7 @@ def _write_captions(ax, instances, captions):
         y, x = np.clip(y, room_y, height - room_y), np.clip(x, room_x, width - room_x)
         top = y - (10 if len(lines) > 1 else 5) * scale / points
         for n, line in enumerate(lines):
-            size = (7 if n else 10) * scale
+            size = (8 if n else 10) * scale
             ax.text(x, top, line, color="white", size=size, va="top", ha="center", path_effects=stroke, clip_on=True)
             top += size * 1.15 / points
 

@@ -17,7 +17,7 @@ def part_colors(instances):
     return [names.get(int(class_id), _OTHER) for class_id in instances.class_ids]
 
 
-def show_patches(samples, titles=None, cols=4, side=3.5, channel=0):
+def show_patches(samples, titles=None, cols=4, side=3.0, channel=0):
     """A grid of patches with their tissue and magnetic parts outlined.
 
     Parameters

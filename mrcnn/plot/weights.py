@@ -1,4 +1,4 @@
-"""Weights and gradients: histograms of each layer's numbers, and how strongly each loss pulls at each part."""
+"""Weights and gradients: what looks wrong, histograms, and how strongly each loss pulls at each part."""
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
@@ -7,6 +7,45 @@ from mrcnn.config import LOSS_NAMES
 from mrcnn.plot.figures import new_figure
 
 _LABELS = dict(zip(LOSS_NAMES, ("RPN class", "RPN box", "class", "box", "mask"), strict=True), loss="all together")
+
+_LARGEST = 1000           # weights beyond it are on their way to infinity
+_LEAST_SPREAD = 1e-6      # standard deviation of a kernel; fresh ones have a thousandth and more
+# What batch normalisation starts with. It may stay so: frozen, its means and variances are never updated.
+_START = {"gamma": 1, "moving_variance": 1, "beta": 0, "moving_mean": 0}
+
+
+def weight_alerts(name, values):
+    """What looks wrong in an array of weights.
+
+    Parameters
+    ----------
+    name : str
+        Its path, of which the last part counts, for example "conv1/kernel".
+    values : array
+
+    Returns
+    -------
+    list of str
+        Of these, those that hold:
+
+        - "dead?": a kernel (two dimensions or more) without spread, its standard deviation below a millionth, so that
+          all its units answer alike; or a scale, shift, mean or variance of batch normalisation whose values are all
+          the same without being those that it starts with, which no training leads to: a scale of 0 everywhere lets
+          nothing through, a variance of 0 everywhere means that nothing came in. Arrays of one number have no spread
+          and are left out, and so are biases, which may start with any number;
+        - "Overflow?": values beyond 1000;
+        - "NaN or infinite".
+    """
+    values = np.asarray(values)
+    start = _START.get(name.rsplit("/", 1)[-1])
+    with np.errstate(invalid="ignore"):
+        if start is not None:
+            dead = values.size > 1 and np.ptp(values) == 0 and values.flat[0] != start
+        else:
+            dead = values.size > 1 and values.ndim > 1 and values.std(dtype=float) < _LEAST_SPREAD
+        found = {"dead?": dead, "Overflow?": np.abs(values).max(initial=0) > _LARGEST,
+                 "NaN or infinite": not np.isfinite(values).all()}
+    return [alert for alert, holds in found.items() if holds]
 
 
 def plot_weight_histograms(weights, before=None, cols=5, bins=50):
@@ -35,7 +74,7 @@ def plot_weight_histograms(weights, before=None, cols=5, bins=50):
         raise ValueError("There are no weights to show.")
     before, cols = before or {}, min(cols, len(weights))
     rows = -(-len(weights) // cols)
-    figure = new_figure(2.7 * cols, 1.9 * rows + 0.5, layout="constrained")
+    figure = new_figure(2.4 * cols, 1.9 * rows + 0.5, layout="constrained")
     axes = figure.subplots(rows, cols, squeeze=False).ravel()
     for ax, (name, values) in zip(axes, weights.items(), strict=False):
         pairs = [(before.get(name), "0.75"), (values, "C0")]
@@ -48,7 +87,7 @@ def plot_weight_histograms(weights, before=None, cols=5, bins=50):
         ax.set_ylim(0, 1.2 * max(1, heights.max()))
         ax.set_title(name, fontsize=8)
         ax.set_yticks([])
-        ax.tick_params(labelsize=7)
+        ax.tick_params(labelsize=8)
         ax.locator_params(axis="x", nbins=4)
     for ax in axes[len(weights):]:
         ax.set_axis_off()

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mrcnn.plot.weights import plot_gradient_norms, plot_weight_histograms
+from mrcnn.plot.weights import plot_gradient_norms, plot_weight_histograms, weight_alerts
 
 RNG = np.random.default_rng(0)
 
@@ -53,3 +53,34 @@ def test_gradients_as_numbers(values):
 def test_no_gradients_are_refused():
     with pytest.raises(ValueError, match="no gradients"):
         plot_gradient_norms({})
+
+
+@pytest.mark.parametrize("name, value", [("bn/gamma", 1), ("bn/moving_variance", 1), ("bn/beta", 0),
+                                         ("bn/moving_mean", 0), ("conv/bias", 0), ("conv/bias", -4.6)])
+def test_what_a_fresh_network_starts_with_is_healthy(name, value):
+    assert weight_alerts(name, np.full(8, value, np.float32)) == []
+
+
+@pytest.mark.parametrize("name, value", [("bn/gamma", 0), ("bn/moving_variance", 0), ("bn/beta", 0.3),
+                                         ("bn/moving_mean", -2)])
+def test_batch_normalisation_that_is_the_same_everywhere_but_not_fresh_is_dead(name, value):
+    assert weight_alerts(name, np.full(8, value, np.float32)) == ["dead?"]
+    assert weight_alerts(name, np.array([value, value + 0.1])) == []      # trained
+    assert weight_alerts(name, np.array([value])) == []                  # of one channel: nothing to compare with
+
+
+@pytest.mark.parametrize("kernel", [np.zeros((3, 3, 2, 4)), np.full((5, 2), 0.7), 1e-9 * RNG.normal(size=(3, 3, 2, 4)),
+                                    0.7 + 1e-8 * RNG.normal(size=(5, 2))])
+def test_a_kernel_without_spread_is_dead(kernel):
+    assert weight_alerts("conv/kernel", kernel.astype(np.float32)) == ["dead?"]
+    assert weight_alerts("conv/kernel", RNG.normal(scale=1e-4, size=kernel.shape)) == []
+
+
+def test_a_kernel_of_one_number_is_not_dead():
+    assert weight_alerts("conv/kernel", np.full((1, 1, 1, 1), 0.5)) == []
+
+
+def test_infinite_and_large_weights_are_named():
+    assert weight_alerts("conv/bias", np.array([0, -1001])) == ["Overflow?"]
+    assert weight_alerts("conv/kernel", np.array([[1, np.inf]])) == ["Overflow?", "NaN or infinite"]
+    assert weight_alerts("bn/gamma", np.array([1, np.nan])) == ["NaN or infinite"]
