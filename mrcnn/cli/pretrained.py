@@ -1,4 +1,5 @@
 """Starting weights that others have trained: backbones from ImageNet, Matterport's model from COCO."""
+import http.client
 import re
 import tempfile
 from pathlib import Path
@@ -123,7 +124,18 @@ def matterport_name(name):
 def _downloaded(what, download):
     try:
         return download()
-    except Exception as error:      # Keras raises bare Exceptions for a failed download
+    except Exception as error:
+        if not is_failed_download(error):
+            raise
         raise WeightsError(f"{what} cannot be downloaded ({error}). Without a connection, download the file elsewhere "
                            f"and put it into {keras_cache()}, or start with --weights FILE or --weights none."
                            ) from error
+
+
+def is_failed_download(error):
+    """Whether Keras or the network says by this exception that a file could not be fetched; any other is a bug.
+
+    Keras raises a bare `Exception`, or a `ValueError` where the file has another checksum.
+    """
+    return (type(error) is Exception or isinstance(error, (OSError, http.client.HTTPException))
+            or isinstance(error, ValueError) and "corrupted file" in str(error))

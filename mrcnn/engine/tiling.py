@@ -9,8 +9,10 @@ from tqdm import tqdm
 
 from mrcnn.data.dataset import as_pixel_size
 from mrcnn.data.molding import intensities, scale_intensity
+from mrcnn.data.readers import decoder_errors
+from mrcnn.data.readers.decoder_errors import damage_named
 from mrcnn.engine.tile_store import TileStore, fingerprint
-from mrcnn.errors import ConfigError, DataError, MissingExtra, MrcnnError
+from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.tiles import (
     as_pair,
     centre_instances,
@@ -287,13 +289,9 @@ def read_window(source, window, tile=(0, 0)):
     """
     y1, x1, y2, x2 = (int(v) for v in window)
     name = getattr(source, "path", None) or type(source).__name__
-    try:
+    problem = f"cannot be read in rows {y1} to {y2}, columns {x1} to {x2}"
+    with damage_named(decoder_errors.ANY, name, problem, "Export or copy the file again"):
         pixels = np.asarray(source.read(y1, x1, y2, x2))
-    except (MrcnnError, MissingExtra, MemoryError):
-        raise
-    except Exception as error:  # decoders raise whatever they like on broken bytes
-        raise DataError(name, f"cannot be read in rows {y1} to {y2}, columns {x1} to {x2} ({type(error).__name__}: "
-                        f"{error})", "Export or copy the file again") from error
     if pixels.shape[:2] != (y2 - y1, x2 - x1):
         raise DataError(name, f"gave {pixels.shape[0]} x {pixels.shape[1]} pixels for the window ({y1}, {x1}, {y2}, "
                         f"{x2})", "Export or copy the file again")

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from mrcnn.data.molding import mold_image
+from mrcnn.data.readers import decoder_errors
 from mrcnn.errors import DataError
 from mrcnn.legacy.pixels import load_image_gt
 from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
@@ -26,8 +27,9 @@ def data_generator(
 ):
     """Batches without end; every image is visited once before any is visited again.
 
-    An image that cannot be used is logged and passed over, the sixth one raises; images without objects are passed
-    over, as in the original. Order and choices are NumPy's and Python's global generators'.
+    An image that cannot be used (an `MrcnnError`, or what decoders raise on damaged files) is logged and passed over,
+    the sixth one raises; images without objects are passed over, as in the original. Any other error raises at once.
+    Order and choices are NumPy's and Python's global generators'.
 
     Parameters
     ----------
@@ -61,7 +63,9 @@ def data_generator(
     Raises
     ------
     DataError
-        More than five images cannot be used, or no image has an object.
+        No image has an object.
+    MrcnnError, OSError, ...
+        Of the sixth image that cannot be used.
     """
     anchors, plain = pyramid_anchors(config, config.IMAGE_SHAPE), set(no_augmentation_sources or ())
     image_ids, errors, samples = np.copy(dataset.image_ids), 0, []
@@ -73,7 +77,9 @@ def data_generator(
             how = (False, None) if dataset.image_info[image_id]["source"] in plain else (augment, augmentation)
             try:
                 sample = _sample(dataset, config, image_id, how, anchors, random_rois, detection_targets)
-            except Exception as error:
+            except decoder_errors.BUGS:
+                raise
+            except decoder_errors.ANY as error:
                 logging.getLogger(__name__).error("Image %s is passed over: %s", dataset.image_info[image_id], error)
                 errors += 1
                 if errors > MOST_ERRORS:

@@ -2,7 +2,7 @@
 
 import keras
 
-from mrcnn.cli.pretrained import matterport_name
+from mrcnn.cli.pretrained import is_failed_download, matterport_name
 from mrcnn.engine.download import keras_cache
 from mrcnn.engine.weight_files import open_weights, write_legacy_group, written_whole
 from mrcnn.engine.weights import layer_weights
@@ -55,7 +55,9 @@ def imagenet_weights(backbone):
 def _fetched(what, cache, fetch):
     try:
         return fetch()
-    except Exception as error:  # Keras raises bare Exceptions for a failed download
+    except Exception as error:
+        if not is_failed_download(error):
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"The ImageNet weights cannot be downloaded ({reason}): on a machine with a connection download "

@@ -1,4 +1,5 @@
 """Weights of others: names and shapes fit, and without a connection the message says what to do."""
+import http.client
 import types
 
 import keras
@@ -92,6 +93,22 @@ def test_without_a_connection_the_message_says_where_to_put_the_file(small, monk
     monkeypatch.setattr(pretrained, "find_class", lambda name: (name, no_connection))
     with pytest.raises(WeightsError, match=r"ImageNet weights of mobilenet_v2.*example.org.*models"):
         load_imagenet(small)
+
+
+@pytest.mark.parametrize("error", [TypeError("keyword"), AttributeError("no attribute"), ValueError("shape")])
+def test_a_bug_is_no_failed_download(small, monkeypatch, error):
+    def build(**_):
+        raise error
+
+    monkeypatch.setattr(pretrained, "find_class", lambda name: (name, build))
+    with pytest.raises(type(error)) as caught:
+        load_imagenet(small)
+    assert caught.value is error
+
+
+def test_a_file_with_another_checksum_is_a_failed_download():
+    assert pretrained.is_failed_download(ValueError("Incomplete or corrupted file detected. The md5 file hash ..."))
+    assert pretrained.is_failed_download(http.client.IncompleteRead(b""))
 
 
 def test_a_coco_file_in_the_working_directory_is_taken(small, monkeypatch, tmp_path):

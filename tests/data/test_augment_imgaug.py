@@ -9,7 +9,8 @@ from mrcnn.data.augment.imgaug_pipeline import assign_layers
 from mrcnn.errors import ConfigError, MissingExtra
 from mrcnn.geometry.instances import Instances
 
-iaa = pytest.importorskip("imgaug.augmenters", reason="needs the extra: pip install 'mrcnn[augment]'")
+iaa = pytest.importorskip("imgaug.augmenters", reason="Needs imgaug: pip install 'mrcnn[augment]'.",
+                          exc_type=ModuleNotFoundError)
 
 
 def discs(shape=(128, 128), step=32, radius=11):

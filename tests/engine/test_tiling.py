@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,32 @@ def test_windows_are_padded_to_the_tile():
     pixels = read_window(source, (0, 0, 20, 30), (32, 32))
     assert pixels.shape == (32, 32, 2) and (pixels[:20, :30] == 7).all()
     assert not pixels[20:].any() and not pixels[:, 30:].any()
+
+
+@pytest.mark.parametrize("error", [OSError("unexpected end"), ValueError("bad chunk"), zlib.error("incorrect header")])
+def test_a_window_that_cannot_be_decoded_is_named(error):
+    said = rf"wafer.tif: cannot be read in rows 3 to 9, columns 5 to 8 \({type(error).__name__}: {error}\)"
+    with pytest.raises(DataError, match=said):
+        read_window(_failing(error), (3, 5, 9, 8))
+
+
+@pytest.mark.parametrize("error", [AttributeError("a"), NameError("b"), ImportError("c"), TypeError("d"),
+                                   NotImplementedError("e"), AssertionError("f"), ConfigError("g"), MemoryError()])
+def test_a_bug_in_a_source_comes_out_as_what_it_is(error):
+    with pytest.raises(type(error)) as caught:
+        read_window(_failing(error), (3, 5, 9, 8))
+    assert caught.value is error
+    with pytest.raises(type(error)) as caught:      # also out of the thread that reads ahead
+        detect_tiled(tiling_fakes.Exact(), _failing(error), 16, 4, progress=False)
+    assert caught.value is error
+
+
+def _failing(error):
+    class Failing(ArraySource):
+        def read(self, *window):
+            raise error
+
+    return Failing(np.zeros((20, 20), np.uint8), "wafer.tif")
 
 
 def test_a_source_that_gives_another_size_is_an_error():

@@ -1,11 +1,10 @@
 """What the readers share: pictures by path, objects decoded when asked for and remembered box-local."""
-import collections
 import re
-import threading
 from pathlib import Path
 
 from mrcnn.data.dataset import Dataset, as_pixel_size
 from mrcnn.data.readers.images import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
+from mrcnn.data.recent import Recent
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 
@@ -35,7 +34,7 @@ class FileDataset(Dataset):
         self.channels = channels
         self._source = source
         self._given_pixel_size = as_pixel_size(pixel_size_nm)
-        self._cache = _Cache(CACHE_BYTES)
+        self._cache = Recent(CACHE_BYTES)
         self.add_class(source, 1, class_name)
 
     def read_instances(self, info):
@@ -53,7 +52,7 @@ class FileDataset(Dataset):
         found = self._cache.get(key)
         if found is None:
             found = self.read_instances(info)
-            self._cache.put(key, found)
+            self._cache.put(key, found, _bytes(found))
         # Own arrays for the caller, who may change them.
         return Instances(found.image_shape, found.boxes.copy(), found.class_ids.copy(), found.scores.copy(),
                          [m.copy() for m in found.masks], self.pixel_size_nm(image_id))
@@ -72,34 +71,6 @@ class FileDataset(Dataset):
         if "pixel_size_nm" not in info:
             info["pixel_size_nm"] = read_pixel_size_nm(info["path"])
         return as_pixel_size(info["pixel_size_nm"])
-
-
-class _Cache:
-    """The most recently used objects, up to a number of bytes; safe for the threads that prepare batches."""
-
-    def __init__(self, limit):
-        self.limit, self.size, self.entries, self.lock = limit, 0, collections.OrderedDict(), threading.Lock()
-
-    def get(self, key):
-        with self.lock:
-            if key in self.entries:
-                self.entries.move_to_end(key)
-            return self.entries.get(key)
-
-    def put(self, key, instances):
-        with self.lock:
-            if key in self.entries:
-                return
-            self.entries[key] = instances
-            self.size += _bytes(instances)
-            while self.size > self.limit and self.entries:
-                self.size -= _bytes(self.entries.popitem(last=False)[1])
-
-    def __getstate__(self):      # a worker process starts with an empty cache, and with a lock of its own
-        return {"limit": self.limit}
-
-    def __setstate__(self, state):
-        self.__init__(state["limit"])
 
 
 def _bytes(instances):

@@ -8,6 +8,8 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from mrcnn.data.readers import decoder_errors
+from mrcnn.data.readers.decoder_errors import damage_named
 from mrcnn.data.readers.pixel_size import read_pixel_size_nm, read_voxel_size_nm
 from mrcnn.data.readers.tiff import read_tiff, tiff_layout
 from mrcnn.errors import DataError
@@ -172,10 +174,14 @@ class _Tiff(_Source):
 class _Pillow(_Source):
     def __init__(self, path, reader, head):
         self.path = path
-        try:
-            self.image = reader(os.fspath(path))
-        except Exception as error:
-            raise self._unreadable(error) from error
+        with damage_named(decoder_errors.PILLOW, path, "cannot be decoded"):
+            try:
+                self.image = reader(os.fspath(path))
+            except SyntaxError as error:
+                # Pillow makes one of a TypeError as well, to which no damage leads.
+                if isinstance(error.__cause__, TypeError):
+                    raise error.__cause__ from None
+                raise
         # Pillow reads colour PNG of 16 bits as 8 bits, so these are decoded by imagecodecs.
         deep_bands = _bands_of_deep_png(path) if reader is PngImageFile else None
         self.deep = deep_bands is not None
@@ -189,23 +195,16 @@ class _Pillow(_Source):
     def __exit__(self, *_):
         self.image.close()
 
-    def _unreadable(self, error):
-        return DataError(self.path, f"cannot be decoded ({type(error).__name__}: {error})",
-                         "The file is damaged or cut off: export or copy it again")
-
     def pixels(self, keep_alpha, indices):
-        try:
+        with damage_named(decoder_errors.PILLOW, self.path, "cannot be decoded"):
+            # Refuses a file that is cut off. NumPy, if it asked for this itself, would take an AttributeError for a no.
+            self.image.load()
             if self.deep:
                 import imagecodecs
 
-                self.image.load()      # Pillow refuses a file that is cut off
                 image = imagecodecs.png_decode(Path(self.path).read_bytes())
             else:
                 image = np.asarray(self._converted(indices))
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise self._unreadable(error) from error
         return image[..., :-1].reshape(self.shape) if self.alpha and not keep_alpha else image
 
     def _converted(self, indices):

@@ -4,6 +4,7 @@ import functools
 import logging
 import math
 import os
+import re
 import struct
 import threading
 from dataclasses import dataclass
@@ -11,10 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 import tifffile
 
+from mrcnn.data.readers import decoder_errors
+from mrcnn.data.readers.decoder_errors import damage_named, ends_in
+from mrcnn.data.readers.tiff_tags import unsound_tag
 from mrcnn.errors import DataError
 
+OLDEST_TIFFFILE = "2024.9.20"
+_COMPRESSIONS_READ = "Save it without compression, or by LZW, Deflate or ZSTD"
 MOST_CHANNELS = 16   # that an array of channels last is thought to have
 ALPHA = (1, 2)      # TIFF tag ExtraSamples: premultiplied and plain alpha; 0 is a channel like any other
+
+
+def check_tifffile(version):
+    """Raise `ImportError`, with the cure, for a version of tifffile that lacks what is called here."""
+    if [int(part) for part in re.findall(r"\d+", version)[:3]] < [int(part) for part in OLDEST_TIFFFILE.split(".")]:
+        raise ImportError(f"This needs tifffile {OLDEST_TIFFFILE} or newer, and finds {version}. Install it with: "
+                          f"pip install --upgrade 'tifffile>={OLDEST_TIFFFILE}'")
+
+
+check_tifffile(tifffile.__version__)
 
 
 @dataclass(frozen=True)
@@ -53,18 +69,19 @@ class TiffLayout:
 
 @contextlib.contextmanager
 def open_tiff(path):
-    """`tifffile.TiffFile` of a path, with every failure turned into a `DataError`."""
+    """`tifffile.TiffFile` of a path, with every sign of damage turned into a `DataError`."""
     logger, quiet = logging.getLogger("tifffile"), _mute_this_thread()
     # A broken file is one error of ours, so tifffile's running commentary on it is not wanted as well.
     logger.addFilter(quiet)
     try:
-        with tifffile.TiffFile(path) as tif:
+        with damage_named(decoder_errors.TIFF, path, "cannot be read as a TIFF file"), tifffile.TiffFile(path) as tif:
             yield tif
-    except (DataError, MemoryError):
-        raise
-    except Exception as error:    # decoders raise whatever they like on broken bytes
-        raise DataError(path, f"cannot be read as a TIFF file ({type(error).__name__}: {error})",
-                        "The file is damaged or cut off: export or copy it again") from error
+    except TypeError as error:      # of tifffile, or here, where a tag is no number: see `tiff_tags`
+        tag = unsound_tag(path)
+        if tag is None:
+            raise
+        raise DataError(path, f"cannot be read as a TIFF file: its tag {tag} is damaged or missing",
+                        "Export or copy it again") from error
     finally:
         logger.removeFilter(quiet)
 
@@ -100,6 +117,7 @@ def _layout(tif, path):
     _refuse_broken_chain(tif, path)
     if tif.is_ome:
         ome_root(tif, path)        # refuses hostile XML before tifffile parses it
+    _refuse_unknown_pixels(tif, path)
     series = tif.series[0]
     if series.kind in ("generic", "uniform") and len(tif.pages) > len(series.pages):
         sizes = sorted({tif.pages[i].shape for i in range(len(tif.pages))})
@@ -117,8 +135,8 @@ def _layout(tif, path):
                         "channels were taken for columns", "Save it with the channels first and the axis C: tifffile."
                         "imwrite(path, numpy.moveaxis(image, -1, 0), imagej=True, metadata={'axes': 'CYX'})")
     samples = shape[axes.index("S")] if "S" in axes else 1
-    outer = [(a, n) for a, n in zip(series.get_axes(squeeze=False), series.get_shape(squeeze=False), strict=True)
-             if a not in "YXS"]
+    # Axes of length 1 are left out by some versions of tifffile and kinds of file, and change nothing.
+    outer = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if a not in "YXS" and n > 1]
     numbers = np.arange(math.prod(n for _, n in outer)).reshape([n for _, n in outer])
     channel_axis = next((i for i, (a, _) in enumerate(outer) if a == "C"), None)
     if channel_axis is not None and samples > 1:
@@ -156,12 +174,33 @@ def read_tiff(path, index, layout):
         return image.reshape(layout.shape)      # of a damaged page there may be less
 
 
+def check_codec(page, path):
+    """Raise `DataError` for a page whose compression tifffile and imagecodecs, as they are installed, do not decode."""
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        name = getattr(page.compression, "name", page.compression)
+        raise DataError(path, f"is compressed by {name}, which the installed imagecodecs does not decode",
+                        _COMPRESSIONS_READ)
+
+
+@contextlib.contextmanager
+def known_kind(path):
+    """Turn the `NotImplementedError` of a decoder, for a kind of pixels that it does not know, into a `DataError`."""
+    try:
+        yield
+    except NotImplementedError as error:
+        if not ends_in(error, "tifffile", "imagecodecs"):
+            raise
+        raise DataError(path, f"holds pixels of a kind that is not decoded ({error})", _COMPRESSIONS_READ) from error
+
+
 def _decode(page, path):
     end = max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
     size = os.path.getsize(path)
     if end > size:
         raise DataError(path, f"is cut off: it declares {end} bytes and holds {size}", "Export or copy it again")
-    pixels = page.asarray()
+    check_codec(page.keyframe, path)
+    with known_kind(path):
+        pixels = page.asarray()
     if "S" in page.axes and page.axes.index("S") == 0:
         pixels = np.moveaxis(pixels, 0, -1)
     return pixels
@@ -184,12 +223,22 @@ def _refuse_broken_chain(tif, path):
         offset = struct.unpack(tif.tiff.offsetformat, following)[0]
 
 
+def _refuse_unknown_pixels(tif, path):
+    """What tifffile takes for granted when it looks for the stacks of a file."""
+    page = tif.pages.first
+    if page.dtype is None:
+        raise DataError(path, f"has pixels of {page.bitspersample} bits in the sample format {page.sampleformat}",
+                        "Convert it to 8 or 16 bit, or to 32-bit float")
+    for name, value in (tif.imagej_metadata or {}).items():
+        kind = int if name in ("images", "channels", "slices", "frames") else str if name == "order" else object
+        if not isinstance(value, kind):
+            raise DataError(path, f"says in its ImageJ metadata {name}={value}", "Save it again in ImageJ")
+
+
 def ome_root(tif, path):
     """Root element of the file's OME-XML, parsed by defusedxml."""
     from defusedxml import ElementTree
 
-    try:
+    with damage_named(decoder_errors.XML, path, "has OME-XML that cannot be read",
+                      "Save it again without OME metadata"):
         return ElementTree.fromstring(tif.ome_metadata)
-    except Exception as error:    # ParseError, or one of defusedxml's refusals
-        raise DataError(path, f"has OME-XML that cannot be read ({type(error).__name__}: {error})",
-                        "Save it again without OME metadata") from error

@@ -16,8 +16,8 @@ class ChannelStack:
 
     `grey` and `fluo` (or any other name) are planes of files; `edges` is the Sobel magnitude of `grey`, `zeros` is
     nothing. A name may come several times, as in ("grey", "grey", "fluo"). Nothing is loaded that is not read: TIFF
-    without compression is mapped, OME-Zarr read by chunk, smaller compressed pictures are decoded once. The object can
-    be pickled.
+    without compression is mapped, large TIFF with compression read by strip or tile, OME-Zarr by chunk, and smaller
+    compressed images are decoded once. The object can be pickled.
 
     Parameters
     ----------

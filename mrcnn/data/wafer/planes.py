@@ -3,18 +3,23 @@
 Every plane has `shape` (H, W), `dtype`, `where` for messages and `block(y1, x1, y2, x2)`, an array [h, w] of the
 file's own type. Planes can be pickled: files are opened anew where they arrive.
 """
+import math
 import os
+from operator import index
 from pathlib import Path
 
 import numpy as np
 
+from mrcnn.data.readers import decoder_errors
+from mrcnn.data.readers.decoder_errors import damage_named
 from mrcnn.data.readers.images import image_shape, is_tiff, read_image
 from mrcnn.data.readers.tiff import open_tiff, tiff_layout
+from mrcnn.data.readers.tiff_segments import TiffSegments
 from mrcnn.errors import DataError, MissingExtra
 
-# Compressed pictures up to this size are decoded once and kept; larger TIFF are decoded strip by strip, again for each
-# window.
+# Compressed images up to this size are decoded once and kept; of larger TIFF only the strips and tiles of a window are.
 KEPT_BYTES = 512 * 2**20
+_ZARR_EXPECTED = "Expected is a Zarr array, or an OME-Zarr with multiscales"
 
 
 def open_plane(source):
@@ -80,6 +85,8 @@ class ArrayPlane:
 class _FilePlane:
     """A plane of a file with one or more channels. Subclasses give `_open`, an array-like [H, W] or [H, W, S]."""
 
+    errors = decoder_errors.FILE      # that `_open` and `_cut` raise on damaged bytes, but for `DataError`
+
     def __init__(self, path, shape, dtype, channel):
         self.where, self.shape, self.dtype, self.channel = path, tuple(int(v) for v in shape), np.dtype(dtype), channel
         self._pixels = None
@@ -91,15 +98,10 @@ class _FilePlane:
 
     def block(self, y1, x1, y2, x2):
         """Grey values [h, w] of a window; raises `DataError` when the file is damaged there."""
-        try:
+        with damage_named(self.errors, self.where, f"cannot be read in rows {y1} to {y2}"):
             if self._pixels is None:
                 self._pixels = self._open()
             block = np.asarray(self._cut(self._pixels, slice(y1, y2), slice(x1, x2)))
-        except (DataError, MissingExtra, MemoryError):
-            raise
-        except Exception as error:      # decoders raise whatever they like on broken bytes
-            raise DataError(self.where, f"cannot be read in rows {y1} to {y2} ({type(error).__name__}: {error})",
-                            "The file is damaged or cut off: export or copy it again") from error
         return _one_channel(block, self.channel)
 
     def _cut(self, pixels, rows, columns):
@@ -110,15 +112,18 @@ class MappedPlane(_FilePlane):
     """An uncompressed TIFF page, mapped: only what is read comes from the disk."""
 
     def __init__(self, path, dtype, offset, raw_shape, axes, channel):
-        self.offset, self.raw_shape, self.axes = int(offset), raw_shape, axes
+        self.offset, self.raw_shape, self.axes = index(offset), tuple(index(n) for n in raw_shape), axes
         super().__init__(path, (raw_shape[axes.index("Y")], raw_shape[axes.index("X")]), dtype, channel)
 
     def _open(self):
+        self._check_size()
         return np.memmap(self.where, self.dtype, "r", self.offset, self.raw_shape)
 
+    def _check_size(self):
+        _check_size(self.where, self.offset + math.prod(self.raw_shape) * self.dtype.itemsize)
+
     def _cut(self, pixels, rows, columns):
-        # A file cut off while it is mapped would end the process, not raise.
-        _check_size(self.where, self.offset + int(np.prod(self.raw_shape)) * self.dtype.itemsize)
+        self._check_size()      # a file cut off while it is mapped would end the process, not raise
         if self.axes.startswith("S"):
             return np.moveaxis(pixels[:, rows, columns], 0, -1)
         return pixels[rows, columns]
@@ -145,19 +150,22 @@ class SegmentedPlane(_FilePlane):
 
     def __init__(self, path, page, found, channel):
         self.page = page
-        if found.axes not in ("YX", "YXS"):
+        if found.axes not in ("YX", "YXS", "SYX"):
             raise DataError(path, f"is compressed, with the axes {found.axes}",
                             "Save each channel as a file of its own")
-        super().__init__(path, found.shape[:2], found.dtype, channel)
+        super().__init__(path, (found.shape[found.axes.index(a)] for a in "YX"), found.dtype, channel)
 
     def _open(self):
-        zarr = import_zarr()
-        with open_tiff(self.where) as tif:
-            return zarr.open_array(tif.pages[self.page].aszarr(), mode="r")
+        return TiffSegments(self.where, self.page)
+
+    def _cut(self, pixels, rows, columns):
+        return pixels.read(rows.start, columns.start, rows.stop, columns.stop)
 
 
 class ZarrPlane(_FilePlane):
     """A Zarr array, or the full resolution of an OME-Zarr (0.4 or 0.5) of one time and one z."""
+
+    errors = decoder_errors.ZARR
 
     def __init__(self, path, channel):
         self.where, self._leading = path, ()
@@ -172,19 +180,28 @@ class ZarrPlane(_FilePlane):
 
     def _open(self):
         zarr = import_zarr()
-        try:
-            node = zarr.open(os.fspath(self.where), mode="r")
-            if isinstance(node, zarr.Array):
-                return node
-            attributes = dict(node.attrs)
-            scales = attributes.get("ome", attributes)["multiscales"]
-            return node[scales[0]["datasets"][0]["path"]]
-        except Exception as error:
-            raise DataError(self.where, f"cannot be read as a Zarr picture ({type(error).__name__}: {error})",
-                            "Expected is a Zarr array, or an OME-Zarr with multiscales") from error
+        with damage_named(self.errors, self.where, "cannot be read as a Zarr image", _ZARR_EXPECTED):
+            try:
+                node = zarr.open(os.fspath(self.where), mode="r")
+                return node if isinstance(node, zarr.Array) else node[_full_resolution(dict(node.attrs))]
+            except (TypeError, AssertionError) as error:
+                if not decoder_errors.is_of_zarr_metadata(error):
+                    raise
+                raise DataError(self.where, f"has damaged Zarr metadata ({error})", _ZARR_EXPECTED) from error
 
     def _cut(self, pixels, rows, columns):
         return pixels[(*self._leading, rows, columns)]
+
+
+def _full_resolution(attributes):
+    """Name of the largest array of an OME-Zarr; raises `ValueError` where its attributes do not say it."""
+    found = attributes.get("ome", attributes)
+    for key, kind in (("multiscales", list), (0, dict), ("datasets", list), (0, dict), ("path", str)):
+        inside = found.get(key) if isinstance(found, dict) else found[0] if found else None
+        if not isinstance(inside, kind):
+            raise ValueError("its attributes hold no multiscales with the path of an array")
+        found = inside
+    return found
 
 
 def import_zarr():

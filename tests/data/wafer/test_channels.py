@@ -30,8 +30,8 @@ def write_zarr(path, array, version=None, chunks=(20, 30)):
         return path
     group = zarr.open_group(path, mode="w", zarr_format=3 if version == "0.5" else 2)
     outer = (1,) * (array.ndim - 2)
-    group.create_array("0", data=array, chunks=(*outer, *chunks))
-    group.create_array("1", data=array[..., ::2, ::2], chunks=(*outer, *chunks))
+    for name, level in (("0", array), ("1", array[..., ::2, ::2])):
+        group.create_array(name, shape=level.shape, dtype=level.dtype, chunks=(*outer, *chunks))[...] = level
     scales = {"multiscales": [{"version": version, "datasets": [{"path": "0"}, {"path": "1"}]}]}
     group.attrs.update({"ome": scales} if version == "0.5" else scales)
     return path
@@ -226,7 +226,7 @@ def test_what_is_no_plane_is_named(tmp_path):
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((4, 20, 30), np.uint8), photometric="minisblack")
     with pytest.raises(DataError, match="stack of 4"):
         open_plane(tmp_path / "stack.tif")
-    with pytest.raises(DataError, match="cannot be read as a Zarr picture"):
+    with pytest.raises(DataError, match="cannot be read as a Zarr image"):
         open_plane(tmp_path)
     with pytest.raises(DataError, match="one time and one z"):
         open_plane(write_zarr(tmp_path / "stack.zarr", np.zeros((2, 2, 20, 30), np.uint8), "0.4"))

@@ -1,0 +1,71 @@
+"""Which tag of a TIFF file is not what the format says: tifffile counts on it, and else fails by a `TypeError`.
+
+Only what went wrong is looked at here, so that a `TypeError` in a sound file is told for the bug that it is.
+"""
+import os
+import struct
+
+_WHOLE = (1, 3, 4, 6, 8, 9, 13, 16, 17, 18)      # the types BYTE, SHORT, LONG, ... of the format that are whole numbers
+_RATIONAL = (5, 10)
+# Tags of one whole number, and of one for each channel, strip or tile.
+_ONE = {254: "NewSubfileType", 255: "SubfileType", 256: "ImageWidth", 257: "ImageLength", 259: "Compression",
+        262: "PhotometricInterpretation", 266: "FillOrder", 274: "Orientation", 277: "SamplesPerPixel",
+        278: "RowsPerStrip", 284: "PlanarConfiguration", 296: "ResolutionUnit", 317: "Predictor", 322: "TileWidth",
+        323: "TileLength", 32997: "ImageDepth", 32998: "TileDepth"}
+_SEVERAL = {258: "BitsPerSample", 273: "StripOffsets", 279: "StripByteCounts", 324: "TileOffsets",
+            325: "TileByteCounts", 330: "SubIFDs", 338: "ExtraSamples", 339: "SampleFormat", 530: "YCbCrSubSampling"}
+_FRACTIONS = {282: "XResolution", 283: "YResolution"}
+_MOST_DIRECTORIES = 100_000
+
+
+def unsound_tag(path):
+    """Name of the first tag, in any page, that is missing or of the wrong type or number; None where all are sound."""
+    with open(path, "rb") as file:
+        head = file.read(16)
+        order = {b"II": "<", b"MM": ">"}[head[:2]]
+        big = struct.unpack(order + "H", head[2:4])[0] == 43
+        waiting = [struct.unpack(order + "Q", head[8:16])[0] if big else struct.unpack(order + "I", head[4:8])[0]]
+        seen, size = {0}, os.fstat(file.fileno()).st_size
+        while waiting and len(seen) < _MOST_DIRECTORIES:
+            offset = waiting.pop()
+            if offset in seen or offset >= size:
+                continue
+            seen.add(offset)
+            tags, following = _directory(file, offset, order, big)
+            for code, kind, count in tags:
+                if not _is_sound(code, kind, count):
+                    return {**_ONE, **_SEVERAL, **_FRACTIONS}[code]
+            codes = {code for code, _, _ in tags}
+            missing = [code for code in _of_pixels(codes) if code not in codes]
+            if missing:
+                return _SEVERAL[missing[0]]
+            waiting += following
+    return None
+
+
+def _is_sound(code, kind, count):
+    if code in _FRACTIONS:
+        return kind in _RATIONAL and count == 1
+    if code in _ONE:
+        return kind in _WHOLE and count == 1
+    return code not in _SEVERAL or kind in _WHOLE and count > 0
+
+
+def _of_pixels(codes):
+    """The tags that say where the pixels of a page with these tags lie."""
+    return () if 256 not in codes else (324, 325) if 322 in codes else (273, 279)
+
+
+def _directory(file, offset, order, big):
+    """[(code, type, count)] of the tags of a page, as many as there are, and the offset of the page behind it."""
+    file.seek(offset)
+    number, entry, following = (("Q", "HHQ8x", "Q") if big else ("H", "HHI4x", "I"))
+    entry = struct.Struct(order + entry)
+    head = file.read(struct.calcsize(order + number))
+    if len(head) < struct.calcsize(order + number):
+        return [], []
+    # No more tags than there are numbers for: a damaged count is not believed.
+    data = file.read(entry.size * min(struct.unpack(order + number, head)[0], 2**16))
+    tags = list(entry.iter_unpack(data[:len(data) // entry.size * entry.size]))
+    end = file.read(struct.calcsize(order + following))
+    return tags, list(struct.unpack(order + following, end)) if len(end) == struct.calcsize(order + following) else []
