@@ -45,6 +45,22 @@ def whole_file(path):
             temporary.unlink(missing_ok=True)
 
 
+def read_json(path):
+    """The JSON object in a file, as a dict.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or it cannot be opened.
+    ValueError
+        It holds no JSON, or JSON that is not an object.
+    """
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"holds a {type(content).__name__} where an object is expected")
+    return content
+
+
 def write_json(path, content, indent=2):
     """Write `content` as JSON (UTF-8, a line break at the end) through `whole_file`, which says what it raises.
 

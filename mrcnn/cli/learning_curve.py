@@ -12,7 +12,7 @@ from mrcnn.cli.training import augmentation_of, keep_watershed, load_start, opti
 from mrcnn.engine.evaluation import evaluate_dataset
 from mrcnn.engine.training import has_images
 from mrcnn.errors import ConfigError
-from mrcnn.files import write_json
+from mrcnn.files import read_json, write_json
 from mrcnn.plot.comparison import plot_learning_curve
 from mrcnn.results.measure import write_csv
 
@@ -139,8 +139,8 @@ def keep_options(folder, options):
 
 def _read_options(path):
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        return read_json(path)
+    except ValueError as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Choose another --out.") from error
 
 
@@ -149,8 +149,8 @@ def report_curve(out):
     rows = []
     for path in sorted(out.glob(f"*/*/{RESULT}")):
         try:
-            rows.append(_row(json.loads(path.read_text(encoding="utf-8"))))
-        except (ValueError, KeyError, TypeError) as error:
+            rows.append(_row(read_json(path)))
+        except (ValueError, KeyError) as error:
             raise ConfigError(f"{path}: is no result of a run ({error!r}). Remove it: the run is judged "
                               "again.") from error
     table = pd.DataFrame(rows).sort_values(["model", "images", "seed"], kind="stable")

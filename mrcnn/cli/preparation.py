@@ -1,11 +1,11 @@
 """--keep-rows and --downscale: as given, else as the run was trained with."""
-import json
 from pathlib import Path
 
 from mrcnn.cli.settings import OPTIONS_FILE
 from mrcnn.data.prepared import Preparation, PreparedDataset
 from mrcnn.engine.checkpoints import resolve_weights
 from mrcnn.errors import ConfigError
+from mrcnn.files import read_json
 
 NAMES = ("keep_rows", "downscale")
 ALL_ROWS = "all"
@@ -47,7 +47,7 @@ def _record(weights):
     if not record.is_file():
         return {}
     try:
-        return dict(json.loads(record.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        return read_json(record)
+    except ValueError as error:
         raise ConfigError(f"{record}: cannot be read ({error}), so it is not known how the pictures of the training "
                           "were prepared. Say so with --keep-rows and --downscale.") from error

@@ -1,5 +1,4 @@
 """What a training script does: settings, data, weights, stages; and how an interrupted run is taken up again."""
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from mrcnn.engine.stages import select_layers
 from mrcnn.engine.task import MASK_RCNN
 from mrcnn.engine.training import check_call, has_images
 from mrcnn.errors import ConfigError
-from mrcnn.files import write_json
+from mrcnn.files import read_json, write_json
 
 DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
 WATERSHED_IMAGES = 10      # to choose the watershed's settings on
@@ -240,7 +239,7 @@ def _kept_options(folder):
     if not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        return read_json(path)
+    except ValueError as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside "
                           f"--resume.") from error

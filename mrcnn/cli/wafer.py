@@ -1,5 +1,4 @@
 """What predicting and evaluating whole wafers share, and what the prediction script does."""
-import json
 from pathlib import Path
 
 from mrcnn.cli.settings import load_detector
@@ -11,6 +10,7 @@ from mrcnn.engine.hardware import has_gpu
 from mrcnn.engine.tile_store import RUN_FILE
 from mrcnn.engine.tiling import detect_tiled
 from mrcnn.errors import ConfigError, MissingExtra
+from mrcnn.files import read_json
 from mrcnn.plot.wafer import draw_wafer
 from mrcnn.results.label_zarr import write_label_zarr
 from mrcnn.results.sections import pair_sections
@@ -80,10 +80,11 @@ def trained_order(weights):
     """The channels that a run was trained with, by its record beside the weights; None where it does not say."""
     record = resolve_weights(weights).with_name(TRAINING_FILE)
     try:
-        options = json.loads(record.read_text(encoding="utf-8"))
-        chosen = dict(options.get("dataset_option") or ()).get("channels")
-    except (OSError, ValueError, TypeError, AttributeError):
+        options = read_json(record).get("dataset_option")
+    except (OSError, ValueError):
         return None             # weights alone, or of another program
+    pairs = [pair for pair in options if isinstance(pair, list) and len(pair) == 2] if isinstance(options, list) else []
+    chosen = dict(pairs).get("channels")
     return None if chosen is None else tuple(name.strip() for name in str(chosen).split(","))
 
 

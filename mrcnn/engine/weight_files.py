@@ -16,14 +16,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mrcnn.data.readers.decoder_errors import BUGS, ends_in
 from mrcnn.errors import WeightsError
 
 # Groups beside the weights: the optimizer of full Keras 2 models, and what our checkpoints add.
 OTHER_GROUPS = ("optimizer_weights", "training_state")
 MAX_DEPTH, MAX_NODES = 8, 20_000
 TRY_AGAIN = "Copy or download it again, or give another file."
-_UNREADABLE = (OSError, KeyError, IndexError, ValueError, TypeError, RuntimeError, EOFError, MemoryError, OverflowError,
-               zipfile.BadZipFile, zlib.error, struct.error)  # fmt: skip
+# What h5py, and Python's zip files, raise on damaged bytes: HDF5's own errors come as OSError, RuntimeError and KeyError;
+# ValueError and OverflowError are of sizes and types that contradict one another.
+_UNREADABLE = (OSError, LookupError, ValueError, RuntimeError, EOFError, OverflowError, zipfile.BadZipFile, zlib.error,
+               struct.error)  # fmt: skip
 _MOST_ATTRIBUTE_BYTES = 60_000  # HDF5 takes 64 KiB; Keras cuts longer lists into name0, name1, ...
 
 
@@ -49,7 +52,11 @@ def reading(path, what="weights"):
         yield
     except WeightsError:
         raise
-    except _UNREADABLE as error:
+    except (*_UNREADABLE, TypeError) as error:
+        # h5py says TypeError of types that NumPy lacks, zipfile NotImplementedError of what it cannot unpack; from
+        # anywhere else these are bugs.
+        if isinstance(error, (TypeError, *BUGS)) and not ends_in(error, "h5py", "zipfile"):
+            raise
         reason = str(error).strip("'\"") or type(error).__name__
         raise WeightsError(
             f"{path}: cannot be read as {what} ({reason}). It is truncated, damaged or of another kind. {TRY_AGAIN}"

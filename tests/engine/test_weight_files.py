@@ -1,5 +1,6 @@
 """Files that are no weights, or not only: one error each that names file and cure; nothing allocated or changed."""
 
+import contextlib
 import io
 import pickle
 import tracemalloc
@@ -9,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mrcnn.engine.weight_files import MAX_NODES, open_weights, remove_leftovers, write_legacy_group, written_whole
+from mrcnn.engine.weight_files import MAX_NODES, open_weights, reading, remove_leftovers, write_legacy_group, written_whole
 from mrcnn.engine.weights import load_weights, save_weights
 from mrcnn.errors import WeightsError
 
@@ -266,3 +267,32 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
     (tmp_path / "best.h5").write_bytes(b"whole")
     remove_leftovers(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["best.h5"]
+
+
+@pytest.mark.parametrize("bug", [AttributeError, NameError, ImportError, TypeError, NotImplementedError])
+def test_a_bug_is_not_a_damaged_file(bug, tmp_path):
+    def fail():
+        raise bug("ours")
+
+    with pytest.raises(bug, match="ours"), reading(tmp_path / "weights.h5"):
+        fail()
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".npz"])
+def test_damaged_bytes_give_weights_or_one_error(suffix, tmp_path):
+    whole, path, rng = tmp_path / f"whole{suffix}", tmp_path / f"damaged{suffix}", np.random.default_rng(0)
+    if suffix == ".h5":
+        with h5py.File(whole, "w") as file:
+            file.create_dataset("conv1/conv1/kernel:0", data=np.ones((3, 3, 2, 4), np.float32), compression="gzip")
+            file["conv1"].attrs["weight_names"] = np.array([b"conv1/kernel:0"])
+    else:
+        np.savez(whole, **{"conv1/kernel": np.ones((4, 4)), "bn/gamma": np.ones(5)})
+    content = whole.read_bytes()
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            damaged[place] = rng.integers(0, 256)
+        path.write_bytes(damaged[:rng.integers(1, len(damaged))] if rng.random() < 0.3 else damaged)
+        with contextlib.suppress(WeightsError, MemoryError), open_weights(path) as arrays:
+            for array in arrays:
+                assert array.read().dtype.kind in "biuf"
