@@ -1,25 +1,41 @@
 # make demo    install into $(VENV), then train on synthetic micrographs, detect, evaluate; the results are in $(OUT)
 # make test    install what the tests need and run them, those of layers and networks on JAX as well
+# make test-fast   readers, tables, plots, layers and one tiny training, in about two minutes
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=some/folder.
+# The lowest versions that pyproject.toml admits: make test PYTHON=python3.11 CONSTRAINTS=requirements-lowest.txt
 # Tests run in two processes; with more cores and memory (2 GB each): make test JOBS=4.
 
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo_output
 JOBS ?= 2
+CONSTRAINTS ?=
 BIN = $(VENV)/bin/python
+PIP = $(BIN) -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+# What libraries of some years ago called deprecated is history; of today's libraries it is an error (pyproject.toml).
+OLD = $(if $(CONSTRAINTS),-W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning)
+PYTEST = $(BIN) -m pytest -q -n $(JOBS) --dist loadfile $(OLD)
 
-.PHONY: demo test lint notebooks benchmark clean
+.PHONY: demo test test-fast lint lowest notebooks benchmark clean
 
 demo: $(VENV)/.installed
 	$(BIN) samples/mitochondria/demo.py --out "$(OUT)"
 
 test: $(VENV)/.installed-test
-	$(BIN) -m pytest -q -n $(JOBS) --dist loadfile
-	KERAS_BACKEND=jax $(BIN) -m pytest -q -n $(JOBS) --dist loadfile tests/layers tests/nets
+	$(PYTEST)
+	KERAS_BACKEND=jax $(PYTEST) tests/layers tests/nets
+
+test-fast: $(VENV)/.installed-test
+	$(PYTEST) -m fast
 
 lint: $(VENV)/.installed-test
 	$(BIN) -m ruff check .
+
+# Writes down the lowest versions again after a bound in pyproject.toml has changed; what these need in turn is the newest.
+lowest: $(VENV)/.made
+	$(BIN) -m pip install --quiet --disable-pip-version-check "uv>=0.5"
+	$(BIN) -m uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --extra test --extra notebooks \
+		--no-header --no-annotate --output-file requirements-lowest.txt pyproject.toml
 
 notebooks: $(VENV)/.installed-test
 	$(BIN) -m pytest -q --nbmake notebooks
@@ -28,12 +44,12 @@ benchmark: $(VENV)/.installed
 	$(BIN) benchmarks/run.py
 
 # The stamps are renewed when the dependencies change; the package itself is installed editable and is always current.
-$(VENV)/.installed: pyproject.toml $(VENV)/.made
-	$(BIN) -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) $(VENV)/.made
+	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.installed-test: pyproject.toml $(VENV)/.made
-	$(BIN) -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+$(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) $(VENV)/.made
+	$(PIP) --editable ".[test]"
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.made:

@@ -7,9 +7,13 @@ import statistics
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import mrcnn
 
@@ -65,9 +69,27 @@ def test_version_is_a_release_after_matterports():
     assert (major, minor, patch) >= (3, 0, 0)
 
 
-def test_requirements_are_those_of_the_package():
+def test_requirements_are_all_that_samples_and_notebooks_use():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line and not line.startswith("#")] == PROJECT["dependencies"]
+    extras = PROJECT["optional-dependencies"]
+    used = sorted(extras.keys() - {"jax", "test", "dev"})
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        *PROJECT["dependencies"], *(line for name in used for line in extras[name])]
+
+
+def test_lowest_versions_are_written_down():
+    """Every bound of pyproject.toml is what requirements-lowest.txt asks for, or the first release at or above it."""
+    lines = (ROOT / "requirements-lowest.txt").read_text(encoding="utf-8").splitlines()
+    lowest = {canonicalize_name(r.name): next(iter(r.specifier)).version for r in map(Requirement, lines)}
+    extras = PROJECT["optional-dependencies"]
+    wanted = [Requirement(line) for line in chain(PROJECT["dependencies"], *extras.values()) if "mrcnn[" not in line]
+    named = [r for r in wanted if canonicalize_name(r.name) in lowest]
+    assert {r.name for r in wanted} - {r.name for r in named} <= {"build"}      # for a release, not for the tests
+    for requirement in named:
+        version, (bound,) = lowest[canonicalize_name(requirement.name)], [
+            s.version for s in requirement.specifier if s.operator == ">="]
+        assert version in requirement.specifier, requirement.name
+        assert Version(version).release[:2] == (*Version(bound).release, 0)[:2], f"make lowest: {requirement.name}"
 
 
 def test_every_extra_that_another_extra_asks_for_exists():

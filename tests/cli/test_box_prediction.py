@@ -85,7 +85,7 @@ def test_an_interrupted_run_goes_on_and_does_again_only_what_changed(predict, de
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_parts_stay_and_are_kept_by_resume(predict, detector, tmp_path, kind):
     if kind == "parquet":
-        pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow", exc_type=ModuleNotFoundError)
     assert predict("--parts", kind, "--part-size", "2", "--cells") == 0
     folder, seen = tmp_path / "out" / "parts", detector.seen
     read = pd.read_csv if kind == "csv" else pd.read_parquet
@@ -138,7 +138,7 @@ def test_options_that_cannot_go_together(predict, capsys):
 
 
 def test_dask_gives_the_same(predict, detector, domain, pictures, tmp_path):
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", exc_type=ModuleNotFoundError)
     assert predict("--cells") == 0
     options = vars(box_predict_parser("about").parse_args(
         ["--weights", "none", "--out", str(tmp_path / "dask"), "--pictures", "1", "--cells", "--part-size", "1",

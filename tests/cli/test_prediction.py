@@ -203,7 +203,7 @@ def test_overlays_of_the_first_pages_only(predicted, pictures):
 
 
 def test_outlines_for_imagej_are_written_when_asked_for(predicted, pictures):
-    roifile = pytest.importorskip("roifile")
+    roifile = pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
     code, out = predicted(pictures, rois=True)
     assert code == 0
     assert {p.name for p in out.glob("*.zip")} == {"one_rois.zip", "two_rois.zip", "stack_rois.zip"}

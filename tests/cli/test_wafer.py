@@ -50,7 +50,7 @@ def detector(monkeypatch):
 
 
 def test_every_section_is_in_every_file(options, detector, tmp_path, capsys):
-    pytest.importorskip("zarr")
+    pytest.importorskip("zarr", exc_type=ModuleNotFoundError)
     code = predict_wafer(wafer_scene.DOMAIN, options("--scale", "3", "--pixel-size-um", "0.5"))
     assert code == 0
     assert "15 sections of tissue and magnetic part; without a partner: 0 tissue" in capsys.readouterr().out

@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 
-pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.")
+pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.", exc_type=ModuleNotFoundError)
 
 from mrcnn.engine.dask_workers import ModelFactory  # noqa: E402
 from mrcnn.engine.detector import MaskRCNN  # noqa: E402

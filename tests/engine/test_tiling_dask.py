@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-distributed = pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.")
+distributed = pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.",
+                                  exc_type=ModuleNotFoundError)
 
 sys.path.insert(0, str(Path(__file__).parent))
 

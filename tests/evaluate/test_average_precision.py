@@ -69,7 +69,7 @@ def test_ap_of_instances_is_ap_per_image(scene, seed, threshold):
 
 def reference(gt_list, pred_list, class_count, iou_type, max_detections):
     """Precision [T, 101, classes] of pycocotools, -1 where there is no truth."""
-    coco_module = pytest.importorskip("pycocotools.coco")
+    coco_module = pytest.importorskip("pycocotools.coco", exc_type=ModuleNotFoundError)
     from pycocotools import mask as rle
     from pycocotools.cocoeval import COCOeval
 

@@ -304,7 +304,7 @@ def without(text, *libraries):
 @pytest.mark.parametrize(("module", "name"), [(m, name) for m, names in IMPORTED.items() for name in names])
 def test_what_his_module_had_imported_is_an_attribute(module, name):
     source = IMPORTED[module][name]
-    pytest.importorskip(source.partition(":")[0])
+    pytest.importorskip(source.partition(":")[0], exc_type=ModuleNotFoundError)
     found, library = resolve(module, name), pkgutil.resolve_name(source)
     if name in ("K", "tf"):
         assert dir(found) == dir(library) and found.__name__ == library.__name__
@@ -317,7 +317,7 @@ def test_what_his_module_had_imported_is_an_attribute(module, name):
 def test_what_went_with_tensorflow_1_names_its_replacement(name, gone):
     from mrcnn import model
 
-    pytest.importorskip("tensorflow" if name == "tf" else "keras")
+    pytest.importorskip("tensorflow" if name == "tf" else "keras", exc_type=ModuleNotFoundError)
     with pytest.raises(AttributeError, match=f"{gone}.*MaskRCNN.run_graph gives the values"):
         getattr(getattr(model, name), gone)
 
@@ -339,13 +339,13 @@ def test_parts_of_libraries_that_utils_had_imported():
 
 
 def test_nothing_is_imported_before_it_is_asked_for():
-    pytest.importorskip("jax")
+    pytest.importorskip("jax", exc_type=ModuleNotFoundError)
     assert without("import mrcnn.model, mrcnn.visualize; print('tensorflow' in sys.modules)") == "False\n"
     assert without("import mrcnn.utils; print('keras' in sys.modules, 'skimage' in sys.modules)") == "False False\n"
 
 
 def test_star_imports_leave_out_what_is_not_installed():
-    pytest.importorskip("jax")
+    pytest.importorskip("jax", exc_type=ModuleNotFoundError)
     code = "".join(f"from mrcnn.{module} import *\n" for module in IMPORTED)
     code += ("import mrcnn.model\nprint(np.pi, callable(MaskRCNN), plt.__name__, 'tf' in globals(), "
              "'IPython' in globals(), hasattr(mrcnn.model, 'tf'))")

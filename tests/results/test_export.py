@@ -143,7 +143,7 @@ def rng_masks():
 
 
 def test_rois_are_named_like_labels_and_replace_an_existing_zip(tmp_path, objects):
-    roifile = pytest.importorskip("roifile")
+    roifile = pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
     two_parts = np.zeros((30, 40, 1), bool)
     two_parts[20:28, 5:15] = two_parts[2, 30] = True
     write_imagej_rois(tmp_path / "a.zip", Instances.from_masks(two_parts))
@@ -159,7 +159,7 @@ def test_rois_are_named_like_labels_and_replace_an_existing_zip(tmp_path, object
 
 
 def test_rois_need_the_extra_and_a_zip(tmp_path, objects, monkeypatch):
-    pytest.importorskip("roifile")
+    pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
     with pytest.raises(ConfigError, match="does not end in .zip"):
         write_imagej_rois(tmp_path / "a.roi", objects)
     monkeypatch.setitem(sys.modules, "roifile", None)

@@ -10,7 +10,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.results.label_zarr import write_label_zarr
 from mrcnn.results.sections import pair_sections
 
-zarr = pytest.importorskip("zarr")
+zarr = pytest.importorskip("zarr", exc_type=ModuleNotFoundError)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_objects_of_a_higher_score_are_on_top(tmp_path):
 
 
 def test_metadata_are_those_of_ome(instances, tmp_path):
-    models = pytest.importorskip("ome_zarr_models.v04.image_label")
+    models = pytest.importorskip("ome_zarr_models.v04.image_label", exc_type=ModuleNotFoundError)
     sections = pair_sections(instances)
     write_label_zarr(tmp_path / "labels.ome.zarr", instances, sections, pixel_size_um=(0.5, 0.25))
     group = zarr.open_group(str(tmp_path / "labels.ome.zarr"), mode="r")

@@ -53,7 +53,7 @@ def test_what_does_not_belong_to_the_run_is_refused_and_foreign_files_stay(tmp_p
 
 
 def test_parquet(tmp_path):
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", exc_type=ModuleNotFoundError)
     store = PartStore(tmp_path, "parquet", RUN)
     store.put(0, {"detections": table()}, {})
     store.put(1, {"detections": table(4, 5)}, {})

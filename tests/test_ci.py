@@ -1,0 +1,48 @@
+"""What .ci/run finds before anything is installed."""
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[1] / ".ci" / "pythons.py"
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="CI's script is for a shell.")
+HERE = "%d.%d" % sys.version_info[:2]
+
+
+@pytest.fixture
+def pythons():
+    spec = importlib.util.spec_from_file_location("pythons", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_finds_this_python_by_its_name_and_leaves_it_out_when_told(pythons, tmp_path, monkeypatch):
+    folder = tmp_path / "versions" / f"{HERE}.9" / "bin"
+    folder.mkdir(parents=True)
+    (folder / f"python{HERE}").symlink_to(sys.executable)
+    monkeypatch.setattr(pythons, "MANAGERS", (str(tmp_path / "versions"),))
+    monkeypatch.setenv("PATH", "")
+    assert pythons.find() == {HERE: str(folder / f"python{HERE}")}
+    done = subprocess.run([sys.executable, SCRIPT, "--but", sys.executable], capture_output=True, text=True, check=True)
+    assert all(line.split()[0] != HERE for line in done.stdout.splitlines())
+
+
+def test_one_that_does_not_run_or_is_another_version_is_not_found(pythons, tmp_path, monkeypatch):
+    """As a version manager's stand-in for a version that is not chosen."""
+    for folder, text in (("a", "exit 127"), ("b", "echo 3.7")):
+        fake = tmp_path / folder / "bin" / f"python{HERE}"
+        fake.parent.mkdir(parents=True)
+        fake.write_text(f"#!/bin/sh\n{text}\n")
+        fake.chmod(0o755)
+    monkeypatch.setattr(pythons, "MANAGERS", (str(tmp_path),))
+    monkeypatch.setenv("PATH", "")
+    assert HERE not in pythons.find()
+
+
+def test_supported_versions_are_those_of_the_project(pythons):
+    versions = pythons.supported()
+    assert versions[0] == "3.11" and HERE in versions
+    assert versions == sorted(versions, key=lambda v: int(v.partition(".")[2]))
