@@ -1,7 +1,7 @@
 """Print a Python of each minor version that pyproject.toml names: those on the PATH and in version managers' folders.
 
-Usage: pythons.py [--but PYTHON]. One line each: version, a blank, path. Standard library only: this runs before anything
-is installed.
+Usage: pythons.py [--but PYTHON]. One line each: version, a blank, path. Standard library only: this runs before
+anything is installed.
 """
 import argparse
 import os

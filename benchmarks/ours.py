@@ -10,9 +10,6 @@ mask: `positives` in the output, to set beside the peer's.
 """
 
 import argparse
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from scene import discs

@@ -8,9 +8,6 @@ of 768 x 768 pixels that are in memory, augmented as `--augmentation` says.
 """
 
 import argparse
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from ours import LEARNING_RATE, Discs

@@ -10,13 +10,10 @@ objects a field as they may, nonsense all of them: `--objects` says how many.
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import imageio.v3 as iio
 import numpy as np

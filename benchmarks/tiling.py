@@ -14,11 +14,8 @@ when it misses some, when it sees cut objects seldom, and when objects are large
 
 import argparse
 import json
-import os
 import statistics
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from tile_scene import rectangles, score, seen

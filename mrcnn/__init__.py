@@ -4,6 +4,8 @@ The public names are imported when they are first used, so that ``import mrcnn``
 """
 import importlib
 
+from mrcnn import quiet
+
 __version__ = "3.0.0"
 
 _HOMES = {
@@ -15,9 +17,12 @@ _HOMES = {
     "SemanticSegmenter": "mrcnn.engine.semantic",
 }
 _SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "legacy", "losses",
-               "model", "nets", "parallel_model", "plot", "results", "semantic_losses", "utils", "visualize")
+               "model", "nets", "parallel_model", "plot", "quiet", "results", "semantic_losses", "utils", "visualize")
 
 __all__ = ["__version__", *_HOMES]
+
+# Here, because whoever uses the package imports this first, before Keras and TensorFlow.
+quiet.watch_imports()
 
 
 def __getattr__(name):

@@ -304,6 +304,7 @@ def display_table(table):
 def display_weight_stats(model):
     """Show shape, minimum, maximum and standard deviation of each weight of a `MaskRCNN`, and which look wrong.
 
-    Marked are weights that are all the same ("dead?", biases excepted), beyond 1000 ("Overflow?") or no numbers.
+    Marked are kernels without spread and batch normalization that is constant at other than its starting values
+    ("dead?"), weights beyond 1000 ("Overflow?"), and weights that are no numbers.
     """
     show_table(weight_table(model.get_trainable_layers()))

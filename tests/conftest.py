@@ -5,15 +5,27 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"     # a test never opens a window, whatever the user's own setting
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+import mrcnn  # noqa: E402, F401     # before Keras, so that TensorFlow's banners are in no test's output
+
 # Times vary on a shared machine, so no deadline; in CI the examples are the same ones every time.
 settings.register_profile("mrcnn", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("mrcnn")
+
+
+FAST_ROOMS = {"data", "evaluate", "geometry", "layers", "plot", "results"}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of these rooms as `fast`; others carry the marker themselves."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in FAST_ROOMS:
+            item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture(scope="session")

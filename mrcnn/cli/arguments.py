@@ -3,7 +3,6 @@
 Nothing here imports Keras or NumPy, so that `--help` and a mistyped option answer at once.
 """
 import argparse
-import os
 import sys
 
 from mrcnn.cli.option_values import (
@@ -33,8 +32,6 @@ def run(function, *arguments):
     int
         What `function` returned; 2 after an error, 130 after Ctrl+C.
     """
-    # TensorFlow's notes on its own start are not what a user of a script wants to read; errors still come.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return function(*arguments)
     except (MrcnnError, MissingExtra, OSError) as error:

@@ -18,22 +18,9 @@ from mrcnn.engine.checkpoints import (
     run_checkpoints,
     save_checkpoint,
 )
+from mrcnn.engine.history import read_history
 from mrcnn.errors import DataError
 from mrcnn.files import whole_file
-
-
-def read_history(path, up_to=None):
-    """Rows of a `history.csv` as dicts of numbers, those of epochs up to `up_to`; none when there is no file."""
-    if not Path(path).is_file():
-        return []
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [{k: float(v) if v else math.nan for k, v in row.items()} for row in csv.DictReader(file)]
-        rows = [{**row, "epoch": int(row["epoch"])} for row in rows]
-        return [row for row in rows if up_to is None or row["epoch"] <= up_to]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(path, f"is no history of a training ({error})", "Move it away, or restore it") from error
-
 
 DRAWING_SHARE = 50  # times as long as drawing the curves took passes until they are drawn again
 
@@ -264,18 +251,25 @@ class Validation(keras.callbacks.Callback):
         The first so many images only.
     pictures : callable or None
         Called with (epoch, index, image, truth, detections) for the first images.
+
+    Attributes
+    ----------
+    progress : callable or None
+        Wraps the sequence of image ids to show how far it is, as `ProgressBar.over` does.
     """
 
     def __init__(self, detector, dataset, every, limit=None, pictures=None):
         super().__init__()
         self.detector, self.dataset, self.every, self.limit, self.pictures = detector, dataset, every, limit, pictures
+        self.progress = None
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:
             return
         from mrcnn.engine.evaluation import evaluate_dataset
 
-        report, shown = evaluate_dataset(self.detector, self.dataset, self.limit, keep=3 if self.pictures else 0)
+        keep = 3 if self.pictures else 0
+        report, shown = evaluate_dataset(self.detector, self.dataset, self.limit, keep, self.progress)
         logs["val_threat_score"] = _number(report["threat_score"]["0.50"])
         logs["val_ap50"] = _number(report["coco_ap"]["AP50"])
         logs["val_foreground_iou"] = _number(report["foreground_iou"])

@@ -77,17 +77,18 @@ class MaskRCNN(Trainable):
         custom_callbacks : list of keras callbacks, optional
         no_augmentation_sources : list of str, optional
         verbose : "auto", 0, 1 or 2
-            As in `keras.Model.fit`; "auto" is a bar in a terminal and a line an epoch elsewhere.
+            0 is silent, 1 shows a bar within the epoch and a line of each epoch, 2 the lines only; "auto" is 1 in a
+            terminal or a notebook, and 2 in a log file.
 
         Returns
         -------
-        list of dict
-            The run's history, one row an epoch, as in `history.csv`.
+        TrainingHistory
+            A list with a dict for each epoch of the run, as in `history.csv`.
 
         Raises
         ------
         ConfigError
-            A setting, `layers` or the numbers cannot work.
+            A setting, `layers`, `verbose` or the numbers cannot work.
         DataError
             A data set or a picture cannot be used, or the losses became NaN.
         WeightsError

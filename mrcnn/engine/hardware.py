@@ -3,22 +3,40 @@
 import contextlib
 import functools
 import os
+import warnings
 from pathlib import Path
 
 import keras
 
+from mrcnn.quiet import GPU_DRIVERS
+
 
 def has_gpu():
-    """Whether the backend sees a GPU."""
+    """Whether the backend sees a GPU; a warning where there is a driver of one and TensorFlow sees none."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return bool(tf.config.list_physical_devices("GPU"))
+        found = bool(tf.config.list_physical_devices("GPU"))
+        if not found:
+            _warn_of_driver()
+        return found
     if keras.backend.backend() == "jax":
         import jax
 
         return jax.default_backend() in ("gpu", "tpu")
     return False
+
+
+@functools.cache
+def _warn_of_driver():
+    """Say once that a GPU stays unused: TensorFlow's own words on it are among its warnings, which are not shown."""
+    driver = next(filter(os.path.exists, GPU_DRIVERS), None)
+    if driver and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):
+        warnings.warn(
+            f"There is the driver of a GPU ({driver}), but TensorFlow sees none and computes on the CPU. Install its "
+            "GPU libraries (NVIDIA: pip install 'tensorflow[and-cuda]'); TF_CPP_MIN_LOG_LEVEL=0 shows what it lacks.",
+            stacklevel=3,
+        )
 
 
 @functools.cache

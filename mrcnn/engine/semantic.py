@@ -104,16 +104,18 @@ class SemanticSegmenter(Trainable):
         custom_callbacks : list of keras callbacks, optional
         no_augmentation_sources : list of str, optional
         verbose : "auto", 0, 1 or 2
+            As for `MaskRCNN`.
 
         Returns
         -------
-        list of dict
-            The run's history, one row an epoch: `loss`, `accuracy`, `foreground_iou`, and the same with `val_`.
+        TrainingHistory
+            A list with a dict for each epoch of the run: `loss`, `accuracy`, `foreground_iou`, and the same with
+            `val_`.
 
         Raises
         ------
         ConfigError
-            A setting, `layers` or the numbers cannot work, or the hours are too few for one epoch.
+            A setting, `layers`, `verbose` or the numbers cannot work, or the hours are too few for one epoch.
         DataError
             A data set or a picture cannot be used, or the loss became NaN.
         WeightsError

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import keras
+
+from mrcnn import quiet
 from mrcnn.engine.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
 from mrcnn.engine.hardware import one_operation_at_a_time, precision_of
 from mrcnn.engine.optimizers import compile_model
@@ -50,6 +53,8 @@ class Trainable:
         """All that a model which was not trained yet has."""
         if self.mode == "inference":
             one_operation_at_a_time()
+        if keras.backend.backend() == "tensorflow":
+            quiet.run_first_graph()
         self.precision = precision_of(self.config)
         self.always_trained, self._knows_channels = [], False
         self.progress, self.resume_state, self.resume_path = None, None, None

@@ -2,7 +2,6 @@
 
 import contextlib
 import numbers
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +16,13 @@ from mrcnn.engine.callbacks import (
     Records,
     StopEarly,
     StopOnNaN,
-    read_history,
+    Validation,
     refuse_broken_weights,
 )
 from mrcnn.engine.checkpoints import Progress, restore, run_checkpoints
+from mrcnn.engine.history import TrainingHistory
 from mrcnn.engine.memory import expected_memory_gb
+from mrcnn.engine.progress_bar import EpochLines, ProgressBar, shown
 from mrcnn.engine.runs import is_ahead, model_name, new_folder, run_name
 from mrcnn.engine.task import MASK_RCNN
 from mrcnn.engine.weight_files import remove_leftovers
@@ -42,15 +43,16 @@ def run_training(
     hours=None,
     task=None,
 ):
-    """Train a `MaskRCNN` (see its `train`), or another `Trainable` by its `Task`; returns the run's history as a list
-    of dicts. With `hours`, `epochs` is None.
+    """Train a `MaskRCNN` (see its `train`), or another `Trainable` by its `Task`; returns the run's `TrainingHistory`.
+    With `hours`, `epochs` is None.
     """
     config, model, task = detector.config, detector.keras_model, task or MASK_RCNN
+    bar, lines = shown(verbose)
     check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, task)
     epochs = NO_END if epochs is None else epochs
     progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
     if progress is None:
-        return read_history(Path(detector.log_dir) / "history.csv")
+        return TrainingHistory(Path(detector.log_dir) / "history.csv")
     detector.set_trainable(layers, verbose=0)
     sources = (train_dataset, config, augmentation, no_augmentation_sources)
     batches = task.batches(*sources, epoch=progress.epoch, first_step=progress.step)
@@ -66,10 +68,12 @@ def run_training(
         restore(model.optimizer.variables, state.optimizer, detector.resume_path, "optimizer")
     progress = _monitoring(progress, task.monitor(config) if has_images(val_dataset) else "loss")
     _prepare_folder(detector, progress, resumed=state is not None)
-    announce(detector, train_dataset, val_dataset, batches.steps, progress, hours, task.memory_gb)
+    if lines:
+        announce(detector, train_dataset, val_dataset, batches.steps, progress, hours, task.memory_gb)
     fitting = Fitting(detector, task, progress, state, sources, val_dataset)
-    fitting.run(batches, hours, custom_callbacks, verbose)
-    return read_history(Path(detector.log_dir) / "history.csv")
+    fitting.show(bar, lines, None if hours is not None else epochs)
+    fitting.run(batches, hours, custom_callbacks)
+    return TrainingHistory(Path(detector.log_dir) / "history.csv")
 
 
 def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=None, task=None):
@@ -161,13 +165,21 @@ class Fitting:
         self.records = Records(detector.log_dir, progress.epoch)
         patience = config.EARLY_STOPPING
         self.stop_early = StopEarly(self.records, progress, patience) if patience else None
-        self.board, self.watchers = Board(detector.log_dir), []
+        self.board, self.watchers, self.bar, self.lines = Board(detector.log_dir), [], None, None
         if has_images(val_dataset) and task.validation_every(config):
             self.validation = task.validation_batches(val_dataset, config)
         if has_images(val_dataset):
             self.watchers = task.watchers(detector, val_dataset, self.board)
 
-    def run(self, batches, hours, custom_callbacks, verbose):
+    def show(self, bar, lines, epochs):
+        """Show a bar, a line an epoch, or both; `epochs` is their number where it is known."""
+        self.lines = EpochLines(self.records, self.progress, epochs) if lines else None
+        self.bar = ProgressBar(self.validation, epochs) if bar else None
+        for watcher in self.watchers:
+            if bar and isinstance(watcher, Validation):
+                watcher.progress = self.bar.over
+
+    def run(self, batches, hours, custom_callbacks):
         """Train to the end of the stage, or of the time."""
         detector, progress = self.detector, self.progress
         if self.stop_early and self.stop_early.is_due():
@@ -175,7 +187,7 @@ class Fitting:
         budget = TimeBudget(hours, self.records, progress, detector.config) if hours is not None else None
         if budget and budget.is_over():
             return
-        extra = (budget, custom_callbacks or [], _verbosity(verbose))
+        extra = (budget, custom_callbacks or [])
         try:
             if progress.step:
                 # Keras counts the steps of an epoch once: what is left of an interrupted one is a fit of its own.
@@ -189,13 +201,15 @@ class Fitting:
             written = run_checkpoints(detector.log_dir)
             detector.checkpoint_path = str(written[-1]) if written else None
 
-    def _fit(self, batches, last_epoch, budget, custom_callbacks, verbose, metrics=None):
+    def _fit(self, batches, last_epoch, budget, custom_callbacks, metrics=None):
         detector, config, log_dir = self.detector, self.detector.config, self.detector.log_dir
         model, feed = detector.keras_model, Feed(batches, metrics, detector.resume_path)
         stop_on_nan, checkpoints = StopOnNaN(batches), (log_dir, model_name(config), config, self.progress, batches)
         if budget:
             budget.batches = batches
-        with _clear_errors(model, stop_on_nan, batches, self.validation):
+        if self.bar:
+            self.bar.batches = batches
+        with self.bar or contextlib.nullcontext(), _clear_errors(model, stop_on_nan, batches, self.validation):
             model.fit(
                 batches,
                 initial_epoch=batches.epoch,
@@ -205,10 +219,13 @@ class Fitting:
                 validation_freq=max(1, self.task.validation_every(config)),
                 callbacks=[
                     feed,
-                    *([budget] if budget else []),
                     stop_on_nan,
+                    *([self.bar] if self.bar else []),
                     *self.watchers,
                     self.records,
+                    *([self.lines] if self.lines else []),
+                    # Where the bar is gone: it prints that the time is over.
+                    *([budget] if budget else []),
                     Checkpoints(*checkpoints),
                     # After the checkpoint, which they may load; what they measure is recorded as well.
                     *custom_callbacks,
@@ -216,7 +233,7 @@ class Fitting:
                     self.records,
                     *([self.stop_early] if self.stop_early else []),
                 ],
-                verbose=verbose,
+                verbose=0,  # what is shown is ours
             )
 
 
@@ -232,11 +249,6 @@ def _clear_errors(model, stop_on_nan, *batches):
             # Regions that are no numbers have no place in the feature maps, and some kernels refuse to look for one.
             refuse_broken_weights(model, stop_on_nan.batches, stop_on_nan.last_step, limit=1e12)
         raise
-
-
-def _verbosity(verbose):
-    # A progress bar redraws its line; in a log file one line an epoch is readable.
-    return (1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose
 
 
 def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, memory_gb=expected_memory_gb):

@@ -23,8 +23,8 @@ from mrcnn.errors import WeightsError
 OTHER_GROUPS = ("optimizer_weights", "training_state")
 MAX_DEPTH, MAX_NODES = 8, 20_000
 TRY_AGAIN = "Copy or download it again, or give another file."
-# What h5py, and Python's zip files, raise on damaged bytes: HDF5's own errors come as OSError, RuntimeError and KeyError;
-# ValueError and OverflowError are of sizes and types that contradict one another.
+# What h5py, and Python's zip files, raise on damaged bytes: HDF5's own errors come as OSError, RuntimeError and
+# KeyError; ValueError and OverflowError are of sizes and types that contradict one another.
 _UNREADABLE = (OSError, LookupError, ValueError, RuntimeError, EOFError, OverflowError, zipfile.BadZipFile, zlib.error,
                struct.error)  # fmt: skip
 _MOST_ATTRIBUTE_BYTES = 60_000  # HDF5 takes 64 KiB; Keras cuts longer lists into name0, name1, ...

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mrcnn.config import Config
-from mrcnn.engine.callbacks import Board, Checkpoints, Records, StopEarly, StopOnNaN, read_history
+from mrcnn.engine.callbacks import Board, Checkpoints, Records, StopEarly, StopOnNaN, Validation
 from mrcnn.engine.checkpoints import Progress, read_progress
+from mrcnn.engine.history import read_history
 from mrcnn.errors import DataError
 from mrcnn.geometry.instances import Instances
 
@@ -49,13 +50,6 @@ def test_history_keeps_numbers_and_drops_what_a_killed_run_wrote_beyond_its_chec
     again.on_epoch_begin(1)
     again.on_epoch_end(1, {"loss": 9.0})
     assert [(r["epoch"], r["loss"]) for r in read_history(tmp_path / "history.csv")] == [(1, 1 / 3), (2, 9.0)]
-
-
-def test_history_that_is_none(tmp_path):
-    assert read_history(tmp_path / "history.csv") == []
-    (tmp_path / "history.csv").write_text("epoch,loss\n1,abc\n")
-    with pytest.raises(DataError, match="history.csv: is no history of a training"):
-        read_history(tmp_path / "history.csv")
 
 
 # --- Checkpoints ---
@@ -167,6 +161,24 @@ def test_stop_early(monitor, values, start, stops, small, capsys):
             break
     assert stopped == stops and callback.is_due() == (stops is not None)
     assert ("stopping early" in capsys.readouterr().out) == (stops is not None)
+
+
+# --- Validation ---
+def test_validation_counts_the_images_that_it_detects_in(monkeypatch):
+    """By the progress that it was given, only in the epochs that are validated."""
+    counted = []
+
+    def evaluated(detector, dataset, limit, keep, progress):
+        counted.append(list(progress([3, 1, 2])))
+        return {"threat_score": {"0.50": 0.5}, "coco_ap": {"AP50": None}, "foreground_iou": 1}, []
+
+    monkeypatch.setattr("mrcnn.engine.evaluation.evaluate_dataset", evaluated)
+    callback, logs = Validation(None, None, every=2), {}
+    callback.progress = reversed
+    for epoch in range(4):
+        callback.on_epoch_end(epoch, logs)
+    assert counted == [[2, 1, 3]] * 2
+    assert logs["val_threat_score"] == 0.5 and math.isnan(logs["val_ap50"]) and logs["val_foreground_iou"] == 1.0
 
 
 # --- TensorBoard ---

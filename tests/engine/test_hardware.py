@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from mrcnn.engine import hardware
@@ -57,3 +58,21 @@ def test_precision(monkeypatch, gpu, amx, expected):
     assert hardware.precision_of(Given()) == expected
     Given.PRECISION = "float32"
     assert hardware.precision_of(Given()) == "float32"
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Other backends say it themselves.")
+def test_a_gpu_that_tensorflow_does_not_see_is_told(monkeypatch, tmp_path):
+    driver = tmp_path / "nvidiactl"
+    monkeypatch.setattr(hardware, "GPU_DRIVERS", (str(driver),))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda *_: [])
+    hardware._warn_of_driver.cache_clear()
+    assert not hardware.has_gpu()       # no driver, no word
+    driver.touch()
+    hardware._warn_of_driver.cache_clear()
+    with pytest.warns(UserWarning, match="nvidiactl.*tensorflow\\[and-cuda\\]"):
+        assert not hardware.has_gpu()
+    hardware._warn_of_driver.cache_clear()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert not hardware.has_gpu()       # hidden on purpose
+    hardware._warn_of_driver.cache_clear()

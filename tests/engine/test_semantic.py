@@ -212,7 +212,7 @@ def test_hours_instead_of_epochs(run, config, monkeypatch, capsys):
     monkeypatch.setattr(budget, "monotonic", lambda: seconds.now)
     again = SemanticSegmenter("training", segmenter.config, segmenter.model_dir)
     assert again.resume(segmenter.log_dir)
-    history = again.train(micrographs(6, 1), None, 0.01, hours=20 / 3600, custom_callbacks=[seconds], verbose=0)
+    history = again.train(micrographs(6, 1), None, 0.01, hours=20 / 3600, custom_callbacks=[seconds], verbose=2)
     said = capsys.readouterr().out
     assert "for 0.00555556 hours in all" in said and "hours are over after 5 epochs" in said
     rates = [row["learning_rate"] for row in history[2:]]

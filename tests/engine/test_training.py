@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 
 import keras
 import numpy as np
@@ -193,6 +194,7 @@ def empty(count):
         ({"learning_rate": 0}, ConfigError, "learning_rate must be a positive number"),
         ({"learning_rate": math.nan}, ConfigError, "learning_rate must be a positive number"),
         ({"learning_rate": "0.1"}, ConfigError, "learning_rate must be a positive number"),
+        ({"verbose": "loud"}, ConfigError, "verbose must be 'auto', 0"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_first(change, error, message, config, tmp_path):
@@ -246,7 +248,7 @@ def test_broken_pictures_and_rates_stop_with_names_and_leave_the_checkpoint(conf
     detector = MaskRCNN("training", settings, tmp_path)
     train = shapes(6)
     detector.train(train, None, 0.01, 1, "heads", verbose=0)
-    assert "expected memory: about" in capsys.readouterr().out
+    assert capsys.readouterr().out == ""
     before = {p.name: p.read_bytes() for p in detector.log_dir.glob("*.h5")}
 
     with pytest.raises(DataError, match=r"image 3.*NaN") as caught:
@@ -260,6 +262,25 @@ def test_broken_pictures_and_rates_stop_with_names_and_leave_the_checkpoint(conf
         detector.train(train, None, 1e30, 20, "heads", verbose=0)
     assert caught.value.path in {"".join(train.image_reference(i)) for i in train.image_ids}
     assert {p.name: p.read_bytes() for p in detector.log_dir.glob("*.h5")} == later
+
+
+def test_what_a_user_sees(config, tmp_path, capsys):
+    """A log file has a line an epoch; a terminal a bar, too, which is gone when the epoch is over."""
+    settings = config(STEPS_PER_EPOCH=2, IMAGES_PER_GPU=1, VALIDATE_EVERY=1)
+    detector, train, validation = MaskRCNN("training", settings, tmp_path), shapes(3), shapes(2, seed=1)
+    history = detector.train(train, validation, 0.01, 1, "heads")  # to a file: pytest's
+    log = capsys.readouterr()
+    assert "expected memory: about" in log.out and f"run folder: {detector.log_dir}" in log.out
+    line = r"epoch {}: loss [\d.e+]+, val_loss [\d.e+]+, val_threat_score [\d.e-]+, [\d.]+ s"
+    assert re.fullmatch(line.format("1/1"), log.out.splitlines()[-1])
+    assert repr(history).startswith(f"History of 1 epoch: loss {history[0]['loss']:.3g}, val_loss")
+
+    detector.train(train, validation, 0.01, 2, "heads", verbose=1)
+    *frames, last = capsys.readouterr().out.partition("epoch")[1:][-1].rstrip("\n").split("\r")
+    assert re.fullmatch(line.format("2/2"), last)
+    for phase, total in (("", "2"), (" validating", "2"), (" detecting", "2")):
+        assert any(f"epoch 2/2{phase}: " in frame and f"/{total} [" in frame for frame in frames), phase
+    assert log.err == capsys.readouterr().err == ""
 
 
 def test_it_learns(config, tmp_path):

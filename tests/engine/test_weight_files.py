@@ -10,7 +10,14 @@ import h5py
 import numpy as np
 import pytest
 
-from mrcnn.engine.weight_files import MAX_NODES, open_weights, reading, remove_leftovers, write_legacy_group, written_whole
+from mrcnn.engine.weight_files import (
+    MAX_NODES,
+    open_weights,
+    reading,
+    remove_leftovers,
+    write_legacy_group,
+    written_whole,
+)
 from mrcnn.engine.weights import load_weights, save_weights
 from mrcnn.errors import WeightsError
 

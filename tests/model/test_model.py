@@ -122,7 +122,7 @@ def test_runs_are_found_and_continued(config, tmp_path, capsys, shapes):
     callback = LoadsTheCheckpoint(model)
     for epochs, layers in ((1, "heads"), (2, "heads+stage5")):
         rows = model.train(
-            shapes(2), shapes(1, 1), settings.LEARNING_RATE, epochs, layers, custom_callbacks=[callback], verbose=0
+            shapes(2), shapes(1, 1), settings.LEARNING_RATE, epochs, layers, custom_callbacks=[callback], verbose=2
         )
     assert [row["val_mean_average_precision"] for row in rows] == [0.25, 0.5]
     assert model.keras_model.history.history["val_mean_average_precision"] == [0.5]
