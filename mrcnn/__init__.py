@@ -16,8 +16,9 @@ _HOMES = {
     "SemanticConfig": "mrcnn.config",
     "SemanticSegmenter": "mrcnn.engine.semantic",
 }
-_SUBMODULES = ("cli", "config", "data", "engine", "errors", "evaluate", "geometry", "layers", "legacy", "losses",
-               "model", "nets", "parallel_model", "plot", "quiet", "results", "semantic_losses", "utils", "visualize")
+_SUBMODULES = ("cli", "config", "config_checks", "data", "engine", "errors", "evaluate", "files", "geometry", "layers",
+               "legacy", "losses", "model", "nets", "parallel_model", "plot", "quiet", "results", "semantic_losses",
+               "utils", "visualize")
 
 __all__ = ["__version__", *_HOMES]
 

@@ -46,11 +46,11 @@ SECONDS_TO_END = 5  # given to the filter once the import is over
 
 def watch_imports():
     """Filter the import of TensorFlow, whoever imports it; nothing is imported by this."""
-    if _FINDER not in sys.meta_path:
-        sys.meta_path.insert(0, _FINDER)
+    # This module may have been imported anew, as where a notebook forgets the package and imports another state of it.
+    sys.meta_path[:] = [_FINDER, *(f for f in sys.meta_path if type(f).__qualname__ != _QuietTensorFlow.__qualname__)]
 
 
-class _Finder:
+class _QuietTensorFlow:
     """Finds TensorFlow as the other finders do, and lets it be executed quietly."""
 
     def find_spec(self, name, path=None, target=None):
@@ -63,7 +63,7 @@ class _Finder:
         return spec
 
 
-_FINDER = _Finder()
+_FINDER = _QuietTensorFlow()
 
 
 class _Loader:

@@ -61,7 +61,10 @@ def runtime(setup, monkeypatch):
     monkeypatch.setattr(setup, "installed", lambda: {"keras": "3.10.0"})
     monkeypatch.setattr(setup, "found_package", lambda: here.package)
     monkeypatch.setattr(setup, "pip_install", here.pip_install)
-    return here
+    # After an installation the modules of mrcnn are forgotten, which other tests hold on to.
+    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "mrcnn"}
+    yield here
+    sys.modules.update(kept)
 
 
 def distribution(folder, name, version):
@@ -157,15 +160,11 @@ def test_it_installs_over_another_package_of_this_name(setup, runtime, tmp_path)
 
 
 def test_what_was_imported_under_this_name_is_forgotten(setup, runtime, monkeypatch):
-    for name in ("mrcnn", "mrcnn.of_somebody_else", "mrcnn_tools"):
+    for name in ("mrcnn.of_somebody_else", "mrcnn_tools"):
         monkeypatch.setitem(sys.modules, name, None)
-    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "mrcnn"}
-    try:
-        setup.main()
-        assert not {"mrcnn", "mrcnn.of_somebody_else"} & set(sys.modules)
-        assert "mrcnn_tools" in sys.modules
-    finally:
-        sys.modules.update(kept)
+    setup.main()
+    assert not {"mrcnn", "mrcnn.of_somebody_else"} & set(sys.modules)
+    assert "mrcnn_tools" in sys.modules
 
 
 def test_it_stops_before_pip_where_something_would_be_replaced(setup, runtime, monkeypatch):
