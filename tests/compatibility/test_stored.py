@@ -1,0 +1,103 @@
+"""What an earlier state of the package wrote (see write.py) still loads, resumes, and gives the same detections."""
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+STORED = HERE / "stored"
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Written, and compared, on TensorFlow.")
+
+
+@pytest.fixture(scope="module")
+def writer():
+    """The module write.py, as it is run from its folder."""
+    sys.path.insert(0, str(HERE))
+    try:
+        import write
+    finally:
+        sys.path.remove(str(HERE))
+    yield write
+    for name in ("write", "network"):
+        sys.modules.pop(name)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A copy of what is stored, to go on with."""
+    return Path(shutil.copytree(STORED, tmp_path / "stored"))
+
+
+def assert_same(found, expected):
+    """The same objects; scores to what float32 leaves open between machines."""
+    assert len(found) == len(expected)
+    order, other = np.lexsort(found.boxes.T[::-1]), np.lexsort(expected.boxes.T[::-1])
+    np.testing.assert_array_equal(found.boxes[order], expected.boxes[other])
+    np.testing.assert_array_equal(found.class_ids[order], expected.class_ids[other])
+    np.testing.assert_allclose(found.scores[order], expected.scores[other], atol=1e-4)
+    for one, two in zip(order, other):
+        assert (found.masks[one] != expected.masks[two]).sum() <= 1 + found.masks[one].size // 500
+
+
+def test_detections_are_the_same(writer, tmp_path):
+    found = writer.write_detections(tmp_path / "found", STORED / "runs")
+    assert {p.stem for p in (STORED / "detections").iterdir()} == set(found)
+    for name, instances in found.items():
+        expected = writer.read_instances(STORED / "detections" / f"{name}.npz")
+        assert len(expected) > 1
+        assert_same(instances, expected)
+
+
+@pytest.mark.parametrize("kind", ["mask", "faster", "unet", "fcn"])
+def test_a_run_is_resumed(kind, writer, stored, capsys):
+    before = (stored / "runs" / kind / "history.csv").read_text().splitlines()
+    logs = stored / "logs"
+    logs.mkdir()
+    run = (stored / "runs" / kind).rename(logs / f"{kind}20261130T0000")
+    epochs = writer.EPOCHS + 1
+    assert writer.train(writer.DOMAIN, {"resume": True, "logs": str(logs), "epochs": epochs}) == 0
+    assert [p.name for p in logs.iterdir()] == [run.name]
+    history = (run / "history.csv").read_text().splitlines()
+    assert len(history) == len(before) + 1 and history[-1].startswith(f"{epochs},")
+    assert [line.split(",")[:2] for line in history[:-1]] == [line.split(",")[:2] for line in before]
+    assert f"from epoch {writer.EPOCHS} to {epochs}" in capsys.readouterr().out
+
+
+def test_tiles_are_taken_up(writer, stored):
+    detector = writer.load_detector(writer.DOMAIN, {"weights": STORED / "runs" / "mask"})
+    predict, seen = detector.predict, []
+    detector.predict = lambda images: seen.extend(images) or predict(images)
+    found = writer.detect_tiled(detector, writer.micrograph(), resume_dir=stored / "tiles", **writer.TILES)
+    assert len(seen) == 2
+    assert_same(found, writer.read_instances(STORED / "detections" / "micrograph.npz"))
+
+
+def test_parts_are_taken_up(writer, stored, monkeypatch):
+    parts = stored / "parts" / "found" / "parts"
+    images = [stored / "parts" / name for name in ("a.tif", "b.tif")]
+    # The folder of the images and the time of the file are part of a run, and are others here.
+    record, run = parts / "part_000000.json", json.loads((parts / "run.json").read_text())
+    os.utime(images[0], ns=(json.loads(record.read_text())["stamps"][0][1],) * 2)
+    names = "\0".join(str(path.resolve()) for path in images).encode()
+    (parts / "run.json").write_text(json.dumps({**run, "pictures": hashlib.blake2b(names, digest_size=16).hexdigest()}))
+    before = (parts / "detections_000000.csv").read_bytes(), record.read_bytes()
+    arguments = ["--weights", str(STORED / "runs" / "faster"), "--out", str(stored / "parts" / "found"), "--resume",
+                 *writer.PARTS, *map(str, images)]
+    assert writer.predict_boxes(writer.DOMAIN, vars(writer.box_predict_parser("x").parse_args(arguments))) == 0
+    assert ((parts / "detections_000000.csv").read_bytes(), record.read_bytes()) == before
+    assert len((parts / "detections_000001.csv").read_text().splitlines()) > 1
+
+
+def test_a_study_goes_on(writer, stored):
+    pytest.importorskip("optuna", exc_type=ModuleNotFoundError)
+    space = [writer.parse_parameter(writer.SPACE)]
+    study = writer.tune(writer.objective, space, stored / "study.db", writer.Budget(trials=3), seed=3)
+    assert [trial.number for trial in study.trials] == [0, 1, 2]
+    assert [trial.value for trial in study.trials[:2]] == [
+        abs(float(trial.params["LEARNING_RATE"]) - 0.01) for trial in study.trials[:2]]
