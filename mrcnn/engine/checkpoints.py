@@ -5,7 +5,7 @@ happened.
 import contextlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import h5py
@@ -128,7 +128,10 @@ def _state_group(path):
 
 
 def _progress(state):
-    return Progress(**json.loads(state.attrs["progress"]))
+    stored, names = json.loads(state.attrs["progress"]), {field.name for field in fields(Progress)}
+    if not isinstance(stored, dict) or stored.keys() - names:
+        raise ValueError("its progress is not that of a training")
+    return Progress(**stored)
 
 
 def _arrays(path, state, name):
