@@ -129,7 +129,7 @@ def _state_group(path):
 
 def _progress(state):
     stored, names = json.loads(state.attrs["progress"]), {field.name for field in fields(Progress)}
-    if not isinstance(stored, dict) or stored.keys() - names:
+    if not isinstance(stored, dict) or stored.keys() - names or "epoch" not in stored:
         raise ValueError("its progress is not that of a training")
     return Progress(**stored)
 
