@@ -76,14 +76,14 @@ def main():
     )
     dataset = Discs(size, arguments.objects, arguments.batch)
     extra = {"model": arguments.model}
-    from mrcnn.engine.batches import SampleBatches
+    from mrcnn.training.batches import SampleBatches
 
     batches = SampleBatches(dataset, config, steps=1)
     if arguments.what == "prepare":
         times = timed(lambda: batches[0], arguments.steps)
     elif arguments.what == "train":
-        from mrcnn.engine.optimizers import compile_model
         from mrcnn.nets.mask_rcnn import MaskRCNNGraph
+        from mrcnn.training.optimizers import compile_model
 
         model = MaskRCNNGraph(config, config.PRECISION).training_model()
         compile_model(model, config, LEARNING_RATE)
@@ -91,7 +91,7 @@ def main():
         times = timed(lambda: model.train_on_batch(inputs), arguments.steps)
         extra["positives"] = int((np.asarray(model(inputs)["target_class_ids"]) > 0).sum())
     else:
-        from mrcnn.engine.detector import MaskRCNN
+        from mrcnn.engine.mask_rcnn import MaskRCNN
 
         detector = MaskRCNN("inference", config, "logs")
         images = [dataset.load_image(i) for i in range(arguments.batch)]

@@ -32,7 +32,7 @@ def main():
     arguments = parser.parse_args()
     config = SemanticConfig(NAME="benchmark", NUM_CLASSES=2, BACKBONE=arguments.encoder, PRECISION="float32",
                             SEMANTIC_CROP=arguments.size, IMAGES_PER_GPU=arguments.batch)
-    from mrcnn.engine.semantic_batches import CropBatches
+    from mrcnn.training.crop_batches import CropBatches
 
     side = PICTURE_SIDE if arguments.what == "prepare" else arguments.size
     pictures, extra = Discs(side, arguments.objects, arguments.batch), {}
@@ -44,8 +44,8 @@ def main():
         times = timed(lambda: batches.arrays_of(0, next(steps)), arguments.steps)
         extra["augmentation"] = name
     elif arguments.what == "train":
-        from mrcnn.engine.optimizers import compile_model
         from mrcnn.nets.semantic.training_model import semantic_model
+        from mrcnn.training.optimizers import compile_model
 
         images, labels = CropBatches(pictures, config, 1).arrays_of(0, 0)
         model = semantic_model(config)
@@ -53,7 +53,7 @@ def main():
         times = timed(lambda: model.train_on_batch(images, labels), arguments.steps)
         extra["parameters"] = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     else:
-        from mrcnn.engine.semantic import SemanticSegmenter
+        from mrcnn.engine.segmenter import SemanticSegmenter
 
         segmenter = SemanticSegmenter("inference", config, "logs")
         tiles = np.stack([pictures.load_image(i) for i in pictures.image_ids])

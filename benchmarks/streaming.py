@@ -22,7 +22,7 @@ import numpy as np
 def network(arguments):
     """A detector with random weights."""
     from mrcnn.config import Config
-    from mrcnn.engine.detector import MaskRCNN
+    from mrcnn.engine.mask_rcnn import MaskRCNN
 
     side = arguments.side
     config = Config(NAME="benchmark", BACKBONE=arguments.backbone, NUM_CLASSES=3, IMAGES_PER_GPU=1,
@@ -34,8 +34,8 @@ def network(arguments):
 
 def write_fields(folder, count, side):
     """PNG files of synthetic fields; a few are drawn, and turned."""
-    from mrcnn.data.hpa import merge_rgb
-    from mrcnn.data.synthetic.cells import generate_field
+    from mrcnn.domains.hpa.fields import merge_rgb
+    from mrcnn.domains.hpa.synthetic.cells import generate_field
 
     rng = np.random.default_rng(0)
     drawn = [merge_rgb(generate_field(rng, (side, side), cells=(5, 10))[0]) for _ in range(3)]
@@ -47,7 +47,7 @@ def write_fields(folder, count, side):
 
 def measure(arguments):
     """Fields a second of the network alone and of the streamed prediction, and their ratio."""
-    from mrcnn.cli.box_parts import PartWork
+    from mrcnn.commands.box_worker import PartWork
     from mrcnn.results.parts import PartStore
 
     detector = network(arguments)

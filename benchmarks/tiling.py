@@ -50,8 +50,8 @@ def overhead(tile, tiles, rounds, objects):
     from scene import discs
 
     from mrcnn.config import Config
-    from mrcnn.engine.detector import MaskRCNN
-    from mrcnn.engine.tiling import TilePlan
+    from mrcnn.engine.mask_rcnn import MaskRCNN
+    from mrcnn.inference.tiling import TilePlan
 
     overlap = tile // 4
     side = tile + (tiles - 1) * (tile - overlap)
@@ -77,7 +77,7 @@ def overhead(tile, tiles, rounds, objects):
 
 def joined(truth, tile, overlap, **trouble):
     """Seconds and objects of each rule, by its name."""
-    from mrcnn.engine.tiling import RULES, TilePlan
+    from mrcnn.inference.tiling import RULES, TilePlan
 
     results = {}
     tiles = seen(truth, tile_windows(truth.image_shape, tile, overlap), **trouble)

@@ -12,9 +12,9 @@ _HOMES = {
     "Config": "mrcnn.config",
     "Dataset": "mrcnn.data.dataset",
     "Instances": "mrcnn.geometry.instances",
-    "MaskRCNN": "mrcnn.engine.detector",
+    "MaskRCNN": "mrcnn.engine.mask_rcnn",
     "SemanticConfig": "mrcnn.config",
-    "SemanticSegmenter": "mrcnn.engine.semantic",
+    "SemanticSegmenter": "mrcnn.engine.segmenter",
 }
 _SUBMODULES = ("cli", "config", "config_checks", "data", "engine", "errors", "evaluate", "files", "geometry", "layers",
                "legacy", "losses", "model", "nets", "parallel_model", "plot", "quiet", "results", "semantic_losses",

@@ -101,7 +101,7 @@ class Config:
     DETECTION_MIN_CONFIDENCE = 0.7
     DETECTION_NMS_THRESHOLD = 0.3
 
-    # --- Semantic models (`mrcnn.engine.semantic`), which take from above what is about training and images ---
+    # --- Semantic models (`mrcnn.engine.segmenter`), which take from above what is about training and images ---
     SEMANTIC_MODEL = None           # "unet" or "fcn"; None: the settings are of a Mask R-CNN
     SEMANTIC_CROP = 256             # side of the crops that are learnt from, and of the tiles that are predicted
     SEMANTIC_DECODER = (128, 64, 48, 32)  # U-Net's widths at strides 16, 8, 4 and 2
@@ -303,7 +303,7 @@ class Config:
 
 
 class SemanticConfig(Config):
-    """Settings of a U-Net or FCN for `mrcnn.engine.semantic.SemanticSegmenter`, to subclass as `Config`.
+    """Settings of a U-Net or FCN for `mrcnn.engine.segmenter.SemanticSegmenter`, to subclass as `Config`.
 
     Pictures are learnt from in crops of SEMANTIC_CROP and predicted in tiles, at the size that they have: the settings
     of resizing and those of anchors, regions and heads have no effect.

@@ -15,6 +15,7 @@ from mrcnn.legacy.graphs import (
     parse_image_meta_graph,
     trim_zeros_graph,
 )
+from mrcnn.legacy.grey_levels import load_image_gt
 from mrcnn.legacy.layers import (
     BatchNorm,
     DetectionLayer,
@@ -42,8 +43,7 @@ from mrcnn.legacy.networks import (
     resnet_graph,
     rpn_graph,
 )
-from mrcnn.legacy.old_imports import available, fetch
-from mrcnn.legacy.pixels import load_image_gt
+from mrcnn.legacy.reexports import available, fetch
 from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
 
 # What the original had imported. Scripts write `modellib.utils`, or use it after a star import.

@@ -1,8 +1,6 @@
 """Matterport's `mrcnn.utils`: his names for what lies in `geometry`, `data`, `evaluate` and `layers`."""
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import resize_image
-from mrcnn.engine.download import COCO_URL as COCO_MODEL_URL
-from mrcnn.engine.download import download
 from mrcnn.evaluate.average_precision import compute_ap, compute_ap_range
 from mrcnn.evaluate.matching import compute_matches, compute_recall, trim_zeros
 from mrcnn.geometry.anchors import generate_anchors, generate_pyramid_anchors
@@ -18,7 +16,9 @@ from mrcnn.geometry.boxes import (
 )
 from mrcnn.geometry.masks import compute_overlaps_masks, expand_mask, minimize_mask, resize_mask, unmold_mask
 from mrcnn.geometry.resample import resize
-from mrcnn.legacy.old_imports import available, fetch
+from mrcnn.legacy.reexports import available, fetch
+from mrcnn.weights.download import COCO_URL as COCO_MODEL_URL
+from mrcnn.weights.download import download
 
 # What the original had imported. Scripts write `utils.np`, or use it after a star import.
 _IMPORTED = {

@@ -13,7 +13,7 @@ import numpy as np
 from mrcnn.evaluate.matching import compute_matches, trim_zeros
 from mrcnn.geometry.boxes import extract_bboxes
 from mrcnn.geometry.instances import Instances
-from mrcnn.legacy.old_imports import available, fetch
+from mrcnn.legacy.reexports import available, fetch
 from mrcnn.legacy.visualize_drawing import as_shown, class_map, color_values, draw_objects, objects_of, roi_masks
 from mrcnn.legacy.visualize_tables import show_table, weight_table
 from mrcnn.plot import inspect

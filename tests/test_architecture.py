@@ -105,14 +105,14 @@ def test_samples_do_not_import_one_another():
     ("evaluate/counts.py", "def f():\n    import jax.numpy"),
     ("layers/nms.py", "from mrcnn.config import Config"),
     ("geometry/boxes.py", "from mrcnn import config"),
-    ("data/readers/stack.py", "from mrcnn.engine.detector import MaskRCNN"),
+    ("data/readers/stack.py", "from mrcnn.engine.mask_rcnn import MaskRCNN"),
     ("data/readers/stack.py", "from ...engine import detector"),
     ("results/measure.py", "from mrcnn import MaskRCNN"),
-    ("engine/detector.py", "from samples.mitochondria import mitochondria"),
-    ("engine/detector.py", "import mrcnn.cli"),
-    ("engine/detector.py", "from mrcnn.legacy.detector import MaskRCNN"),
-    ("cli/training.py", "from mrcnn import model"),
-    ("data/samples.py", "import mrcnn.utils"),
+    ("engine/mask_rcnn.py", "from samples.mitochondria import mitochondria"),
+    ("engine/mask_rcnn.py", "import mrcnn.cli"),
+    ("engine/mask_rcnn.py", "from mrcnn.legacy.detector import MaskRCNN"),
+    ("commands/training.py", "from mrcnn import model"),
+    ("data/training_sample.py", "import mrcnn.utils"),
 ])
 def test_the_check_of_imports_finds_a_wrong_one(path, source):
     assert len(wrong_imports(path, source)) == 1
@@ -120,7 +120,7 @@ def test_the_check_of_imports_finds_a_wrong_one(path, source):
 
 @pytest.mark.parametrize(("path", "source"), [
     ("data/readers/stack.py", "from ..dataset import Dataset\nfrom mrcnn.errors import DataError\nimport numpy.random"),
-    ("engine/detector.py", "import keras\nfrom mrcnn.nets.fpn import fpn\nfrom mrcnn import __version__"),
+    ("engine/mask_rcnn.py", "import keras\nfrom mrcnn.nets.fpn import fpn\nfrom mrcnn import __version__"),
     ("plot/instances.py", "from mrcnn.evaluate import counts"),
 ])
 def test_the_check_of_imports_allows_a_right_one(path, source):

@@ -6,9 +6,9 @@ import pytest
 
 from mrcnn import model as modellib
 from mrcnn.data.synthetic.shapes import ShapesDataset
-from mrcnn.engine import devices
 from mrcnn.errors import ConfigError
 from mrcnn.parallel_model import ParallelModel
+from mrcnn.training import devices
 
 
 @pytest.fixture

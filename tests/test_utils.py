@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mrcnn import utils
 from mrcnn.config import Config
-from mrcnn.engine import download
 from mrcnn.errors import WeightsError
+from mrcnn.weights import download
 
 ARGUMENTS = ("gt_boxes", "gt_class_ids", "gt_masks", "pred_boxes", "pred_class_ids", "pred_scores", "pred_masks")
 

@@ -143,7 +143,7 @@ class Dataset:
         Raises `DataError` when the file cannot be used.
         """
         from mrcnn.data.molding import to_channels
-        from mrcnn.data.readers.images import read_image
+        from mrcnn.images.read import read_image
 
         info = self.image_info[image_id]
         image = read_image(info["path"], info.get("page"), keep_alpha=self.channels in (2, 4))

@@ -180,7 +180,7 @@ def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, fl
 
 
 def _prepared(dataset, image_id, crop, keep_rows, downscale, summary):
-    from mrcnn.data.readers.images import read_image
+    from mrcnn.images.read import read_image
 
     info = dataset.image_info[image_id]
     image, objects = read_image(info["path"], info.get("page")), dataset.load_instances(image_id)

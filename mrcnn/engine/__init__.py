@@ -1,1 +1,1 @@
-"""Where data and networks meet: training, detection, checkpoints."""
+"""The models as users hold them: `MaskRCNN` and `SemanticSegmenter`."""

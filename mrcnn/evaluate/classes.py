@@ -12,7 +12,7 @@ import numpy as np
 from mrcnn.evaluate.average_precision import check_class_ids, coco_ap, coco_area, pair_ious, voc_area
 from mrcnn.evaluate.counts import Counts, f1
 from mrcnn.evaluate.matching import greedy_matches
-from mrcnn.evaluate.plain import plain
+from mrcnn.evaluate.to_json import plain
 
 MIN_SCORE = 0.7      # what is displayed by default: scores above 0.7
 ALL_CLASSES = "all classes"

@@ -4,8 +4,8 @@ import numpy as np
 from mrcnn.evaluate.average_precision import IOU_THRESHOLDS, ap_of_instances, coco_ap
 from mrcnn.evaluate.counts import Counts, confusion, count_by_class, count_objects, find_errors
 from mrcnn.evaluate.matching import mask_overlaps
-from mrcnn.evaluate.plain import plain
 from mrcnn.evaluate.semantic import PixelCounts, pixel_counts
+from mrcnn.evaluate.to_json import plain
 
 _ERROR_NAMES = ("correct", "split", "merged", "missed", "false")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.views import SAME_OBJECT_IOU, Views
+from mrcnn.geometry.tile_views import SAME_OBJECT_IOU, Views
 
 
 # --- Windows ---

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from mrcnn.layers.boxes import box_refinement, gather_rows, overlaps
-from mrcnn.layers.counts import with_count
+from mrcnn.layers.dynamic_count import with_count
 from mrcnn.layers.sampling import sample_balanced
 
 

@@ -7,22 +7,22 @@ from collections import OrderedDict
 import keras
 import numpy as np
 
-from mrcnn.engine import detector
-from mrcnn.engine.detection import Detection
-from mrcnn.engine.hardware import precision_of
-from mrcnn.engine.optimizers import compile_model
-from mrcnn.engine.runs import model_name
-from mrcnn.engine.stages import weighted_layers
-from mrcnn.engine.trainable import Trainable
-from mrcnn.engine.unmolding import detections_to_instances
+from mrcnn.engine import mask_rcnn as detector
+from mrcnn.engine.base import Trainable
 from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.inference.detection import Detection
+from mrcnn.inference.hardware import precision_of
+from mrcnn.inference.unmolding import detections_to_instances
+from mrcnn.legacy.custom_network import CheckpointTemplate, OwnDetection, is_own
+from mrcnn.legacy.grey_levels import as_scripts_mean, in_grey_levels
 from mrcnn.legacy.imagenet import imagenet_weights
 from mrcnn.legacy.inspection import DetectionTensors
+from mrcnn.legacy.keras2_layers import as_then
 from mrcnn.legacy.keras_models import OriginalGraph
 from mrcnn.legacy.log import log
-from mrcnn.legacy.old_layers import as_then
-from mrcnn.legacy.own_network import CheckpointTemplate, OwnDetection, is_own
-from mrcnn.legacy.pixels import as_scripts_mean, in_grey_levels
+from mrcnn.training.optimizers import compile_model
+from mrcnn.training.run_folders import model_name
+from mrcnn.training.stages import weighted_layers
 
 
 def _count_steps(config):

@@ -5,9 +5,9 @@ import logging
 import numpy as np
 
 from mrcnn.data.molding import mold_image
-from mrcnn.data.readers import decoder_errors
 from mrcnn.errors import DataError
-from mrcnn.legacy.pixels import load_image_gt
+from mrcnn.images import decoder_errors
+from mrcnn.legacy.grey_levels import load_image_gt
 from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 

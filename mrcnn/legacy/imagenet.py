@@ -2,12 +2,12 @@
 
 import keras
 
-from mrcnn.cli.pretrained import is_failed_download, matterport_name
-from mrcnn.engine.download import keras_cache
-from mrcnn.engine.weight_files import open_weights, write_legacy_group, written_whole
-from mrcnn.engine.weights import layer_weights
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.nets.backbones.applications import find_class
+from mrcnn.weights.download import keras_cache
+from mrcnn.weights.files import open_weights, write_legacy_group, written_whole
+from mrcnn.weights.load import layer_weights
+from mrcnn.weights.pretrained import is_failed_download, matterport_name
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
 

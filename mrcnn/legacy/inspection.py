@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from mrcnn.engine.compiled import compiled
 from mrcnn.errors import ConfigError
+from mrcnn.inference.jit import compiled
 from mrcnn.layers.nms import nms_indices
 from mrcnn.layers.proposals import best_anchors
-from mrcnn.legacy.old_layers import names_of_activations
+from mrcnn.legacy.keras2_layers import names_of_activations
 from mrcnn.nets.batch_norm import ConvNorm
 from mrcnn.nets.heads import BlockDeconvolution, interleave
 

@@ -8,18 +8,18 @@ import keras
 from keras import layers
 
 from mrcnn.config import LOSS_NAMES
-from mrcnn.engine import weights
-from mrcnn.engine.batches import OrderedBatches
-from mrcnn.engine.stages import weighted_layers
-from mrcnn.engine.weight_files import written_whole
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.legacy import losses
 from mrcnn.legacy.inspection import mark_outputs
+from mrcnn.legacy.keras2_layers import as_then, names_of_activations
 from mrcnn.legacy.layers import DetectionTargetLayer
-from mrcnn.legacy.old_layers import as_then, names_of_activations
-from mrcnn.losses import mrcnn_class_loss
+from mrcnn.losses.detection import mrcnn_class_loss
 from mrcnn.nets.mask_rcnn import ActiveClasses, MaskRCNNGraph
 from mrcnn.nets.training_model import TrainingModel
+from mrcnn.training.batches import OrderedBatches
+from mrcnn.training.stages import weighted_layers
+from mrcnn.weights import load as weights
+from mrcnn.weights.files import written_whole
 
 
 class OldMethods:
@@ -27,7 +27,7 @@ class OldMethods:
 
     @property
     def layers(self):
-        """The layers, each convolution and batch norm of its own (`mrcnn.legacy.old_layers`)."""
+        """The layers, each convolution and batch norm of its own (`mrcnn.legacy.keras2_layers`)."""
         found = super().layers
         return as_then(found) if getattr(self, "built", False) else found
 

@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from mrcnn import losses
 from mrcnn.legacy.symbolic import on_keras_tensors, tensor
+from mrcnn.losses import detection as losses
 
 
 def _scalar(**_):

@@ -6,7 +6,7 @@ from matplotlib.patheffects import withStroke
 
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.masks import unmold_mask_local
-from mrcnn.legacy.pixels import to_grey_levels
+from mrcnn.legacy.grey_levels import to_grey_levels
 from mrcnn.plot.instances import draw_instances, rectangle
 from mrcnn.plot.rgb import to_rgb
 

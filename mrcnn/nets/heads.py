@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from mrcnn.layers.counts import with_count
+from mrcnn.layers.dynamic_count import with_count
 from mrcnn.nets.batch_norm import BatchNorm, ConvNorm, with_bias
 
 

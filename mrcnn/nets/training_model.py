@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from mrcnn import losses
 from mrcnn.config import LOSS_NAMES
+from mrcnn.losses import detection as losses
 
 
 class TrainingModel(keras.Model):

@@ -13,7 +13,7 @@ FATE_COLORS = {"background": "0.75", "no area": "#CC79A7", "below the score": "#
 
 
 def draw_fates(image, boxes, reasons, limit=40, ax=None, title=None):
-    """Proposals over an image, coloured by what became of them (`mrcnn.engine.inspection.explain_detections`).
+    """Proposals over an image, coloured by what became of them (`mrcnn.training.inspection.explain_detections`).
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ def plot_gradient_norms(norms, title=None, ax=None):
     Parameters
     ----------
     norms : dict of str to dict of str to float
-        As `mrcnn.engine.inspection.gradient_norms` gives them. The colours are logarithmic.
+        As `mrcnn.training.inspection.gradient_norms` gives them. The colours are logarithmic.
     title : str, optional
     ax : Axes, optional
         Where to draw; default a new figure.

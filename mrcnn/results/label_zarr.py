@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import DataError, MissingExtra
-from mrcnn.results.sections import unit_factors
+from mrcnn.results.units import unit_factors
 
 CHUNK = 1024
 _SMALLEST = 512           # longer side of the last level in pixels

@@ -1,8 +1,8 @@
 """Compare trained models, Faster R-CNN or Mask R-CNN, on the same images: one table, and each beside the truth."""
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.box_arguments import box_compare_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.box_arguments import box_compare_parser
 
 
 def main(argv=None):
@@ -14,7 +14,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.cli.box_comparison import compare
+    from mrcnn.commands.box_comparison import compare
 
     return compare(DOMAIN, options)
 

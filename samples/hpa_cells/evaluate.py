@@ -1,8 +1,8 @@
 """Compare found boxes with annotated ones: a table by class, confusion, precision, recall and F1 over the threshold."""
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.box_arguments import box_evaluate_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.box_arguments import box_evaluate_parser
 
 
 def main(argv=None):
@@ -14,7 +14,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.cli.box_evaluation import evaluate
+    from mrcnn.commands.box_evaluation import evaluate
 
     return evaluate(DOMAIN, options)
 

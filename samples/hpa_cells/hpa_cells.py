@@ -1,6 +1,6 @@
 """Cells of the Human Protein Atlas, with or without nucleoli: the settings and the data that the scripts here share."""
-from mrcnn.cli.boxes import fit_classes, open_boxes
-from mrcnn.cli.domain import Domain
+from mrcnn.commands.boxes import fit_classes, open_boxes
+from mrcnn.commands.domain import Domain
 from mrcnn.config import Config
 from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, Multiply, Rot90, SomeOf
 
@@ -107,7 +107,7 @@ class MatterportBoxesConfig(Config):
 
 def synthetic(part):
     """The "train", "validation" or "test" part of the synthetic fields, 256 x 256 pixels."""
-    from mrcnn.data.synthetic.cells import SyntheticCells
+    from mrcnn.domains.hpa.synthetic.cells import SyntheticCells
 
     count, seed = SYNTHETIC[part]
     return SyntheticCells(count, (SYNTHETIC_SIDE,) * 2, seed, nucleus_px=(28, 56), cells=(3, 9))

@@ -6,8 +6,8 @@ G = green + yellow/2, B = blue, cut off at white.
 import argparse
 import sys
 
-from mrcnn.cli.arguments import FAILED, USAGE, run
-from mrcnn.cli.option_values import whole_number
+from mrcnn.options.arguments import FAILED, USAGE, run
+from mrcnn.options.option_values import whole_number
 
 SHOWN = 20
 EXAMPLE = """\
@@ -43,7 +43,7 @@ def parser():
 
 def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
-    from mrcnn.data.hpa_merge import merge_fields
+    from mrcnn.domains.hpa.merge import merge_fields
 
     done = merge_fields(options["folder"], options["out"], options["mode"], options["missing"], options["workers"])
     kept = f", {done.kept} were there already" if done.kept else ""

@@ -1,8 +1,8 @@
 """Find cells: a table of their boxes, detections.csv, and the same as COCO results, detections.json."""
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.box_arguments import box_predict_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.box_arguments import box_predict_parser
 
 
 def main(argv=None):
@@ -14,7 +14,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.cli.box_prediction import predict
+    from mrcnn.commands.box_prediction import predict
 
     return predict(DOMAIN, options)
 

@@ -1,8 +1,8 @@
 """Train a Faster R-CNN or a Mask R-CNN from boxes drawn in any tool; without --annotations from synthetic cells."""
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.box_arguments import box_train_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.box_arguments import box_train_parser
 
 SETTINGS = ("keras-frcnn", "matterport")
 
@@ -16,7 +16,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.cli.boxes import train
+    from mrcnn.commands.boxes import train
 
     return train(DOMAIN, options)
 

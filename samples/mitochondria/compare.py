@@ -1,7 +1,7 @@
 """Compare trained models, Mask R-CNN, U-Net or FCN, on the same images: one table, and each beside the truth."""
 import sys
 
-from mrcnn.cli.arguments import compare_parser, run
+from mrcnn.options.arguments import compare_parser, run
 
 
 def main(argv=None):
@@ -13,7 +13,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.comparison import compare
+    from mrcnn.commands.comparison import compare
 
     return compare(DOMAIN, options)
 

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from mrcnn.cli.arguments import FAILED, run
+from mrcnn.options.arguments import FAILED, run
 
 GOAL = 0.7                # threat score at IoU 0.5 on pictures that the training has not seen
 EPOCHS = 16
@@ -30,8 +30,8 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.prediction import predict
-    from mrcnn.cli.training import train
+    from mrcnn.commands.prediction import predict
+    from mrcnn.commands.training import train
     from mrcnn.data.synthetic.write import write_mask_folders
 
     began, out = time.monotonic(), Path(options.out)
@@ -65,11 +65,11 @@ def work(options):
 
 def judge(domain, out):
     """Evaluate on the unseen pictures and draw each beside its truth; the threat score at IoU 0.5."""
-    from mrcnn.cli.evaluation import evaluate_to
-    from mrcnn.cli.settings import load_detector
-    from mrcnn.engine.checkpoints import resolve_weights
+    from mrcnn.commands.evaluation import evaluate_to
+    from mrcnn.commands.settings import load_detector
     from mrcnn.evaluate.report import format_table
     from mrcnn.plot.instances import compare_truth
+    from mrcnn.training.checkpoints import resolve_weights
 
     weights = resolve_weights(out / "run")
     for name in ("curves.png", "history.csv"):

@@ -1,7 +1,7 @@
 """Compare what a model finds with the truth: scores, the four kinds of errors, and pictures of the worst images."""
 import sys
 
-from mrcnn.cli.arguments import evaluate_parser, run
+from mrcnn.options.arguments import evaluate_parser, run
 
 
 def main(argv=None):
@@ -13,7 +13,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.evaluation import evaluate
+    from mrcnn.commands.evaluation import evaluate
 
     return evaluate(DOMAIN, options)
 

@@ -1,8 +1,8 @@
 """How many images are needed: the same training on 12, 40, 165, ... images, judged on the same unseen ones."""
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.learning_curve_arguments import learning_curve_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.learning_curve_arguments import learning_curve_parser
 
 
 def main(argv=None):
@@ -14,7 +14,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.learning_curve import learning_curve
+    from mrcnn.commands.learning_curve import learning_curve
 
     return learning_curve(DOMAIN, options)
 

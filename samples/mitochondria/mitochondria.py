@@ -2,7 +2,7 @@
 import numpy as np
 from backbone import small_resnet, small_resnet_shapes
 
-from mrcnn.cli.domain import Domain
+from mrcnn.commands.domain import Domain
 from mrcnn.config import Config, SemanticConfig
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.readers.open import open_dataset

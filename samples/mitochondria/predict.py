@@ -1,7 +1,7 @@
 """Find, outline and measure mitochondria: label images, overlays, and tables of areas and shapes."""
 import sys
 
-from mrcnn.cli.arguments import predict_parser, run
+from mrcnn.options.arguments import predict_parser, run
 
 
 def main(argv=None):
@@ -13,7 +13,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.prediction import predict
+    from mrcnn.commands.prediction import predict
 
     return predict(DOMAIN, options)
 

@@ -1,7 +1,7 @@
 """Train a Mask R-CNN, U-Net or FCN that finds mitochondria in micrographs; without --dataset from synthetic ones."""
 import sys
 
-from mrcnn.cli.arguments import run, train_parser
+from mrcnn.options.arguments import run, train_parser
 
 
 def main(argv=None):
@@ -13,7 +13,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.training import train
+    from mrcnn.commands.training import train
 
     return train(DOMAIN, options)
 

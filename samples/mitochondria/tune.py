@@ -1,8 +1,8 @@
 """Search the settings of the best training: learning rate, batch size and whatever else, of any of the models."""
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.tuning_arguments import tune_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.tuning_arguments import tune_parser
 
 
 def main(argv=None):
@@ -16,7 +16,7 @@ def work(options, command):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.cli.tuning import search
+    from mrcnn.commands.tuning import search
 
     return search(DOMAIN, options, command)
 

@@ -8,8 +8,8 @@ sections, larger than a patch if there is one).
 import argparse
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.option_values import count, positive_number, whole_number
+from mrcnn.options.arguments import run
+from mrcnn.options.option_values import count, positive_number, whole_number
 
 COUNTS = {"train": 900, "val": 90, "test": 50}
 EXAMPLE = """\
@@ -84,9 +84,9 @@ ONLY_FOR = {"throw": ("throws", "angles"), "paste": ("most_sections", "patches_p
 
 def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
-    from mrcnn.data.wafer.artificial import write_artificial_sets
-    from mrcnn.data.wafer.channels import ChannelStack
-    from mrcnn.data.wafer.read import read_labels
+    from mrcnn.data.large.channels import ChannelStack
+    from mrcnn.domains.wafer.artificial.generate import write_artificial_sets
+    from mrcnn.domains.wafer.labels.read import read_labels
 
     more = making_options(options)
     labels = read_labels(options["labels"], options["scale"])

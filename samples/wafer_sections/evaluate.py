@@ -10,8 +10,8 @@ synthetic patches that no training sees.
 import argparse
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.wafer_arguments import evaluate_wafer_parser
+from mrcnn.domains.wafer.commands.arguments import evaluate_wafer_parser
+from mrcnn.options.arguments import run
 
 
 def main(argv=None):
@@ -25,7 +25,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from wafer_sections import DOMAIN
 
-    from mrcnn.cli.wafer_evaluation import evaluate_wafer
+    from mrcnn.domains.wafer.commands.evaluate import evaluate_wafer
 
     return evaluate_wafer(DOMAIN, options)
 

@@ -9,8 +9,8 @@ partner has empty fields. sections_labelme.json opens in labelme for proof-readi
 import argparse
 import sys
 
-from mrcnn.cli.arguments import run
-from mrcnn.cli.wafer_arguments import predict_wafer_parser
+from mrcnn.domains.wafer.commands.arguments import predict_wafer_parser
+from mrcnn.options.arguments import run
 
 
 def main(argv=None):
@@ -24,7 +24,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from wafer_sections import DOMAIN
 
-    from mrcnn.cli.wafer import predict_wafer
+    from mrcnn.domains.wafer.commands.predict import predict_wafer
 
     return predict_wafer(DOMAIN, options)
 

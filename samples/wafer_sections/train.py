@@ -7,7 +7,7 @@ For a new wafer start from a trained model and train its heads only, on patches 
 import argparse
 import sys
 
-from mrcnn.cli.arguments import run, train_parser
+from mrcnn.options.arguments import run, train_parser
 
 
 def main(argv=None):
@@ -24,7 +24,7 @@ def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from wafer_sections import DOMAIN
 
-    from mrcnn.cli.training import train
+    from mrcnn.commands.training import train
 
     channels = options.pop("channels", None)
     if channels:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.cli.domain import Domain
+from mrcnn.commands.domain import Domain
 from mrcnn.config import Config
 from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, GaussianNoise, Multiply, Rot90, SomeOf
-from mrcnn.data.wafer.channels import ChannelStack, mean_pixel
-from mrcnn.data.wafer.labels import CLASS_NAMES
-from mrcnn.data.wafer.patch_folders import PatchFolderDataset
-from mrcnn.data.wafer.patches import WaferPatches, random_patches
+from mrcnn.data.large.channels import ChannelStack, mean_pixel
+from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES
+from mrcnn.domains.wafer.patches.cut import WaferPatches, random_patches
+from mrcnn.domains.wafer.patches.folders import PatchFolderDataset
 from mrcnn.errors import ConfigError
 
 CHANNELS = ("grey", "fluo")
@@ -80,7 +80,7 @@ class WaferSmallConfig(WaferConfig):
 
 
 class WaferDataset(PatchFolderDataset):
-    """Patches in folders; see `mrcnn.data.wafer.patch_folders.PatchFolderDataset`.
+    """Patches in folders; see `mrcnn.domains.wafer.patches.folders.PatchFolderDataset`.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class WaferDataset(PatchFolderDataset):
 
 def synthetic(part):
     """The "train", "validation" or "test" patches, 256 x 256 pixels, of a synthetic wafer of their own."""
-    from mrcnn.data.synthetic.wafer import synthetic_wafer
+    from mrcnn.domains.wafer.synthetic.wafer import synthetic_wafer
 
     count, seed = SYNTHETIC[part]
     pictures, labels = synthetic_wafer((1200, 1200), 40, seed)
@@ -158,7 +158,7 @@ def main(argv=None):
 
     weights = options.weights
     if weights == "last":
-        from mrcnn.cli.training import last_run
+        from mrcnn.commands.training import last_run
 
         weights = str(last_run(options.logs) or options.logs)
     return evaluate(["--dataset", patches, "--weights", weights, "--out", str(Path(options.logs) / "evaluation")])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn import SemanticConfig
-from mrcnn.cli.domain import Domain
+from mrcnn.commands.domain import Domain
 from mrcnn.data.readers.open import open_dataset
 from mrcnn.data.synthetic.mitochondria import SyntheticMitochondria
 
@@ -68,7 +68,7 @@ def micrograph():
 
 def wafer():
     """uint8 [160, 160, 1]: the grey channel of a synthetic wafer."""
-    from mrcnn.data.synthetic.wafer import synthetic_wafer
+    from mrcnn.domains.wafer.synthetic.wafer import synthetic_wafer
 
     images, _ = synthetic_wafer((700, 700), 4, seed=3)
     return images["grey"][200:400, 200:400, None]
@@ -76,6 +76,6 @@ def wafer():
 
 def cells():
     """uint8 [128, 128, 1]: one stain of a synthetic field."""
-    from mrcnn.data.synthetic.cells import SyntheticCells
+    from mrcnn.domains.hpa.synthetic.cells import SyntheticCells
 
     return SyntheticCells(1, (128, 128), seed=5).load_image(0)[..., :1]

@@ -18,14 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from network import DOMAIN, cells, micrograph, wafer  # noqa: E402
 
-from mrcnn.cli.box_arguments import box_predict_parser  # noqa: E402
-from mrcnn.cli.box_prediction import predict as predict_boxes  # noqa: E402
-from mrcnn.cli.settings import load_detector  # noqa: E402
-from mrcnn.cli.training import train  # noqa: E402
-from mrcnn.engine.tile_store import read_instances, write_instances  # noqa: E402, F401
-from mrcnn.engine.tiling import detect_tiled  # noqa: E402
-from mrcnn.engine.tuning import Budget, tune  # noqa: E402
-from mrcnn.engine.tuning_space import parse_parameter  # noqa: E402
+from mrcnn.commands.box_prediction import predict as predict_boxes  # noqa: E402
+from mrcnn.commands.settings import load_detector  # noqa: E402
+from mrcnn.commands.training import train  # noqa: E402
+from mrcnn.inference.tile_store import read_instances, write_instances  # noqa: E402, F401
+from mrcnn.inference.tiling import detect_tiled  # noqa: E402
+from mrcnn.options.box_arguments import box_predict_parser  # noqa: E402
+from mrcnn.search.space import parse_parameter  # noqa: E402
+from mrcnn.search.study import Budget, tune  # noqa: E402
 
 KINDS = {"mask": {"size": "small"}, "faster": {"size": "faster"}, "unet": {"model": "unet"}, "fcn": {"model": "fcn"}}
 EPOCHS = 8

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.tile_views import Views
 from mrcnn.geometry.tiles import (
     centre_instances,
     merge_instances,
@@ -15,7 +16,6 @@ from mrcnn.geometry.tiles import (
     seed_windows,
     tile_windows,
 )
-from mrcnn.geometry.views import Views
 
 
 @st.composite

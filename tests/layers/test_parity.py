@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn import losses
 from mrcnn.layers.detection_targets import DetectionTargetLayer
 from mrcnn.layers.detections import refine_detections
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.roi_align import pyramid_roi_align
+from mrcnn.losses import detection as losses
 
 STD = (0.1, 0.1, 0.2, 0.2)
 

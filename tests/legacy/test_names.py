@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn.legacy.old_imports import available, fetch
+from mrcnn.legacy.reexports import available, fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 SEVEN = "gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks"

@@ -7,9 +7,9 @@ from keras import ops
 
 from mrcnn import model as modellib
 from mrcnn import visualize
-from mrcnn.engine.checkpoints import Progress, read_state, restore, save_checkpoint
-from mrcnn.engine.optimizers import compile_model, decays
-from mrcnn.engine.weights import load_weights
+from mrcnn.training.checkpoints import Progress, read_state, restore, save_checkpoint
+from mrcnn.training.optimizers import compile_model, decays
+from mrcnn.weights.load import load_weights
 
 WITH_WEIGHTS = ["Conv2D", "Dense", "Conv2DTranspose"]  # as the notebook that shows histograms chooses them
 HEADS = ["mrcnn_class_conv1", "mrcnn_class_conv2", "mrcnn_class_logits", "mrcnn_bbox_fc", *(

@@ -328,7 +328,7 @@ def test_training_runs_give_the_originals_losses(
     }
     kinds = {"input_rpn_match": np.int32, "input_rpn_bbox": np.float32, "input_gt_boxes": np.float32}
     arrays = {name: value.astype(kinds.get(name, value.dtype)) for name, value in arrays.items()}
-    monkeypatch.setattr("mrcnn.engine.batches.SampleBatches.arrays_of", lambda batches, epoch, step: (arrays,))
+    monkeypatch.setattr("mrcnn.training.batches.SampleBatches.arrays_of", lambda batches, epoch, step: (arrays,))
     build = MaskRCNNGraph.training_model
     monkeypatch.setattr(MaskRCNNGraph, "training_model", lambda graph, *_: build(graph, given_rpn_targets=True))
     settings = {"STEPS_PER_EPOCH": 1, "LEARNING_MOMENTUM": float(steps["momentum"]), "MATTERPORT_EXACT": True}

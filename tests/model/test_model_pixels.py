@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mrcnn import model as modellib
 from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.errors import DataError
-from mrcnn.legacy.pixels import holds_grey_levels, in_grey_levels, to_grey_levels
+from mrcnn.legacy.grey_levels import holds_grey_levels, in_grey_levels, to_grey_levels
 
 MEAN = np.array([123.7, 116.8, 103.9])
 
@@ -142,7 +142,7 @@ def test_training_sees_what_detection_sees(model, factor):
 
 def test_train_takes_grey_levels_as_they_are(model, monkeypatch):
     seen = []
-    monkeypatch.setattr("mrcnn.engine.training.Fitting._fit", lambda fit, batches, *_: seen.append((fit, batches)))
+    monkeypatch.setattr("mrcnn.training.run.Fitting._fit", lambda fit, batches, *_: seen.append((fit, batches)))
     dataset = typed_shapes(1.0)
     model.train(dataset, dataset, 0.001, model.epoch + 1, "heads", verbose=0)
     (fit, batches), *_ = seen

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mrcnn.config import LOSS_NAMES
-from mrcnn.engine.inspection import gradient_norms
+from mrcnn.training.inspection import gradient_norms
 
 MASK = "mrcnn_mask_loss"
 

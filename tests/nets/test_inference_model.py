@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.engine.compiled import compiled
 from mrcnn.geometry.boxes import norm_boxes
+from mrcnn.inference.jit import compiled
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.engine.weights import load_weights
 from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph, pyramid_anchors
+from mrcnn.weights.load import load_weights
 
 
 def sampled(array):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mrcnn.config import LOSS_NAMES
-from mrcnn.engine.optimizers import DecayedSGD, compile_model, decays
-from mrcnn.engine.stages import set_trainable
-from mrcnn.engine.weights import load_weights
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
+from mrcnn.training.optimizers import DecayedSGD, compile_model, decays
+from mrcnn.training.stages import set_trainable
+from mrcnn.weights.load import load_weights
 
 
 def load(path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrcnn.config import LOSS_NAMES
-from mrcnn.engine.optimizers import compile_model
+from mrcnn.training.optimizers import compile_model
 
 
 def network(tiny, **settings):

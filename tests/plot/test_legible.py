@@ -5,6 +5,7 @@ import pytest
 from matplotlib.text import Text
 
 from mrcnn.config import LOSS_NAMES
+from mrcnn.domains.wafer.plot.views import show_patches
 from mrcnn.evaluate.classes import evaluate_classes, score_curves
 from mrcnn.geometry.instances import Instances
 from mrcnn.plot.class_views import show_classes
@@ -14,7 +15,6 @@ from mrcnn.plot.curves import plot_history
 from mrcnn.plot.figures import PAGE_WIDTH
 from mrcnn.plot.inspect import display_images, show_augmented
 from mrcnn.plot.instances import compare_truth
-from mrcnn.plot.wafer_views import show_patches
 from mrcnn.plot.weights import plot_weight_histograms
 
 SHOWN = 1000        # pixels that Jupyter has for a figure in a window of 1280

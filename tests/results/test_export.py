@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from mrcnn.data.readers.pixel_size import read_voxel_size_nm
 from mrcnn.errors import ConfigError, DataError, MissingExtra
 from mrcnn.geometry.instances import Instances
+from mrcnn.images.pixel_size import read_voxel_size_nm
 from mrcnn.results import export
 from mrcnn.results.export import outlines, write_imagej_rois, write_label_tiff
 

@@ -5,10 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from mrcnn.domains.wafer.sections.sections import pair_sections
 from mrcnn.errors import ConfigError, DataError, MissingExtra
 from mrcnn.geometry.instances import Instances
 from mrcnn.results.label_zarr import write_label_zarr
-from mrcnn.results.sections import pair_sections
 
 zarr = pytest.importorskip("zarr", exc_type=ModuleNotFoundError)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrcnn.data.readers.images import read_image
+from mrcnn.images.read import read_image
 
 SCRIPT = Path(__file__).resolve().parents[2] / "samples" / "hpa_cells" / "merge.py"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mrcnn.data.synthetic.wafer import STYLES, write_synthetic_wafer
-from mrcnn.data.wafer.patch_folders import PatchFolderDataset
+from mrcnn.domains.wafer.patches.folders import PatchFolderDataset
+from mrcnn.domains.wafer.synthetic.wafer import STYLES, write_synthetic_wafer
 
 SCRIPT = Path(__file__).resolve().parents[2] / "samples" / "wafer_sections" / "artificial.py"
 SMALL = replace(STYLES["silicon"], length=50.0, tissue_depth=22.0, magnet_depth=24.0)

@@ -17,7 +17,7 @@ MODULES = ("wafer_sections", "predict", "evaluate")
 @pytest.fixture(scope="module")
 def run_folder(sample, tmp_path_factory, quick_compiles):
     """A run's weights and settings, of a small network that has learned nothing."""
-    from mrcnn.engine.detector import MaskRCNN
+    from mrcnn.engine.mask_rcnn import MaskRCNN
 
     config = sample["wafer_sections"].WaferSmallConfig()
     for name, value in {"IMAGE_MIN_DIM": 64, "IMAGE_MAX_DIM": 64, "TOP_DOWN_PYRAMID_SIZE": 8, "RPN_CONV_SIZE": 8,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrcnn.data.augment import apply_augmentation
-from mrcnn.data.wafer.patch_folders import write_patch
+from mrcnn.domains.wafer.patches.folders import write_patch
 from mrcnn.errors import ConfigError
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "wafer_sections"
@@ -55,7 +55,7 @@ def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tiny_net
 
 
 def test_settings_given_by_hand_are_kept(sample, synthetic):
-    from mrcnn.cli.settings import new_config
+    from mrcnn.commands.settings import new_config
 
     options = {"size": "small", "weights": "none", "set": ["MEAN_PIXEL=[1.0, 2.0]"]}
     config = new_config(sample["wafer_sections"].DOMAIN, options, synthetic)

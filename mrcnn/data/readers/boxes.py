@@ -1,15 +1,15 @@
-"""Pictures with annotated boxes, of any format of `mrcnn.data.annotations`; where there are outlines, with masks."""
+"""Pictures with annotated boxes, of any format of `mrcnn.formats`; where there are outlines, with masks."""
 from collections import Counter
 
 import numpy as np
 
-from mrcnn.data.annotations.annotation import check_class, check_outside, checked_box
-from mrcnn.data.annotations.open import read_annotations
-from mrcnn.data.annotations.paths import refuse_twice
 from mrcnn.data.readers.file_dataset import FileDataset, check_choice, source_name
-from mrcnn.data.readers.images import image_shape
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats.annotation import check_class, check_outside, checked_box
+from mrcnn.formats.open import read_annotations
+from mrcnn.formats.paths import refuse_twice
 from mrcnn.geometry.instances import Instances
+from mrcnn.images.read import image_shape
 
 DIFFICULT = ("keep", "drop")
 
@@ -23,7 +23,7 @@ class BoxDataset(FileDataset):
     Parameters
     ----------
     path : str, Path, or sequence of ImageAnnotation
-        A file or folder that `mrcnn.data.annotations.open.read_annotations` reads, or what it gives.
+        A file or folder that `mrcnn.formats.open.read_annotations` reads, or what it gives.
     images : str or Path, optional
         The folder of the pictures; by default where the format usually has them.
     classes : sequence of str, optional

@@ -1,8 +1,8 @@
 """The layout of the 2018 Data Science Bowl: `<id>/images/<id>.png` and `<id>/masks/*.png`, one file an object."""
 from mrcnn.data.readers.file_dataset import MISSING, FileDataset, check_choice, child_folder, existing_folder
-from mrcnn.data.readers.images import list_images, natural_key
 from mrcnn.data.readers.masks import check_threshold, read_mask_files
 from mrcnn.errors import DataError
+from mrcnn.images.read import list_images, natural_key
 
 
 class DSBDataset(FileDataset):

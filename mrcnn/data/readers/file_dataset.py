@@ -3,10 +3,10 @@ import re
 from pathlib import Path
 
 from mrcnn.data.dataset import Dataset, as_pixel_size
-from mrcnn.data.readers.images import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
-from mrcnn.data.recent import Recent
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
+from mrcnn.images.recent import Recent
 
 CACHE_BYTES = 512 * 2**20     # of box-local masks that one data set remembers
 MISSING = ("error", "background")

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import FileDataset, child_folder, existing_folder, pictures_by_stem, source_name
-from mrcnn.data.readers.images import check_shape, image_shape, read_image
 from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, objects_from_labels
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.read import check_shape, image_shape, read_image
 
 TRUTH_FOLDERS = ("labels", "label", "masks", "truth", "groundtruth", "ground_truth")
 

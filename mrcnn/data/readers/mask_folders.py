@@ -8,9 +8,9 @@ from mrcnn.data.readers.file_dataset import (
     pictures_by_stem,
     source_name,
 )
-from mrcnn.data.readers.images import list_images
 from mrcnn.data.readers.masks import check_threshold, read_mask_files
 from mrcnn.errors import DataError
+from mrcnn.images.read import list_images
 
 
 class MaskFolderDataset(FileDataset):

@@ -1,9 +1,9 @@
 """One file a mask: thresholds, checks, and decoding one at a time."""
 from pathlib import Path
 
-from mrcnn.data.readers.images import check_shape, image_shape, read_image
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.images.read import check_shape, image_shape, read_image
 
 JPEG_THRESHOLD = 30     # JPEG leaves faint blocks around a mask's outline
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from mrcnn.data.readers.dsb import DSBDataset
 from mrcnn.data.readers.file_dataset import child_folder
-from mrcnn.data.readers.images import is_tiff, list_images
 from mrcnn.data.readers.label_images import TRUTH_FOLDERS, LabelImageDataset
 from mrcnn.data.readers.mask_folders import MaskFolderDataset
 from mrcnn.data.readers.stacks import StackDataset
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.read import is_tiff, list_images
 
 _LOOKED_FOR = ("Looked for: Images/<name>.jpg with Masks/<name>/<name>_Mask_<i>.jpg; <id>/images with <id>/masks; "
                "images/<name>.tif with labels/<name>.tif (or the folder of label images given as truth); "

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import FileDataset
-from mrcnn.data.readers.images import image_shape, is_tiff, page_count, read_image
 from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, objects_from_labels
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.read import image_shape, is_tiff, page_count, read_image
 
 AUTO_PAGES = 32      # pages, spread over the stack, that "auto" looks at before it takes a truth for semantic
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from mrcnn import semantic_losses
+from mrcnn.losses import semantic as semantic_losses
 from mrcnn.nets.mask_rcnn import building
 from mrcnn.nets.semantic.fcn import build_fcn
 from mrcnn.nets.semantic.unet import build_unet

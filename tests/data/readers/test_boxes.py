@@ -6,13 +6,14 @@ import pytest
 from PIL import Image
 
 from mrcnn.config import Config
-from mrcnn.data.annotations import coco, labelimg
-from mrcnn.data.annotations.annotation import ImageAnnotation
-from mrcnn.data.annotations.segments import Polygons
 from mrcnn.data.dataset import validate_dataset
 from mrcnn.data.prepared import PreparedDataset
 from mrcnn.data.readers.boxes import BoxDataset
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats import coco
+from mrcnn.formats import voc as labelimg
+from mrcnn.formats.annotation import ImageAnnotation
+from mrcnn.formats.segments import Polygons
 
 TRIANGLE = Polygons([np.array([[2.0, 4], [2, 14], [12, 4]])])
 

@@ -8,12 +8,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mrcnn.data.readers import images
-from mrcnn.data.readers.images import page_count, read_image
-from mrcnn.data.readers.pixel_size import read_voxel_size_nm
-from mrcnn.data.wafer import planes
-from mrcnn.data.wafer.planes import open_plane
+from mrcnn.data.large import planes
+from mrcnn.data.large.planes import open_plane
 from mrcnn.errors import DataError
+from mrcnn.images import read as images
+from mrcnn.images.pixel_size import read_voxel_size_nm
+from mrcnn.images.read import page_count, read_image
 
 GREY = (np.add.outer(np.arange(48), np.arange(64)) % 256).astype(np.uint8)
 GREY[::3] = np.random.default_rng(0).integers(0, 256, (16, 64))

@@ -3,9 +3,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mrcnn.data.readers import images
 from mrcnn.data.readers.stacks import StackDataset
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images import read as images
 
 PAGES = 45
 IMAGES = np.random.default_rng(0).integers(0, 255, (PAGES, 30, 40), dtype=np.uint8)

@@ -7,11 +7,11 @@ from keras import layers, ops
 
 from mrcnn.config import SemanticConfig
 from mrcnn.errors import ConfigError
+from mrcnn.losses.semantic import probabilities_of
 from mrcnn.nets.semantic.encoders import encode
 from mrcnn.nets.semantic.fcn import bilinear_kernel, build_fcn
 from mrcnn.nets.semantic.scores import PRIOR, Enlarge
 from mrcnn.nets.semantic.unet import build_unet
-from mrcnn.semantic_losses import probabilities_of
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 BUILDERS = {"unet": build_unet, "fcn": build_fcn}

@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 
 from mrcnn.config import SemanticConfig
-from mrcnn.engine.optimizers import compile_model
 from mrcnn.nets.semantic.training_model import semantic_model
+from mrcnn.training.optimizers import compile_model
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

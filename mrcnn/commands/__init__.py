@@ -1,0 +1,1 @@
+"""What the programs do: train, predict, evaluate, compare, tune."""

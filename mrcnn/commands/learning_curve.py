@@ -1,0 +1,169 @@
+"""What the learning-curve script does: the same training on ever more images, judged on the same others."""
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from mrcnn.commands.datasets import evaluation_data, training_data
+from mrcnn.commands.settings import new_config, new_model
+from mrcnn.commands.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, task_of
+from mrcnn.errors import ConfigError
+from mrcnn.files import read_json, write_json
+from mrcnn.inference.evaluation import evaluate_dataset
+from mrcnn.plot.comparison import plot_learning_curve
+from mrcnn.results.measure import write_csv
+from mrcnn.training.run import has_images
+
+RESULT, OPTIONS = "result.json", "options.json"
+_OF_THE_CURVE = ("images", "seeds", "out", "model")
+_JUDGED_ON = ("dataset", "truth", "dataset_option", "test_slices", "test_dataset", "test_truth")
+_SCORES = ("threat_score", "f1")
+
+
+def learning_curve(domain, given):
+    """Train on each number of images with each seed, and judge; see `learning_curve_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    given : dict
+        The options given on the command line.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    options = options_of_many(given)
+    base = new_config(domain, options)
+    train_data, validation_data = training_data(domain, options, base.SEED, base.IMAGE_CHANNEL_COUNT)
+    test_data = judging_data(domain, options, base.IMAGE_CHANNEL_COUNT)
+    counts, available = options["images"], len(train_data.image_ids)
+    if counts[-1] > available:
+        raise ConfigError(f"--images {counts[-1]}: there are {available} images to learn from.")
+    config = new_config(domain, options, train_data)
+    if config.STEPS_PER_EPOCH is None:
+        whole = task_of(config).batches(train_data.subset(choose_images(available, counts[-1])), config, None, None,
+                                        epoch=0, first_step=0)
+        options["steps"] = whole.steps
+    out = Path(options.get("out", "learning_curve"))
+    folder = out / (config.SEMANTIC_MODEL or "mask")
+    keep_options(folder, options)
+    for count in counts:
+        for seed in options.get("seeds") or [0]:
+            place = folder / f"{count:04d}_images_seed_{seed}"
+            if not (place / RESULT).is_file():
+                chosen = train_data.subset(choose_images(available, count, options.get("blocks"), seed))
+                print(f"\n{folder.name} on {count} images, seed {seed}", flush=True)
+                found = one_run(domain, {**options, "seed": seed}, chosen, validation_data, test_data, place)
+                write_json(place / RESULT, {"model": folder.name, "images": count, "seed": seed, **found})
+            table = report_curve(out)
+    print(f"\n{table.to_string(index=False)}\n\nThe table and the pictures are in {out}.")
+    return 0
+
+
+def judging_data(domain, options, channels):
+    """The images to judge on: none of them is learnt from or validated on."""
+    if options.get("test_dataset"):
+        return evaluation_data(domain, {**options, "dataset": options["test_dataset"], "slices": None,
+                                        "truth": options.get("test_truth")}, channels)
+    if not options.get("dataset"):
+        return evaluation_data(domain, options, channels)
+    if not options.get("test_slices"):
+        raise ConfigError("Say what to judge on: --test-slices FIRST:END of the stack, or --test-dataset.")
+    first, end = options["test_slices"]
+    for name in ("slices", "validation_slices"):
+        low, high = options.get(name) or ((0, np.inf) if name == "slices" else (0, 0))
+        if low < end and first < high:
+            raise ConfigError(f"--test-slices {first}:{end} and --{name.replace('_', '-')} share slices: a model is "
+                              "judged on what it has not seen.")
+    return evaluation_data(domain, {**options, "slices": options["test_slices"]}, channels)
+
+
+def choose_images(available, count, blocks=None, seed=0):
+    """Indices of `count` of `available` images: runs of neighbours, spread evenly, a little moved by the seed."""
+    blocks = count if blocks is None else min(blocks, count)
+    sizes = np.array([len(part) for part in np.array_split(np.arange(count), blocks)])
+    places = (np.arange(blocks) + np.random.default_rng(seed).random(blocks)) / blocks
+    free = (places * (available - count + 1)).astype(int)       # images left out before each run, ascending
+    starts = np.concatenate([[0], sizes.cumsum()[:-1]]) + free
+    return np.concatenate([np.arange(start, start + size) for start, size in zip(starts, sizes)])
+
+
+def one_run(domain, options, train_data, validation_data, test_data, place):
+    """Train one model, or go on with a training that was interrupted, and judge its best epoch.
+
+    Returns
+    -------
+    dict
+        `report`, of `mrcnn.evaluate.report.evaluate_set`, `epochs`, and the `minutes` that these took, those before an
+        interruption included.
+    """
+    keras.backend.clear_session()
+    config = new_config(domain, options, train_data)
+    model = new_model("training", config, place)
+    if not model.resume():
+        load_start(model, options)
+        model.set_log_dir()
+    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
+    for layers, learning_rate, epochs in plan(options, config):
+        limit = {"epochs": epochs} if epochs is not None else {"hours": options["hours"]}
+        history = model.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation,
+                              verbose=0, **limit)
+    epochs = model.epoch
+    if config.SEMANTIC_MODEL and has_images(validation_data):
+        keep_watershed(model, validation_data)
+    else:
+        model.load_weights(model.log_dir, verbose=0)
+    report, _ = evaluate_dataset(model, test_data)
+    return {"epochs": epochs, "minutes": sum(row["seconds"] for row in history) / 60, "report": report}
+
+
+def keep_options(folder, options):
+    """Note what else makes a score; refuse runs of other options in one curve, and other images to judge on in one
+    table.
+    """
+    now = {name: value for name, value in options.items() if name not in _OF_THE_CURVE}
+    now, own = json.loads(json.dumps(now)), folder / OPTIONS
+    for path in sorted(folder.parent.glob(f"*/{OPTIONS}")):
+        then = _read_options(path)
+        changed = [n for n in (sorted({*then, *now}) if path == own else _JUDGED_ON) if then.get(n) != now.get(n)]
+        if changed:
+            raise ConfigError(f"{path.parent} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
+                              f"{now.get(changed[0])!r} now. Repeat its options, or choose another --out.")
+    if not own.is_file():
+        write_json(own, now)
+
+
+def _read_options(path):
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Choose another --out.") from error
+
+
+def report_curve(out):
+    """Write `runs.csv` and the pictures of all runs in a folder, of every model; returns the table."""
+    rows = []
+    for path in sorted(out.glob(f"*/*/{RESULT}")):
+        try:
+            rows.append(_row(read_json(path)))
+        except (ValueError, KeyError) as error:
+            raise ConfigError(f"{path}: is no result of a run ({error!r}). Remove it: the run is judged "
+                              "again.") from error
+    table = pd.DataFrame(rows).sort_values(["model", "images", "seed"], kind="stable")
+    write_csv(table, out / "runs.csv")
+    plot_learning_curve(table, out / "foreground_iou.png")
+    plot_learning_curve(table, out / "threat_score.png", score="threat_score_50", label="Threat score at IoU 0.5")
+    return table
+
+
+def _row(result):
+    report = result["report"]
+    row = {name: result[name] for name in ("model", "images", "seed")}
+    row |= {name: report[name] for name in ("foreground_iou", "dice")}
+    row |= {f"{score}_50": report[score]["0.50"] for score in _SCORES}
+    row |= {name: report["errors"][name] for name in ("split", "merged", "missed", "false")}
+    return row | {"epochs": result["epochs"], "minutes": round(result["minutes"], 2)}

@@ -1,0 +1,135 @@
+"""The settings of a model: of a new training by its options, of a trained one from beside its weights."""
+from pathlib import Path
+
+from mrcnn.engine.mask_rcnn import MaskRCNN
+from mrcnn.errors import ConfigError
+from mrcnn.training.checkpoints import read_state, resolve_weights
+
+OPTIONS_FILE = "training.json"      # the options of a run, in its folder
+TILES = 4      # of a picture that a semantic network predicts together
+
+
+def new_config(domain, options, dataset=None):
+    """The `Config` of a training that starts.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+        Of `train_parser`, `size` included. `model` is "mask", "unet" or "fcn"; without it a file of settings decides,
+        else it is a Mask R-CNN.
+    dataset : Dataset, optional
+        The pictures to learn from, for the settings that they decide.
+
+    Returns
+    -------
+    Config
+    """
+    if options.get("config"):
+        config = domain.configs["full"].from_json(options["config"])
+        if options.get("model"):
+            config.SEMANTIC_MODEL = semantic_name(options)
+    else:
+        config = _fresh_config(domain, options)
+        if options["weights"] == "none" and isinstance(options.get("backbone") or config.BACKBONE, str):
+            # Frozen statistics are those of pretrained batch normalisation; random weights have none worth freezing.
+            config.TRAIN_BN = None
+        if domain.fit_settings and dataset is not None:
+            domain.fit_settings(config, dataset)
+    return changed(domain, config, options)
+
+
+def semantic_name(options):
+    """SEMANTIC_MODEL for the option `model`: None for a Mask R-CNN."""
+    return None if options.get("model") in (None, "mask") else options["model"]
+
+
+def _fresh_config(domain, options):
+    name = semantic_name(options)
+    if name is None:
+        return domain.configs[options["size"]]()
+    if "semantic" not in domain.configs:
+        raise ConfigError(f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
+                          "give settings by --config.")
+    if options.get("size") not in (None, "semantic"):
+        raise ConfigError(f"--{options['size']} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
+                          "SEMANTIC_DECODER by --set.")
+    config = domain.configs["semantic"]()
+    config.SEMANTIC_MODEL = name
+    return config
+
+
+def changed(domain, config, options):
+    """The config with what the options change in it; `--set` comes last."""
+    for name, setting in (("backbone", "BACKBONE"), ("steps", "STEPS_PER_EPOCH"), ("batch", "IMAGES_PER_GPU"),
+                          ("seed", "SEED"), ("pixel_size_nm", "PIXEL_SIZE_NM"),
+                          ("min_score", "DETECTION_MIN_CONFIDENCE")):
+        if options.get(name) is not None:
+            setattr(config, setting, options[name])
+    for assignment in options.get("set") or ():
+        config.set_from_text(assignment)
+    return domain.with_backbone(config)
+
+
+def new_model(mode, config, folder):
+    """The model that the settings are of, `MaskRCNN` or `SemanticSegmenter`, with random weights."""
+    if config.SEMANTIC_MODEL:
+        from mrcnn.engine.segmenter import SemanticSegmenter
+
+        return SemanticSegmenter(mode, config, folder)
+    return MaskRCNN(mode, config, folder)
+
+
+def load_detector(domain, options):
+    """A trained model, ready to detect.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+        `weights`, and optionally `config`, `min_score`, `set`, `flips`.
+
+    Returns
+    -------
+    MaskRCNN or SemanticSegmenter
+
+    Raises
+    ------
+    ConfigError, WeightsError
+        There are no such weights, or nothing says which settings they belong to.
+    """
+    path = resolve_weights(options["weights"])
+    config = changed(domain, _stored_config(domain, path, options.get("config")), options)
+    config.GPU_COUNT, config.IMAGES_PER_GPU = 1, TILES if config.SEMANTIC_MODEL else 1
+    if options.get("flips") and not config.SEMANTIC_MODEL:
+        raise ConfigError(f"--flips is for unet and fcn, but {path} is a Mask R-CNN: leave it out.")
+    detector = new_model("inference", config, path.parent)
+    detector.load_weights(path)
+    if options.get("flips"):
+        detector.flips = True
+    return detector
+
+
+def _stored_config(domain, path, given):
+    base = domain.configs["full"]
+    if given:
+        return base.from_json(given)
+    beside = path.with_name("config.json")
+    if beside.is_file():
+        return base.from_json(beside)
+    state = read_state(path) if path.suffix != ".npz" else None
+    if state is None:
+        raise ConfigError(f"{path}: holds weights, but not the settings that they belong to. Give them with --config "
+                          f"FILE.json (the config.json "
+                          "of the run), or give the run's folder.")
+    return base.from_dict(state.config)
+
+
+def class_names(domain, config):
+    """Names by class id, background first; None (ids are shown) when the model has other classes than the domain."""
+    return list(domain.class_names) if len(domain.class_names) == config.NUM_CLASSES else None
+
+
+def absolute(path):
+    """A path that still holds when the program is started again from another folder; None stays None."""
+    return None if path is None else str(Path(path).resolve())

@@ -1,0 +1,245 @@
+"""What a training script does: settings, data, weights, stages; and how an interrupted run is taken up again."""
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.commands.datasets import training_data
+from mrcnn.commands.settings import OPTIONS_FILE, absolute, changed, new_config, new_model, semantic_name
+from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
+from mrcnn.errors import ConfigError
+from mrcnn.files import read_json, write_json
+from mrcnn.inference.hardware import has_gpu
+from mrcnn.training.checkpoints import BEST, run_checkpoints
+from mrcnn.training.recipes import MASK_RCNN
+from mrcnn.training.run import check_call, has_images
+from mrcnn.training.stages import select_layers
+
+DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
+WATERSHED_IMAGES = 10      # to choose the watershed's settings on
+WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
+_NOT_KEPT = ("resume", "logs")
+_PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")
+
+
+def train(domain, given):
+    """Train as the options say; see `mrcnn.options.arguments.train_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    given : dict
+        The options given on the command line.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    given = absolute_paths(given)
+    if given.get("epochs") and given.get("hours"):
+        raise ConfigError("--epochs and --hours: give one of them, which ends the training.")
+    options = {**DEFAULTS, **given}
+    run = last_run(options["logs"]) if options.get("resume") else None
+    if options.get("resume") and run is None:
+        print(f"There is no run in {options['logs']} to resume: starting a new one.")
+    if run is not None:
+        options = {**DEFAULTS, **_kept_options(run), **given}
+    if given.get("epochs"):
+        options.pop("hours", None)
+    options.setdefault("size", model_size(options))
+    stored = None if run is None else _stored_config(domain, run, given)
+    settings = stored or new_config(domain, options)
+    train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
+    config = stored or new_config(domain, options, train_data)
+    detector = _started(config, options) if run is None else _resumed(config, run, options)
+    stages = plan(options, config)
+    left = [stage for stage in stages if stage[2] is None or stage[2] > detector.epoch]
+    if not left:
+        print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
+              f"--epochs.")
+        if config.SEMANTIC_MODEL and has_images(validation_data) and lacks_watershed(detector.log_dir):
+            keep_watershed(detector, validation_data)
+        return 0
+    # Before there is a folder: a start that fails must not be what --resume takes up.
+    hours = options.get("hours")
+    for layers, learning_rate, epochs in left:
+        check_call(config, train_data, validation_data, learning_rate, epochs, hours, task_of(config))
+        select_layers(detector.keras_model, layers)
+    _keep_options(detector.log_dir, options)
+    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
+    for layers, learning_rate, epochs in left:
+        limit = {"epochs": epochs} if hours is None else {"hours": hours}
+        detector.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, **limit)
+    if config.SEMANTIC_MODEL and has_images(validation_data):
+        keep_watershed(detector, validation_data)
+    print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
+          f"Next: predict.py --weights {detector.log_dir} --out found IMAGES")
+    return 0
+
+
+def absolute_paths(given):
+    """The options with paths that hold in any folder."""
+    paths = [n for n in _PATHS if given.get(n) and given[n] not in WEIGHT_NAMES]
+    return {**given, **{name: absolute(given[name]) for name in paths}}
+
+
+def options_of_many(given):
+    """All options of a script that trains again and again, each time in a folder of its own.
+
+    Raises
+    ------
+    ConfigError
+        ``--weights last``: there is no folder of runs in which one is the last.
+    """
+    if given.get("weights") == "last":
+        raise ConfigError("--weights last is the last run in the --logs of train.py. Name that run's folder instead.")
+    options = {**DEFAULTS, **absolute_paths(given)}
+    options.setdefault("size", model_size(options))
+    return options
+
+
+def task_of(config):
+    """The `Task` of the model that these settings are of."""
+    if not config.SEMANTIC_MODEL:
+        return MASK_RCNN
+    from mrcnn.training.semantic import SEMANTIC
+
+    return SEMANTIC
+
+
+def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
+    """Choose the watershed settings that find the objects of the validation pictures best, and keep them in the run.
+
+    Up to `limit` pictures, evenly spread, are predicted by the run's best weights.
+    """
+    from mrcnn.search.watershed import tune_watershed
+
+    segmenter.load_weights(segmenter.log_dir, verbose=0)
+    count = len(validation_data.image_ids)
+    chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int))
+    truths = [validation_data.load_instances(i) for i in chosen]
+    if not any(map(len, truths)):
+        print("The validation pictures have no object: the watershed keeps its settings.")
+        return
+    print(f"Choosing watershed settings on {len(chosen)} validation pictures.")
+    found = (segmenter.predict_probability(validation_data.load_image(i)) for i in chosen)
+    segmenter.save_watershed(tune_watershed(found, truths))
+    print(f"  {', '.join(f'{n} {v}' for n, v in segmenter.watershed.to_dict().items())}, in watershed.json of the run")
+
+
+def lacks_watershed(run):
+    """Whether a run was stopped before the watershed of its best weights was chosen."""
+    from mrcnn.engine.segmenter import WATERSHED_FILE
+
+    best, kept = Path(run) / BEST, Path(run) / WATERSHED_FILE
+    return not kept.is_file() or best.is_file() and kept.stat().st_mtime_ns < best.stat().st_mtime_ns
+
+
+def augmentation_of(name):
+    """The augmentation that `--augmentation` names; None for "none"."""
+    if name in ("none", "flips"):
+        return None if name == "none" else [FlipLR(), FlipUD(), Rot90()]
+    return micrograph_augmentation(name)
+
+
+def plan(options, config):
+    """The stages of a training: [(layers, learning rate, epochs in total at its end, None where --hours end it)].
+
+    A semantic network is trained in one stage. Of a Mask R-CNN from random weights everything is trained at once. What
+    was loaded is protected: the heads first, then all layers at a tenth of the rate, as in Matterport's samples.
+    """
+    epochs, loaded, given = options["epochs"], options["weights"] != "none", options.get("learning_rate")
+    rate = config.LEARNING_RATE if given is None else given
+    layers = options.get("layers")
+    if config.SEMANTIC_MODEL:
+        return [(layers or "all", rate, None if options.get("hours") else epochs)]
+    if options.get("hours"):
+        raise ConfigError("--hours is for --model unet and fcn: give --epochs to a Mask R-CNN.")
+    if layers:
+        return [(layers, rate / 10 if loaded and given is None and layers != "heads" else rate, epochs)]
+    if not loaded:
+        return [("all", rate, epochs)]
+    heads = max(1, epochs // 4)
+    return [("heads", rate, heads), ("all", rate / 10, epochs)][:1 if epochs == heads else 2]
+
+
+def model_size(options):
+    """Which of the domain's settings to take where no option says so."""
+    if semantic_name(options):
+        return "semantic"
+    if not options.get("dataset"):
+        return "demo"
+    return "full" if has_gpu() else "small"
+
+
+def _started(config, options):
+    detector = new_model("training", config, options["logs"])
+    load_start(detector, options)
+    # A run's name has minutes only: two runs of one minute must not write over one another.
+    detector.set_log_dir()
+    folder, number = detector.log_dir, 2
+    while detector.log_dir.exists():
+        detector.log_dir, number = folder.with_name(f"{folder.name}_{number}"), number + 1
+    return detector
+
+
+def load_start(detector, options):
+    """Load the weights that `--weights` names into a model that is about to be trained."""
+    weights, exclude = options["weights"], options.get("exclude")
+    if weights == "none":
+        if exclude:
+            raise ConfigError("--exclude without --weights: say which file to leave layers out of.")
+        print("Starting from random weights (--weights none).")
+    elif weights in ("imagenet", "coco"):
+        from mrcnn.weights.pretrained import load_coco, load_imagenet
+
+        (load_imagenet if weights == "imagenet" else load_coco)(detector)
+    else:
+        path = detector.find_last() if weights == "last" else weights
+        detector.load_weights(path, by_name=True, exclude=exclude)
+
+
+def last_run(logs):
+    """Folder of the run in `logs` that was started or written to last, or None."""
+    logs = Path(logs)
+    runs = [(max(p.stat().st_mtime_ns for p in files), folder) for folder in (logs.iterdir() if logs.is_dir() else ())
+            if folder.is_dir() and (files := [*_states(folder), *folder.glob(OPTIONS_FILE)])]
+    return max(runs)[1] if runs else None
+
+
+def _states(folder):
+    return [*run_checkpoints(folder), *folder.glob("interrupted.h5")]
+
+
+def _stored_config(domain, run, given):
+    """The settings of an interrupted run, or None where it was stopped before it wrote them."""
+    path = run / "config.json"
+    return changed(domain, domain.configs["full"].from_json(path), given) if path.is_file() else None
+
+
+def _resumed(config, run, options):
+    """The model of an interrupted run, where its last checkpoint left it; at its beginning when there is none yet."""
+    detector = new_model("training", config, run.parent)
+    if not _states(run):
+        print(f"{run}: was stopped before its first checkpoint, and begins again.")
+        load_start(detector, options)
+        detector.epoch, detector.log_dir = 0, run
+        return detector
+    detector.resume(run)
+    print(f"Resuming {run} after {detector.epoch} epochs.")
+    return detector
+
+
+def _keep_options(folder, options):
+    write_json(folder / OPTIONS_FILE, {name: value for name, value in options.items() if name not in _NOT_KEPT})
+
+
+def _kept_options(folder):
+    path = folder / OPTIONS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside "
+                          f"--resume.") from error

@@ -1,0 +1,141 @@
+"""What a search script does: trials of a training, in one or several processes, and the report."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from mrcnn.commands.datasets import training_data
+from mrcnn.commands.settings import new_config, new_model
+from mrcnn.commands.training import augmentation_of, load_start, options_of_many, plan, task_of
+from mrcnn.errors import ConfigError
+from mrcnn.options.arguments import FAILED
+from mrcnn.search.report import write_report
+from mrcnn.search.space import Parameter, check_space, parse_parameter
+from mrcnn.search.study import Budget, open_study, tune
+from mrcnn.search.trials import TrainingTrial
+from mrcnn.training.run import has_images
+
+STUDY_FILE = "search.db"
+_OF_THE_SEARCH = ("search", "trials", "search_hours", "monitor", "pruner", "workers", "worker", "out")
+
+
+def search(domain, given, command=()):
+    """Search settings as the options say; see `mrcnn.options.tuning_arguments.tune_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    given : dict
+        The options given on the command line.
+    command : sequence of str
+        What starts this script with these options, for further workers.
+
+    Returns
+    -------
+    int
+        Exit code: 1 when a further worker failed and the search is done nevertheless.
+    """
+    options = options_of_many(given)
+    out, worker = Path(options.get("out", "search")), options.get("worker", 0)
+    budget = Budget(options.get("trials"), options.get("search_hours"))
+    settings = new_config(domain, options)
+    train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
+    config = new_config(domain, options, train_data)
+    space = [parse_parameter(text) for text in options.get("search") or ()] or default_space(config)
+    check_space(space, config)
+    monitor = options.get("monitor") or monitor_of(config, validation_data)
+    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
+
+    def build(trial_config, folder):
+        model = new_model("training", domain.with_backbone(trial_config), folder)
+        load_start(model, options)
+        model.set_log_dir()
+        return model
+
+    def fit(model, callback):
+        for layers, learning_rate, epochs in plan(options, model.config):
+            if not callback.ended:
+                model.train(train_data, validation_data, learning_rate, epochs=epochs, layers=layers,
+                            augmentation=augmentation, custom_callbacks=[callback], verbose=0)
+
+    objective = _told(TrainingTrial(config, monitor, build, fit, out / "trials"), monitor)
+    about, pruner = _about(options), options.get("pruner", "median")
+    arguments = (objective, space, out / STUDY_FILE, budget, monitor, about, config.to_dict(), pruner)
+    if worker:
+        tune(*arguments, int(config.SEED), worker)
+        return 0
+    # The file is made before others look for it.
+    open_study(out / STUDY_FILE, {"monitor": monitor, "space": [p.to_dict() for p in space], **about}, pruner)
+    with Workers(command, options.get("workers", 1)) as workers:
+        study = tune(*arguments, int(config.SEED))
+        failed = workers.wait()
+    found = write_report(study, config, out)
+    print(f"\nThe best of {found['trials']} trials is number {found['trial']}, {monitor} {found['score']:.4f}:")
+    for name, value in found["settings"].items():
+        print(f"  {name} = {value}")
+    print(f"The table and pictures of all trials are in {out}.\nNext: train.py --config {out / 'best.json'}, and the "
+          "options of the data")
+    if failed:
+        print(f"{failed} of the workers failed; their messages are above.", file=sys.stderr)
+    return FAILED if failed else 0
+
+
+def monitor_of(config, validation_data):
+    """What decides which epoch of a training is best."""
+    return task_of(config).monitor(config) if has_images(validation_data) else "loss"
+
+
+def default_space(config):
+    """Learning rate and batch size."""
+    batches = (4, 8, 16) if config.SEMANTIC_MODEL else (1, 2, 4)
+    return [Parameter("LEARNING_RATE", None, 1e-5, 1e-2, log=True), Parameter("IMAGES_PER_GPU", batches)]
+
+
+class Workers:
+    """Further processes of one search, beside this one; those that still run at the end of the block are ended.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Of this process; the others get ``--worker N`` behind it.
+    count : int
+        This process included.
+    """
+
+    def __init__(self, command, count):
+        if count > 1 and not command:
+            raise ConfigError("Further workers are started by a script only: run it several times instead.")
+        self.command, self.count, self.running = [*command], count, []
+
+    def __enter__(self):
+        self.running = [subprocess.Popen([*self.command, "--worker", str(n)]) for n in range(1, self.count)]
+        return self
+
+    def wait(self):
+        """Wait for all; returns how many failed."""
+        return sum(process.wait() != 0 for process in self.running)
+
+    def __exit__(self, *_):
+        for process in self.running:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+
+
+def _told(objective, monitor):
+    """The objective, saying what each trial is and came to."""
+    def call(values, watch):
+        print(f"\nTrial {watch.number}: {', '.join(f'{n} = {v}' for n, v in values.items())}", flush=True)
+        score = objective(values, watch)
+        why = {"pruned": ", ended early: worse than others", "time": ", ended early: the time is over"}
+        print(f"Trial {watch.number}: {monitor} {'none' if score is None else f'{score:.4f}'}"
+              f"{why.get(watch.ended, '')}", flush=True)
+        return score
+
+    return call
+
+
+def _about(options):
+    """What else makes a score, as JSON would give it back."""
+    kept = {name: value for name, value in options.items() if name not in (*_OF_THE_SEARCH, "logs", "resume")}
+    return json.loads(json.dumps(kept))

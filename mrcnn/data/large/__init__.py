@@ -1,0 +1,1 @@
+"""Images larger than memory, read by window: grey planes, and stacks of channels by name."""

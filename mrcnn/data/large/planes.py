@@ -1,0 +1,241 @@
+"""Grey planes of large pictures, read by window: arrays, TIFF mapped from the disk or decoded, and Zarr.
+
+Every plane has `shape` (H, W), `dtype`, `where` for messages and `block(y1, x1, y2, x2)`, an array [h, w] of the
+file's own type. Planes can be pickled: files are opened anew where they arrive.
+"""
+import math
+import os
+from operator import index
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.errors import DataError, MissingExtra
+from mrcnn.images import decoder_errors
+from mrcnn.images.decoder_errors import damage_named
+from mrcnn.images.read import image_shape, is_tiff, read_image
+from mrcnn.images.tiff import open_tiff, tiff_layout
+from mrcnn.images.tiff_segments import TiffSegments
+
+# Compressed images up to this size are decoded once and kept; of larger TIFF only the strips and tiles of a window are.
+KEPT_BYTES = 512 * 2**20
+_ZARR_EXPECTED = "Expected is a Zarr array, or an OME-Zarr with multiscales"
+
+
+def open_plane(source):
+    """The plane of a file.
+
+    Parameters
+    ----------
+    source : str, Path or (str or Path, int)
+        TIFF, PNG, JPEG, BMP, Zarr array or OME-Zarr; with a number that channel of it. Without one, the channels of a
+        colour picture are averaged, and more or fewer than 3 channels are an error.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, cut off, a stack, or has channels of which none was chosen.
+    MissingExtra
+        A Zarr file, and zarr is not installed.
+    """
+    path, channel = (source[0], int(source[1])) if isinstance(source, (tuple, list)) else (source, None)
+    path = Path(path)
+    if path.is_dir():
+        return ZarrPlane(path, channel)
+    if not is_tiff(path):
+        return DecodedPlane(path, channel)
+    layout = tiff_layout(path)
+    if layout.count > 1 or not layout.pages:
+        raise DataError(path, f"is a stack of {layout.count} pictures, where one plane is expected",
+                        "Save the page that is wanted as a file of its own")
+    pages = layout.pages[0]
+    channels = layout.shape[2] if len(layout.shape) == 3 else 1
+    _check_channel(path, channels, channel)
+    # Channels are planes of one page, or pages of their own.
+    page, sample = (pages[0], channel) if len(pages) == 1 else (pages[channel or 0], None)
+    with open_tiff(path) as tif:
+        found = tif.pages[page]
+        end = max((o + n for o, n in zip(found.dataoffsets, found.databytecounts, strict=False)), default=0)
+        _check_size(path, end)
+        if found.is_memmappable:
+            return MappedPlane(path, np.dtype(found.dtype).newbyteorder(tif.byteorder), found.dataoffsets[0],
+                               found.shape, found.axes, sample)
+        if found.nbytes > KEPT_BYTES:
+            return SegmentedPlane(path, page, found, sample)
+    return DecodedPlane(path, channel)
+
+
+class ArrayPlane:
+    """A plane in memory, [H, W]."""
+
+    def __init__(self, array, where="array"):
+        array = np.asarray(array)
+        if array.ndim == 3 and array.shape[-1] == 1:
+            array = array[..., 0]
+        if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "buif":
+            raise DataError(where, f"is an array {array.shape} of {array.dtype}, which is no plane of grey values",
+                            "Give numbers [height, width]")
+        self.array, self.shape, self.dtype, self.where = array, array.shape, array.dtype, where
+
+    def block(self, y1, x1, y2, x2):
+        """Grey values [h, w] of a window."""
+        return self.array[y1:y2, x1:x2]
+
+
+class _FilePlane:
+    """A plane of a file with one or more channels. Subclasses give `_open`, an array-like [H, W] or [H, W, S]."""
+
+    errors = decoder_errors.FILE      # that `_open` and `_cut` raise on damaged bytes, but for `DataError`
+
+    def __init__(self, path, shape, dtype, channel):
+        self.where, self.shape, self.dtype, self.channel = path, tuple(int(v) for v in shape), np.dtype(dtype), channel
+        self._pixels = None
+        if self.dtype.kind not in "buif":
+            raise DataError(path, f"has pixels of the type {self.dtype}", "Convert it to 8 or 16 bit")
+
+    def __getstate__(self):
+        return {**vars(self), "_pixels": None}
+
+    def block(self, y1, x1, y2, x2):
+        """Grey values [h, w] of a window; raises `DataError` when the file is damaged there."""
+        with damage_named(self.errors, self.where, f"cannot be read in rows {y1} to {y2}"):
+            if self._pixels is None:
+                self._pixels = self._open()
+            block = np.asarray(self._cut(self._pixels, slice(y1, y2), slice(x1, x2)))
+        return _one_channel(block, self.channel)
+
+    def _cut(self, pixels, rows, columns):
+        return pixels[rows, columns]
+
+
+class MappedPlane(_FilePlane):
+    """An uncompressed TIFF page, mapped: only what is read comes from the disk."""
+
+    def __init__(self, path, dtype, offset, raw_shape, axes, channel):
+        self.offset, self.raw_shape, self.axes = index(offset), tuple(index(n) for n in raw_shape), axes
+        super().__init__(path, (raw_shape[axes.index("Y")], raw_shape[axes.index("X")]), dtype, channel)
+
+    def _open(self):
+        self._check_size()
+        return np.memmap(self.where, self.dtype, "r", self.offset, self.raw_shape)
+
+    def _check_size(self):
+        _check_size(self.where, self.offset + math.prod(self.raw_shape) * self.dtype.itemsize)
+
+    def _cut(self, pixels, rows, columns):
+        self._check_size()      # a file cut off while it is mapped would end the process, not raise
+        if self.axes.startswith("S"):
+            return np.moveaxis(pixels[:, rows, columns], 0, -1)
+        return pixels[rows, columns]
+
+
+class DecodedPlane(_FilePlane):
+    """A compressed picture, decoded whole at the first reading and kept."""
+
+    def __init__(self, path, channel):
+        shape = image_shape(path)
+        _check_channel(path, shape[2] if len(shape) == 3 else 1, channel)
+        dtype = tiff_layout(path).dtype if is_tiff(path) else None
+        super().__init__(path, shape[:2], np.uint8 if dtype is None else dtype, channel)
+        if dtype is None:       # the header of the other formats does not say it plainly
+            self._pixels = self._open()
+            self.dtype = self._pixels.dtype
+
+    def _open(self):
+        return read_image(self.where)
+
+
+class SegmentedPlane(_FilePlane):
+    """A compressed TIFF page of which only the strips or tiles of a window are decoded."""
+
+    def __init__(self, path, page, found, channel):
+        self.page = page
+        if found.axes not in ("YX", "YXS", "SYX"):
+            raise DataError(path, f"is compressed, with the axes {found.axes}",
+                            "Save each channel as a file of its own")
+        super().__init__(path, (found.shape[found.axes.index(a)] for a in "YX"), found.dtype, channel)
+
+    def _open(self):
+        return TiffSegments(self.where, self.page)
+
+    def _cut(self, pixels, rows, columns):
+        return pixels.read(rows.start, columns.start, rows.stop, columns.stop)
+
+
+class ZarrPlane(_FilePlane):
+    """A Zarr array, or the full resolution of an OME-Zarr (0.4 or 0.5) of one time and one z."""
+
+    errors = decoder_errors.ZARR
+
+    def __init__(self, path, channel):
+        self.where, self._leading = path, ()
+        array = self._open()
+        outer = [n for n in array.shape[:-2] if n != 1]
+        if array.ndim < 2 or len(outer) > 1:
+            raise DataError(path, f"is an array {array.shape}, where one plane is expected",
+                            "Save one time and one z as an OME-Zarr of its own")
+        _check_channel(path, outer[0] if outer else 1, channel, averaged=False)
+        self._leading = tuple(channel or 0 if n != 1 else 0 for n in array.shape[:-2])
+        super().__init__(path, array.shape[-2:], array.dtype, None)
+
+    def _open(self):
+        zarr = import_zarr()
+        with damage_named(self.errors, self.where, "cannot be read as a Zarr image", _ZARR_EXPECTED):
+            try:
+                node = zarr.open(os.fspath(self.where), mode="r")
+                return node if isinstance(node, zarr.Array) else node[_full_resolution(dict(node.attrs))]
+            except (TypeError, AssertionError) as error:
+                if not decoder_errors.is_of_zarr_metadata(error):
+                    raise
+                raise DataError(self.where, f"has damaged Zarr metadata ({error})", _ZARR_EXPECTED) from error
+
+    def _cut(self, pixels, rows, columns):
+        return pixels[(*self._leading, rows, columns)]
+
+
+def _full_resolution(attributes):
+    """Name of the largest array of an OME-Zarr; raises `ValueError` where its attributes do not say it."""
+    found = attributes.get("ome", attributes)
+    for key, kind in (("multiscales", list), (0, dict), ("datasets", list), (0, dict), ("path", str)):
+        inside = found.get(key) if isinstance(found, dict) else found[0] if found else None
+        if not isinstance(inside, kind):
+            raise ValueError("its attributes hold no multiscales with the path of an array")
+        found = inside
+    return found
+
+
+def import_zarr():
+    """The package zarr, or `MissingExtra`."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise MissingExtra("zarr", "zarr") from error
+    return zarr
+
+
+def _one_channel(block, channel):
+    if block.ndim == 2:
+        return block
+    if channel is not None:
+        return block[..., channel]
+    if block.shape[-1] < 3:      # grey with alpha
+        return block[..., 0]
+    mean = block[..., :3].mean(axis=-1)
+    return (np.rint(mean) if block.dtype.kind in "ui" else mean).astype(block.dtype)
+
+
+def _check_channel(path, channels, channel, averaged=True):
+    if channel is not None and not 0 <= channel < channels:
+        raise DataError(path, f"has no channel {channel}: it holds {channels}", f"Choose from 0 to {channels - 1}")
+    if channel is None and channels not in ((1, 3, 4) if averaged else (1,)):
+        raise DataError(path, f"has {channels} channels, where one plane is expected",
+                        "Choose one by its number: (path, 0) for the first")
+
+
+def _check_size(path, end):
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise DataError(path, f"cannot be opened ({error.strerror})", "Check the name and your rights on it") from error
+    if end > size:
+        raise DataError(path, f"is cut off: it declares {end} bytes and holds {size}", "Export or copy it again")

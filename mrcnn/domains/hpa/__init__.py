@@ -1,0 +1,1 @@
+"""Fields of the Human Protein Atlas: four stains, merged and labelled."""

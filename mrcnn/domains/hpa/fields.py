@@ -1,0 +1,131 @@
+"""Fields of the Human Protein Atlas: a grey picture for each of four stains, merged to RGB or stacked."""
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.data.readers.file_dataset import check_choice
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.read import check_shape, natural_key, read_image
+
+CHANNELS = ("red", "green", "blue", "yellow")      # microtubules, the protein, nuclei, endoplasmic reticulum
+MISSING = ("error", "zeros")
+_FILE = re.compile(rf"(.+)_({'|'.join(CHANNELS)})\.(?:png|tiff?)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field.
+
+    Attributes
+    ----------
+    field_id : str
+    files : dict of str to Path
+        The pictures of the channels that are there, by `CHANNELS`.
+    """
+
+    field_id: str
+    files: dict
+
+
+def find_fields(folder):
+    """The fields of a folder, of files `<id>_red|green|blue|yellow.png` (or `.tif`); other files are passed over.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    list of Field
+        In natural order of their ids, also those that lack a channel.
+
+    Raises
+    ------
+    DataError
+        There is no field, or two files are the same channel of one.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(folder, "is no folder", "Name the folder with the fields' pictures")
+    found = {}
+    for path in sorted(folder.iterdir()):
+        match = _FILE.fullmatch(path.name)
+        if match is None or path.name.startswith("."):
+            continue
+        files, channel = found.setdefault(match[1], {}), match[2].lower()
+        if channel in files:
+            raise DataError(path, f"is the {channel} channel of the field {match[1]}, as {files[channel].name} is",
+                            "Keep one of them")
+        files[channel] = path
+    if not found:
+        raise DataError(folder, "holds no field", "Expected are files such as <id>_red.png, _green, _blue and _yellow "
+                        "(or .tif)")
+    return [Field(name, found[name]) for name in sorted(found, key=natural_key)]
+
+
+def read_field(field, missing="error"):
+    """The four channels of a field.
+
+    Parameters
+    ----------
+    field : Field
+    missing : "error" or "zeros"
+        What to do for a channel that is not there.
+
+    Returns
+    -------
+    uint8 or uint16 [H, W, 4]
+        In the order of `CHANNELS`, as stored.
+
+    Raises
+    ------
+    DataError
+        A channel is missing, unreadable, no grey picture of 8 or 16 bits, or of another size or type than the others.
+    """
+    check_choice("missing", missing, MISSING)
+    absent = [channel for channel in CHANNELS if channel not in field.files]
+    first = next(iter(field.files.values()))
+    if absent and missing == "error":
+        raise DataError(first.with_name(f"{field.field_id}_{absent[0]}{first.suffix}"), "is missing, while there is "
+                        f"{first.name}", "Add the channel, or ask for zeros in its place")
+    planes = {channel: _read_channel(path) for channel, path in field.files.items()}
+    reference = planes[next(iter(planes))]
+    for channel, plane in planes.items():
+        check_shape(field.files[channel], plane.shape, reference.shape, first)
+        if plane.dtype != reference.dtype:
+            raise DataError(field.files[channel], f"is {plane.dtype}, but {first.name} is {reference.dtype}",
+                            "Export all channels of a field with the same number of bits")
+    return np.stack([planes.get(channel, np.zeros_like(reference)) for channel in CHANNELS], axis=-1)
+
+
+def merge_rgb(stains):
+    """RGB of the four channels: R = red + yellow/2, G = green + yellow/2, B = blue; clipped at white, not wrapped.
+
+    Parameters
+    ----------
+    stains : uint8 or uint16 [..., 4]
+        In the order of `CHANNELS`.
+
+    Returns
+    -------
+    uint8 or uint16 [..., 3]
+        Of the same type; halves are rounded down.
+    """
+    stains = np.asarray(stains)
+    if stains.dtype not in (np.uint8, np.uint16) or stains.ndim < 1 or stains.shape[-1] != len(CHANNELS):
+        raise ConfigError(f"merge_rgb takes four channels of uint8 or uint16, not {stains.shape} of {stains.dtype}.")
+    merged, half = stains[..., :3].copy(), stains[..., 3:] // 2
+    merged[..., :2] += np.minimum(half, np.iinfo(stains.dtype).max - merged[..., :2])
+    return merged
+
+
+def _read_channel(path):
+    plane = read_image(path)
+    if plane.ndim != 2:
+        raise DataError(path, f"has {plane.shape[-1]} channels, where one stain is expected",
+                        "Save it as a grey picture, without a colour table")
+    if plane.dtype not in (np.uint8, np.uint16):
+        raise DataError(path, f"has pixels of the type {plane.dtype}", "Convert it to 8 or 16 bits")
+    return plane

@@ -1,0 +1,1 @@
+"""Synthetic fields of cells in four stains."""

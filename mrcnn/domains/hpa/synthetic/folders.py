@@ -1,0 +1,81 @@
+"""Writing synthetic fields as people have theirs: a picture a stain, merged pictures, and annotations of both kinds."""
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.domains.hpa.fields import CHANNELS, merge_rgb
+from mrcnn.files import whole_file
+from mrcnn.formats import coco
+from mrcnn.formats import voc as labelimg
+from mrcnn.formats.annotation import ImageAnnotation
+from mrcnn.formats.segments import CocoSegment
+
+
+def write_cell_folder(dataset, folder, image_ids=None):
+    """Write fields as files, with boxes as LabelImg has them and masks as COCO has them.
+
+    Files, `<id>` being that of the data set:
+
+    - `channels/<id>_red.png`, `_green`, `_blue`, `_yellow`: the stains, 8 or 16 bits;
+    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.fields.merge_rgb`; of 16 bits `.tif`, which PNG does not hold here;
+    - `annotations/<id>.xml`: boxes and classes; objects at the picture's border are marked as truncated;
+    - `instances.json`: the same objects with their masks.
+
+    Parameters
+    ----------
+    dataset : SyntheticCells
+    folder : str or Path
+        Made when missing; files of the same name are replaced.
+    image_ids : iterable of int, optional
+        All by default.
+
+    Returns
+    -------
+    list of ImageAnnotation
+        What was written, in order.
+
+    Raises
+    ------
+    DataError
+        A file cannot be written.
+    """
+    folder, annotations = Path(folder), []
+    for image_id in dataset.image_ids if image_ids is None else image_ids:
+        name, stains = dataset.image_reference(image_id), dataset.load_stains(image_id)
+        for channel, color in enumerate(CHANNELS):
+            _write_picture(folder / "channels" / f"{name}_{color}.png", stains[..., channel])
+        picture = folder / "images" / f"{name}{'.png' if stains.dtype == np.uint8 else '.tif'}"
+        _write_picture(picture, merge_rgb(stains))
+        annotations.append(_annotation(picture, dataset.load_instances(image_id), dataset.class_names))
+    labelimg.write(folder / "annotations", annotations)
+    coco.write(folder / "instances.json", annotations, classes=dataset.class_names[1:])
+    return annotations
+
+
+def _write_picture(path, image):
+    import imageio.v3 as iio
+    import tifffile
+
+    with whole_file(path) as draft:
+        if path.suffix == ".tif":
+            tifffile.imwrite(draft, image, photometric="rgb", compression="zlib")
+        else:
+            iio.imwrite(draft, image, extension=".png")
+
+
+def _annotation(picture, instances, class_names):
+    (height, width), boxes = instances.image_shape, instances.boxes
+    cut = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2] == height) | (boxes[:, 3] == width)
+    return ImageAnnotation(picture, instances.image_shape, boxes, [class_names[c] for c in instances.class_ids],
+                           truncated=cut, segments=[_run_lengths(instances, i) for i in range(len(instances))])
+
+
+def _run_lengths(instances, index):
+    """An object's mask as COCO's run lengths: column by column, background and object in turn."""
+    full = np.zeros(instances.image_shape, bool)
+    y1, x1, y2, x2 = instances.boxes[index]
+    full[y1:y2, x1:x2] = instances.masks[index]
+    pixels = full.ravel(order="F")
+    changes = np.flatnonzero(np.diff(pixels, prepend=False))
+    counts = np.diff(np.concatenate([[0], changes, [len(pixels)]]))
+    return CocoSegment({"size": list(instances.image_shape), "counts": counts.tolist()})

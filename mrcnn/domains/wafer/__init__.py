@@ -1,0 +1,1 @@
+"""Wafers of brain sections: labels, patches, artificial data, sections, evaluation, plots, commands."""

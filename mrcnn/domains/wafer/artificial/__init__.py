@@ -1,0 +1,1 @@
+"""Artificial patches from a few labelled sections."""

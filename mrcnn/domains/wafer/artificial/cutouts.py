@@ -1,0 +1,202 @@
+"""Sections cut out of a wafer, turned, to be laid into artificial pictures: pixels, outlines and collision shape.
+
+A section is cut along its envelope. Without one that is the convex hull of its parts, a little wider. What is read is
+never more than the section's own neighbourhood, whatever the wafer's size.
+"""
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from mrcnn.domains.wafer.labels.outlines import Section
+from mrcnn.errors import DataError
+from mrcnn.geometry.polygons import polygon_box, polygon_boxes, polygon_mask, transform
+
+ENVELOPE_MARGIN_PX = 2.0
+_KEPT_FRAMES, _KEPT_SHAPES, _KEPT_PIXELS = 20_000, 1024, 512
+_PROBES = 32
+_SPLINE_MARGIN_PX = 8
+_RING_PX = 3, 8                 # around an envelope, where the wafer's surface is seen without a section's blurred edge
+_LEAST_RING = 50                # pixels of it
+
+
+@dataclass(eq=False)
+class Frame:
+    """Where a turned section is cut out.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Height and width in pixels.
+    matrix : float64 [2, 3]
+        From the wafer's (y, x, 1) to the frame's (y, x).
+    probes : int [P, 2]
+        Pixels well inside of the section: where one of them is taken there is no place for it.
+    """
+
+    shape: tuple
+    matrix: np.ndarray
+    probes: np.ndarray
+
+
+@dataclass(eq=False)
+class Cutout:
+    """A turned section.
+
+    Attributes
+    ----------
+    frame : Frame
+    mask : bool [h, w]
+        Its collision shape, and the pixels that are pasted: envelope, tissue and magnet together.
+    section : Section
+        Outlines in the frame.
+    """
+
+    frame: Frame
+    mask: np.ndarray
+    section: Section
+
+
+class Cutouts:
+    """The sections of a wafer that have both parts, each at every angle; made when they are asked for.
+
+    Parameters
+    ----------
+    stack : ChannelStack
+        Channels that are computed from others are left out.
+    labels : WaferLabels
+    angles_deg : sequence of float
+        Turns of a section, counter-clockwise as seen on the screen; 0 leaves its pixels as they are.
+
+    Raises
+    ------
+    DataError
+        No section has both parts, or one reaches out of the image.
+    """
+
+    def __init__(self, stack, labels, angles_deg=(0.0,)):
+        self.stack, self.angles_deg = stored_channels(stack), [float(angle) for angle in angles_deg]
+        where = labels.image_path or "wafer labels"
+        self.sections = [_with_envelope(section, stack.shape, where) for section in labels.sections
+                         if section.tissue is not None and section.magnet is not None]
+        if not self.sections:
+            raise DataError(where, "has no section with both tissue and magnet", "Label a few sections wholly")
+        self.frame_of = lru_cache(_KEPT_FRAMES)(self._frame_of)
+        self.shape_of = lru_cache(_KEPT_SHAPES)(self._shape_of)
+        self.pixels_of = lru_cache(_KEPT_PIXELS)(self._pixels_of)
+        self.surface_of = lru_cache(None)(self._surface_of)
+        self._inner_points_of = lru_cache(None)(self._inner_points)
+        self._outlines = [p for s in labels.sections for p in (s.tissue, s.magnet, s.envelope) if p is not None]
+        self._boxes = polygon_boxes(self._outlines, stack.shape)
+
+    def __len__(self):
+        return len(self.sections)
+
+    def _frame_of(self, index, turn):
+        """`Frame` of a section at one of the angles (`turn` is the angle's index)."""
+        section = self.sections[index]
+        points = np.concatenate([section.tissue, section.magnet, section.envelope])
+        angle = np.deg2rad(self.angles_deg[turn])
+        turning = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        centre = (points.min(axis=0) + points.max(axis=0)) / 2
+        turned = (points - centre) @ turning.T + centre
+        origin = np.floor(turned.min(axis=0)) - 1
+        height, width = (np.ceil(turned.max(axis=0)) - origin + 2).astype(int).tolist()
+        matrix = np.concatenate([turning, (centre - origin - turning @ centre)[:, None]], axis=1)
+        return Frame((height, width), matrix, np.rint(transform(self._inner_points_of(index), matrix)).astype(int))
+
+    def _inner_points(self, index):
+        """A few points [P, 2] of a section that are inside by two pixels, so also after turning and rounding."""
+        from scipy.ndimage import binary_erosion
+
+        section = self.sections[index]
+        parts = (section.envelope, section.tissue, section.magnet)
+        box = polygon_box(np.concatenate(parts))
+        inside = np.any([polygon_mask(polygon, box) for polygon in parts], axis=0)
+        pixels = np.argwhere(binary_erosion(inside, np.ones((3, 3)), iterations=2))
+        if not len(pixels):
+            return np.zeros((0, 2))
+        return pixels[np.linspace(0, len(pixels) - 1, _PROBES).astype(int)] + box[:2]
+
+    def _shape_of(self, index, turn):
+        """`Cutout` of a section at one of the angles."""
+        frame = self.frame_of(index, turn)
+        section = self.sections[index].mapped(lambda polygon: transform(polygon, frame.matrix))
+        parts = (section.envelope, section.tissue, section.magnet)
+        masks = [polygon_mask(polygon, (0, 0, *frame.shape)) for polygon in parts]
+        return Cutout(frame, np.any(masks, axis=0), section)
+
+    def _pixels_of(self, index, turn):
+        """Pixels of a cutout's frame, uint8 [h, w, C]; those outside of its mask have no meaning."""
+        from scipy.ndimage import affine_transform
+
+        frame = self.frame_of(index, turn)
+        height, width = frame.shape
+        back = np.linalg.inv(frame.matrix[:, :2])
+        corners = (np.array([(0, 0), (0, width), (height, 0), (height, width)]) - frame.matrix[:, 2]) @ back.T
+        y1, x1 = np.maximum(np.floor(corners.min(axis=0)).astype(int) - _SPLINE_MARGIN_PX, 0)
+        y2, x2 = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + _SPLINE_MARGIN_PX, self.stack.shape[:2])
+        there = self.stack.read(y1, x1, y2, x2)
+        offset = -back @ frame.matrix[:, 2] - (y1, x1)
+        result = np.empty((height, width, there.shape[-1]), np.uint8)
+        for channel in range(there.shape[-1]):
+            # Cubic, because linear interpolation would take away noise that the background around it has.
+            values = affine_transform(there[..., channel].astype(np.float32), back, offset, (height, width), order=3,
+                                      mode="nearest")
+            result[..., channel] = np.clip(np.rint(values), 0, 255)
+        return result
+
+
+    def _surface_of(self, index):
+        """Greys of the wafer's bare surface around a section, float32 [C], or None where too little is seen of it."""
+        from scipy.ndimage import binary_dilation
+
+        envelope = self.sections[index].envelope
+        y1, x1, y2, x2 = polygon_box(envelope) + np.array([-1, -1, 1, 1]) * (_RING_PX[1] + 1)
+        y1, x1, y2, x2 = max(y1, 0), max(x1, 0), min(y2, self.stack.shape[0]), min(x2, self.stack.shape[1])
+        inside = polygon_mask(envelope, (y1, x1, y2, x2))
+        sections = np.zeros_like(inside)
+        boxes = self._boxes
+        near = (boxes[:, 0] < y2) & (boxes[:, 2] > y1) & (boxes[:, 1] < x2) & (boxes[:, 3] > x1)
+        for other in np.flatnonzero(near):
+            sections |= polygon_mask(self._outlines[other], (y1, x1, y2, x2))
+        ring = binary_dilation(inside, iterations=_RING_PX[1])
+        ring &= ~binary_dilation(inside | sections, iterations=_RING_PX[0])
+        if np.count_nonzero(ring) < _LEAST_RING:
+            return None
+        return middle_grey(self.stack.read(y1, x1, y2, x2)[ring])
+
+
+def middle_grey(values):
+    """Mean float32 [C] of the middle half of values [P, C]: as steady as a median, finer than whole greys."""
+    count = len(values)
+    return np.sort(values, axis=0)[count // 4:count - count // 4].mean(axis=0, dtype=np.float32)
+
+
+def stored_channels(stack):
+    """A `ChannelStack` of the planes that a stack is made of, each once: what is computed from them is not stored."""
+    names = ["grey" if name == "edges" else name for name in stack.names if name != "zeros"]
+    return stack.with_names(tuple(dict.fromkeys(names)))
+
+
+def _with_envelope(section, image_shape, where):
+    """The section with an envelope inside the image."""
+    import shapely
+
+    height, width = image_shape[:2]
+    for polygon in (section.tissue, section.magnet):
+        if tuple(polygon_box(polygon)) != tuple(polygon_box(polygon, image_shape)):
+            raise DataError(where, f"section {section.number} reaches out of the image of {height} x {width} pixels "
+                            f"and cannot be cut out", "Leave its labels out, or correct them")
+    if section.envelope is None:
+        hull = shapely.convex_hull(shapely.multipoints(np.concatenate([section.tissue, section.magnet])))
+        envelope = shapely.buffer(hull, ENVELOPE_MARGIN_PX, join_style="mitre", mitre_limit=2.0)
+    else:
+        envelope = shapely.make_valid(shapely.polygons(section.envelope))
+    inside = shapely.intersection(envelope, shapely.box(0, 0, height - 1, width - 1))
+    areas = [part for part in shapely.get_parts(inside) if part.geom_type == "Polygon" and part.area > 0]
+    if not areas:
+        raise DataError(where, f"the envelope of section {section.number} lies outside of the image",
+                        "Draw it around the section's parts, or delete it")
+    largest = max(areas, key=lambda part: part.area)
+    return Section(section.number, section.tissue, section.magnet, shapely.get_coordinates(largest.exterior)[:-1])

@@ -1,0 +1,121 @@
+"""What evaluating on wafers does: patches in folders, or a whole wafer with labels, by one rule or by all."""
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mrcnn.commands.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.commands.evaluation import draw_worst
+from mrcnn.commands.settings import load_detector
+from mrcnn.domains.wafer.commands.arguments import RULES
+from mrcnn.domains.wafer.commands.predict import check_fit, detect, open_stack, trained_order
+from mrcnn.domains.wafer.evaluate.sections import evaluate_sections, format_sections, image_scores
+from mrcnn.domains.wafer.labels.read import read_labels
+from mrcnn.domains.wafer.plot.overview import draw_wafer
+from mrcnn.domains.wafer.sections.export import write_sections_csv
+from mrcnn.domains.wafer.sections.sections import known_sections, pair_sections
+from mrcnn.errors import ConfigError
+from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
+from mrcnn.files import write_json
+from mrcnn.inference.tiling import TilePlan
+from mrcnn.plot.instances import compare_truth
+
+_AROUND = 4          # lengths of a section that a picture of an error shows
+
+
+def evaluate_wafer(domain, options):
+    """Evaluate as the options say; see `mrcnn.domains.wafer.commands.arguments.evaluate_wafer_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+
+    Returns
+    -------
+    int
+        Exit code: 1 when a patch could not be read and the others are evaluated.
+    """
+    given = [f"--{name}" for name in ("channels", "labels") if options.get(name)]
+    if given and options.get("dataset"):
+        raise ConfigError(f"--dataset and {given[0]}: patches and a whole wafer are evaluated in two runs.")
+    if len(given) == 1:
+        raise ConfigError(f"{given[0]} alone: a whole wafer needs its pictures (--channels) and its labels (--labels).")
+    return _whole_wafer(domain, options) if given else _patches(domain, options)
+
+
+def _whole_wafer(domain, options):
+    stack = open_stack(options)
+    labels = read_labels(options["labels"], options.get("labels_scale"), stack.shape[:2])
+    labels.check_inside(stack.shape[:2], options["labels"])
+    gt = labels.instances()
+    gt_sections = known_sections([s.tissue for s in labels.sections], [s.magnet for s in labels.sections],
+                                 [s.number for s in labels.sections])
+    detector = load_detector(domain, options)
+    check_fit(detector.config, stack, options["tile"])
+    out, reports, begun = Path(options["out"]), {}, set()
+    for rule in RULES if options["rule"] == "all" else (options["rule"],):
+        # The tiles of centre and merge are the same ones, and detected in once.
+        tiles = out / ("tiles_seed" if rule == "seed" else "tiles")
+        started = time.perf_counter()
+        found = detect(detector, stack, {**options, "resume": options.get("resume") or tiles in begun}, tiles, rule)
+        begun.add(tiles)
+        seconds = time.perf_counter() - started
+        sections = pair_sections(found)
+        windows = TilePlan(stack.shape, options["tile"], options.get("overlap") or options["tile"] // 4, rule).windows
+        reports[rule] = {**evaluate_sections(gt, gt_sections, found, sections, windows), "tiles": len(windows),
+                         "seconds": round(seconds, 2)}
+        print(f"\nRule {rule}, {len(windows)} tiles, {seconds:.0f} s\n{format_sections(reports[rule])}")
+        folder = out / rule if options["rule"] == "all" else out
+        write_sections_csv(folder / "sections.csv", sections)
+        draw_wafer(stack, found, sections, folder / "sections_overlay.png", title=f"rule {rule}")
+        _draw_errors(stack, gt, found, reports[rule]["errors"][:options.get("worst", 5)], folder)
+    content = {"weights": str(options["weights"]), "labels": str(options["labels"]),
+               **({"rules": reports} if len(reports) > 1 else reports[options["rule"]])}
+    write_json(out / "metrics.json", content)
+    print(f"\nThe metrics and the pictures of errors are in {out}.")
+    return 0
+
+
+def _draw_errors(stack, gt, found, errors, folder):
+    """Truth beside what was found, around each of these sections, in the first channel as in the overlay."""
+    sides = (gt.boxes[:, 2:] - gt.boxes[:, :2]).max(axis=1)
+    side = int(_AROUND * np.median(sides)) if len(sides) else 0
+    for place, error in enumerate(errors, start=1):
+        y, x = (int(np.clip(error[name] - side / 2, 0, max(0, length - side)))
+                for name, length in (("y_px", stack.shape[0]), ("x_px", stack.shape[1])))
+        height, width = min(side, stack.shape[0] - y), min(side, stack.shape[1] - x)
+        own, seen = (objects.moved((-y, -x), (height, width)) for objects in (gt, found))
+        compare_truth(stack.read(y, x, y + height, x + width)[..., :1], own, seen,
+                      folder / f"error_{place}_section_{error['section_id']}_{error['state']}.png",
+                      title=f"section {error['section_id']}, {error['state']}: row {y}, column {x}")
+
+
+def _patches(domain, options):
+    detector = load_detector(domain, options)
+    given = dict(options.get("dataset_option") or ())
+    order = options.get("order") or trained_order(options["weights"])
+    if options.get("dataset") and order:
+        options = {**options, "dataset_option": list({"channels": ",".join(order), **given}.items())}
+    dataset = evaluation_data(domain, options)
+    detector.config.validate(dataset.class_names)
+    ids, errors = judged_images(dataset, options, thing="patch")
+    truths, found = [], []
+    for image_id in tqdm(ids, unit="patch", disable=None):
+        truths.append(dataset.load_instances(image_id))
+        found.append(detector.predict([dataset.load_image(image_id)])[0])
+    report = evaluate_set(truths, found, dataset.class_names, [str(dataset.image_info[i]["id"]) for i in ids])
+    scores = [image_scores(gt, seen) for gt, seen in zip(truths, found)]
+    # Of the wafer projects: the mean over patches of AP and of recall, of boxes at IoU 0.5.
+    report["map_50_boxes"], report["mean_recall_50_boxes"] = (
+        float(np.mean([s[name] for s in scores])) for name in ("ap_50_boxes", "recall_50_boxes"))
+    out = Path(options["out"])
+    write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
+    for place, i in enumerate(worst_images(report, options.get("worst", 5)), start=1):
+        draw_worst(dataset.load_image(ids[i])[..., :1], truths[i], found[i], out, place, report["per_image"][i]["name"])
+    print(format_table(report))
+    print(f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"
+          f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}")
+    print(f"\nThe metrics and the pictures of the worst patches are in {out}.")
+    return exit_code(errors, "patches")

@@ -1,0 +1,1 @@
+"""How well sections are found: centres, angles, parts lost or there twice."""

@@ -1,0 +1,1 @@
+"""Outlines of sections, and the files that hold them."""

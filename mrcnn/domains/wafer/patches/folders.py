@@ -1,0 +1,250 @@
+"""Folders of patches with a mask file an object, of tissue and magnets apart: read, and written."""
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.data.large.channels import DERIVED, sobel
+from mrcnn.data.readers.file_dataset import FileDataset, child_folder, existing_folder
+from mrcnn.data.readers.masks import check_threshold, read_mask
+from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES, MAGNET, TISSUE
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+from mrcnn.images.read import check_shape, image_shape, list_images, natural_key, read_image
+
+_IMAGES = ("image", "images")
+_MASKS = {TISSUE: ("tissue_masks", "tissue"), MAGNET: ("magnetic_masks", "magnet_masks", "mag", "magnet")}
+# What follows the last underscore of a picture's name, and the channel that it is; nothing: grey.
+_SUFFIXES = {"base": "grey", "grey": "grey", "fluo": "fluo", "mf": "fluo", "edges": "edges"}
+_DEPTH = 3       # of folders between the one given and a patch: subset, picture, patch
+_CROP = re.compile(r"_crop\d+$")
+
+
+class PatchFolderDataset(FileDataset):
+    """Patches `<id>` with a folder `image` or `images`, and folders of one mask file an object.
+
+    Pictures: `<id>.tif` (grey, or colour of grey, grey, fluorescence) and `<id>_fluo.tif`; or `*_base.tif`,
+    `*_mf.tif`, `*_edges.tif`. Masks: `tissue_masks` or `tissue`, and `magnetic_masks`, `magnet_masks`, `mag` or
+    `magnet`. Patches may lie in folders of their own within the one given, as `train/<id>` or `image_1/patch_2`. Masks
+    without a pixel, which older generators wrote, are left out.
+
+    Parameters
+    ----------
+    path : str, Path, or a sequence of them
+        One or more folders of patches.
+    channels : sequence of str
+        Channels of a picture by name, as in `ChannelStack`: "grey", "fluo", "edges" (from its file, else made from
+        grey), "zeros".
+    threshold : number, optional
+        Grey value above which a pixel belongs to an object; by default 0, and 30 for JPEG.
+    source : str
+        Name of the data set.
+    pixel_size_nm
+        As in `FileDataset`.
+
+    Raises
+    ------
+    DataError
+        There is no patch, a patch has several pictures of one channel or lacks one, or has no folder of masks while
+        others do.
+    """
+
+    def __init__(self, path, channels=("grey", "fluo"), threshold=None, source="wafer", pixel_size_nm=None):
+        if isinstance(channels, str) or not len(channels):
+            raise ConfigError(f"channels are a sequence of names, as ('grey', 'fluo'), not {channels!r}.")
+        super().__init__(CLASS_NAMES[TISSUE], source, pixel_size_nm, len(channels))
+        self.add_class(source, MAGNET, CLASS_NAMES[MAGNET])
+        check_threshold(threshold)
+        self.channel_names, self._threshold = tuple(channels), threshold
+        roots = [existing_folder(p, "patches inside") for p in ([path] if isinstance(path, (str, Path)) else path)]
+        members = [(root, folder) for root in roots for folder in _patch_folders(root, _DEPTH)]
+        if not members:
+            raise DataError(roots[0], "holds no patch", "Expected are <id>/images/<id>.tif, <id>/tissue_masks/*.tif "
+                            "and <id>/magnetic_masks/*.tif")
+        masks = [{class_id: child_folder(folder, *names) for class_id, names in _MASKS.items()}
+                 for _, folder in members]
+        labelled = any(found is not None for folders in masks for found in folders.values())
+        for (root, folder), folders in zip(members, masks):
+            # Patches of several folders may have one name.
+            name = folder.as_posix() if len(roots) > 1 else folder.relative_to(root.parent).as_posix()
+            self._add_patch(name.removeprefix(f"{root.name}/"), folder, folders, labelled)
+        self.prepare()
+
+    def _add_patch(self, image_id, folder, folders, labelled):
+        if labelled and all(found is None for found in folders.values()):
+            raise DataError(folder, "has no folder tissue_masks and none magnetic_masks, while others have",
+                            "Add them (empty ones if the patch has no section), or move the patch away")
+        files = _pictures(folder)
+        for name in self.channel_names:
+            self._check_channel(name, files, folder)
+        # Patches cut from one picture: image_1/patch_2, or name_crop3.
+        cut = folder.parent.name.startswith("image_")
+        group = folder.parent if cut else folder.parent / _CROP.sub("", folder.name)
+        self.add_image(self._source, image_id, files["grey"], files=files, masks=folders if labelled else None,
+                       group=str(group))
+
+    @staticmethod
+    def _check_channel(name, files, folder):
+        if "grey" not in files:
+            raise DataError(folder, "holds no grey picture", "Expected is images/<id>.tif or images/*_base.tif")
+        in_colour = name == "fluo" and len(image_shape(files["grey"])) == 3
+        if name not in (*files, *DERIVED) and not in_colour:
+            raise DataError(files["grey"], f"is the grey picture, and there is none of the channel '{name}' beside it; "
+                            f"there are: {', '.join(files)}", f"Add <id>_{name}.tif, or use other channels")
+
+    def load_image(self, image_id):
+        """Picture uint8 [H, W, C], its channels those of `channel_names`.
+
+        Raises `DataError` when a file cannot be used, is not 8 bit, or differs in size from the grey one.
+        """
+        files = self.image_info[image_id]["files"]
+        planes = {}
+        for name in dict.fromkeys(self.channel_names):
+            planes[name] = self._plane(name, files)
+            shape = self.image_shape(image_id)[:2]
+            if planes[name].shape != shape:
+                raise DataError(files[name], f"is {planes[name].shape} pixels, but {files['grey'].name} is {shape}",
+                                "All channels of a patch must show the same field")
+        return np.stack([planes[name] for name in self.channel_names], axis=-1)
+
+    def _plane(self, name, files):
+        if name == "zeros":
+            return np.zeros(image_shape(files["grey"])[:2], np.uint8)
+        if name == "edges" and name not in files:
+            return sobel(self._plane("grey", files))
+        path = files.get(name, files["grey"])
+        pixels = read_image(path)
+        if pixels.dtype != np.uint8:
+            raise DataError(path, f"has pixels of the type {pixels.dtype}, but patches are of 8 bit",
+                            "Scale them to 8 bit, all patches of a wafer alike")
+        # Colour patches are (grey, grey, fluorescence).
+        return pixels if pixels.ndim == 2 else pixels[..., 2 if name == "fluo" and name not in files else 0]
+
+    def image_shape(self, image_id):
+        """Rows, columns and channels of a patch, from its header."""
+        return (*image_shape(self.image_info[image_id]["path"])[:2], len(self.channel_names))
+
+    def read_instances(self, info):
+        """Decode the mask files of one patch, tissue before magnets."""
+        if info["masks"] is None:
+            return super().read_instances(info)
+        shape = image_shape(info["path"])[:2]
+        files = [(file, class_id) for class_id, folder in info["masks"].items() if folder is not None
+                 for file in list_images(folder)]
+
+        def decoded():
+            for file, _ in files:
+                mask = read_mask(file, self._threshold)
+                check_shape(file, mask.shape, shape, info["path"])
+                yield mask
+
+        return Instances.from_mask_iterator(shape, decoded(), [class_id for _, class_id in files])
+
+
+def _patch_folders(folder, depth):
+    """Folders with pictures in a folder `image` or `images`, in natural order."""
+    images = child_folder(folder, *_IMAGES)
+    if images is not None and list_images(images):
+        return [folder]
+    inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")] if depth else []
+    return [found for p in sorted(inner, key=natural_key) for found in _patch_folders(p, depth - 1)]
+
+
+def _pictures(folder):
+    """The patch's pictures by channel."""
+    files = {}
+    for path in list_images(child_folder(folder, *_IMAGES)):
+        stem, own = path.stem, f"{folder.name}_"
+        suffix = stem.removeprefix(own) if stem.startswith(own) else stem.rpartition("_")[2]
+        name = _SUFFIXES.get(suffix.lower(), suffix if stem.startswith(own) else "grey")
+        if name in files:
+            raise DataError(path, f"is a second picture of the channel '{name}', beside {files[name].name}",
+                            "Keep one picture a channel, with endings such as _fluo")
+        files[name] = path
+    return files
+
+
+def patch_written(folder, name):
+    """Whether a patch of this name is there; it is only when it is complete."""
+    return (Path(folder) / name).is_dir()
+
+
+def write_patch(folder, name, image_by_channel, instances):
+    """Write a patch as `PatchFolderDataset` reads it: all of it, or nothing.
+
+    Files are `<name>/images/<name>.tif` (grey), `<name>_<channel>.tif`, `<name>/tissue_masks/<i>.tif` and
+    `<name>/magnetic_masks/<i>.tif`, masks of 0 and 255; objects without a pixel are left out.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when missing.
+    name : str
+    image_by_channel : dict of str to uint8 [H, W]
+        "grey", and "fluo" or others.
+    instances : Instances
+        Of classes `TISSUE` and `MAGNET`.
+
+    Returns
+    -------
+    Path
+        The patch's folder.
+
+    Raises
+    ------
+    DataError
+        The patch is there already, a picture is not uint8 [H, W] of the objects' size, or the files cannot be written.
+    """
+    folder = Path(folder)
+    target, draft = folder / name, folder / f".{name}.part"
+    _check_writable(target, image_by_channel, instances)
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        for child in ("images", _MASKS[TISSUE][0], _MASKS[MAGNET][0]):
+            (draft / child).mkdir(parents=True)
+        for channel, plane in image_by_channel.items():
+            ending = "" if channel == "grey" else f"_{channel}"
+            # Noise does not compress, and training reads these again and again.
+            _write_tiff(draft / "images" / f"{name}{ending}.tif", plane, None)
+        _write_masks(draft, instances)
+        os.replace(draft, target)
+    except OSError as error:
+        raise DataError(target, f"cannot be written ({error.strerror or error})",
+                        "Check the folder's permissions and the space left") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def _check_writable(target, image_by_channel, instances):
+    if target.exists():
+        raise DataError(target, "is there already", "Choose an empty folder or another name")
+    if "grey" not in image_by_channel:
+        raise DataError(target, "would hold no grey picture", "Give 'grey' among the channels")
+    for channel, plane in image_by_channel.items():
+        plane = np.asarray(plane)
+        if plane.dtype != np.uint8 or plane.shape != instances.image_shape:
+            raise DataError(target, f"its channel '{channel}' is {plane.shape} of {plane.dtype}, but patches are uint8 "
+                            f"and its objects are of an image {instances.image_shape}", "Give both of one size")
+    strange = set(instances.class_ids.tolist()) - set(_MASKS)
+    if strange:
+        raise DataError(target, f"has objects of the classes {sorted(strange)}",
+                        "Patches hold tissue (1) and magnets (2)")
+
+
+def _write_masks(folder, instances):
+    for class_id, (child, *_) in _MASKS.items():
+        members = [i for i in np.flatnonzero(instances.class_ids == class_id) if instances.masks[i].any()]
+        for number, i in enumerate(members, start=1):
+            y1, x1, y2, x2 = instances.boxes[i]
+            full = np.zeros(instances.image_shape, np.uint8)
+            full[y1:y2, x1:x2][instances.masks[i]] = 255
+            _write_tiff(folder / child / f"{number:03d}.tif", full, "zlib")
+
+
+def _write_tiff(path, plane, compression):
+    import tifffile
+
+    tifffile.imwrite(path, plane, compression=compression, photometric="minisblack", metadata=None)

@@ -1,0 +1,1 @@
+"""A whole wafer in one image, and views of its parts."""

@@ -1,0 +1,1 @@
+"""Sections from what was detected: parts, pairs, table, export."""

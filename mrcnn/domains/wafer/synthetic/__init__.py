@@ -1,0 +1,1 @@
+"""Synthetic wafers with their truth."""

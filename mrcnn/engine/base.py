@@ -1,0 +1,199 @@
+"""What all models that are trained share: runs with their folders, weights, and taking up where one stopped."""
+
+from pathlib import Path
+
+import keras
+
+from mrcnn import quiet
+from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.inference.hardware import one_operation_at_a_time, precision_of
+from mrcnn.training.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
+from mrcnn.training.optimizers import compile_model
+from mrcnn.training.run_folders import last_resumable, new_folder, run_folders, run_name, run_of
+from mrcnn.training.stages import set_trainable, weighted_layers
+from mrcnn.weights.load import load_weights, save_weights
+
+
+class Trainable:
+    """Base of `MaskRCNN` and `SemanticSegmenter`, which add a `keras_model` and what can be done with it.
+
+    Parameters
+    ----------
+    mode : {"training", "inference"}
+    config : Config
+        Validated here.
+    model_dir : str or Path
+        Runs are kept in folders below it.
+
+    Attributes
+    ----------
+    log_dir : Path
+        Of the run.
+    epoch : int
+        Epochs done.
+    checkpoint_path : str or None
+        Of the last epoch trained.
+    precision : str
+        Keras dtype policy.
+    always_trained : list of str
+        Layers that are trained in every stage, because weights for them were not loaded.
+    progress : Progress or None
+        Where the run stands.
+    """
+
+    def __init__(self, mode, config, model_dir):
+        if mode not in ("training", "inference"):
+            raise ConfigError(f"mode must be 'training' or 'inference', not {mode!r}.")
+        config.validate()
+        self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
+        self._begin()
+        self.set_log_dir()
+
+    def _begin(self):
+        """All that a model which was not trained yet has."""
+        if self.mode == "inference":
+            one_operation_at_a_time()
+        if keras.backend.backend() == "tensorflow":
+            quiet.run_first_graph()
+        self.precision = precision_of(self.config)
+        self.always_trained, self._knows_channels = [], False
+        self.progress, self.resume_state, self.resume_path = None, None, None
+        self.checkpoint_path = None
+
+    def refuse_inference(self, what):
+        """Raise `ConfigError` where this model cannot be trained."""
+        if self.mode != "training":
+            raise ConfigError(
+                f"This model was made for inference. Create {type(self).__name__}(mode='training', ...) to {what}."
+            )
+
+    # --- Runs and weights ---
+    def set_log_dir(self, model_path=None):
+        """Name a new run's folder, or take the folder and the epoch from the path of a checkpoint."""
+        folder, self.epoch = (None, 0) if model_path is None else run_of(model_path)
+        self.log_dir = new_folder(self.model_dir, run_name(self.config)) if folder is None else folder
+
+    def find_last(self):
+        """Path (str) of the last checkpoint of the last run of this config's NAME.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        """
+        name = run_name(self.config)
+        for folder in reversed(run_folders(self.model_dir, name)):
+            found = run_checkpoints(folder)
+            if found:
+                return str(found[-1])
+        raise FileNotFoundError(
+            f"{self.model_dir}: holds no checkpoint of a run named '{name}'. Train first, or give a weight file."
+        )
+
+    def load_weights(self, filepath, by_name=False, exclude=None, at_least=1, verbose=1):
+        """Load weights, print what was loaded, and take log folder and epoch from the path.
+
+        Parameters
+        ----------
+        filepath : path
+            A `.h5` of Matterport's layout, a checkpoint, an `.npz` with keys `layer/kind`, or a run's folder (its
+            best).
+        by_name : bool
+            Load what is there and leave the rest. Implied by `exclude`.
+        exclude : list of str
+            Layers to leave as they are.
+        at_least : int
+            Fewer arrays loaded than this are an error.
+
+        Returns
+        -------
+        LoadReport
+
+        Raises
+        ------
+        WeightsError
+            The file cannot be read or does not fit; the model is unchanged.
+        """
+        path = resolve_weights(filepath)
+        channels = int(self.config.IMAGE_SHAPE[2])
+        report = load_weights(self.keras_model, path, by_name or bool(exclude), exclude, at_least, channels)
+        self._train_what_was_not_loaded(report)
+        if verbose:
+            print(report)
+        self.progress, self.resume_state, self.resume_path = None, None, None
+        self.set_log_dir(path)
+        return report
+
+    def _train_what_was_not_loaded(self, report):
+        """Beside loaded layers, a first convolution that was inflated or that is still random is always trained."""
+        inflated = [name.split("/")[0] for name in report.inflated]
+        first = self.first_convolution()
+        if f"{first}/kernel" in report.loaded:
+            self.always_trained, self._knows_channels = inflated, True
+        elif first is not None and not self._knows_channels:
+            self.always_trained = [first]
+
+    def first_convolution(self):
+        """Name of the layer that sees the image's channels; None where there is no such convolution."""
+        channels = int(self.config.IMAGE_SHAPE[2])
+        for _, layer in weighted_layers(self.keras_model):
+            if any(len(w.shape) == 4 and w.shape[2] == channels for w in layer.weights):
+                return layer.name
+        return None
+
+    def save_weights(self, filepath):
+        """Write all weights in the legacy `.h5` layout, whole or not at all."""
+        save_weights(self.keras_model, filepath)
+
+    def resume(self, path=None):
+        """Take up a run where its last checkpoint left it.
+
+        Repeat the calls of `train` after it: those that were done are passed over, and the one that was interrupted
+        goes on inside of its stage.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A checkpoint or a run's folder; by default the last run of this NAME.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to resume.
+
+        Raises
+        ------
+        WeightsError
+            The checkpoint cannot be read or does not fit.
+        """
+        self.refuse_inference("resume")
+        if path is None:
+            path = last_resumable(self.model_dir, run_name(self.config))
+        elif Path(path).is_dir():
+            path = last_state(path)
+        if path is None:
+            return False
+        path = resolve_weights(path)
+        state = read_state(path)
+        if state is None:
+            raise WeightsError(
+                f"{path}: holds weights, but no state of a training to resume. Load it with load_weights instead."
+            )
+        self.load_weights(path, verbose=0)
+        restore(seed_states(self.keras_model), state.seeds, path, "random generator")
+        self.log_dir, self.epoch = path.parent, state.progress.epoch
+        self.progress, self.resume_state, self.resume_path = state.progress, state, path
+        self.always_trained = list(state.progress.always_trained)
+        return True
+
+    # --- Training ---
+    def compile_for_training(self, learning_rate, total_steps):
+        """Give the Keras model a fresh optimizer for the steps of a stage; None: of a training by the clock."""
+        compile_model(self.keras_model, self.config, learning_rate, total_steps)
+
+    def set_trainable(self, layer_regex, keras_model=None, indent=0, verbose=1):
+        """Make the layers that match trainable and the others not (see `mrcnn.training.stages.select_layers`)."""
+        names = set_trainable(keras_model or self.keras_model, layer_regex, self.always_trained)
+        if verbose:
+            print(f"Training {len(names)} layers: {', '.join(names[:4])} ... {names[-1]}")
+        return names

@@ -1,0 +1,170 @@
+"""`MaskRCNN`: the model as its users hold it, with Matterport's methods."""
+
+from mrcnn.engine.base import Trainable
+from mrcnn.inference.detection import Detection, mold_inputs
+from mrcnn.nets.mask_rcnn import MaskRCNNGraph
+from mrcnn.training.devices import devices_for, share_steps, sharing
+
+
+class MaskRCNN(Trainable):
+    """A Mask R-CNN for training or detection.
+
+    Parameters
+    ----------
+    mode : {"training", "inference"}
+        A model for training can detect, too.
+    config : Config
+        Validated here.
+    model_dir : str or Path
+        Runs are kept in folders below it.
+
+    Attributes
+    ----------
+    keras_model : keras.Model
+    log_dir : Path
+        Of the run.
+    epoch : int
+        Epochs done.
+    checkpoint_path : str or None
+        Of the last epoch trained.
+    anchors : float64 [A, 4] or None
+        In pixels, of the last `get_anchors`.
+    always_trained : list of str
+        Layers that are trained in every stage, because weights for them were not loaded.
+    progress : Progress or None
+        Where the run stands.
+    devices : list of str
+        Those that share a training batch (GPU_COUNT); empty for one.
+    """
+
+    graph_class = MaskRCNNGraph
+
+    def __init__(self, mode, config, model_dir):
+        super().__init__(mode, config, model_dir)
+        self.devices = devices_for(config) if mode == "training" else []
+        with sharing(self.devices):
+            self.graph = self.graph_class(config, self.precision)
+            self.keras_model = self.graph.training_model() if mode == "training" else self.graph.inference_model()
+        share_steps(self.keras_model, self.devices)
+        self.detection, self.anchors = Detection(self.graph, config), None
+
+    # --- Training ---
+    def train(
+        self,
+        train_dataset,
+        val_dataset,
+        learning_rate,
+        epochs,
+        layers,
+        augmentation=None,
+        custom_callbacks=None,
+        no_augmentation_sources=None,
+        verbose="auto",
+    ):
+        """Train until `epochs` epochs in total are done.
+
+        Parameters
+        ----------
+        train_dataset, val_dataset : Dataset
+            Prepared; `val_dataset` may be None.
+        learning_rate : float
+        epochs : int
+            The total over all calls, as in Matterport's package: a second stage of 20 after a first of 10 ends at 20.
+        layers : str
+            heads, 3+, 4+, 5+, all, or a regular expression.
+        augmentation : optional
+            A transform of `mrcnn.data.augment`, a list of them, or an imgaug pipeline.
+        custom_callbacks : list of keras callbacks, optional
+        no_augmentation_sources : list of str, optional
+        verbose : "auto", 0, 1 or 2
+            0 is silent, 1 shows a bar within the epoch and a line of each epoch, 2 the lines only; "auto" is 1 in a
+            terminal or a notebook, and 2 in a log file.
+
+        Returns
+        -------
+        TrainingHistory
+            A list with a dict for each epoch of the run, as in `history.csv`.
+
+        Raises
+        ------
+        ConfigError
+            A setting, `layers`, `verbose` or the numbers cannot work.
+        DataError
+            A data set or a picture cannot be used, or the losses became NaN.
+        WeightsError
+            A checkpoint cannot be written.
+        """
+        from mrcnn.training.run import run_training
+
+        self.refuse_inference("train")
+        optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
+        with sharing(self.devices):
+            return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
+
+    # --- Detection ---
+    def get_anchors(self, image_shape):
+        """Normalised anchors float32 [A, 4] for a molded image of this shape; the pixel ones are kept in `anchors`."""
+        self.anchors, normalised = self.detection.anchors(image_shape)
+        return normalised
+
+    def mold_inputs(self, images):
+        """Resize and centre images.
+
+        Parameters
+        ----------
+        images : list of arrays [H, W] or [H, W, C]
+            uint8, uint16, float or bool, of any size; channels are adapted to IMAGE_CHANNEL_COUNT.
+
+        Returns
+        -------
+        molded [N, h, w, C] float32, metas [N, M] float32, windows int [N, 4]
+            Stacked when all have one molded size, else lists.
+
+        Raises
+        ------
+        DataError
+            An image cannot be used; names its place in the list.
+        """
+        return mold_inputs(images, self.config)
+
+    def predict(self, images, pixel_size_nm=None, min_score=None):
+        """Detect objects, with masks only as large as their boxes.
+
+        Parameters
+        ----------
+        images : list of arrays
+            As in `mold_inputs`; any number, of any sizes. They go through the network BATCH_SIZE at a time.
+        pixel_size_nm : (float, float), number or None
+            Noted in the results.
+        min_score : float, optional
+            Drop detections below; DETECTION_MIN_CONFIDENCE is applied anyway.
+
+        Returns
+        -------
+        list of Instances
+
+        Raises
+        ------
+        DataError
+            An image cannot be used; names its place in the list.
+        """
+        return self.detection.predict(images, pixel_size_nm, min_score)
+
+    def detect_tiled(self, source, **options):
+        """Detect in an image of any size, tile by tile; see `mrcnn.inference.tiling.detect_tiled`."""
+        from mrcnn.inference.tiling import detect_tiled
+
+        return detect_tiled(self, source, **options)
+
+    def detect(self, images, verbose=0):
+        """Detect objects, as Matterport's `detect`.
+
+        Returns
+        -------
+        list of dict
+            `rois` int32 [N, 4] (y1, x1, y2, x2), `class_ids` int32 [N], `scores` float32 [N], `masks` bool [H, W, N].
+            For large pictures with many objects use `predict`, whose masks are not full planes.
+        """
+        if verbose:
+            print(f"Processing {len(images)} images")
+        return [found.to_matterport() for found in self.predict(images)]

@@ -1,0 +1,217 @@
+"""`SemanticSegmenter`: a network that gives each pixel a class, held and trained as `MaskRCNN` is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from mrcnn.data.dataset import as_pixel_size
+from mrcnn.data.molding import intensities, mold_image, to_channels
+from mrcnn.engine.base import Trainable
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_file
+from mrcnn.inference.blended_tiles import tiled_probability
+from mrcnn.inference.detection import refuse_single
+from mrcnn.inference.jit import compiled
+from mrcnn.nets.semantic.training_model import semantic_model
+from mrcnn.results.watershed import WatershedSettings, instances_from_probability
+
+WATERSHED_FILE = "watershed.json"  # in a run's folder: how its probabilities become objects
+
+
+class SemanticSegmenter(Trainable):
+    """A U-Net or FCN for training or prediction.
+
+    Runs, weights, checkpoints and resuming are those of `MaskRCNN`: `load_weights`, `save_weights`, `find_last` and
+    `resume` work alike, and the folder of a run holds the same files. The encoder's pretrained weights are loaded by
+    `load_weights(path, by_name=True)`.
+
+    Parameters
+    ----------
+    mode : {"training", "inference"}
+        A model for training can predict, too.
+    config : Config
+        Validated here. SEMANTIC_MODEL says which network; None becomes "unet".
+    model_dir : str or Path
+        Runs are kept in folders below it.
+
+    Attributes
+    ----------
+    keras_model : keras.Model
+        Molded images -> logits.
+    watershed : WatershedSettings
+        How `predict` makes objects of probabilities; `load_weights` takes them from beside the weights.
+    flips : bool
+        Predict each tile in four mirrorings and take the mean.
+
+    And as `Trainable`.
+    """
+
+    def __init__(self, mode, config, model_dir):
+        if config.SEMANTIC_MODEL is None:
+            config.SEMANTIC_MODEL = "unet"
+        super().__init__(mode, config, model_dir)
+        if mode == "training" and config.GPU_COUNT != 1:
+            raise ConfigError(f"GPU_COUNT is {config.GPU_COUNT}, but semantic models train on one device: set it to 1.")
+        self.keras_model = semantic_model(config, self.precision)
+        self.watershed, self.flips, self._run = WatershedSettings(), False, None
+
+    # --- Weights ---
+    def load_weights(self, filepath, *args, **options):
+        """Load weights, as `MaskRCNN.load_weights`, and the watershed settings beside them where there are any."""
+        report = super().load_weights(filepath, *args, **options)
+        self.watershed = read_watershed(Path(report.path).with_name(WATERSHED_FILE)) or WatershedSettings()
+        return report
+
+    def save_watershed(self, settings):
+        """Use these `WatershedSettings`, and keep them in the run's folder for whoever loads its weights."""
+        self.watershed = settings
+        with whole_file(Path(self.log_dir) / WATERSHED_FILE) as temporary:
+            temporary.write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+    # --- Training ---
+    def train(
+        self,
+        train_dataset,
+        val_dataset,
+        learning_rate,
+        epochs=None,
+        hours=None,
+        layers="all",
+        augmentation=None,
+        custom_callbacks=None,
+        no_augmentation_sources=None,
+        verbose="auto",
+    ):
+        """Train for a total of epochs, or of hours, on random crops of SEMANTIC_CROP pixels.
+
+        Parameters
+        ----------
+        train_dataset, val_dataset : Dataset
+            Prepared; `val_dataset` may be None. See `mrcnn.data.crops.CropSource` for the classes of pixels.
+        learning_rate : float
+        epochs : int, optional
+            The total over all calls, as for `MaskRCNN`.
+        hours : float, optional
+            Instead of epochs: no epoch begins that would not end in time. The schedule of the learning rate follows the
+            time, so that two such runs are never quite the same.
+        layers : str
+            all, heads (the decoder), 3+, 4+, 5+ (the encoder from that stage on, and the decoder), or a regular
+            expression.
+        augmentation : optional
+            A transform of `mrcnn.data.augment`, a list of them, or an imgaug pipeline; drawn anew for every crop.
+        custom_callbacks : list of keras callbacks, optional
+        no_augmentation_sources : list of str, optional
+        verbose : "auto", 0, 1 or 2
+            As for `MaskRCNN`.
+
+        Returns
+        -------
+        TrainingHistory
+            A list with a dict for each epoch of the run: `loss`, `accuracy`, `foreground_iou`, and the same with
+            `val_`.
+
+        Raises
+        ------
+        ConfigError
+            A setting, `layers`, `verbose` or the numbers cannot work, or the hours are too few for one epoch.
+        DataError
+            A data set or a picture cannot be used, or the loss became NaN.
+        WeightsError
+            A checkpoint cannot be written.
+        """
+        from mrcnn.training.run import run_training
+        from mrcnn.training.semantic import SEMANTIC
+
+        self.refuse_inference("train")
+        optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose, hours, SEMANTIC)
+        return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
+
+    # --- Prediction ---
+    def predict_probability(self, image, tile=None, overlap=None, flips=None):
+        """Probabilities of a picture of any size, computed in overlapping tiles that are blended smoothly.
+
+        Parameters
+        ----------
+        image : array [H, W] or [H, W, C]
+            uint8, uint16, float or bool; channels are adapted to IMAGE_CHANNEL_COUNT.
+        tile : int, optional
+            Side of a tile, a multiple of 32; by default SEMANTIC_CROP, the size that was learnt from.
+        overlap : int, optional
+            Pixels that neighbouring tiles share; by default a quarter of a tile.
+        flips : bool, optional
+            By default the attribute `flips`.
+
+        Returns
+        -------
+        float32 [H, W, K]
+            K is 1 for two classes (of the foreground), else NUM_CLASSES, background first.
+
+        Raises
+        ------
+        ConfigError
+            Tile and overlap do not go together.
+        DataError
+            The image cannot be used.
+        """
+        return self._probability(np.asarray(image), "image", tile, overlap, flips)
+
+    def predict(self, images, pixel_size_nm=None, min_score=None, settings=None):
+        """Objects of each picture: its probabilities parted by `mrcnn.results.watershed`.
+
+        Parameters
+        ----------
+        images : list of arrays
+            As of `predict_probability`; any number, of any sizes.
+        pixel_size_nm : (float, float), number or None
+            Noted in the results.
+        min_score : float, optional
+            Drop objects whose mean probability is below; DETECTION_MIN_CONFIDENCE is applied anyway.
+        settings : WatershedSettings, optional
+            By default the attribute `watershed`.
+
+        Returns
+        -------
+        list of Instances
+
+        Raises
+        ------
+        DataError
+            An image cannot be used; names its place in the list.
+        """
+        refuse_single(images)
+        lowest, size = max(min_score or 0, self.config.DETECTION_MIN_CONFIDENCE), as_pixel_size(pixel_size_nm)
+        results = []
+        for i, image in enumerate(images):
+            probability = self._probability(np.asarray(image), f"image {i}")
+            found = instances_from_probability(probability, settings or self.watershed, size)
+            results.append(found.select(found.scores >= lowest))
+        return results
+
+    def _probability(self, image, name, tile=None, overlap=None, flips=None):
+        config, tile = self.config, int(self.config.SEMANTIC_CROP if tile is None else tile)
+        overlap, flips = tile // 4 if overlap is None else int(overlap), self.flips if flips is None else flips
+        image = to_channels(image, int(config.IMAGE_SHAPE[2]), name)
+        try:
+            image = intensities(image, config)
+        except ValueError as error:
+            raise DataError(name, str(error).rstrip("."), "Repair the image, or leave it out") from error
+        return tiled_probability(self._run_tiles, image, tile, overlap, int(config.BATCH_SIZE), flips)
+
+    def _run_tiles(self, tiles):
+        """Probabilities float32 [B, h, w, K] of tiles [B, h, w, C]."""
+        if self._run is None:
+            self._run = compiled(self.keras_model, by_shape=True)
+        logits = np.asarray(self._run([mold_image(tiles, self.config)]))
+        return expit(logits) if logits.shape[-1] == 1 else softmax(logits, axis=-1)
+
+
+def read_watershed(path):
+    """`WatershedSettings` from a JSON file; None where there is none, `ConfigError` where it cannot be used."""
+    if not Path(path).is_file():
+        return None
+    try:
+        return WatershedSettings.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: holds no watershed settings ({error}). Remove it, or write it again.") from error

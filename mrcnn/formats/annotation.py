@@ -1,0 +1,192 @@
+"""`ImageAnnotation`: what every format is read into and written from; and the checks of an object that all share."""
+import difflib
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError
+
+OUTSIDE = ("error", "clip")
+FLAGS = ("difficult", "truncated", "crowd")     # of an object
+LARGEST = 2**31 - 1        # of a coordinate
+
+
+@dataclass(eq=False)
+class ImageAnnotation:
+    """The labelled objects of one picture.
+
+    Attributes
+    ----------
+    image : Path
+        The picture; it need not be there.
+    image_shape : (int, int) or None
+        Rows and columns, where the file says so or the picture is there.
+    boxes : int32 [N, 4]
+        (y1, x1, y2, x2) in pixels from 0, y2 and x2 exclusive.
+    class_names : list of N str
+    difficult, truncated : bool [N]
+        As Pascal VOC has them: hard to recognise, and cut off by the picture's border or another object.
+    crowd : bool [N]
+        As COCO has it: several objects within one outline, which are neither to be found nor background.
+    segments : list of N, or None
+        Of each object a `mrcnn.formats.segments.Polygons` or `CocoSegment`, or None where there is only the
+        box; None altogether when no object has more.
+    where : str
+        The file, and the place in it, that this comes from; for messages.
+    """
+
+    image: Path
+    image_shape: tuple = None
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int32))
+    class_names: list = field(default_factory=list)
+    difficult: np.ndarray = None
+    truncated: np.ndarray = None
+    segments: list = None
+    where: str = ""
+    crowd: np.ndarray = None
+
+    def __post_init__(self):
+        self.image = Path(self.image)
+        self.where = self.where or str(self.image)
+        self.image_shape = None if self.image_shape is None else tuple(int(v) for v in self.image_shape[:2])
+        self.boxes = np.asarray(self.boxes, np.int32).reshape(-1, 4)
+        self.class_names = list(self.class_names)
+        count = len(self.boxes)
+        for name in FLAGS:
+            flags = getattr(self, name)
+            setattr(self, name, np.zeros(count, bool) if flags is None else np.asarray(flags, bool).reshape(-1))
+        if self.segments is not None and all(segment is None for segment in self.segments):
+            self.segments = None
+        parts = self.class_names, self.difficult, self.truncated, self.crowd, self.segments or self.boxes
+        lengths = [len(part) for part in parts]
+        if lengths != [count] * len(parts):
+            raise ValueError(f"{count} boxes, but {lengths} class names, difficult, truncated and crowd flags and "
+                             "segments: all must be of one length.")
+
+    def __len__(self):
+        return len(self.boxes)
+
+    def without_crowds(self):
+        """The same picture with its single objects, for formats that have no word for a crowd."""
+        kept = np.flatnonzero(~self.crowd)
+        segments = None if self.segments is None else [self.segments[i] for i in kept]
+        return replace(self, boxes=self.boxes[kept], class_names=[self.class_names[i] for i in kept], segments=segments,
+                       **{flag: getattr(self, flag)[kept] for flag in FLAGS})
+
+    def segment(self, index):
+        """What outlines this object, or None where only its box is known."""
+        return None if self.segments is None else self.segments[index]
+
+
+class Objects:
+    """The objects of one picture, checked one by one as a reader finds them.
+
+    Parameters
+    ----------
+    image : Path
+    where : str
+        The file and place that names the picture.
+    image_shape : (int, int) or None
+        Without it, boxes are not compared with the picture's size.
+    classes : collection of str, optional
+        The class names that may occur; by default any.
+    outside : "error" or "clip"
+        What to do with a box that is partly outside of the picture.
+    """
+
+    def __init__(self, image, where, image_shape=None, classes=None, outside="error"):
+        check_outside(outside)
+        self.image, self.where, self.image_shape = image, str(where), image_shape
+        self.classes, self.outside = classes, outside
+        self._found = []
+
+    def add(self, where, class_name, box, difficult=False, truncated=False, segment=None, crowd=False):
+        """Add one object, its box whole numbers (y1, x1, y2, x2); raises `DataError` that starts with `where`."""
+        class_name = str(class_name).strip()
+        check_class(where, class_name, self.classes)
+        box = checked_box(where, box, self.image_shape, self.outside)
+        self._found.append((box, class_name, difficult, truncated, segment, crowd))
+
+    def annotation(self):
+        """All that was added, as an `ImageAnnotation`."""
+        boxes, names, difficult, truncated, segments, crowd = zip(*self._found) if self._found else ([],) * 6
+        return ImageAnnotation(self.image, self.image_shape, np.array(boxes, np.int32).reshape(-1, 4), names,
+                               np.array(difficult, bool), np.array(truncated, bool), list(segments), self.where,
+                               np.array(crowd, bool))
+
+
+def check_outside(outside):
+    """Raise `ConfigError` unless it is "error" or "clip"."""
+    if outside not in OUTSIDE:
+        raise ConfigError(f"outside must be 'error' or 'clip', not {outside!r}.")
+
+
+def check_class(where, name, classes):
+    """Raise `DataError` for an object without a class, or of one that is not among `classes` (None: any is right)."""
+    if not name:
+        raise DataError(where, "has no class", "Give the object a class, or delete it")
+    if classes is not None and name not in classes:
+        near = difflib.get_close_matches(name, list(classes), 1, 0.7)
+        raise DataError(where, f"has the class '{name}', which is not in the list ({', '.join(map(str, classes))})",
+                        (f"Is '{near[0]}' meant? " if near else "") + "Correct the class, or add it to the list")
+
+
+def number(where, name, value):
+    """A coordinate as float; raises `DataError` unless it is a finite number."""
+    try:
+        found = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise DataError(where, f"has {name} = {value!r}, where a number is expected",
+                        "Correct it, or delete the object")
+    return found
+
+
+def box_of_edges(where, y1, x1, y2, x2):
+    """Whole-number box of edges in fractions of pixels, pixel 0 from 0 to 1: rounded, and at least one pixel wide.
+
+    Raises `DataError` when the far edge is not beyond the near one.
+    """
+    if not (y2 > y1 and x2 > x1):
+        raise _inverted(where, (y1, x1, y2, x2))
+    (top, bottom), (left, right) = _rounded(y1, y2), _rounded(x1, x2)
+    return top, left, bottom, right
+
+
+def _rounded(low, high):
+    """The nearest whole numbers; where they are the same, the last pixel of which there is a part between them."""
+    first, last = round(low), round(high)
+    if last == first:
+        last = math.ceil(high)
+        first = last - 1
+    return first, last
+
+
+def checked_box(where, box, image_shape=None, outside="error"):
+    """A box of whole numbers (y1, x1, y2, x2), clipped to the picture if asked for.
+
+    Raises `DataError` when it has no pixel, or is outside of the picture (with "clip": wholly).
+    """
+    y1, x1, y2, x2 = box
+    if y2 <= y1 or x2 <= x1:
+        raise _inverted(where, box)
+    height, width = image_shape or (LARGEST, LARGEST)
+    if min(y1, x1) >= 0 and y2 <= height and x2 <= width:
+        return y1, x1, y2, x2
+    inside = max(y1, 0), max(x1, 0), min(y2, height), min(x2, width)
+    empty = inside[0] >= inside[2] or inside[1] >= inside[3]
+    if outside == "error" or empty:
+        size = "the picture" if image_shape is None else f"the picture of {width} x {height} pixels (width x height)"
+        cure = "Correct it, or delete the object" if empty else "Correct it, or pass outside='clip' to cut it off there"
+        raise DataError(where, f"has a box from x = {x1} to {x2}, y = {y1} to {y2}, which is "
+                        f"{'' if empty else 'partly '}outside of {size}", cure)
+    return inside
+
+
+def _inverted(where, box):
+    y1, x1, y2, x2 = box
+    return DataError(where, f"has a box without an area: x from {x1:g} to {x2:g}, y from {y1:g} to {y2:g}",
+                     "The first corner is the upper left one, the second the lower right one: correct or delete it")

@@ -1,0 +1,107 @@
+"""`read_annotations`: find out in which format annotations are, and read them."""
+import inspect
+from pathlib import Path
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats import coco, keras_frcnn, via, yolo
+from mrcnn.formats import voc as labelimg
+from mrcnn.formats.paths import read_json
+
+FORMATS = {"labelimg": labelimg, "keras-frcnn": keras_frcnn, "yolo": yolo, "coco": coco, "via": via}
+_FOLDERS = ("annotations", "labels")
+_LOOKED_FOR = ("Looked for: a folder of XML files (LabelImg), or of text files with classes.txt (YOLO); a .json file "
+               "of COCO or the VGG Image Annotator; rows path,x1,y1,x2,y2,class in a .txt or .csv file (keras-frcnn)")
+
+
+def read_annotations(path, images=None, classes=None, outside="error", annotation_format=None, **options):
+    """Annotations of a file or folder, of the format that it is found to have.
+
+    Parameters
+    ----------
+    path : str or Path
+    images : str or Path, optional
+        The folder that holds the pictures; by default where the format usually has them.
+    classes : collection of str, optional
+        The class names that may occur; by default any.
+    outside : "error" or "clip"
+        What to do with a box that is partly outside of its picture.
+    annotation_format : str, optional
+        One of `FORMATS`, instead of finding it out.
+    **options
+        Others of the format's `read`, such as `class_file` (YOLO) or `attribute` (VIA).
+
+    Returns
+    -------
+    list of ImageAnnotation
+
+    Raises
+    ------
+    DataError
+        No format fits, or what the format's `read` raises.
+    ConfigError
+        The format has no such option, or there is no such format.
+    """
+    if annotation_format is None:
+        annotation_format, path = find_format(path)
+    elif annotation_format not in FORMATS:
+        raise ConfigError(f"There is no format '{annotation_format}'. There are: {', '.join(FORMATS)}.")
+    read = FORMATS[annotation_format].read
+    known = list(inspect.signature(read).parameters)[1:]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ConfigError(f"{path} is of the format {annotation_format}, which has no option {unknown[0]}. It has: "
+                          f"{', '.join(known)}.")
+    return read(path, images=images, classes=classes, outside=outside, **options)
+
+
+def find_format(path):
+    """Name of a format in `FORMATS`, and the file or folder to read, which may be a folder inside of `path`.
+
+    Raises `DataError` when there is nothing, or nothing known, or two formats side by side.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = _of_folder(path)
+        if found is None:
+            raise DataError(path, "holds no annotations of a known format", _LOOKED_FOR)
+        return found
+    if not path.is_file():
+        raise DataError(path, "does not exist", "Check the path")
+    suffix = path.suffix.lower()
+    if suffix == ".xml":
+        return "labelimg", path
+    if suffix in (".txt", ".csv"):
+        return "keras-frcnn", path
+    if suffix == ".json":
+        return _of_json(path), path
+    raise DataError(path, "is no file of annotations", _LOOKED_FOR)
+
+
+def _of_folder(path, below=True):
+    names = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+    xml, text = ({p.stem for p in names if p.suffix.lower() == suffix} for suffix in (".xml", ".txt"))
+    if xml & text:
+        stem = min(xml & text)
+        raise DataError(path, f"holds both {stem}.xml and {stem}.txt, annotations of one picture in two formats",
+                        "Move one kind away, or say which to read: annotation_format='labelimg' or 'yolo'")
+    if xml:
+        return "labelimg", path
+    if text:
+        return "yolo", path
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name.lower() in _FOLDERS) if below else []
+    return next(filter(None, (_of_folder(folder, below=False) for folder in folders)), None)
+
+
+def _of_json(path):
+    content = read_json(path)
+    if isinstance(content, dict):
+        if "annotations" in content and "images" in content:
+            return "coco"
+        if "shapes" in content:
+            raise DataError(path, "is a labelme file", "Convert it to COCO, for example with labelme2coco")
+        if "_via_img_metadata" in content or any(isinstance(v, dict) and "regions" in v for v in content.values()):
+            return "via"
+    elif isinstance(content, list) and content and isinstance(content[0], dict) and "image_id" in content[0]:
+        raise DataError(path, "is a list of COCO results, which are detections",
+                        "Give the annotations that they were compared with")
+    raise DataError(path, "is JSON, but neither of COCO nor of the VGG Image Annotator", _LOOKED_FOR)

@@ -1,0 +1,198 @@
+"""JSON of the VGG Image Annotator, versions 1 and 2: rectangles, polygons, circles and ellipses."""
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats.annotation import FLAGS, Objects, box_of_edges, number
+from mrcnn.formats.paths import (
+    check_name,
+    image_path,
+    read_json,
+    refuse_twice,
+    shape_of,
+    write_text,
+    written_name,
+)
+from mrcnn.formats.segments import Polygons
+
+_ATTRIBUTES = ("class", "label", "name", "type")      # tried in this order where regions have several
+_CORNERS = 64                                         # of the polygon that a circle or ellipse becomes
+
+
+def read(path, images=None, classes=None, outside="error", attribute=None, unlabelled=None):
+    """Annotations of a file of regions, or of a project.
+
+    Polygons, circles and ellipses are kept as outlines; a rectangle is a box.
+
+    Parameters
+    ----------
+    path : str or Path
+    images : str or Path, optional
+        The folder that file names are relative to, and which they may not leave; by default that of the file.
+    classes, outside
+        As in `mrcnn.formats.voc.read`.
+    attribute : str, optional
+        The region attribute that holds the class; by default the only one there is, or `class`, `label`, `name` or
+        `type`.
+    unlabelled : str, optional
+        The class of regions that have none; by default they are an error.
+
+    Returns
+    -------
+    list of ImageAnnotation
+        In the order of the file, pictures without regions too.
+
+    Raises
+    ------
+    DataError
+        Naming the file, the picture and the region (from 1): it has no class or an unknown one, a wrong box or shape; a
+        path leaves the folder, a picture is listed twice.
+    """
+    folder = Path(path).parent if images is None else Path(images)
+    entries = _entries(path, read_json(path))
+    attribute = attribute or _attribute(path, entries)
+    found = []
+    for entry in entries:
+        where = f"{path}, {entry['filename']}"
+        image = image_path(entry["filename"], folder, where)
+        objects = Objects(image, where, shape_of(image), classes, outside)
+        for i, region in enumerate(entry["regions"], start=1):
+            _add_region(objects, f"{where}, region {i}", region, attribute, unlabelled)
+        found.append(objects.annotation())
+    return refuse_twice(found)
+
+
+def write(path, annotations, images=None, attribute="class", version=2):
+    """Write a file of regions, which VIA imports; `read` gives the same boxes, classes, flags and outlines back.
+
+    Parameters
+    ----------
+    path : str or Path
+        An existing file is replaced only when the new one is complete.
+    annotations : sequence of ImageAnnotation
+        Of objects in several pieces or of run lengths, which VIA has not, the boxes are written.
+    images : str or Path, optional
+        The folder that file names are written relative to; by default that of the file.
+    attribute : str
+        The region attribute for the class.
+    version : 1 or 2
+
+    Raises
+    ------
+    DataError
+        A picture is outside of the folder, or the file cannot be written.
+    """
+    if version not in (1, 2):
+        raise ConfigError(f"version must be 1 or 2, not {version!r}.")
+    folder = Path(path).parent if images is None else Path(images)
+    content = {}
+    for annotation in refuse_twice(list(annotations)):
+        name = written_name(annotation, folder, path)
+        check_name(path, name)
+        size = annotation.image.stat().st_size if annotation.image.is_file() else -1
+        regions = [_region(annotation, i, attribute) for i in range(len(annotation))]
+        content[f"{name}{size}"] = {
+            "filename": name, "size": size, "file_attributes": {},
+            "regions": regions if version == 2 else {str(i): region for i, region in enumerate(regions)}}
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+# --- Reading ---
+def _entries(path, content):
+    """The pictures' entries, each with `filename` and a list of `regions`."""
+    if isinstance(content, dict) and "_via_img_metadata" in content:
+        content = content["_via_img_metadata"]
+    if not isinstance(content, dict) or not content or not all(
+            isinstance(entry, dict) and isinstance(entry.get("filename"), str) for entry in content.values()):
+        raise DataError(path, "is no file of the VGG Image Annotator 1 or 2: it has no entries with a filename",
+                        "Export the annotations as JSON, or save the project")
+    entries = []
+    for entry in content.values():
+        regions = entry.get("regions") or []
+        regions = list(regions.values()) if isinstance(regions, dict) else regions
+        if not isinstance(regions, list) or not all(isinstance(region, dict) for region in regions):
+            raise DataError(f"{path}, {entry['filename']}", "has regions that are no list of objects",
+                            "Export the annotations again")
+        entries.append({"filename": entry["filename"], "regions": regions})
+    return entries
+
+
+def _attribute(path, entries):
+    attributes = [region.get("region_attributes") for entry in entries for region in entry["regions"]]
+    names = {name: None for found in attributes if isinstance(found, dict) for name in found if name not in FLAGS}
+    known = [name for name in _ATTRIBUTES if name in names]
+    if len(names) > 1 and not known:
+        raise DataError(path, f"has the region attributes {', '.join(names)}, any of which may be the class",
+                        "Say which one it is: attribute=...")
+    return known[0] if known else next(iter(names), _ATTRIBUTES[0])
+
+
+def _add_region(objects, where, region, attribute, unlabelled):
+    attributes, shape = region.get("region_attributes") or {}, region.get("shape_attributes")
+    if not isinstance(attributes, dict) or not isinstance(shape, dict):
+        raise DataError(where, "has no shape, or attributes that are no object", "Draw the region again")
+    box, segment = _shape(where, shape)
+    flags = {name: str(attributes.get(name, "")).lower() in ("1", "true") for name in FLAGS}
+    class_name = _class(where, attributes.get(attribute), attribute) or unlabelled or ""
+    objects.add(where, class_name, box, **flags, segment=segment)
+
+
+def _class(where, value, attribute):
+    if isinstance(value, dict):      # boxes to tick: {"cell": true}
+        ticked = [name for name, on in value.items() if on]
+        if len(ticked) > 1:
+            raise DataError(where, f"has several classes in '{attribute}' ({', '.join(ticked)})", "Tick one of them")
+        return ticked[0] if ticked else ""
+    return str(value).strip() if value is not None else ""
+
+
+def _shape(where, shape):
+    """Box (y1, x1, y2, x2) of whole numbers, and `Polygons` or None."""
+    kind = shape.get("name")
+    if kind == "rect":
+        x, y, width, height = (number(where, key, shape.get(key)) for key in ("x", "y", "width", "height"))
+        return box_of_edges(where, y, x, y + height, x + width), None
+    if kind == "polygon":
+        points = _points(where, shape)
+    elif kind in ("circle", "ellipse"):
+        points = _ellipse(where, shape, kind)
+    else:
+        raise DataError(where, f"is a {kind}, but an object is an area",
+                        "Draw it as a rectangle, polygon, circle or ellipse")
+    (y1, x1), (y2, x2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return box_of_edges(where, y1, x1, y2, x2), Polygons([points])
+
+
+def _points(where, shape):
+    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+    if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys) or len(xs) < 3:
+        raise DataError(where, "is a polygon without at least 3 points, each with x and y", "Draw it again")
+    return np.array([(number(where, "all_points_y", y), number(where, "all_points_x", x)) for x, y in zip(xs, ys)])
+
+
+def _ellipse(where, shape, kind):
+    x, y = (number(where, key, shape.get(key)) for key in ("cx", "cy"))
+    radii = [number(where, key, shape.get(key)) for key in (("r", "r") if kind == "circle" else ("rx", "ry"))]
+    if min(radii) <= 0:
+        raise DataError(where, f"is a {kind} of the radius {min(radii):g}", "Draw it again, or delete it")
+    turn = number(where, "theta", shape.get("theta", 0))
+    angles = np.arange(_CORNERS) * (2 * math.pi / _CORNERS)
+    along, across = radii[0] * np.cos(angles), radii[1] * np.sin(angles)
+    return np.stack([y + along * math.sin(turn) + across * math.cos(turn),
+                     x + along * math.cos(turn) - across * math.sin(turn)], axis=1)
+
+
+# --- Writing ---
+def _region(annotation, index, attribute):
+    segment, (y1, x1, y2, x2) = annotation.segment(index), annotation.boxes[index].tolist()
+    polygons = (segment.polygons if segment is not None else None) or []
+    if len(polygons) == 1:
+        shape = {"name": "polygon", "all_points_x": polygons[0][:, 1].tolist(),
+                 "all_points_y": polygons[0][:, 0].tolist()}
+    else:
+        shape = {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
+    flags = {name: "1" for name in FLAGS if getattr(annotation, name)[index]}
+    return {"shape_attributes": shape, "region_attributes": {attribute: annotation.class_names[index], **flags}}

@@ -1,0 +1,182 @@
+"""LabelImg's Pascal VOC XML: a file a picture, corners counted from 1, the upper ones within the box."""
+from pathlib import Path
+from xml.etree import ElementTree
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import parse
+
+from mrcnn.errors import DataError
+from mrcnn.formats.annotation import Objects, number
+from mrcnn.formats.paths import (
+    beside,
+    check_name,
+    file_names,
+    files_of,
+    needed_shape,
+    refuse_twice,
+    shape_of,
+    write_text,
+)
+from mrcnn.images.read import image_shape
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
+
+
+def read(path, images=None, classes=None, outside="error"):
+    """Annotations of a folder of XML files, or of one file.
+
+    Coordinates may have fractions, which are cut off. A near corner of 0, which programs that count from 0 write, is
+    taken as 1.
+
+    Parameters
+    ----------
+    path : str or Path
+    images : str or Path, optional
+        The folder of the pictures; by default that of the XML files, or `JPEGImages` or `images` beside it, or the one
+        above it. Where a picture lay when it was labelled (`path`) does not matter, only its `filename`.
+    classes : collection of str, optional
+        The class names that may occur; by default any.
+    outside : "error" or "clip"
+        What to do with a box that is partly outside of the picture.
+
+    Returns
+    -------
+    list of ImageAnnotation
+        In natural order of the XML files' names.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the object (from 1): it cannot be parsed, declares entities or a DTD, lacks an element, has
+        a wrong box or an unknown class, names a picture outside of the folder, or one of another file.
+    """
+    path = Path(path)
+    files = files_of(path, ".xml") if path.is_dir() else [path]
+    if not files:
+        raise DataError(path, "holds no XML file", "Name the folder in which LabelImg saved them")
+    return refuse_twice([_read_file(file, images, classes, outside) for file in files])
+
+
+def write(path, annotations):
+    """Write a folder of XML files as LabelImg does; `read` gives the same boxes, classes and flags back.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder, made when missing; files that are there are replaced.
+    annotations : sequence of ImageAnnotation
+        Of outlines only the boxes are written.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    DataError
+        Two pictures have the same name, one's size is not known, or a file cannot be written.
+    """
+    annotations = refuse_twice(list(annotations))
+    files = file_names(annotations, path, ".xml")
+    for file, annotation in zip(files, annotations):
+        root = _element(file, annotation)
+        ElementTree.indent(root, "\t")
+        write_text(file, ElementTree.tostring(root, encoding="unicode") + "\n")
+    return files
+
+
+# --- Reading ---
+def _read_file(path, images, classes, outside):
+    root = _parsed(path)
+    image = beside(path.parent, _text(root, "filename", path), images, path)
+    objects = Objects(image, path, _size(root, path) or shape_of(image), classes, outside)
+    for i, element in enumerate(root.findall("object"), start=1):
+        where = f"{path}, object {i}"
+        box = element.find("bndbox")
+        if box is None:
+            raise DataError(where, "has no bndbox", "Draw its box again in LabelImg, or delete the object")
+        x1, y1, x2, y2 = (int(number(where, name, _text(box, name, where))) for name in _CORNERS)
+        box = *(v - 1 if v else 0 for v in (y1, x1)), y2, x2
+        objects.add(where, _text(element, "name", where), box, _flag(element, "difficult", where),
+                    _flag(element, "truncated", where))
+    return objects.annotation()
+
+
+def _parsed(path):
+    try:
+        root = parse(path, forbid_dtd=True).getroot()
+    except DefusedXmlException as error:
+        raise DataError(path, f"declares a document type or entities ({type(error).__name__}), which annotations do "
+                        "not need and which can be used to attack the reader",
+                        "Use it only if you know where it is from: then delete its DOCTYPE") from error
+    except ElementTree.ParseError as error:
+        raise DataError(path, f"is no readable XML ({error})",
+                        "It is damaged or cut off: save it again in LabelImg") from error
+    except (OSError, ValueError, LookupError) as error:      # an encoding that is wrong or not known
+        raise DataError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})",
+                        "Check the path and the file") from error
+    if root.tag != "annotation":
+        raise DataError(path, f"is XML of another kind: its outermost element is '{root.tag}', not 'annotation'",
+                        "Save the labels in LabelImg, in the format PascalVOC")
+    return root
+
+
+def _text(element, name, where):
+    found = element.findtext(name)
+    if found is None or not found.strip():
+        raise DataError(where, f"has no {name}", "Save it again in LabelImg, or write the element")
+    return found.strip()
+
+
+def _flag(element, name, where):
+    text = (element.findtext(name) or "").strip().lower()
+    if text not in _FLAGS:
+        raise DataError(where, f"has {name} = {text!r}", "It is 0 or 1")
+    return _FLAGS[text]
+
+
+def _size(root, path):
+    """Rows and columns; None when there is no size, or the zeros of programs that do not open the picture."""
+    size = root.find("size")
+    if size is None:
+        return None
+    shape = tuple(int(number(path, name, _text(size, name, path))) for name in ("height", "width"))
+    if min(shape) < 0:
+        raise DataError(path, f"says that the picture has {shape[1]} x {shape[0]} pixels", "Correct its size")
+    return shape if min(shape) > 0 else None
+
+
+# --- Writing ---
+def _element(path, annotation):
+    height, width = needed_shape(annotation, path)
+    stored = image_shape(annotation.image) if annotation.image.is_file() else (height, width, 3)
+    check_name(path, annotation.image.name)
+    root = ElementTree.Element("annotation")
+    _add(root, "folder", annotation.image.absolute().parent.name)
+    _add(root, "filename", annotation.image.name)
+    _add(root, "path", annotation.image)
+    _add(_add(root, "source"), "database", "Unknown")
+    size = _add(root, "size")
+    for name, value in (("width", width), ("height", height), ("depth", stored[2] if len(stored) == 3 else 1)):
+        _add(size, name, value)
+    _add(root, "segmented", 0)
+    difficult = annotation.difficult | annotation.crowd      # there is no flag for crowds
+    for i, ((y1, x1, y2, x2), name) in enumerate(zip(annotation.boxes.tolist(), annotation.class_names)):
+        check_name(path, name)
+        element = _add(root, "object")
+        _add(element, "name", name)
+        _add(element, "pose", "Unspecified")
+        _add(element, "truncated", int(annotation.truncated[i]))
+        _add(element, "difficult", int(difficult[i]))
+        box = _add(element, "bndbox")
+        for corner, value in zip(_CORNERS, (x1 + 1, y1 + 1, x2, y2)):
+            _add(box, corner, value)
+    return root
+
+
+def _add(parent, name, text=None):
+    child = ElementTree.SubElement(parent, name)
+    if text is not None:
+        child.text = str(text)
+    return child

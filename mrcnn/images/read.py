@@ -1,0 +1,227 @@
+"""Pictures from files: TIFF by tifffile, PNG, JPEG and BMP by Pillow, with one clear error for what cannot be used."""
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from mrcnn.errors import DataError
+from mrcnn.images import decoder_errors
+from mrcnn.images.decoder_errors import damage_named
+from mrcnn.images.pixel_size import read_pixel_size_nm, read_voxel_size_nm
+from mrcnn.images.tiff import read_tiff, tiff_layout
+
+__all__ = ["EXTENSIONS", "MAX_PIXELS", "check_shape", "image_shape", "is_tiff", "list_images", "natural_key",
+           "page_count", "read_image", "read_pixel_size_nm", "read_voxel_size_nm"]
+
+# Values (rows x columns x channels) of the largest image that is decoded: a small file can declare a size that no
+# memory holds. Set mrcnn.images.read.MAX_PIXELS higher for larger pictures.
+MAX_PIXELS = 1_000_000_000
+EXTENSIONS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
+_FOREIGN = (".czi", ".lif", ".nd2", ".dm3", ".dm4", ".mrc", ".oib", ".oif", ".gif", ".webp", ".jp2",
+            ".heic", ".npy")
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# The format is told by the first bytes: files are misnamed often. Pillow's classes are named here one by one because
+# `Image.open` tries every format it knows and has a limit on pixels of its own.
+_PILLOW = ((b"\x89PNG\r\n\x1a\n", PngImageFile), (b"\xff\xd8\xff", JpegImageFile), (b"BM", BmpImageFile))
+
+
+def read_image(path, page=None, *, keep_alpha=False, indices=False):
+    """Read one picture.
+
+    Parameters
+    ----------
+    path : str or Path
+        TIFF, PNG, JPEG or BMP file.
+    page : int, optional
+        Image of a TIFF stack, from 0. Needed when the file holds more than one.
+    keep_alpha : bool
+        False: an alpha channel, where the file declares one, is dropped.
+    indices : bool
+        True: a picture with a palette gives its palette indices, as for label images; False: its colours.
+
+    Returns
+    -------
+    ndarray [H, W] or [H, W, C]
+        In the file's own type (uint8, uint16, float32, ...); values are not scaled.
+
+    Raises
+    ------
+    DataError
+        The file is unreadable, empty, cut off, of unknown format, too large (`MAX_PIXELS`, checked from the header
+        before anything is decoded), a stack while no page was named, or holds NaN or infinite values.
+    """
+    with _opened(path, page) as source:
+        source.check_size()
+        image = source.pixels(keep_alpha, indices)
+    if image.dtype.kind not in "buif":
+        raise DataError(path, f"has pixels of the type {image.dtype}", "Convert it to 8 or 16 bit, or to 32-bit float")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        bad = int(image.size - np.count_nonzero(np.isfinite(image)))
+        raise DataError(path, f"has {bad} NaN or infinite values" + ("" if page is None else f" in page {page}"),
+                        "Replace them by a number, for example the mean of the picture")
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+
+def image_shape(path, page=None):
+    """Shape (H, W) or (H, W, C) that `read_image` gives, from the header alone.
+
+    Raises `DataError` as `read_image` does, except for damage in the pixels.
+    """
+    with _opened(path, page) as source:
+        source.check_size()
+        return source.shape
+
+
+def page_count(path):
+    """Number of pictures in a file: pages of a TIFF stack (Z and T together), 1 for the other formats."""
+    return tiff_layout(path).count if is_tiff(path) else 1
+
+
+def is_tiff(path):
+    """Whether the file's first bytes are those of a TIFF; raises `DataError` when it is missing or empty."""
+    return _head(path)[:4] in _TIFF_MARKS
+
+
+def check_shape(path, shape, expected, reference):
+    """Raise `DataError` unless two pictures have the same rows and columns."""
+    if tuple(shape[:2]) != tuple(expected[:2]):
+        raise DataError(path, f"is {shape[0]} x {shape[1]} pixels, but {reference} is {expected[0]} x {expected[1]}",
+                        "Both must show the same field: export the mask again from the picture that it belongs to")
+
+
+def list_images(folder):
+    """Pictures of a folder in natural order (2 before 10); dot-files and files that are no pictures are left out.
+
+    Raises `DataError` for a microscope's or web format that cannot be read, rather than leaving it out in silence.
+    """
+    found = [p for p in Path(folder).iterdir() if p.is_file() and not p.name.startswith(".")]
+    for p in sorted(found):
+        if p.suffix.lower() in _FOREIGN:
+            raise DataError(p, f"is of the format {p.suffix}, which is not read",
+                            "Export it as TIFF (Fiji: File > Save As > Tiff), or move it out of the folder")
+    return sorted((p for p in found if p.suffix.lower() in EXTENSIONS), key=natural_key)
+
+
+def natural_key(path):
+    """Sort key in which numbers inside of names count as numbers."""
+    parts = re.split(r"([0-9]+)", Path(path).name.lower())
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+
+
+def _head(path):
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise DataError(path, f"cannot be opened ({error.strerror})", "Check the name and your rights on it") from error
+    if not head:
+        raise DataError(path, "is empty (0 bytes)", "Export or copy it again")
+    return head
+
+
+def _opened(path, page):
+    head = _head(path)
+    if head[:4] in _TIFF_MARKS:
+        return _Tiff(path, page)
+    for mark, reader in _PILLOW:
+        if head.startswith(mark):
+            if page not in (None, 0):
+                raise DataError(path, f"is no stack, so it has no page {page}", "Give a TIFF stack")
+            return _Pillow(path, reader, head)
+    raise DataError(path, "is no TIFF, PNG, JPEG or BMP file", "Save the picture in one of these formats")
+
+
+class _Source:
+    """One picture of an open file: `shape` from the header, `pixels` decoded."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def check_size(self):
+        values = int(np.prod(self.declared, dtype=object))
+        if values > MAX_PIXELS:
+            size = " x ".join(map(str, self.declared))
+            raise DataError(self.path, f"declares {size} = {values} values, more than the limit of {MAX_PIXELS}",
+                            "Cut it into parts, or raise mrcnn.images.read.MAX_PIXELS if you trust the file")
+
+
+class _Tiff(_Source):
+    def __init__(self, path, page):
+        self.path, self.layout = path, tiff_layout(path)
+        self.page = 0 if page is None else page
+        count = self.layout.count
+        if page is None and count > 1:
+            size = " x ".join(map(str, self.layout.shape[:2]))
+            raise DataError(path, f"is a stack of {count} pages of {size} pixels, where one picture is expected",
+                            "Use it as a stack; if the pages are channels, save them with the axis C (ImageJ or OME)")
+        if not 0 <= self.page < count:
+            raise DataError(path, f"has no page {page}: it holds {count}", f"Choose pages from 0 to {count - 1}")
+        self.declared = self.layout.shape
+        self.shape = _without_alpha(self.layout.shape) if self.layout.alpha else self.layout.shape
+
+    def pixels(self, keep_alpha, _indices):
+        image = read_tiff(self.path, self.page, self.layout)
+        return image if keep_alpha or not self.layout.alpha else image[..., :-1].reshape(self.shape)
+
+
+class _Pillow(_Source):
+    def __init__(self, path, reader, head):
+        self.path = path
+        with damage_named(decoder_errors.PILLOW, path, "cannot be decoded"):
+            try:
+                self.image = reader(os.fspath(path))
+            except SyntaxError as error:
+                # Pillow makes one of a TypeError as well, to which no damage leads.
+                if isinstance(error.__cause__, TypeError):
+                    raise error.__cause__ from None
+                raise
+        # Pillow reads colour PNG of 16 bits as 8 bits, so these are decoded by imagecodecs.
+        deep_bands = _bands_of_deep_png(path) if reader is PngImageFile else None
+        self.deep = deep_bands is not None
+        bands = {"1": 1, "L": 1, "P": 3, "LA": 2, "RGBA": 4, "PA": 4, "RGBX": 4}.get(self.image.mode)
+        bands = (1 if self.image.mode.startswith(("I", "F")) else 3) if bands is None else bands
+        bands = deep_bands or bands
+        self.declared = (self.image.height, self.image.width, bands)
+        self.alpha = bands in (2, 4) and self.image.mode in ("LA", "RGBA", "PA")
+        self.shape = _without_alpha(self.declared) if self.alpha else self.declared if bands > 1 else self.declared[:2]
+
+    def __exit__(self, *_):
+        self.image.close()
+
+    def pixels(self, keep_alpha, indices):
+        with damage_named(decoder_errors.PILLOW, self.path, "cannot be decoded"):
+            # Refuses a file that is cut off. NumPy, if it asked for this itself, would take an AttributeError for a no.
+            self.image.load()
+            if self.deep:
+                import imagecodecs
+
+                image = imagecodecs.png_decode(Path(self.path).read_bytes())
+            else:
+                image = np.asarray(self._converted(indices))
+        return image[..., :-1].reshape(self.shape) if self.alpha and not keep_alpha else image
+
+    def _converted(self, indices):
+        mode = self.image.mode
+        if mode == "P":
+            return self.image if indices else self.image.convert("RGB")
+        if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+            return self.image.convert("RGB")
+        return self.image.convert("L") if mode == "1" else self.image.convert("RGBA") if mode == "PA" else self.image
+
+
+def _bands_of_deep_png(path):
+    """Channels, alpha included, of a PNG of 16 bits with more than one, from bytes 24 and 25; else None."""
+    with open(path, "rb") as file:
+        depth, colour_type = file.read(26)[24:]
+    return {2: 3, 4: 2, 6: 4}.get(colour_type) if depth == 16 else None
+
+
+def _without_alpha(shape):
+    return shape[:2] if shape[-1] == 2 else (*shape[:2], shape[-1] - 1)

@@ -1,0 +1,154 @@
+"""Detection on images of any number and size: mold, run the two-part network, place the objects in the original."""
+
+import numpy as np
+
+from mrcnn.data.dataset import as_pixel_size
+from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resize_image, to_channels
+from mrcnn.errors import DataError, MrcnnError
+from mrcnn.geometry.boxes import norm_boxes
+from mrcnn.inference.jit import compiled
+from mrcnn.inference.unmolding import detections_to_instances
+from mrcnn.nets.mask_rcnn import pyramid_anchors
+
+# Masks of this many regions go through the network together: their maps are the largest of a detection.
+MASKS_AT_ONCE = 32
+
+
+def mold_inputs(images, config):
+    """Resize and centre images; see `MaskRCNN.mold_inputs`."""
+    made = [_molded(np.asarray(image), config, f"image {i}") for i, image in enumerate(images)]
+    molded, metas, windows = ([m[part] for m in made] for part in range(3))
+    if len({m.shape for m in molded}) == 1:
+        return np.stack(molded), np.stack(metas), np.stack(windows)
+    return molded, metas, windows
+
+
+def _molded(original, config, name):
+    # Training crops have a fixed size; a picture to detect on is padded whole instead.
+    mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
+    try:
+        image = intensities(to_channels(original, int(config.IMAGE_SHAPE[2]), name), config)
+        image, window, scale, _, _ = resize_image(
+            image,
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+            mode=mode,
+        )
+    except MrcnnError:
+        raise
+    except ValueError as error:
+        raise DataError(name, str(error).rstrip("."), "Repair the image, or leave it out") from error
+    if image.shape[0] % 64 or image.shape[1] % 64:
+        raise DataError(
+            name,
+            f"{image.shape[0]} x {image.shape[1]} pixels cannot be halved six times",
+            "Set IMAGE_RESIZE_MODE to 'pad64' or 'square', or give an image whose sides are multiples of 64",
+        )
+    active = np.zeros(config.NUM_CLASSES, np.int32)
+    shape = (*original.shape[:2], image.shape[2])
+    meta = compose_image_meta(0, shape, image.shape, window, scale, active)
+    return mold_image(image, config), meta.astype(np.float32), np.asarray(window)
+
+
+class Detection:
+    """The detection graphs of a network, compiled when they are first needed, and the anchors of sizes seen.
+
+    Parameters
+    ----------
+    graph : MaskRCNNGraph
+    config : Config
+
+    Attributes
+    ----------
+    batch_size : int or None
+        Images that go through the network together; None: the config's BATCH_SIZE.
+    """
+
+    def __init__(self, graph, config):
+        self.graph, self.config, self.batch_size = graph, config, None
+        self._models, self._anchors = None, {}
+
+    def anchors(self, image_shape):
+        """Anchors of a molded image of this shape: float64 [A, 4] pixels, float32 [A, 4] normalised."""
+        key = tuple(int(v) for v in image_shape[:2])
+        if key not in self._anchors:
+            pixels = pyramid_anchors(self.config, key)
+            self._anchors[key] = pixels, norm_boxes(pixels, key).astype(np.float32)
+        return self._anchors[key]
+
+    def predict(self, images, pixel_size_nm=None, min_score=None):
+        """Objects of each image; see `MaskRCNN.predict`."""
+        refuse_single(images)
+        size = max(1, int(self.batch_size or self.config.BATCH_SIZE))
+        pixel_size = as_pixel_size(pixel_size_nm)
+        results = []
+        for start in range(0, len(images), size):
+            results += self._predict_batch([np.asarray(image) for image in images[start : start + size]], start)
+        if min_score is not None:
+            results = [found.select(found.scores >= min_score) for found in results]
+        for found in results:
+            found.pixel_size_nm = pixel_size
+        return results
+
+    def _predict_batch(self, images, start):
+        made = [_molded(image, self.config, f"image {start + i}") for i, image in enumerate(images)]
+        if len({m[0].shape for m in made}) > 1:
+            return [found for image, one in zip(images, made) for found in self._run([image], [one])]
+        return self._run(images, made)
+
+    def _run(self, images, made):
+        molded, metas = np.stack([m[0] for m in made]), np.stack([m[1] for m in made])
+        detections, masks = self.run(molded, metas)
+        return [
+            self.place(detections[i], None if masks is None else masks[i], image.shape, made[i])
+            for i, image in enumerate(images)
+        ]
+
+    def mold(self, image):
+        """One image as the network takes it: (float32 [h, w, C], meta [M], window); several threads may call it."""
+        return _molded(np.asarray(image), self.config, "image")
+
+    def place(self, detections, masks, image_shape, made):
+        """Objects in pixels of the image, of what `run` gave for it and `mold` made; several threads may call it."""
+        return detections_to_instances(detections, masks, image_shape, made[0].shape[:2], made[2])
+
+    def run(self, molded, metas):
+        """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class (None without mask head).
+
+        Parameters
+        ----------
+        molded : float32 [B, h, w, C]
+        metas : float32 [B, M]
+        """
+        if self._models is None:
+            self._models = tuple(model and compiled(model) for model in self.graph.detection_models())
+        detect, mask = self._models
+        anchors = self.anchors(molded.shape[1:3])[1]
+        detections, *maps = detect([molded, metas, np.broadcast_to(anchors, (len(molded), *anchors.shape))])
+        detections = np.asarray(detections)
+        if mask is None:
+            return detections, None
+        kept = int((detections[:, :, 4] > 0).sum(axis=1).max())
+        if not kept:
+            return detections, np.zeros((len(molded), 0, *self.config.MASK_SHAPE), np.float32)
+        parts = []
+        for start in range(0, kept, MASKS_AT_ONCE):
+            part = slice(start, start + min(MASKS_AT_ONCE, padded_count(kept - start)))
+            masks = np.asarray(mask([detections[:, part, :4], metas, *maps]))
+            class_ids = detections[:, part, 4].astype(np.int64)
+            parts.append(np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0])
+        return detections, np.concatenate(parts, axis=1)
+
+
+def refuse_single(images):
+    """An image passed where a list of images is expected would be taken apart into its rows."""
+    if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] <= 4)):
+        raise DataError(
+            f"an array of shape {images.shape}", "is one image, where a list of images is expected", "Give [image]"
+        )
+
+
+def padded_count(count):
+    """The smallest of 8, 16, 32, ... that holds `count`: a few sizes, so that few programs are compiled."""
+    return max(8, 1 << (int(count) - 1).bit_length())

@@ -1,0 +1,99 @@
+"""What the texts after options become. Each function refuses what cannot be, for `type` of argparse.
+
+Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
+"""
+import argparse
+
+
+def slices(text):
+    """`0:120` as (0, 120)."""
+    first, colon, end = text.partition(":")
+    if not (colon and first.strip().isdigit() and end.strip().isdigit() and int(first) < int(end)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of slices; write FIRST:END, such as 0:120")
+    return int(first), int(end)
+
+
+def rows_to_keep(text):
+    """`0:3264` as (0, 3264); "all" as it is."""
+    if text == "all":
+        return text
+    try:
+        return slices(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of rows; write FIRST:END, such as 0:3264, or "
+                                         "all") from None
+
+
+def pixel_size(text):
+    """`5` as (5.0, 5.0) and `5,4` as (5.0, 4.0): height and width of a pixel in nm."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 2) or not all(0 < v < float("inf") for v in values):
+        raise argparse.ArgumentTypeError(f"'{text}' is no pixel size; write nm, such as 5, or height and width, such "
+                                         f"as 5,4")
+    return values[0], values[-1]
+
+
+def whole_number(text):
+    """A number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+    return int(text)
+
+
+def positive_number(text, problem="is no number above 0"):
+    """A number above 0; `problem` says what the text is not."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' {problem}")
+    return value
+
+
+def score(text):
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1")
+    return value
+
+
+def distance(text):
+    """A positive number of nm."""
+    return positive_number(text, "is no distance; write nm, such as 5")
+
+
+def scores(text):
+    """`0.3,0.7` as (0.3, 0.7); one number for both."""
+    low, comma, high = text.partition(",")
+    values = score(low), score(high if comma else low)
+    if values[0] > values[1]:
+        raise argparse.ArgumentTypeError(f"'{text}': the lower score comes first, such as 0.3,0.7")
+    return values
+
+
+def count(text):
+    """A number from 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
+    return int(text)
+
+
+def option(text):
+    """`NAME=VALUE` as (name, value): a number where it is one; None, True and False by their names; else text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"'{text}': write NAME=VALUE")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, {"none": None, "true": True, "false": False}.get(value.lower(), value)

@@ -1,0 +1,1 @@
+"""Search of settings: the space, the trials, the study, its report."""

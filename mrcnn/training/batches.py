@@ -1,0 +1,156 @@
+"""Batches of training samples, in an order that depends on the seed, the epoch and the step alone."""
+
+import keras
+import numpy as np
+
+from mrcnn.data.dataset import name_of
+from mrcnn.data.molding import mold_image
+from mrcnn.data.training_sample import prepare_sample
+from mrcnn.errors import DataError
+
+
+class OrderedBatches(keras.utils.PyDataset):
+    """Batches of what can be drawn from a data set; subclasses say what those are and what arrays become of them.
+
+    Everything is visited once before anything is visited again, also when an epoch is shorter or longer than the data
+    set. Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it would have
+    seen. Without shuffling every epoch is the same.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Prepared.
+    config : Config
+    entries : sequence of int
+        What is visited.
+    steps : int or None
+        Batches in an epoch; None: as many as visit every entry once.
+    shuffle : bool
+    augmentation : optional
+        See `mrcnn.data.augment`.
+    no_augmentation_sources : sequence of str, optional
+        Sources whose images are left as they are.
+    epoch : int
+        The epoch that batches are of. Whoever iterates sets it; Keras' own signs of an epoch's end come too often.
+    first_step : int
+        Steps of the epoch to leave out.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What went wrong when a batch was made, as it was raised; TensorFlow hides it in an error of its own.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        config,
+        entries,
+        steps=None,
+        shuffle=True,
+        augmentation=None,
+        no_augmentation_sources=None,
+        epoch=0,
+        first_step=0,
+    ):
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.dataset, self.config, self.shuffle, self.augmentation = dataset, config, shuffle, augmentation
+        self.no_augmentation_sources = set(no_augmentation_sources or ())
+        self.entries = np.asarray(entries)
+        self.batch_size = int(config.BATCH_SIZE)
+        self.steps = int(steps or -(-len(self.entries) // self.batch_size))
+        self.epoch, self.first_step, self.error = int(epoch), int(first_step), None
+        self._order = (None, None)
+
+    def __len__(self):
+        return self.steps - self.first_step
+
+    def entries_of(self, epoch, step):
+        """What one batch visits."""
+        first = ((epoch if self.shuffle else 0) * self.steps + step) * self.batch_size
+        return [self._entry_at(position) for position in range(first, first + self.batch_size)]
+
+    def _entry_at(self, position):
+        pass_, place = divmod(position, len(self.entries))
+        if not self.shuffle:
+            return int(self.entries[place])
+        known, order = self._order
+        if known != pass_:
+            order = np.random.default_rng((self.config.SEED, 1, pass_)).permutation(self.entries)
+            self._order = (pass_, order)
+        return int(order[place])
+
+    def ids_of(self, epoch, step):
+        """Image ids of one batch."""
+        return self.entries_of(epoch, step)
+
+    def names_of(self, epoch, step):
+        """What tells a person which pictures are in a batch."""
+        ids = self.ids_of(epoch, step)
+        return [str(self.dataset.image_info[i].get("path") or name_of(self.dataset, i)) for i in ids]
+
+    def rng_of(self, epoch, step, slot):
+        """The generator that everything about one place of a batch is drawn from."""
+        return np.random.default_rng((self.config.SEED, 2, epoch if self.shuffle else 0, step, slot))
+
+    def augmentation_of(self, image_id):
+        """The augmentation for an image."""
+        spared = self.dataset.image_info[image_id]["source"] in self.no_augmentation_sources
+        return None if spared else self.augmentation
+
+    def arrays_of(self, epoch, step):
+        """The arrays of one batch, as `keras.Model.fit` takes them."""
+        raise NotImplementedError
+
+    def __getitem__(self, index):
+        try:
+            return self.arrays_of(self.epoch, self.first_step + index)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class SampleBatches(OrderedBatches):
+    """The arrays of `MaskRCNNGraph.training_model`, batch after batch; an entry is an image. See `OrderedBatches`."""
+
+    def __init__(self, dataset, config, *args, **options):
+        super().__init__(dataset, config, dataset.image_ids, *args, **options)
+
+    def samples_of(self, epoch, step):
+        """The samples of one batch (`mrcnn.data.training_sample.Sample`).
+
+        Raises
+        ------
+        DataError
+            An image or its masks cannot be used, or an image does not become IMAGE_SHAPE.
+        """
+        shape, samples = tuple(int(v) for v in self.config.IMAGE_SHAPE), []
+        for slot, image_id in enumerate(self.ids_of(epoch, step)):
+            augmentation, rng = self.augmentation_of(image_id), self.rng_of(epoch, step, slot)
+            sample = prepare_sample(self.dataset, self.config, image_id, augmentation, rng)
+            if sample.image.shape != shape:
+                raise DataError(
+                    self.names_of(epoch, step)[slot],
+                    f"the image is {sample.image.shape} after resizing, but the model trains on {shape}",
+                    "Set IMAGE_RESIZE_MODE to 'square' or 'crop', which give every image one size",
+                )
+            samples.append(sample)
+        return samples
+
+    def arrays_of(self, epoch, step):
+        """One dict of arrays."""
+        return (stack_samples(self.samples_of(epoch, step), self.config),)
+
+
+def stack_samples(samples, config):
+    """A dict of arrays, as the training model takes them, from a list of samples."""
+    arrays = {
+        "input_image": np.stack([mold_image(s.image, config) for s in samples]).astype(np.float32, copy=False),
+        "input_image_meta": np.stack([s.meta for s in samples]).astype(np.float32),
+        "input_gt_class_ids": np.stack([s.class_ids for s in samples]).astype(np.int32),
+        "input_gt_boxes": np.stack([s.boxes for s in samples]).astype(np.float32),
+    }
+    if config.USE_MASK_HEAD:
+        arrays["input_gt_masks"] = np.stack([s.masks for s in samples])
+        arrays["input_has_masks"] = np.array([s.has_masks for s in samples])
+    return arrays

@@ -1,0 +1,224 @@
+"""Checkpoints: weights in the legacy layout, and beside them all that a killed run needs to go on as if nothing had
+happened.
+"""
+
+import contextlib
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import h5py
+import keras
+
+from mrcnn.config import SEMANTIC_MODELS
+from mrcnn.errors import WeightsError
+from mrcnn.weights.files import plain_child, reading, written_whole
+from mrcnn.weights.load import write_weights
+
+FORMAT = 1
+INTERRUPTED, BEST = "interrupted.h5", "best.h5"
+KINDS = ("mask_rcnn", *SEMANTIC_MODELS)  # first words of the names of numbered checkpoints
+
+
+@dataclass
+class Progress:
+    """Where a training stands: `epoch` whole epochs and `step` steps of the next one are done.
+
+    A stage is one call of `MaskRCNN.train`, known by its layers, learning rate and total of epochs.
+    """
+
+    epoch: int
+    step: int = 0
+    stage_start: int = 0  # epoch at which the present stage began
+    layers: str = "all"
+    learning_rate: float = 0.0
+    epochs: int = 0  # at which the present stage ends
+    monitor: str = "loss"  # what decides which epoch is best
+    best: float = None  # its best value so far, larger being better
+    passed: list = field(default_factory=list)  # stages before the present one
+    always_trained: list = field(default_factory=list)  # layers trained in every stage
+
+    @property
+    def stage(self):
+        """What the present stage is known by; a list, as JSON gives it back."""
+        return [self.layers, self.learning_rate, self.epochs]
+
+
+@dataclass
+class TrainingState:
+    """The part of a checkpoint beside the weights; arrays are in the order of the variables that they are of."""
+
+    progress: Progress
+    config: dict
+    optimizer: list
+    seeds: list  # states of the random generators inside the model
+    metrics: list  # running means of the losses of the epoch that was not finished
+
+
+# --- Writing and reading ---
+def seed_states(model):
+    """The model's variables that are not weights: states of its random generators."""
+    weights = {id(w) for w in model.weights}
+    return [v for v in model.variables if id(v) not in weights]
+
+
+def metric_states(model):
+    """Variables of the running means of the losses."""
+    return [v for metric in model.metrics for v in metric.variables]
+
+
+def save_checkpoint(path, model, config, progress):
+    """Write a checkpoint whole or not at all. The file is also a weight file in the legacy layout.
+
+    Raises
+    ------
+    WeightsError
+        Disk full, or no right to write; an existing file is as it was.
+    """
+    parts = {
+        "optimizer": model.optimizer.variables,
+        "seeds": seed_states(model),
+        "metrics": metric_states(model) if progress.step else [],
+    }
+    with written_whole(path) as file:
+        write_weights(model, file)
+        state = file.create_group("training_state")
+        state.attrs["format"] = FORMAT
+        state.attrs["progress"] = json.dumps(asdict(progress))
+        state.attrs["config"] = json.dumps(config.to_dict())
+        for name, variables in parts.items():
+            group = state.create_group(name)
+            for i, variable in enumerate(variables):
+                group.create_dataset(f"{i:05d}", data=keras.ops.convert_to_numpy(variable))
+
+
+def read_progress(path):
+    """The `Progress` of a checkpoint, or None when the file holds weights only; raises as `read_state`."""
+    with _state_group(path) as state:
+        return None if state is None else _progress(state)
+
+
+def read_state(path):
+    """The `TrainingState` of a checkpoint, or None when the file holds weights only.
+
+    Raises
+    ------
+    WeightsError
+        The file cannot be read, or was written by a later version.
+    """
+    with _state_group(path) as state:
+        if state is None:
+            return None
+        arrays = {name: _arrays(path, state, name) for name in ("optimizer", "seeds", "metrics")}
+        return TrainingState(_progress(state), dict(json.loads(state.attrs["config"])), **arrays)
+
+
+@contextlib.contextmanager
+def _state_group(path):
+    """The group `training_state` of a file, or None; whatever goes wrong meanwhile becomes a `WeightsError`."""
+    with reading(path, "a checkpoint"), h5py.File(path, "r") as file:
+        if "training_state" not in file.keys():
+            yield None
+            return
+        state = plain_child(path, file, "training_state")
+        if int(state.attrs["format"]) > FORMAT:
+            raise WeightsError(f"{path}: was written by a later version of mrcnn. Update mrcnn to resume from it.")
+        yield state
+
+
+def _progress(state):
+    stored, names = json.loads(state.attrs["progress"]), {field.name for field in fields(Progress)}
+    if not isinstance(stored, dict) or stored.keys() - names or "epoch" not in stored:
+        raise ValueError("its progress is not that of a training")
+    return Progress(**stored)
+
+
+def _arrays(path, state, name):
+    group = plain_child(path, state, name)
+    found = []
+    for key in sorted(group):
+        node = plain_child(path, group, key)
+        # Checkpoints are not compressed: an array larger than its file is a shape that was made up.
+        if node.nbytes > Path(path).stat().st_size:
+            raise WeightsError(
+                f"{path}: declares an array of {node.nbytes} bytes, more than the whole file. It is refused."
+            )
+        found.append(node[()])
+    return found
+
+
+# --- Taking up ---
+def restore(variables, values, path, what):
+    """Assign stored arrays to variables, all or none; `what` names them in the error."""
+    if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+        raise WeightsError(
+            f"{path}: its {what} belongs to another model or another choice of layers. Resume with the settings that "
+            "the run was started with, or load its weights only."
+        )
+    for variable, value in zip(variables, values):
+        variable.assign(value)
+
+
+# --- Files of a run ---
+def checkpoint_epoch(path):
+    """The epoch in a name `mask_rcnn_<name>_NNNN.h5` (or `unet_...`, `fcn_...`), or None."""
+    found = re.search(r"_(\d{4,})\.(?:weights\.)?h5$", Path(path).name)
+    return int(found[1]) if found else None
+
+
+def run_checkpoints(log_dir):
+    """Numbered checkpoints of a run's folder, oldest first."""
+    named = (p for kind in KINDS for p in Path(log_dir).glob(f"{kind}_*.h5"))
+    paths = [p for p in named if checkpoint_epoch(p) is not None]
+    return sorted(paths, key=lambda p: (checkpoint_epoch(p), p.name))
+
+
+def last_state(log_dir):
+    """The checkpoint of a run's folder to resume from: the last, whole or within an epoch; None when there is none."""
+    numbered = run_checkpoints(log_dir)
+    within = Path(log_dir) / INTERRUPTED
+    if not within.is_file():
+        return numbered[-1] if numbered else None
+    progress = read_progress(within)
+    if numbered and (progress is None or checkpoint_epoch(numbered[-1]) > progress.epoch):
+        return numbered[-1]
+    return within
+
+
+def resolve_weights(path):
+    """A weight file from a path that may be a run's folder (its best checkpoint, else its last) or a folder of runs.
+
+    Raises
+    ------
+    WeightsError
+        Nothing there.
+    """
+    if not str(path):
+        raise WeightsError("'' is no path of a weight file: the script that looked for one found none.")
+    path = Path(path)
+    if not path.is_dir():
+        if not path.exists():
+            raise WeightsError(f"{path}: there is no such file or run folder. {_of_same_run(path)}")
+        return path
+    own = _weights_of_run(path)
+    if own is not None:
+        return own
+    runs = [(found.stat().st_mtime_ns, found) for p in path.iterdir() if p.is_dir() and (found := _weights_of_run(p))]
+    if runs:
+        return max(runs)[1]
+    names = ", ".join(f"{kind}_*.h5" for kind in KINDS)
+    raise WeightsError(f"{path}: holds no checkpoint ({BEST} or {names}). Give a run's folder or a weight file.")
+
+
+def _of_same_run(path):
+    """What to do about a weight file that is not there."""
+    kept = run_checkpoints(path.parent) if checkpoint_epoch(path) is not None else []
+    if not kept:
+        return "Check the path."
+    return f"Of this run {', '.join(p.name for p in kept)} are kept; KEEP_CHECKPOINTS of the Config says how many."
+
+
+def _weights_of_run(folder):
+    numbered = run_checkpoints(folder)
+    return folder / BEST if (folder / BEST).is_file() else numbered[-1] if numbered else None

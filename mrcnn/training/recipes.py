@@ -1,0 +1,79 @@
+"""`Task`: what the training of one kind of model has of its own; and that of Mask R-CNN."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mrcnn.data.dataset import validate_dataset
+from mrcnn.training.batches import SampleBatches
+from mrcnn.training.callbacks import Validation
+from mrcnn.training.memory import expected_memory_gb
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the training of one kind of model has of its own.
+
+    Attributes
+    ----------
+    check : callable
+        (dataset, config) -> None; raises for a data set that cannot be trained on.
+    check_validation : callable
+        The same for one that is validated on.
+    batches : callable
+        (dataset, config, augmentation, no_augmentation_sources, epoch, first_step) -> OrderedBatches to learn from.
+    validation_batches : callable
+        (dataset, config) -> OrderedBatches without shuffling.
+    monitor : callable
+        (config) -> name of what decides which epoch is best, where there is validation.
+    validation_every : callable
+        (config) -> epochs from one pass over the validation batches to the next; 0: never.
+    watchers : callable
+        (detector, validation dataset, Board) -> callbacks that look at predictions.
+    memory_gb : callable
+        (model, config) -> forecast of the memory that it takes.
+    """
+
+    check: Callable
+    check_validation: Callable
+    batches: Callable
+    validation_batches: Callable
+    monitor: Callable
+    validation_every: Callable
+    watchers: Callable
+    memory_gb: Callable
+
+
+def _validation_steps(dataset, config):
+    whole = -(-len(dataset.image_ids) // int(config.BATCH_SIZE))
+    return whole if config.VALIDATION_STEPS is None else min(whole, config.VALIDATION_STEPS)
+
+
+def _monitor(config):
+    if config.VALIDATE_EVERY:
+        return "val_threat_score"
+    return "val_loss" if config.VALIDATION_STEPS != 0 else "loss"
+
+
+def _sample_batches(dataset, config, augmentation, no_augmentation_sources, **start):
+    return SampleBatches(dataset, config, config.STEPS_PER_EPOCH, True, augmentation, no_augmentation_sources, **start)
+
+
+def _detecting(detector, val_dataset, board):
+    config = detector.config
+    if not config.VALIDATE_EVERY:
+        return []
+    return [Validation(detector, val_dataset, config.VALIDATE_EVERY, config.VALIDATION_IMAGES, board.picture)]
+
+
+MASK_RCNN = Task(
+    check=validate_dataset,
+    check_validation=lambda dataset, config: config.validate(dataset.class_names),
+    batches=_sample_batches,
+    validation_batches=lambda dataset, config: SampleBatches(
+        dataset, config, _validation_steps(dataset, config), shuffle=False
+    ),
+    monitor=_monitor,
+    validation_every=lambda config: int(config.VALIDATION_STEPS != 0),
+    watchers=_detecting,
+    memory_gb=expected_memory_gb,
+)

@@ -1,0 +1,271 @@
+"""One call of `train`, of a `MaskRCNN` or another `Trainable`: check, say what is coming, compile, fit, keep."""
+
+import contextlib
+import numbers
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mrcnn.errors import ConfigError, MrcnnError
+from mrcnn.training.callbacks import (
+    Board,
+    Checkpoints,
+    Feed,
+    Records,
+    StopEarly,
+    StopOnNaN,
+    Validation,
+    refuse_broken_weights,
+)
+from mrcnn.training.checkpoints import Progress, restore, run_checkpoints
+from mrcnn.training.history import TrainingHistory
+from mrcnn.training.memory import expected_memory_gb
+from mrcnn.training.progress_bar import EpochLines, ProgressBar, shown
+from mrcnn.training.recipes import MASK_RCNN
+from mrcnn.training.run_folders import is_ahead, model_name, new_folder, run_name
+from mrcnn.training.time_budget import NO_END, TimeBudget
+from mrcnn.weights.files import remove_leftovers
+
+
+def run_training(
+    detector,
+    train_dataset,
+    val_dataset,
+    learning_rate,
+    epochs,
+    layers,
+    augmentation=None,
+    custom_callbacks=None,
+    no_augmentation_sources=None,
+    verbose="auto",
+    hours=None,
+    task=None,
+):
+    """Train a `MaskRCNN` (see its `train`), or another `Trainable` by its `Task`; returns the run's `TrainingHistory`.
+    With `hours`, `epochs` is None.
+    """
+    config, model, task = detector.config, detector.keras_model, task or MASK_RCNN
+    bar, lines = shown(verbose)
+    check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, task)
+    epochs = NO_END if epochs is None else epochs
+    progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
+    if progress is None:
+        return TrainingHistory(Path(detector.log_dir) / "history.csv")
+    detector.set_trainable(layers, verbose=0)
+    sources = (train_dataset, config, augmentation, no_augmentation_sources)
+    batches = task.batches(*sources, epoch=progress.epoch, first_step=progress.step)
+    if progress.step >= batches.steps:
+        raise ConfigError(
+            f"The run was interrupted after {progress.step} steps of an epoch, which now has {batches.steps}. Resume "
+            "with the STEPS_PER_EPOCH and BATCH_SIZE that it was started with."
+        )
+    total_steps = None if hours is not None else (epochs - progress.stage_start) * batches.steps
+    detector.compile_for_training(learning_rate, total_steps)
+    model.optimizer.build(model.trainable_variables)
+    if state is not None:
+        restore(model.optimizer.variables, state.optimizer, detector.resume_path, "optimizer")
+    progress = _monitoring(progress, task.monitor(config) if has_images(val_dataset) else "loss")
+    _prepare_folder(detector, progress, resumed=state is not None)
+    if lines:
+        announce(detector, train_dataset, val_dataset, batches.steps, progress, hours, task.memory_gb)
+    fitting = Fitting(detector, task, progress, state, sources, val_dataset)
+    fitting.show(bar, lines, None if hours is not None else epochs)
+    fitting.run(batches, hours, custom_callbacks)
+    return TrainingHistory(Path(detector.log_dir) / "history.csv")
+
+
+def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=None, task=None):
+    """Raise for data sets, a learning rate, or a number of epochs or hours that nothing can be trained with."""
+    task = task or MASK_RCNN
+    task.check(train_dataset, config)
+    if has_images(val_dataset):
+        task.check_validation(val_dataset, config)
+    if hours is not None:
+        if epochs is not None:
+            raise ConfigError(f"Give epochs ({epochs}) or hours ({hours}), not both: one of them ends the training.")
+        if not _is_positive(hours):
+            raise ConfigError(f"hours must be a positive number, the total of the run, not {hours!r}.")
+    elif isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
+        raise ConfigError(f"epochs must be a whole number of at least 1, the total of the run, not {epochs!r}.")
+    if not _is_positive(learning_rate):
+        raise ConfigError(f"learning_rate must be a positive number, not {learning_rate!r}.")
+
+
+def _is_positive(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 < value < np.inf
+
+
+def has_images(dataset):
+    """Whether there is a data set and an image in it."""
+    return dataset is not None and len(dataset.image_ids) > 0
+
+
+# --- Where to start ---
+def next_stage(detector, layers, learning_rate, epochs):
+    """The `Progress` to start from, and the checkpoint's state where this call is the stage that was interrupted.
+
+    (None, None) when there is nothing left to do in this call.
+    """
+    before, state, stage = detector.progress, detector.resume_state, [layers, learning_rate, epochs]
+    if state is not None and stage in before.passed:
+        print(f"Training of '{layers}' to epoch {epochs} was done before the interruption.")
+        return None, None
+    if detector.epoch >= epochs:
+        print(
+            f"{detector.epoch} epochs are done already, and `epochs` is the total: with epochs={epochs} nothing is "
+            "left to train."
+        )
+        return None, None
+    if state is not None and before.epoch < before.epochs and stage[:2] == before.stage[:2]:
+        _report_changes(state.config, detector.config.to_dict())
+        return replace(before, epochs=epochs), state
+    passed = [*before.passed, before.stage] if before is not None else []
+    start = Progress(detector.epoch, 0, detector.epoch, layers, learning_rate, epochs, passed=passed)
+    if before is not None:
+        start.monitor, start.best = before.monitor, before.best
+    start.always_trained = list(detector.always_trained)
+    return start, None
+
+
+def _report_changes(before, now):
+    changed = [n for n in sorted({*before, *now}) if before.get(n) != now.get(n)]
+    if changed:
+        print("Settings that differ from those of the interrupted run, which will not end as it would have:")
+        print("\n".join(f"  {n}: {before.get(n)} then, {now.get(n)} now" for n in changed))
+
+
+def _monitoring(progress, monitor):
+    """With what decides which epoch is best; a best of something else does not count."""
+    return progress if progress.monitor == monitor else replace(progress, monitor=monitor, best=None)
+
+
+def _prepare_folder(detector, progress, resumed):
+    """Make the run's folder; another one where checkpoints of later epochs would be written over."""
+    if not resumed and is_ahead(detector.log_dir, progress.epoch):
+        own = new_folder(detector.model_dir, run_name(detector.config))
+        print(f"{detector.log_dir} holds later checkpoints, which are kept: this training goes to {own}.")
+        detector.log_dir = own
+    log_dir = Path(detector.log_dir)
+    log_dir.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(log_dir)
+    detector.config.to_json(log_dir / "config.json")
+    # From here on the checkpoint that was resumed from has been used.
+    detector.resume_state, detector.progress = None, progress
+
+
+# --- Running ---
+class Fitting:
+    """The fits of one call, with the callbacks that they share."""
+
+    def __init__(self, detector, task, progress, state, sources, val_dataset):
+        self.detector, self.task, self.progress, self.state, self.sources = detector, task, progress, state, sources
+        config, self.validation = detector.config, None
+        self.records = Records(detector.log_dir, progress.epoch)
+        patience = config.EARLY_STOPPING
+        self.stop_early = StopEarly(self.records, progress, patience) if patience else None
+        self.board, self.watchers, self.bar, self.lines = Board(detector.log_dir), [], None, None
+        if has_images(val_dataset) and task.validation_every(config):
+            self.validation = task.validation_batches(val_dataset, config)
+        if has_images(val_dataset):
+            self.watchers = task.watchers(detector, val_dataset, self.board)
+
+    def show(self, bar, lines, epochs):
+        """Show a bar, a line an epoch, or both; `epochs` is their number where it is known."""
+        self.lines = EpochLines(self.records, self.progress, epochs) if lines else None
+        self.bar = ProgressBar(self.validation, epochs) if bar else None
+        for watcher in self.watchers:
+            if bar and isinstance(watcher, Validation):
+                watcher.progress = self.bar.over
+
+    def run(self, batches, hours, custom_callbacks):
+        """Train to the end of the stage, or of the time."""
+        detector, progress = self.detector, self.progress
+        if self.stop_early and self.stop_early.is_due():
+            return
+        budget = TimeBudget(hours, self.records, progress, detector.config) if hours is not None else None
+        if budget and budget.is_over():
+            return
+        extra = (budget, custom_callbacks or [])
+        try:
+            if progress.step:
+                # Keras counts the steps of an epoch once: what is left of an interrupted one is a fit of its own.
+                self._fit(batches, progress.epoch + 1, *extra, metrics=self.state.metrics)
+                if detector.keras_model.stop_training or progress.epoch >= progress.epochs:
+                    return
+                batches = self.task.batches(*self.sources, epoch=progress.epoch)
+            self._fit(batches, progress.epochs, *extra)
+        finally:
+            detector.epoch = progress.epoch
+            written = run_checkpoints(detector.log_dir)
+            detector.checkpoint_path = str(written[-1]) if written else None
+
+    def _fit(self, batches, last_epoch, budget, custom_callbacks, metrics=None):
+        detector, config, log_dir = self.detector, self.detector.config, self.detector.log_dir
+        model, feed = detector.keras_model, Feed(batches, metrics, detector.resume_path)
+        stop_on_nan, checkpoints = StopOnNaN(batches), (log_dir, model_name(config), config, self.progress, batches)
+        if budget:
+            budget.batches = batches
+        if self.bar:
+            self.bar.batches = batches
+        with self.bar or contextlib.nullcontext(), _clear_errors(model, stop_on_nan, batches, self.validation):
+            model.fit(
+                batches,
+                initial_epoch=batches.epoch,
+                epochs=last_epoch,
+                shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
+                validation_data=self.validation,
+                validation_freq=max(1, self.task.validation_every(config)),
+                callbacks=[
+                    feed,
+                    stop_on_nan,
+                    *([self.bar] if self.bar else []),
+                    *self.watchers,
+                    self.records,
+                    *([self.lines] if self.lines else []),
+                    # Where the bar is gone: it prints that the time is over.
+                    *([budget] if budget else []),
+                    Checkpoints(*checkpoints),
+                    # After the checkpoint, which they may load; what they measure is recorded as well.
+                    *custom_callbacks,
+                    self.board,
+                    self.records,
+                    *([self.stop_early] if self.stop_early else []),
+                ],
+                verbose=0,  # what is shown is ours
+            )
+
+
+@contextlib.contextmanager
+def _clear_errors(model, stop_on_nan, *batches):
+    """Raise what went wrong with a picture, or with the numbers, instead of what the backend makes of it."""
+    try:
+        yield
+    except Exception as error:
+        for own in (b.error for b in batches if b is not None and b.error is not None):
+            raise own from None
+        if not isinstance(error, MrcnnError) and stop_on_nan.last_step is not None:
+            # Regions that are no numbers have no place in the feature maps, and some kernels refuse to look for one.
+            refuse_broken_weights(model, stop_on_nan.batches, stop_on_nan.last_step, limit=1e12)
+        raise
+
+
+def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, memory_gb=expected_memory_gb):
+    """Print what is about to be trained: images, layers, parameters, steps, memory."""
+    config, model = detector.config, detector.keras_model
+    trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    total = sum(int(np.prod(v.shape)) for v in model.weights)
+    left = f"to {progress.epochs}: {(progress.epochs - progress.epoch) * steps - progress.step} steps"
+    left = left if hours is None else f"for {hours:g} hours in all"
+    backbone = config.BACKBONE if isinstance(config.BACKBONE, str) else "a custom backbone"
+    validated = len(val_dataset.image_ids) if val_dataset is not None else 0
+    print(
+        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} {left}, {steps} an epoch, of "
+        f"{config.BATCH_SIZE} images each\n"
+        f"  images: {len(train_dataset.image_ids)} to learn from, {validated} to validate on\n"
+        f"  parameters: {total:,}, of which {trainable:,} trainable\n"
+        f"  expected memory: about {memory_gb(model, config):.1f} GB, in {detector.precision} on "
+        f"{keras.backend.backend()}\n"
+        f"  run folder: {detector.log_dir}"
+    )

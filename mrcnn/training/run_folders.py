@@ -1,0 +1,77 @@
+"""Folders of runs: `<name><date>T<time>` below one folder, as in Matterport's package."""
+
+import datetime
+import re
+from pathlib import Path
+
+from mrcnn.training.checkpoints import (
+    BEST,
+    INTERRUPTED,
+    checkpoint_epoch,
+    last_state,
+    read_progress,
+    run_checkpoints,
+)
+
+# A second run of the same minute has a number behind the time.
+_STAMP = r"(\d{8}T\d{4})(?:_(\d+))?"
+
+
+def model_name(config):
+    """NAME as it is used in names of files."""
+    return str(config.NAME or "model").lower()
+
+
+def run_name(config):
+    """How runs of this config are called; those of semantic models apart, so that none is taken for the other's."""
+    semantic = config.SEMANTIC_MODEL
+    return model_name(config) if semantic is None else f"{model_name(config)}_{semantic}"
+
+
+def new_folder(model_dir, name):
+    """Path of a run's folder that does not exist yet."""
+    first = Path(model_dir) / f"{name}{datetime.datetime.now():%Y%m%dT%H%M}"
+    folder, number = first, 2
+    while folder.exists():
+        folder, number = first.with_name(f"{first.name}_{number}"), number + 1
+    return folder
+
+
+def run_folders(model_dir, name):
+    """Folders of the runs of this name, oldest first."""
+    model_dir, found = Path(model_dir), []
+    for folder in model_dir.iterdir() if model_dir.is_dir() else ():
+        stamp = re.fullmatch(re.escape(name) + _STAMP, folder.name)
+        if stamp and folder.is_dir():
+            found.append((stamp[1], int(stamp[2] or 1), folder))
+    return [folder for *_, folder in sorted(found)]
+
+
+def run_of(path):
+    """(folder, epoch) of the run that a weight file is a checkpoint of; (None, 0) of other files."""
+    path = Path(path)
+    if path.name in (BEST, INTERRUPTED):
+        progress = read_progress(path)
+        return (path.parent, progress.epoch) if progress else (None, 0)
+    if re.search(_STAMP + "$", path.parent.name):
+        return path.parent, checkpoint_epoch(path) or 0
+    return None, 0
+
+
+def last_resumable(model_dir, name):
+    """The checkpoint to resume the last run of this name from; None when there is none."""
+    for folder in reversed(run_folders(model_dir, name)):
+        found = last_state(folder)
+        if found is not None:
+            return found
+        if (folder / "config.json").is_file():  # it began, and was killed before there was anything to go on from
+            return None
+    return None
+
+
+def is_ahead(log_dir, epoch):
+    """Whether a run's folder holds checkpoints beyond `epoch`, which a training from there must not write over."""
+    within = Path(log_dir) / INTERRUPTED
+    progress = read_progress(within) if within.is_file() else None
+    later = progress is not None and (progress.epoch, progress.step) > (epoch, 0)
+    return later or any(checkpoint_epoch(p) > epoch for p in run_checkpoints(log_dir))

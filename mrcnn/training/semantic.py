@@ -1,0 +1,91 @@
+"""The training of semantic networks, as a `Task`: batches of crops, pixels that agree, pictures of crops."""
+
+import keras
+import numpy as np
+
+from mrcnn.data.crops import check_sizes, validate_semantic
+from mrcnn.geometry.instances import Instances
+from mrcnn.inference.jit import compiled
+from mrcnn.training.crop_batches import CropBatches, GridBatches
+from mrcnn.training.memory import LIBRARIES_GB, OTHER_BACKBONE_MAPS, numbers_of_weights
+from mrcnn.training.recipes import Task
+
+SHOWN = 3  # crops whose prediction is shown in TensorBoard
+
+
+class Pictures(keras.callbacks.Callback):
+    """Truth beside prediction of a few validation crops, for TensorBoard.
+
+    Parameters
+    ----------
+    batches : GridBatches
+    every : int
+        Epochs from one to the next.
+    show : callable
+        Called with (epoch, index, image, truth, prediction).
+    """
+
+    def __init__(self, batches, every, show):
+        super().__init__()
+        self.batches, self.every, self.show, self.run = batches, every, show, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        self.run = self.run or compiled(self.model, by_shape=True)
+        crops = self.batches.crops_of(0, 0)[:SHOWN]
+        logits = np.asarray(self.run([self.batches.arrays_of(0, 0)[0]]))[: len(crops)]
+        found = (logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+        for i, ((image, labels), predicted) in enumerate(zip(crops, found)):
+            self.show(epoch + 1, i, image, _areas(labels), _areas(predicted.astype(np.uint8)))
+
+
+def _areas(labels):
+    """One object a class."""
+    return Instances.from_label_image(labels, np.unique(labels[labels > 0]))
+
+
+def expected_memory_gb(model, config):
+    """A rough forecast of the training's memory in GB, as `mrcnn.training.memory.expected_memory_gb`."""
+    weights = numbers_of_weights(model, config)
+    maps = OTHER_BACKBONE_MAPS
+    if config.SEMANTIC_MODEL == "unet":
+        maps += sum(5 * width / stride**2 for width, stride in zip(config.SEMANTIC_DECODER, (16, 8, 4, 2)))
+    return LIBRARIES_GB + 4 * (weights + config.SEMANTIC_CROP**2 * maps * int(config.BATCH_SIZE)) / 1e9
+
+
+def _check_validation(dataset, config):
+    config.validate(dataset.class_names)
+    check_sizes(dataset, config)
+
+
+def _crop_batches(dataset, config, augmentation, no_augmentation_sources, **start):
+    return CropBatches(dataset, config, config.STEPS_PER_EPOCH, True, augmentation, no_augmentation_sources, **start)
+
+
+def _grid_batches(dataset, config):
+    chosen = dataset.subset(dataset.image_ids[: config.VALIDATION_IMAGES])
+    return GridBatches(chosen, config, config.VALIDATION_STEPS)
+
+
+def _validation_every(config):
+    return 0 if config.VALIDATION_STEPS == 0 else config.VALIDATE_EVERY
+
+
+def _picturing(detector, val_dataset, board):
+    every = _validation_every(detector.config)
+    return [Pictures(_grid_batches(val_dataset, detector.config), every, board.picture)] if every else []
+
+
+SEMANTIC = Task(
+    check=validate_semantic,
+    check_validation=_check_validation,
+    batches=_crop_batches,
+    validation_batches=_grid_batches,
+    monitor=lambda config: "val_foreground_iou" if _validation_every(config) else "loss",
+    validation_every=_validation_every,
+    watchers=_picturing,
+    memory_gb=expected_memory_gb,
+)

@@ -1,0 +1,1 @@
+"""Weight files: read, written, matched with a network, downloaded."""

@@ -1,0 +1,172 @@
+"""Several models on the same images: names, table, pictures, what is placed back, and what is refused."""
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from scipy.ndimage import label
+
+from mrcnn.commands import comparison
+from mrcnn.commands.comparison import compare, format_comparison, named_runs, shown_images
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+from mrcnn.results.watershed import WatershedSettings, instances_from_probability
+
+
+class Semantic:
+    """Stands for a `SemanticSegmenter` with the watershed of its run."""
+
+    def __init__(self, config):
+        config.SEMANTIC_MODEL = "unet"
+        self.config, self.watershed = config, WatershedSettings(0.3, seed_depth_px=1.0)
+        self.keras_model = SimpleNamespace(weights=[])
+
+    def predict(self, images, pixel_size_nm=None, settings=None):
+        return [instances_from_probability(image[..., 0] / 255, settings or self.watershed, pixel_size_nm)
+                for image in images]
+
+
+class Brighter:
+    """Stands for a model: each connected area brighter than a level is an object."""
+
+    def __init__(self, config, level):
+        self.config, self.level, self.shapes = config, level, []
+        self.keras_model = SimpleNamespace(weights=[np.zeros((1000, 500), np.float32)])
+
+    def predict(self, images, pixel_size_nm=None):
+        self.shapes += [image.shape for image in images]
+        return [Instances.from_label_image(label(image[..., 0] > self.level)[0], pixel_size_nm=pixel_size_nm)
+                for image in images]
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """Four pages with two objects each, one of them dim."""
+    pages, truth = np.zeros((4, 40, 50), np.uint8), np.zeros((4, 40, 50), np.uint16)
+    pages[:, 8:16, 8:16], pages[:, 20:28, 24:32] = 200, 100
+    truth[:, 8:16, 8:16], truth[:, 20:28, 24:32] = 1, 2
+    tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "truth.tif", truth, photometric="minisblack")
+    return tmp_path
+
+
+@pytest.fixture
+def compared(domain, stack, monkeypatch):
+    """Compares models that are called by the level of brightness that they see; gives exit code, folder, models."""
+    models = {}
+
+    def load(domain, options):
+        level = options["weights"].rpartition("/")[2]
+        models[level] = Brighter(domain.configs["small"](), int(level))
+        return models[level]
+
+    monkeypatch.setattr(comparison, "load_detector", load)
+
+    def call(*runs, **options):
+        options = {"models": list(runs), "dataset": str(stack / "stack.tif"), "truth": str(stack / "truth.tif"),
+                   "out": str(stack / "out"), **options}
+        return compare(domain, options), stack / "out", models
+
+    return call
+
+
+def test_one_table_of_all_models_and_pictures_of_some_images(compared, capsys):
+    code, out, _ = compared("good=runs/50", "blind=runs/150", pictures=2)
+    assert code == 0
+    table = pd.read_csv(out / "comparison.csv").set_index("model")
+    columns = ["foreground_iou", "threat_score_50", "f1_95", "missed"]
+    assert table.loc["good", columns].tolist() == [1, 1, 1, 0]
+    assert table.loc["blind", columns].tolist() == pytest.approx([0.5, 0.5, 2 / 3, 4])
+    assert (table["weights_mb"] == 2).all() and (table["seconds_per_image"] >= 0).all()
+    assert {p.name for p in out.iterdir()} == {
+        "comparison.csv", "comparison.md", "comparison.json", "threat_scores.png", "compare_stack_0001.png",
+        "compare_stack_0003.png"}
+    said = capsys.readouterr().out
+    assert "4 images, 8 true objects" in said and "threat score at 0.95" in said
+    stored = json.loads((out / "comparison.json").read_text())
+    assert stored["models"] == {"good": "runs/50", "blind": "runs/150"}
+    assert len(stored["reports"]["good"]["per_image"]) == 4
+
+
+def test_markdown_has_a_column_a_model(compared):
+    _, out, _ = compared("good=runs/50", "blind=runs/150", pictures=0)
+    lines = [line for line in (out / "comparison.md").read_text().splitlines() if line.startswith("|")]
+    assert lines[0] == "|  | good | blind |"
+    assert "| foreground IoU | 1.000 | 0.500 |" in lines
+    assert "| missed | 0 | 4 |" in lines
+    assert not list(out.glob("compare_*.png"))
+
+
+def test_the_first_image_is_not_timed_for_it_compiles(compared):
+    *_, models = compared("a=runs/50", limit=2)
+    assert len(models["50"].shapes) == 3
+
+
+def test_a_model_of_reduced_pictures_is_judged_on_whole_ones(compared, stack):
+    run = stack / "50"
+    run.mkdir()
+    (run / "best.h5").touch()
+    (run / "training.json").write_text(json.dumps({"keep_rows": [0, 32], "downscale": 4}))
+    _, out, models = compared(f"reduced={run}", "whole=runs/50", pictures=0)
+    table = pd.read_csv(out / "comparison.csv").set_index("model")
+    assert table["objects_true"].tolist() == [8, 8]
+    assert table.loc["reduced", "threat_score_50"] == table.loc["whole", "threat_score_50"] == 1
+    assert table.loc["reduced", "foreground_iou"] < 1
+
+
+def test_watershed_against_connected_components(domain, tmp_path, monkeypatch):
+    y, x = np.mgrid[:40, :50]
+    labels = np.where(np.hypot(y - 20, x - 14) < 9, 1, np.where(np.hypot(y - 20, x - 31) < 9, 2, 0))
+    tifffile.imwrite(tmp_path / "s.tif", ((labels[None] > 0) * 200).astype(np.uint8), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "t.tif", labels[None].astype(np.uint16), photometric="minisblack")
+    monkeypatch.setattr(comparison, "load_detector", lambda domain, options: Semantic(domain.configs["small"]()))
+    compare(domain, {"models": ["unet=run"], "plain": True, "dataset": str(tmp_path / "s.tif"), "pictures": 1,
+                     "truth": str(tmp_path / "t.tif"), "out": str(tmp_path / "out")})
+    table = pd.read_csv(tmp_path / "out" / "comparison.csv").set_index("model")
+    assert table["objects_found"].to_dict() == {"unet": 2, "unet, no watershed": 1}
+    assert table["merged"].to_dict() == {"unet": 0, "unet, no watershed": 1}
+    assert table.loc["unet", "threat_score_50"] == 1 > table.loc["unet, no watershed", "threat_score_50"]
+
+
+def test_images_that_cannot_be_read_are_named_and_left_out_for_all(compared, stack, capsys):
+    truth = tifffile.imread(stack / "truth.tif").astype(np.int16)
+    truth[2] = -1
+    tifffile.imwrite(stack / "truth.tif", truth, photometric="minisblack")
+    code, out, _ = compared("a=runs/50", "b=runs/150", pictures=0, dataset_option=[("mode", "instances")])
+    assert code == 1
+    assert "negative label" in capsys.readouterr().err
+    assert pd.read_csv(out / "comparison.csv")["images"].tolist() == [3, 3]
+
+
+def test_nothing_to_compare_on_is_an_error(compared, stack):
+    tifffile.imwrite(stack / "truth.tif", np.full((4, 40, 50), -1, np.int16), photometric="minisblack")
+    with pytest.raises(DataError, match="no image that can be compared on"):
+        compared("a=runs/50", dataset_option=[("mode", "instances")])
+
+
+@pytest.mark.parametrize(("texts", "expected"), [
+    (["unet=logs/u", "mask = logs/m"], {"unet": "logs/u", "mask": "logs/m"}),
+    (["logs/u", "logs/m/best.h5"], {"u": "logs/u", "m": "logs/m/best.h5"})])
+def test_models_have_names(texts, expected):
+    assert named_runs(texts) == expected
+
+
+@pytest.mark.parametrize("texts", [["a=1", "a=2"], ["a="], ["logs/u", "other/u"]])
+def test_names_that_do_not_tell_models_apart_are_refused(texts):
+    with pytest.raises(ConfigError, match="NAME=RUN"):
+        named_runs(texts)
+
+
+@pytest.mark.parametrize(("count", "wanted", "expected"), [
+    (35, 2, [8, 26]), (3, 5, [0, 1, 2]), (1, 1, [0]), (5, 0, [])])
+def test_images_shown_are_spread(count, wanted, expected):
+    assert shown_images(count, wanted) == expected
+
+
+def test_what_is_not_defined_is_a_dash(compared):
+    _, out, _ = compared("a=runs/50", pictures=0)
+    report = json.loads((out / "comparison.json").read_text())["reports"]["a"]
+    report["f1"]["0.50"] = None
+    assert "F1 at 0.50" in format_comparison({"a": report}) and " -" in format_comparison({"a": report})

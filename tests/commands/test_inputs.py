@@ -1,0 +1,77 @@
+"""Files, folders and patterns become pictures, and each picture a name of its own."""
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrcnn.commands.inputs import file_name, find_images, result_names, results_folder, table_names
+from mrcnn.errors import ConfigError
+
+
+def test_files_folders_and_patterns(pictures):
+    paths, errors = find_images([str(pictures / "two.tif"), str(pictures), str(pictures / "s*.tif")])
+    assert [p.name for p in paths] == ["two.tif", "one.tif", "stack.tif"]
+    assert errors == []
+
+
+def test_what_is_not_there_is_an_error_beside_the_others(pictures):
+    (pictures / "empty").mkdir()
+    paths, errors = find_images([str(pictures / "x*.png"), str(pictures / "empty"), str(pictures / "one.tif")])
+    assert [p.name for p in paths] == ["one.tif"]
+    assert ["matches no file" in str(errors[0]), "holds no picture" in str(errors[1])] == [True, True]
+
+
+def test_a_format_that_is_not_read_is_named_and_the_other_pictures_are_found(pictures):
+    (pictures / "scan.czi").write_bytes(b"ZISRAWFILE")
+    paths, errors = find_images([str(pictures)])
+    assert [p.name for p in paths] == ["one.tif", "stack.tif", "two.tif"]
+    assert "scan.czi" in str(errors[0])
+
+
+def test_names_are_stems_where_these_differ():
+    assert result_names([Path("a/x.tif"), Path("b/y.png")]) == ["x", "y"]
+
+
+def test_same_stems_get_their_folder_and_then_their_suffix():
+    assert result_names([Path("a/x.tif"), Path("b/x.tif"), Path("a/y.tif")]) == ["a_x", "b_x", "y"]
+    assert result_names([Path("a/x.tif"), Path("a/x.png")]) == ["a_x_tif", "a_x_png"]
+
+
+def test_what_cannot_be_told_apart_is_refused():
+    with pytest.raises(ConfigError, match="same name"):
+        result_names([Path("p/A/x.tif"), Path("p/a/x.tif")])
+
+
+def test_fields_of_a_screen_have_as_many_of_their_folders_as_they_need():
+    paths = [Path(plate) / well / "f.png" for plate in ("p1", "p2") for well in ("A1", "A2")]
+    assert result_names(paths) == ["p1_A1_f_png", "p1_A2_f_png", "p2_A1_f_png", "p2_A2_f_png"]
+    assert table_names(paths) == ["p1/A1/f.png", "p1/A2/f.png", "p2/A1/f.png", "p2/A2/f.png"]
+    assert table_names([paths[0], paths[1], Path("p1/A1/g.png")]) == ["A1/f.png", "A2/f.png", "g.png"]
+    assert table_names([Path("f.png"), Path("f.tif")]) == ["f.png", "f.tif"]
+
+
+@given(st.sets(st.tuples(st.sampled_from(["a", "b", "a_b"]), st.sampled_from(["x", "X", "b_x", "a_x", "x_tif"]),
+                         st.sampled_from([".tif", ".png"])), max_size=12))
+def test_names_never_clash(parts):
+    paths = [Path(folder) / f"{stem}{suffix}" for folder, stem, suffix in sorted(parts)]
+    assert len(set(table_names(paths))) == len(paths)
+    try:
+        names = result_names(paths)
+    except ConfigError:
+        return
+    assert len({n.lower() for n in names}) == len(paths)
+
+
+def test_results_do_not_go_among_the_pictures_to_predict(tmp_path):
+    options = {"images": [str(tmp_path), "a.tif"], "out": str(tmp_path / "out")}
+    assert results_folder(options) == tmp_path / "out"
+    with pytest.raises(ConfigError, match="a folder of pictures to predict"):
+        results_folder({**options, "out": str(tmp_path / "out" / "..")})
+
+
+@given(st.text(min_size=1))
+def test_a_name_of_a_file_has_no_character_that_a_system_refuses(text):
+    name = file_name(text)
+    assert len(name) == len(text) and not set(name) & set('/\\:*?"<>| \0')
+    assert file_name(name) == name

@@ -1,0 +1,166 @@
+"""The same training on ever more images: which ones, how long, judged on what, taken up, and drawn."""
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import label
+
+from mrcnn.commands import learning_curve as module
+from mrcnn.commands.learning_curve import choose_images, learning_curve
+from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
+from mrcnn.options.learning_curve_arguments import learning_curve_parser
+
+
+class Pretender:
+    """Stands for a model: what is brighter than a level is an object, and the level falls with the images learnt."""
+
+    made = []
+
+    def __init__(self, config, folder):
+        self.config, self.folder, self.log_dir, self.epoch, self.learnt = config, folder, folder / "run", 0, []
+        self.made.append(self)
+
+    def resume(self):
+        return False
+
+    def set_log_dir(self):
+        pass
+
+    def load_weights(self, path, verbose):
+        assert path == self.log_dir
+
+    def train(self, train, validation, learning_rate, layers, augmentation, verbose, epochs):
+        self.learnt, self.epoch = sorted(train.image_info[i]["page"] for i in train.image_ids), epochs
+        return [{"epoch": epoch + 1, "seconds": 45.0} for epoch in range(epochs)]
+
+    def predict(self, images, pixel_size_nm=None):
+        level = 150 if len(self.learnt) < 4 else 50
+        return [Instances.from_label_image(label(image[..., 0] > level)[0]) for image in images]
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """Twelve pages with a bright and a dim object."""
+    pages = np.zeros((12, 40, 50), np.uint8)
+    pages[:, 8:16, 8:16], pages[:, 20:28, 24:32] = 200, 100
+    tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "truth.tif", (pages > 0).astype(np.uint8) * 255, photometric="minisblack")
+    return tmp_path
+
+
+@pytest.fixture
+def curve(domain, stack, monkeypatch):
+    """Runs the script on the stack with models that learn nothing; gives the folder."""
+    monkeypatch.setattr(module, "new_model", lambda mode, config, folder: Pretender(config, folder))
+    monkeypatch.setattr(module, "load_start", lambda model, options: None)
+    monkeypatch.setattr(Pretender, "made", [])
+
+    def call(*words, judged=("--test-slices", "9:12")):
+        given = learning_curve_parser("x", semantic=True).parse_args([
+            "--dataset", str(stack / "stack.tif"), "--truth", str(stack / "truth.tif"), "--slices", "0:8",
+            "--validation-slices", "8:9", "--epochs", "2", "--small", "--out", str(stack / "out"), *judged, *words])
+        assert learning_curve(domain, vars(given)) == 0
+        return stack / "out"
+
+    return call
+
+
+def test_every_number_is_trained_with_every_seed_and_judged_on_the_same_images(curve):
+    out = curve("--images", "2,6", "--seeds", "0,1")
+    table = pd.read_csv(out / "runs.csv")
+    assert table[["model", "images", "seed"]].values.tolist() == [["mask", n, s] for n in (2, 6) for s in (0, 1)]
+    assert table["foreground_iou"].tolist() == [0.5, 0.5, 1, 1]
+    assert table["threat_score_50"].tolist() == [0.5, 0.5, 1, 1]
+    assert table["missed"].tolist() == [3, 3, 0, 0]
+    assert table["minutes"].tolist() == [1.5] * 4
+    assert [len(m.learnt) for m in Pretender.made] == [2, 2, 6, 6]
+    assert all(set(m.learnt) <= set(range(8)) for m in Pretender.made)
+    assert {m.config.SEED for m in Pretender.made} == {0, 1}
+    assert {"foreground_iou.png", "threat_score.png", "mask"} <= {p.name for p in out.iterdir()}
+
+
+def test_all_trainings_take_equally_many_steps(curve, domain, monkeypatch):
+    monkeypatch.setattr(domain.configs["small"], "STEPS_PER_EPOCH", None)
+    curve("--images", "2,6", "--batch", "2")
+    assert [m.config.STEPS_PER_EPOCH for m in Pretender.made] == [3, 3]
+
+
+def test_what_is_done_is_not_repeated_and_other_options_are_refused(curve):
+    curve("--images", "2,6")
+    out = curve("--images", "2,6", "--seeds", "0,1")
+    assert len(Pretender.made) == 4 == len(pd.read_csv(out / "runs.csv"))
+    with pytest.raises(ConfigError, match="another learning_rate: None then, 0.5 now"):
+        curve("--images", "2,6", "--learning-rate", "0.5")
+
+
+def test_models_of_one_table_are_judged_on_the_same_images(curve, stack):
+    curve("--images", "6")
+    (stack / "out" / "mask").rename(stack / "out" / "unet")      # as if of another model
+    with pytest.raises(ConfigError, match=r"unet holds runs with another test_slices: \[9, 12\] then, \[10, 12\] now"):
+        curve("--images", "6", judged=["--test-slices", "10:12"])
+    curve("--images", "6", "--learning-rate", "0.5")
+    (stack / "out" / "unet" / "options.json").write_text("{cut")
+    with pytest.raises(ConfigError, match="options.json: cannot be read"):
+        curve("--images", "6", "--learning-rate", "0.5")
+
+
+def test_a_result_that_is_cut_off_is_named(curve):
+    out = curve("--images", "6")
+    path = next(out.rglob("result.json"))
+    path.write_text(json.dumps({"model": "mask"}))
+    with pytest.raises(ConfigError, match="result.json: is no result"):
+        curve("--images", "6")
+
+
+@pytest.mark.parametrize(("words", "judged", "message"), [
+    (["--images", "9"], ["--test-slices", "9:12"], "there are 8 images"), (["--images", "2"], [], "what to judge on"),
+    (["--images", "2", "--weights", "last"], ["--test-slices", "9:12"], "Name that run.s folder"),
+    (["--images", "2"], ["--test-slices", "7:12"], "--slices share slices"),
+    (["--images", "2"], ["--test-slices", "8:10"], "--validation-slices share slices")])
+def test_what_cannot_be_judged_is_refused(curve, words, judged, message):
+    with pytest.raises(ConfigError, match=message):
+        curve(*words, judged=judged)
+    assert not Pretender.made
+
+
+def test_another_data_set_is_judged_on(curve, stack):
+    tifffile.imwrite(stack / "other.tif", np.full((1, 40, 50), 100, np.uint8), photometric="minisblack")
+    tifffile.imwrite(stack / "other_truth.tif", np.full((1, 40, 50), 255, np.uint8), photometric="minisblack")
+    out = curve("--images", "2,6", judged=["--test-dataset", str(stack / "other.tif"), "--test-truth",
+                                           str(stack / "other_truth.tif")])
+    assert pd.read_csv(out / "runs.csv")["foreground_iou"].tolist() == [0, 1]
+
+
+@given(st.integers(1, 60), st.data())
+def test_images_are_different_and_within(available, data):
+    count = data.draw(st.integers(1, available))
+    blocks = data.draw(st.none() | st.integers(1, 70))
+    chosen = choose_images(available, count, blocks, data.draw(st.integers(0, 9)))
+    assert len(chosen) == len(set(chosen.tolist())) == count
+    assert chosen.min() >= 0 and chosen.max() < available
+    assert (np.diff(chosen) > 0).all()
+    if blocks is not None:
+        assert np.count_nonzero(np.diff(chosen) > 1) < blocks
+
+
+def test_images_are_spread_over_the_stack_and_differ_by_seed():
+    chosen = choose_images(120, 12, seed=0)
+    assert np.array_equal(np.unique(chosen // 11)[:2], [0, 1]) and np.diff(chosen).max() <= 20
+    assert chosen.tolist() != choose_images(120, 12, seed=1).tolist()
+    assert np.diff(choose_images(120, 12, 1)).tolist() == [1] * 11
+    assert choose_images(7, 7, seed=3).tolist() == list(range(7))
+
+
+def test_options_of_a_learning_curve():
+    given = vars(learning_curve_parser("x", semantic=True).parse_args(
+        "--images 40,12,165 --seeds 1,0 --blocks 3 --test-slices 130:165 --model unet --hours 2".split()))
+    assert given == {"images": [12, 40, 165], "seeds": [0, 1], "blocks": 3, "test_slices": (130, 165), "model": "unet",
+                     "hours": 2}
+    for wrong in (["--images", "0"], ["--images", "a"], [], ["--images", "1", "--seeds", "-1"]):
+        with pytest.raises(SystemExit):
+            learning_curve_parser("x").parse_args(wrong)

@@ -1,0 +1,141 @@
+import gc
+import os
+import shutil
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrcnn.domains.hpa import fields as hpa
+from mrcnn.domains.hpa import merge as hpa_merge
+from mrcnn.domains.hpa.fields import CHANNELS, merge_rgb
+from mrcnn.domains.hpa.merge import merge_fields, write_merged
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.read import read_image
+
+
+def stains_of(i, shape=(6, 9)):
+    return np.random.default_rng(i).integers(0, 255, (*shape, 4), np.uint8, endpoint=True)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Five fields, f0 to f4."""
+    folder = tmp_path / "fields"
+    folder.mkdir()
+    for i in range(5):
+        for channel, plane in zip(CHANNELS, np.moveaxis(stains_of(i), -1, 0)):
+            Image.fromarray(plane).save(folder / f"f{i}_{channel}.png")
+    return folder
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in sorted(Path(folder).iterdir())}
+
+
+@pytest.mark.parametrize("mode, suffix", [("rgb", "png"), ("four", "tif")])
+def test_each_field_becomes_a_picture_whatever_the_workers(source, tmp_path, mode, suffix):
+    done = merge_fields(source, tmp_path / "a", mode, workers=1, progress=False)
+    assert (done.written, done.kept, done.errors) == (5, 0, [])
+    merge_fields(source, tmp_path / "b", mode, workers=3, progress=False)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    for i in range(5):
+        expected = merge_rgb(stains_of(i)) if mode == "rgb" else stains_of(i)
+        np.testing.assert_array_equal(read_image(tmp_path / "a" / f"f{i}.{suffix}"), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels, suffix", [(3, "png"), (4, "tif")])
+def test_pictures_of_both_depths_are_read_as_written(tmp_path, dtype, channels, suffix):
+    image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 8, channels), dtype)
+    write_merged(tmp_path / f"a.{suffix}", image)
+    read = read_image(tmp_path / f"a.{suffix}")
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, image)
+
+
+def test_an_interrupted_call_goes_on_where_it_stopped(source, tmp_path, monkeypatch):
+    write, seen = hpa_merge.write_merged, []
+
+    def interrupted(path, image):
+        seen.append(path)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        write(path, image)
+
+    monkeypatch.setattr(hpa_merge, "write_merged", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        merge_fields(source, tmp_path / "a", workers=1, progress=False)
+    there = contents(tmp_path / "a")
+    assert 2 <= len(there) < 5
+    monkeypatch.setattr(hpa_merge, "write_merged", write)
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    assert (done.kept, done.written) == (len(there), 5 - len(there))
+    merge_fields(source, tmp_path / "b", progress=False)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_a_field_with_a_newer_channel_is_merged_again(source, tmp_path):
+    merge_fields(source, tmp_path / "a", progress=False)
+    Image.fromarray(np.full((6, 9), 7, np.uint8)).save(source / "f1_blue.png")
+    later = (tmp_path / "a" / "f1.png").stat().st_mtime + 5
+    os.utime(source / "f1_blue.png", (later, later))
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    assert (done.written, done.kept) == (1, 4)
+    assert (read_image(tmp_path / "a" / "f1.png")[..., 2] == 7).all()
+
+
+def test_zeros_are_replaced_by_a_channel_that_comes_later_and_are_no_answer_to_an_error(source, tmp_path):
+    (source / "f2_blue.png").rename(tmp_path / "f2_blue.png")
+    assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).written == 5
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    assert (done.kept, [Path(error.path).name for error in done.errors]) == (4, ["f2_blue.png"])
+    assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).kept == 5
+    written, arrived = (tmp_path / "a" / "f2.png").stat().st_mtime_ns, 0
+    while arrived <= written:      # the clock of files goes in steps
+        shutil.copy2(tmp_path / "f2_blue.png", source)      # with the time of the original, as from an archive
+        arrived = (source / "f2_blue.png").stat().st_ctime_ns
+    assert (source / "f2_blue.png").stat().st_mtime_ns < written
+    assert merge_fields(source, tmp_path / "a", progress=False).written == 1
+    np.testing.assert_array_equal(read_image(tmp_path / "a" / "f2.png"), merge_rgb(stains_of(2)))
+
+
+def test_fields_that_cannot_be_read_do_not_stop_the_others(source, tmp_path):
+    (source / "f1_red.png").write_bytes(b"no picture")
+    (source / "f3_yellow.png").unlink()
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    assert done.written == 3 and list(contents(tmp_path / "a")) == ["f0.png", "f2.png", "f4.png"]
+    assert [Path(error.path).name for error in done.errors] == ["f1_red.png", "f3_yellow.png"]
+    again = merge_fields(source, tmp_path / "a", missing="zeros", progress=False)
+    assert (again.written, again.kept, len(again.errors)) == (1, 3, 1)
+
+
+def test_fields_that_cannot_be_read_do_not_stay_in_memory(source, tmp_path, monkeypatch):
+    read, planes = hpa.read_image, []
+
+    def watched(path):
+        plane = read(path)
+        planes.append(weakref.ref(plane))
+        return plane
+
+    monkeypatch.setattr(hpa, "read_image", watched)
+    for i in range(5):
+        Image.fromarray(np.zeros((6, 8), np.uint8)).save(source / f"f{i}_blue.png")
+    done = merge_fields(source, tmp_path / "a", progress=False)
+    gc.collect()
+    assert len(done.errors) == 5 and len(planes) >= 10 and not any(ref() is not None for ref in planes)
+
+
+def test_a_folder_that_cannot_be_written_stops_at_once(source, tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(DataError, match="a/f0.png: cannot be written"):
+        merge_fields(source, tmp_path / "a", workers=1, progress=False)
+
+
+def test_options_that_cannot_work(source, tmp_path):
+    for options, message in (({"mode": "hsv"}, "mode must be one of"), ({"missing": "guess"}, "missing must be one of"),
+                             ({"workers": 0}, "workers is at least 1")):
+        with pytest.raises(ConfigError, match=message):
+            merge_fields(source, tmp_path / "a", progress=False, **options)

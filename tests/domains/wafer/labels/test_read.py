@@ -1,0 +1,269 @@
+"""Labels of wafers from corner files and labelme JSON, good ones and bad ones, and back by `write_labelme`."""
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrcnn.domains.wafer.labels.outlines import Section, WaferLabels
+from mrcnn.domains.wafer.labels.read import read_corners, read_labelme, read_labels
+from mrcnn.domains.wafer.labels.write import write_labelme
+from mrcnn.errors import ConfigError, DataError
+
+SQUARE = [[0, 0], [30, 0], [30, 30], [0, 30]]          # x, y, as files hold them
+
+
+def square(dx=0, dy=0):
+    return [[x + dx, y + dy] for x, y in SQUARE]
+
+
+def shape(label, points=None, **keys):
+    return {"label": label, "points": square() if points is None else points, **keys}
+
+
+@pytest.fixture
+def labelme(tmp_path):
+    def write(shapes, **keys):
+        path = tmp_path / "labels.json"
+        path.write_text(json.dumps({"imagePath": "wafer.tif", "shapes": shapes, "imageData": None, **keys}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def corners(tmp_path):
+    def write(tissue, magnet, names=("source_sections_tissue.txt", "source_sections_mag.txt")):
+        paths = [tmp_path / name for name in names]
+        for path, text in zip(paths, (tissue, magnet)):
+            path.write_bytes(text.encode())
+        return paths
+
+    return write
+
+
+# --- Corner files ---
+def test_corners_are_divided_by_the_scale_and_are_rows_and_columns(corners):
+    labels = read_corners(*corners("6,9\t60,9\t60,90\t6,90\t\r\n3,3\t9,3\t9,9\t3,9\t\r\n",
+                                   "90,9\t99,9\t99,90\t90,90\n12,3\t18,3\t18,9\t12,9\n\n"))
+    assert [s.number for s in labels.sections] == [1, 2]
+    assert labels.sections[0].tissue.tolist() == [[3, 2], [3, 20], [30, 20], [30, 2]]
+    assert labels.sections[1].magnet.tolist() == [[1, 4], [1, 6], [3, 6], [3, 4]]
+
+
+@pytest.mark.parametrize(("tissue", "magnet", "problem"), [
+    ("0,0\t9,0\t9,9\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n", "1 lines, but .*tissue.txt has 2"),
+    ("0,0\t9,0\n", "0,0\t9,0\t9,9\n", "line 1: is an outline of 2 points"),
+    ("0,0\t9,0\t9,9\n0,0\tnan,0\t9,9\n", "0,0\t9,0\t9,9\n" * 2, "line 2: has 1 coordinates that are NaN"),
+    ("0,0\t9,0\t9,9\n", "0,0\t9,zero\t9,9\n", "mag.txt, line 1: is no list of corners"),
+    ("0,0\t9,0\t9,9\n", "0,0\t9,0,1\t9,9\n", "mag.txt, line 1"),
+    ("0,0\t9,0\t9,9\n\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n" * 3, "line 2: is an outline of 0 points"),
+    ("", "0,0\t9,0\t9,9\n", "tissue.txt: holds no section"),
+])
+def test_bad_corner_files_are_named(corners, tissue, magnet, problem):
+    with pytest.raises(DataError, match=problem):
+        read_corners(*corners(tissue, magnet))
+
+
+def test_corners_without_the_scale_lie_outside_of_the_image(corners):
+    paths = corners("600,900\t660,900\t660,990\t600,990\n", "690,900\t699,900\t699,990\t690,990\n")
+    assert len(read_corners(*paths, image_shape=(400, 400))) == 1
+    with pytest.raises(DataError, match="2 of 2 outlines lie outside of the image of 400 x 400.*scale"):
+        read_corners(*paths, scale=1, image_shape=(400, 400))
+
+
+@pytest.mark.parametrize("scale", [0, -3, float("nan"), "3"])
+def test_a_scale_that_is_none_is_refused(corners, scale):
+    with pytest.raises(ConfigError, match="scale"):
+        read_corners(*corners("0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n"), scale=scale)
+
+
+def test_a_corner_file_that_is_missing_or_no_text(tmp_path, corners):
+    tissue, magnet = corners("0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n")
+    magnet.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read as text"):
+        read_corners(tissue, magnet)
+    with pytest.raises(DataError, match="cannot be read as text"):
+        read_corners(tissue, tmp_path / "none.txt")
+
+
+# --- Labelme, by label ---
+def test_labels_name_the_parts_in_any_order(labelme):
+    labels = read_labelme(labelme([shape("magnet-2", square(5)), shape("tissue-7"), shape("Mag_7"),
+                                   shape("dummy-7"), shape("tissue", square(9), group_id=2), shape("background"),
+                                   shape("envelope-2")], imageHeight=50, imageWidth=60))
+    assert [s.number for s in labels.sections] == [2, 7] and labels.image_shape == (50, 60)
+    assert labels.sections[0].tissue[0].tolist() == [0, 9] and labels.sections[0].magnet[0].tolist() == [0, 5]
+    assert labels.sections[0].envelope is not None and labels.sections[1].envelope is None
+    assert labels.background.dtype == np.float64
+
+
+def test_old_and_new_files_are_the_same_labels(labelme):
+    old = read_labelme(labelme([shape("tissue-1", line_color=None, fill_color=None)], lineColor=[0, 255, 0, 128]))
+    new = read_labelme(labelme([shape("tissue-1", [[x + 0.5, y + 0.25] for x, y in SQUARE], shape_type="polygon",
+                                      group_id=None, flags={})], version="5.4.1", flags={}))
+    assert np.array_equal(new.sections[0].tissue, old.sections[0].tissue + [0.25, 0.5])
+
+
+def test_a_rectangle_is_its_four_corners(labelme):
+    labels = read_labelme(labelme([shape("tissue-1", [[2, 3], [20, 13]], shape_type="rectangle")]))
+    assert labels.sections[0].tissue.tolist() == [[3, 2], [3, 20], [13, 20], [13, 2]]
+
+
+@pytest.mark.parametrize(("shapes", "problem"), [
+    ([shape("tissue-1", [[0, 0], [9, 9]])], r"shape 1 \(tissue-1\): is an outline of 2 points"),
+    ([shape("tissue-1"), shape("magnet-1", [[0, 0], [9, 0], [float("nan"), 9]])], r"\(magnet-1\): has 1 coord.*NaN"),
+    ([shape("tissue-1", [[0, 0], [9, 0], [None, 9]])], "NaN"),
+    ([shape("tissue-1", [[0, 0], [5, 5], [9, 9]])], "without an area"),
+    ([shape("tissue-1", "points")], "0 points"),
+    ([shape("tissue-1", [[2, 3], [20]], shape_type="rectangle")], r"\(tissue-1\)"),
+    ([shape("tissue-1", shape_type="circle")], "is a circle"),
+    ([shape("tissue-1"), shape("tissue-1")], "shape 2 is a second tissue of section 1"),
+    ([shape("tissue-1"), shape("tisue-2")], "shape 2 has the label 'tisue-2'"),
+    ([shape("tissue-1"), shape("tissue")], "shape 2 has the label 'tissue'"),
+    ([shape("tissue-1"), shape("background"), shape("background")], "second background"),
+    ([], "holds no outline"),
+    ("none", "no list of shapes"),
+    (["none"], "no list of shapes"),
+])
+def test_bad_labelme_files_are_named(labelme, shapes, problem):
+    with pytest.raises(DataError, match=problem):
+        read_labelme(labelme(shapes))
+
+
+@pytest.mark.parametrize("text", ["{", "", "[1, 2]", '{"shapes": [', "\0", "[" * 100_000])
+def test_json_that_cannot_be_read_is_named(tmp_path, text):
+    path = tmp_path / "labels.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match="labels.json: (cannot be read as JSON|is no labelme file)"):
+        read_labelme(path)
+    with pytest.raises(DataError, match="none.json: cannot be read"):
+        read_labelme(tmp_path / "none.json")
+
+
+def test_labels_outside_of_the_image_are_named(labelme):
+    shapes = [shape("tissue-1"), shape("magnet-1", square(25, 25)), shape("magnet-2", square(500, 500))]
+    with pytest.raises(DataError, match="1 of 3 outlines lie outside of the image of 40 x 50.*magnet of section 2"):
+        read_labelme(labelme(shapes), image_shape=(40, 50))
+    assert len(read_labelme(labelme(shapes[:2]), image_shape=(40, 50)).instances()) == 2
+
+
+def test_labels_of_another_picture_are_refused(labelme):
+    with pytest.raises(DataError, match="drawn on a picture of 90 x 80"):
+        read_labelme(labelme([shape("tissue-1")], imageHeight=90, imageWidth=80), image_shape=(45, 40))
+
+
+def test_the_size_comes_from_the_picture_where_nothing_else_says_it(labelme, tmp_path):
+    tifffile.imwrite(tmp_path / "wafer.tif", np.zeros((70, 44), np.uint8))
+    labels = read_labelme(labelme([shape("tissue-1")]))
+    assert labels.image_shape == (70, 44) and labels.image_path == tmp_path / "wafer.tif"
+    assert read_labelme(labelme([shape("tissue-1")], imagePath="..\\scans\\wafer.tif")).image_path.name == "wafer.tif"
+
+
+# --- Labelme, by position ---
+@pytest.mark.parametrize("names", [["1"] * 7, ["tissue"] * 7, [None] * 7,
+                                   ["tissue", "mag", "envelope", "tissue", "mag", "envelope", "background"]])
+def test_triplets_and_a_background_are_told_by_position(labelme, names):
+    labels = read_labelme(labelme([shape(name, square(10 * i)) for i, name in enumerate(names)]))
+    assert [s.number for s in labels.sections] == [1, 2]
+    second = labels.sections[1]
+    assert [p[0, 1] for p in (second.tissue, second.magnet, second.envelope)] == [30, 40, 50]
+    assert labels.background[0, 1] == 60
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 8])
+def test_a_triplet_missing_is_an_error(labelme, count):
+    with pytest.raises(DataError, match=f"holds {count} outlines without section numbers, which are no triplets"):
+        read_labelme(labelme([shape("a")] * count))
+
+
+def test_names_that_contradict_the_positions_are_an_error(labelme):
+    names = ["tissue", "envelope", "mag", "background"]
+    with pytest.raises(DataError, match="shape 2 has the label 'envelope', but by its position it is a magnet"):
+        read_labelme(labelme([shape(name) for name in names]))
+
+
+# --- Whatever is there ---
+def test_read_labels_chooses(labelme, corners, tmp_path):
+    tissue, magnet = corners("6,9\t60,9\t60,90\t6,90\n", "90,9\t99,9\t99,90\t90,90\n")
+    for path in (tissue, magnet, tmp_path):
+        assert read_labels(path).sections[0].tissue.max() == 30
+    assert read_labels(tissue, scale=1).sections[0].tissue.max() == 90
+    path = labelme([shape("tissue-4")])
+    assert read_labels(path).sections[0].number == read_labels(tmp_path).sections[0].number == 4
+    assert read_labels(path, scale=3, image_shape=(11, 11)).sections[0].tissue.max() == 10
+    with pytest.raises(DataError, match="outside"):
+        read_labels(labelme([shape("tissue-4", square(60))]), scale=3, image_shape=(11, 11))
+
+
+def test_corner_files_divided_already_are_not_divided_again(corners):
+    names = ("source_sections_tissue_scale3.txt", "source_sections_mag_scale3.txt")
+    paths = corners("6,9\t60,9\t60,90\t6,90\n", "90,9\t99,9\t99,90\t90,90\n", names)
+    assert all(read_labels(path).sections[0].tissue.max() == 90 for path in paths)
+
+
+def test_read_labels_says_what_is_missing(tmp_path, corners):
+    with pytest.raises(DataError, match="holds no labels"):
+        read_labels(tmp_path)
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(DataError, match="2 JSON files"):
+        read_labels(tmp_path)
+    with pytest.raises(DataError, match="partner"):
+        read_labels(tmp_path / "corners.txt")
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for name in ("a_tissue.txt", "b_tissue.txt"):
+        (folder / name).write_text("0,0\t9,0\t9,9\n")
+    with pytest.raises(DataError, match="2 corner files"):
+        read_labels(folder)
+
+
+# --- And back ---
+coordinates = st.floats(0, 5000, allow_nan=False)
+outlines = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6, unique=True)
+
+
+@given(st.lists(st.tuples(outlines, outlines), min_size=1, max_size=3), st.booleans())
+def test_labels_written_are_the_labels_read(tmp_path_factory, parts, with_background):
+    folder = tmp_path_factory.mktemp("labels")
+    far = np.array([[0.0, 0.0], [0.1, 7000.0], [7000.0, 0.3]])     # gives every outline an area
+    sections = [Section(3 * i + 1, np.vstack([far, t]), np.vstack([far, m])) for i, (t, m) in enumerate(parts)]
+    labels = WaferLabels(sections, far if with_background else None, (8000, 7500), folder / "pictures" / "wafer.tif")
+    write_labelme(folder / "labels.json", labels)
+    back = read_labelme(folder / "labels.json")
+    assert back.image_shape == labels.image_shape and back.image_path == labels.image_path
+    assert (back.background is None) == (not with_background)
+    for one, other in zip(back.sections, labels.sections, strict=True):
+        assert one.number == other.number and one.envelope is None
+        assert np.array_equal(one.tissue, other.tissue) and np.array_equal(one.magnet, other.magnet)
+
+
+def test_labels_are_written_for_a_picture_only(tmp_path):
+    labels = WaferLabels([Section(1, np.array(SQUARE, float))])
+    with pytest.raises(DataError, match="image_path"):
+        write_labelme(tmp_path / "labels.json", labels)
+    write_labelme(tmp_path / "new" / "labels.json", labels, tmp_path / "wafer.tif")
+    content = json.loads((tmp_path / "new" / "labels.json").read_text())
+    assert content["imagePath"] == "../wafer.tif" and content["imageHeight"] is None
+    assert content["shapes"][0]["label"] == "tissue-1" and content["shapes"][0]["shape_type"] == "polygon"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_labelme(tmp_path / "file" / "labels.json", labels, "wafer.tif")
+
+
+# --- A real wafer ---
+def test_real_labels_agree_in_both_formats(real_data):
+    folder = real_data / "wafer_labels" / "silicon_wafer_1"
+    corners = read_corners(folder / "source_sections_tissue.txt", folder / "source_sections_mag.txt",
+                           image_shape=(5616, 6136))
+    # In this wafer's JSON the two kinds have each other's names, against the names of the text files.
+    labels = read_labels(folder, image_shape=(5616, 6136)).swapped()
+    assert [s.number for s in labels.sections] == [s.number for s in corners.sections] == list(range(1, 515))
+    for one, other in zip(labels.sections, corners.sections):
+        for part in ("tissue", "magnet"):
+            # The JSON was rounded down to whole pixels.
+            assert np.array_equal(getattr(one, part), np.floor(getattr(other, part) + 1e-9)), (one.number, part)
+    assert len(corners.instances((2000, 2000, 2512, 2512))) > 4

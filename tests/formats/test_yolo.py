@@ -1,0 +1,115 @@
+import shutil
+import tempfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats import yolo
+from mrcnn.formats.annotation import ImageAnnotation
+from mrcnn.images.read import natural_key
+
+
+@pytest.fixture
+def folder(tmp_path, pictures):
+    """`images/a.png`, and `labels` with a file of two classes."""
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    shutil.copy(pictures / "a.png", tmp_path / "images")
+    (tmp_path / "labels" / "classes.txt").write_text("Nucleoli\nNot Nucleoli\n\n")
+    return tmp_path
+
+
+@given(st.data())
+def test_round_trip(annotations, assert_same, pictures, data):
+    wanted = data.draw(annotations)
+    with tempfile.TemporaryDirectory() as target:
+        yolo.write(target, wanted)
+        found = yolo.read(target, pictures, images_without_labels="background")
+    written = [a for a in found if a.image in [w.image for w in wanted]]
+    assert_same(written, sorted(wanted, key=lambda a: natural_key(a.image)), flags=False)
+    assert not any(len(a) for a in found if a not in written)
+
+
+def test_rows_are_parts_of_the_pictures_size(folder):
+    (folder / "labels" / "a.txt").write_text("1 0.5 0.5 1 1\n\n0 0.100000 0.250000 0.066667 0.175000\n")
+    found, = yolo.read(folder / "labels")
+    assert found.image.resolve() == folder / "images" / "a.png" and found.image_shape == (40, 60)
+    assert found.boxes.tolist() == [[0, 0, 40, 60], [6, 4, 14, 8]]      # 6.5 and 13.5 rounded to even
+    assert found.class_names == ["Not Nucleoli", "Nucleoli"]
+
+
+@pytest.mark.parametrize("row, message", [
+    ("0 0.5 0.5 1", "a.txt, line 2: has 4 numbers"), ("0 .1 .1 .2 .2 .3 .3", "line 2: has 7 numbers"),
+    ("2 0.5 0.5 1 1", "line 2: has the class number 2, but .*classes.txt has 2 classes"),
+    ("Nucleoli 0.5 0.5 1 1", "line 2: has the class number Nucleoli"), ("-1 0.5 0.5 1 1", "the class number -1"),
+    ("0 0.5 nan 1 1", "line 2: has y_centre = 'nan'"), ("0 0.5 0.5 -1 1", "line 2: has a box without an area"),
+    ("0 0.5 0.5 0 1", "line 2: has a box without an area"), ("0 0.9 0.5 1 1", "line 2: has a box .* partly outside"),
+    ("1 0.5 0.5 1 1", "line 2: has the class 'Not Nucleoli', which is not in the list"),
+])
+def test_what_is_wrong_is_named(folder, row, message):
+    (folder / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.5 0.5\n{row}\n")
+    with pytest.raises(DataError, match=message):
+        yolo.read(folder / "labels", classes=["Nucleoli"])
+
+
+def test_files_must_belong_together(folder):
+    labels = folder / "labels"
+    with pytest.raises(DataError, match=r"a\.png: has no labels"):
+        yolo.read(labels)
+    assert len(yolo.read(labels, images_without_labels="background")[0]) == 0
+    (labels / "a.txt").touch()
+    (labels / "other.txt").touch()
+    with pytest.raises(DataError, match=r"other\.txt: belongs to no picture"):
+        yolo.read(labels)
+    (labels / "other.txt").unlink()
+    shutil.copy(folder / "images" / "a.png", folder / "images" / "a.bmp")
+    with pytest.raises(DataError, match="has the same name as"):
+        yolo.read(labels)
+    with pytest.raises(ConfigError, match="images_without_labels must be"):
+        yolo.read(labels, images_without_labels="drop")
+
+
+def test_no_labels_are_passed_over_for_their_name(folder):
+    (folder / "a.txt").write_text("cell\n")
+    (folder / "labels" / "a.TXT").write_text("0 0.5 0.5 0.5 0.5\n")
+    for options in ({}, {"class_file": folder / "a.txt"}):
+        found, = yolo.read(folder / "labels", images_without_labels="background", **options)
+        assert len(found) == 1
+    (folder / "labels" / "a.txt").touch()
+    with pytest.raises(DataError, match=r"a\.txt: has the same name as a\.TXT, but for the case"):
+        yolo.read(folder / "labels")
+    with pytest.raises(DataError, match="nothing: is no folder"):
+        yolo.read(folder / "nothing", class_file=folder / "a.txt")
+
+
+def test_classes_are_needed_each_once(folder):
+    labels, classes = folder / "labels", folder / "labels" / "classes.txt"
+    (labels / "a.txt").touch()
+    classes.rename(folder / "obj.names")      # as darknet has it
+    assert len(yolo.read(labels)) == 1
+    for text, message in (("a\nb\na\n", "line 3: names the class 'a' twice"), ("a\n\nb", "line 2: is empty")):
+        (folder / "obj.names").write_text(text)
+        with pytest.raises(DataError, match=message):
+            yolo.read(labels)
+    (folder / "obj.names").unlink()
+    with pytest.raises(DataError, match="has no file of class names"):
+        yolo.read(labels)
+    (folder / "images" / "a.png").unlink()
+    classes.write_text("a")
+    with pytest.raises(DataError, match="has no pictures in it or beside it"):
+        yolo.read(labels)
+
+
+def test_what_cannot_be_written_is_refused(tmp_path):
+    def refused(message, *annotations, **options):
+        with pytest.raises(DataError, match=message):
+            yolo.write(tmp_path, annotations, **options)
+        assert list(tmp_path.iterdir()) == []
+
+    box = {"image_shape": (5, 5), "boxes": [(0, 0, 2, 2)]}
+    refused("a picture of that name", ImageAnnotation("classes.png", (5, 5)))
+    refused("the class 'x', which is not in the list", ImageAnnotation("a.png", class_names=["x"], **box), classes="y")
+    refused("cannot be printed", ImageAnnotation("a.png", class_names=["x\ny"], **box))
+    refused("needs the size", ImageAnnotation("a.png"))

@@ -1,0 +1,22 @@
+"""How a network comes to the workers of a Dask cluster; their work on tiles is tested in test_tiling_dask.py."""
+import pickle
+
+import pytest
+
+pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.", exc_type=ModuleNotFoundError)
+
+from mrcnn.engine.mask_rcnn import MaskRCNN  # noqa: E402
+from mrcnn.inference.dask_workers import ModelFactory  # noqa: E402
+from mrcnn.inference.tile_store import weights_fingerprint  # noqa: E402
+
+
+def test_a_network_is_made_anew_from_settings_and_weights(tiny, tmp_path):
+    detector = MaskRCNN("inference", tiny.config(IMAGE_RESIZE_MODE="pad64", SEED=5), tmp_path)
+    factory = ModelFactory(detector)
+    factory.settings.pop("BACKBONE"), factory.settings.pop("COMPUTE_BACKBONE_SHAPE")  # of a file that is no module
+    factory = pickle.loads(pickle.dumps(factory))
+    factory.settings.update(BACKBONE=tiny.backbone, COMPUTE_BACKBONE_SHAPE=tiny.backbone_shapes, SEED=6)
+    other = factory()
+    assert other.mode == "inference" and other.config.IMAGE_RESIZE_MODE == "pad64"
+    assert weights_fingerprint(other) == weights_fingerprint(detector)
+    assert weights_fingerprint(MaskRCNN("inference", other.config, tmp_path)) != weights_fingerprint(detector)

@@ -1,0 +1,346 @@
+"""Tiled detection equals detection in the whole image, in bounded memory, and goes on where it was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import killed_tiling  # noqa: E402
+import tiling_fakes  # noqa: E402
+
+from mrcnn.errors import ConfigError, DataError  # noqa: E402
+from mrcnn.geometry.instances import Instances  # noqa: E402
+from mrcnn.geometry.tiles import seed_windows  # noqa: E402
+from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled, read_window  # noqa: E402
+
+
+@st.composite
+def scenes(draw):
+    """(image shape, tile, overlap, objects that the overlap holds)."""
+    tile = draw(st.tuples(st.integers(32, 64), st.integers(32, 64)))
+    overlap = tuple(draw(st.integers(8, 3 * size // 4)) for size in tile)
+    shape = draw(st.tuples(st.integers(12, 160), st.integers(12, 160)))
+    return shape, tile, overlap, tiling_fakes.squares(shape, 25, overlap, draw(st.integers(0, 2**32)))
+
+
+@given(scenes(), st.sampled_from(["centre", "merge"]), st.integers(1, 5))
+def test_tiled_equals_whole(scene, rule, batch):
+    shape, tile, overlap, truth = scene
+    image = tiling_fakes.encoded(truth)
+    detector = tiling_fakes.Exact()
+    found = detect_tiled(detector, image, tile, overlap, rule, batch, progress=False)
+    (whole,) = tiling_fakes.Exact().predict([image])
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(whole) == tiling_fakes.as_set(truth)
+    assert found.image_shape == shape
+    # One size of batch and of tile, whatever the image: one program.
+    assert {tuple(shapes) for shapes in detector.calls} == {((*tile, 2),) * batch}
+    assert len(detector.calls) == -(-len(TilePlan(shape, tile, overlap, rule).windows) // batch)
+
+
+def large_object():
+    """One that no tile of 64 holds."""
+    return Instances((200, 200), [[10, 20, 180, 130]], [1], [0.5005], [np.ones((170, 110), bool)])
+
+
+def test_merging_takes_objects_larger_than_a_tile():
+    truth = large_object()
+    image = tiling_fakes.encoded(truth)
+    found = detect_tiled(tiling_fakes.Exact(), image, 64, 16, "merge", progress=False)
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
+
+
+def test_objects_too_large_for_the_centre_rule_are_mentioned(capsys):
+    truth = large_object()
+    detect_tiled(tiling_fakes.Exact(), tiling_fakes.encoded(truth), 64, 16, "centre")
+    assert "larger than the overlap of 16 x 16 pixels" in capsys.readouterr().err
+    detect_tiled(tiling_fakes.Exact(), tiling_fakes.encoded(truth), 64, 16, "merge")
+    assert "larger than" not in capsys.readouterr().err
+
+
+def test_the_seeds_rule_has_its_doubles_and_gaps():
+    boxes = [(10, 110, 20, 120), (10, 30, 20, 40), (230, 20, 240, 30)]  # twice, once, never
+    truth = Instances((256, 256), boxes, [1, 2, 1], None, [np.ones((10, 10), bool)] * 3)
+    assert len(seed_windows((256, 256), 128)[0]) == 4
+    found = detect_tiled(tiling_fakes.Exact(), tiling_fakes.encoded(truth), 128, 32, "seed", progress=False)
+
+    assert sorted(map(tuple, found.boxes.tolist())) == sorted([boxes[0], boxes[0], boxes[1]])
+
+
+def test_min_score_and_pixel_size():
+    truth = tiling_fakes.squares((120, 120), 20, 20)
+    found = detect_tiled(
+        tiling_fakes.Exact(),
+        tiling_fakes.encoded(truth),
+        64,
+        24,
+        min_score=0.504,
+        pixel_size_nm=(4, 5),
+        progress=False,
+    )
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth.select(truth.scores >= 0.504))
+    assert 0 < len(found) < len(truth) and found.pixel_size_nm == (4.0, 5.0)
+
+
+def test_a_factory_makes_the_detector():
+    truth = tiling_fakes.squares((90, 70), 10, 20)
+    found = detect_tiled(tiling_fakes.Exact, tiling_fakes.encoded(truth), 64, 24, progress=False)
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
+
+
+def test_progress_shows_the_time_left(capsys):
+    detect_tiled(tiling_fakes.Exact(), np.zeros((100, 200, 2), np.uint8), 64, 24)
+    shown = capsys.readouterr().err
+    assert "10/10 [00:0" in shown and "<" in shown
+    detect_tiled(tiling_fakes.Exact(), np.zeros((100, 200, 2), np.uint8), 64, 24, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": "corner"}, "rule must be one of centre, merge, seed"),
+        ({"tile": 64, "overlap": 64}, "overlap must be"),
+        ({"batch": 0}, "batch must be at least 1"),
+        ({"tile": 64, "overlap": 20, "rule": "seed"}, "set the overlap to 16"),
+        ({"tile": 128, "overlap": 32, "rule": "seed"}, "Use the rule 'centre' or 'merge'"),
+    ],
+)
+def test_settings_that_cannot_work(options, message):
+    with pytest.raises(ConfigError, match=message):
+        detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **options)
+
+
+# --- Sources ---
+def test_an_array_is_stretched_as_a_whole_not_by_tiles():
+    image = np.zeros((64, 128), np.uint16)
+    image[:, 64:] = 1000
+    source = ArraySource(image)
+    assert source.shape == (64, 128, 1)
+    assert (source.read(0, 0, 64, 64) == 0).all() and (source.read(0, 64, 64, 128) == 255).all()
+
+
+@pytest.mark.parametrize("array", [np.zeros((3, 4, 5, 6)), np.zeros((0, 4)), np.full((4, 4), np.nan)])
+def test_an_array_that_is_no_image(array):
+    with pytest.raises(DataError, match="array"):
+        ArraySource(array)
+
+
+def test_windows_are_padded_to_the_tile():
+    source = ArraySource(np.full((20, 30, 2), 7, np.uint8))
+    pixels = read_window(source, (0, 0, 20, 30), (32, 32))
+    assert pixels.shape == (32, 32, 2) and (pixels[:20, :30] == 7).all()
+    assert not pixels[20:].any() and not pixels[:, 30:].any()
+
+
+@pytest.mark.parametrize("error", [OSError("unexpected end"), ValueError("bad chunk"), zlib.error("incorrect header")])
+def test_a_window_that_cannot_be_decoded_is_named(error):
+    said = rf"wafer.tif: cannot be read in rows 3 to 9, columns 5 to 8 \({type(error).__name__}: {error}\)"
+    with pytest.raises(DataError, match=said):
+        read_window(_failing(error), (3, 5, 9, 8))
+
+
+@pytest.mark.parametrize("error", [AttributeError("a"), NameError("b"), ImportError("c"), TypeError("d"),
+                                   NotImplementedError("e"), AssertionError("f"), ConfigError("g"), MemoryError()])
+def test_a_bug_in_a_source_comes_out_as_what_it_is(error):
+    with pytest.raises(type(error)) as caught:
+        read_window(_failing(error), (3, 5, 9, 8))
+    assert caught.value is error
+    with pytest.raises(type(error)) as caught:      # also out of the thread that reads ahead
+        detect_tiled(tiling_fakes.Exact(), _failing(error), 16, 4, progress=False)
+    assert caught.value is error
+
+
+def _failing(error):
+    class Failing(ArraySource):
+        def read(self, *window):
+            raise error
+
+    return Failing(np.zeros((20, 20), np.uint8), "wafer.tif")
+
+
+def test_a_source_that_gives_another_size_is_an_error():
+    class Short(ArraySource):
+        def read(self, *window):
+            return super().read(*window)[:-1]
+
+    with pytest.raises(DataError, match=r"a\.tif: gave 63 x 64 pixels"):
+        detect_tiled(tiling_fakes.Exact(), Short(np.zeros((100, 100, 2), np.uint8), "a.tif"), 64, 24, progress=False)
+
+
+class Watched(ArraySource):
+    """Counts windows, and notes which threads read."""
+
+    def __init__(self, array):
+        super().__init__(array)
+        self.read_windows, self.threads = 0, set()
+
+    def read(self, *window):
+        self.read_windows += 1
+        self.threads.add(threading.get_ident())
+        return super().read(*window)
+
+
+def test_the_next_windows_are_read_while_the_network_works_and_not_more():
+    source, ahead = Watched(np.zeros((64, 2000, 2), np.uint8)), []
+
+    class Slow(tiling_fakes.Exact):
+        def predict(self, images):
+            # The reader has time enough for all windows, and must stop after the next batch.
+            wanted = min(source_windows, 3 * (len(self.calls) + 1) + 3)
+            for _ in range(500):
+                if source.read_windows >= wanted:
+                    break
+                threading.Event().wait(0.01)
+            threading.Event().wait(0.02)
+            ahead.append(source.read_windows - 3 * len(self.calls))
+            return super().predict(images)
+
+    source_windows = len(TilePlan(source.shape, 64, 16, "centre").windows)
+    detect_tiled(Slow(), source, 64, 16, batch=3, progress=False)
+    assert source.read_windows == source_windows
+    assert max(ahead) <= 3 + 3 + 1 and min(ahead[:-2]) >= 3 + 3
+    assert len(source.threads) == 1 and threading.get_ident() not in source.threads
+
+
+def test_memory_does_not_grow_with_the_image():
+    """Of a wafer of 6136 x 5616, read from nowhere, far less is in memory than one plane of it."""
+
+    class Large:
+        shape, path = (6136, 5616, 3), "wafer"
+
+        def read(self, y1, x1, y2, x2):
+            return np.zeros((y2 - y1, x2 - x1, 3), np.uint8)
+
+    class Sections:
+        def predict(self, images):
+            box = np.array([[450, 450, 570, 570]])
+            return [Instances(image.shape, box, [1], [0.9], [np.ones((120, 120), bool)]) for image in images]
+
+    tracemalloc.start()
+    found = detect_tiled(Sections(), Large(), 1024, 256, progress=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) > 30 and peak < 20e6
+
+
+# --- Kills and errors on the way ---
+def killed(folder, tiles, place):
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("killed_tiling.py")), str(folder), str(tiles), place],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    return sorted(p.name for p in folder.glob("tile_*.npz"))
+
+
+def test_a_killed_run_loses_the_tile_at_work_at_most(tmp_path):
+    folder, image = tmp_path / "tiles", killed_tiling.image()
+    assert len(killed(folder, 5, "predict")) == 5
+    kept = killed(folder, 3, "writing")
+    assert len(kept) == 8 and len(list(folder.glob(".writing-*"))) == 1
+    detector = tiling_fakes.Exact()
+    found = detect_tiled(detector, image, **killed_tiling.TILES, progress=False, resume_dir=folder)
+    plan = TilePlan(killed_tiling.SHAPE, **killed_tiling.TILES, rule="centre")
+    assert len(detector.calls) == len(plan.windows) - 8
+    whole = detect_tiled(tiling_fakes.Exact(), image, **killed_tiling.TILES, progress=False)
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(whole) and len(found) > 20
+    assert not list(folder.glob(".writing-*"))
+
+
+def test_finished_tiles_serve_the_other_rule_and_another_score(tmp_path):
+    truth = tiling_fakes.squares((150, 150), 30, 20)
+    image, detector = tiling_fakes.encoded(truth), tiling_fakes.Exact()
+    detect_tiled(detector, image, 64, 24, progress=False, resume_dir=tmp_path)
+    count = len(detector.calls)
+    found = detect_tiled(detector, image, 64, 24, "merge", min_score=0.505, progress=False, resume_dir=tmp_path)
+    assert len(detector.calls) == count
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth.select(truth.scores >= 0.505))
+
+
+def test_a_read_error_names_the_file_and_keeps_what_is_done(tmp_path):
+    truth = tiling_fakes.squares((300, 100), 40, 30)
+    image = tiling_fakes.encoded(truth)
+    source = tiling_fakes.Broken(image, 200, tmp_path)
+    detector = tiling_fakes.Exact()
+    with pytest.raises(DataError, match=r"wafer\.tif: cannot be read in rows 1\d\d to .*unexpected end") as caught:
+        detect_tiled(detector, source, 100, 40, batch=4, progress=False, resume_dir=tmp_path / "tiles")
+    windows = TilePlan(source.shape, 100, 40, "centre").windows
+    good = int((windows[:, 2] <= 200).sum())
+    assert 0 < good < len(windows) and good % 4
+    assert f"{good} of {len(windows)} tiles are kept in {tmp_path / 'tiles'}" in str(caught.value)
+    (tmp_path / "mended").touch()
+    detector.calls.clear()
+    found = detect_tiled(detector, source, 100, 40, progress=False, resume_dir=tmp_path / "tiles")
+    assert len(detector.calls) == len(windows) - good
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
+
+
+def test_a_read_error_without_a_folder_promises_nothing(tmp_path):
+    source = tiling_fakes.Broken(np.zeros((300, 100, 2), np.uint8), 200, tmp_path)
+    with pytest.raises(DataError, match="wafer.tif") as caught:
+        detect_tiled(tiling_fakes.Exact(), source, 100, 40, progress=False)
+    assert "kept" not in str(caught.value)
+
+
+# --- The network itself ---
+@pytest.fixture(scope="module")
+def network(tiny, tmp_path_factory):
+    from mrcnn.engine.mask_rcnn import MaskRCNN
+
+    settings = tiny.config(IMAGE_RESIZE_MODE="pad64", IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=64, IMAGES_PER_GPU=1)
+    return MaskRCNN("inference", settings, tmp_path_factory.mktemp("models"))
+
+
+def test_the_network_takes_a_batch_of_tiles(network):
+    image = np.random.default_rng(0).integers(0, 255, (64, 150, 3)).astype(np.uint8)
+    run, shapes = network.detection.run, []
+
+    def noted(molded, metas):
+        shapes.append(molded.shape)
+        return run(molded, metas)
+
+    network.detection.run = noted
+    try:
+        found = network.detect_tiled(image, tile=64, overlap=16, batch=2, rule="merge", progress=False)
+    finally:
+        del network.detection.run
+    assert shapes == [(2, 64, 64, 3)] * 2
+    assert network.detection.batch_size is None
+    assert found.image_shape == (64, 150) and len(found)
+
+
+def test_a_tile_as_large_as_the_image_is_plain_detection(network):
+    image = np.random.default_rng(1).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    found = network.detect_tiled(image, tile=64, overlap=16, progress=False)
+    (plain,) = network.predict([image])
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(plain.tightened())
+
+
+def test_other_weights_are_another_run(network, tmp_path):
+    import keras
+
+    image = np.zeros((64, 64, 3), np.uint8)
+    network.detect_tiled(image, tile=64, overlap=16, progress=False, resume_dir=tmp_path)
+    weight = network.keras_model.weights[0]
+    before = keras.ops.convert_to_numpy(weight)
+    weight.assign(before + 1)
+    try:
+        with pytest.raises(ConfigError, match=r"another run \(other weights\)"):
+            network.detect_tiled(image, tile=64, overlap=16, progress=False, resume_dir=tmp_path)
+    finally:
+        weight.assign(before)
+    network.detect_tiled(image, tile=64, overlap=16, progress=False, resume_dir=tmp_path)
