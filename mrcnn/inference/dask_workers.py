@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, MissingExtra, MrcnnError
-from mrcnn.inference.tiling import is_detector
+from mrcnn.inference.protocols import is_detector
 
 try:
     from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker

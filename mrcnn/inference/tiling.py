@@ -21,6 +21,7 @@ from mrcnn.geometry.tiles import (
 )
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named
+from mrcnn.inference.protocols import is_detector
 from mrcnn.inference.tile_store import TileStore, fingerprint
 
 RULES = ("centre", "merge", "seed")
@@ -114,7 +115,7 @@ class TilePlan:
 
 
 def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, batch=None, progress=True,
-                 resume_dir=None, dask=None, min_score=None, pixel_size_nm=None):
+                 resume_dir=None, executor=None, min_score=None, pixel_size_nm=None):
     """Detect objects in an image of any size.
 
     One window of the source for each tile at work is in memory, and objects are box-local, so that a wafer takes
@@ -137,9 +138,10 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
     resume_dir : path, optional
         Finished tiles are kept here, and not computed again when the same call is repeated after a kill. They serve
         any `min_score`, and both 'centre' and 'merge'.
-    dask : str or distributed.Client, optional
-        "local:N" starts N processes, "tcp://host:port" is a running scheduler; see `mrcnn.inference.dask_workers`. A
-        script needs `if __name__ == "__main__":` around the call with "local:N".
+    executor : callable, optional
+        (detector, source, windows, tile, batch) -> generator of (key, Instances), as `detect_windows`, which is the default
+        and works in this process. `mrcnn.inference.tiling_dask.on_dask("local:4")` works on a Dask cluster, and takes a
+        callable that makes the detector, too.
     min_score : float, optional
         Drop detections below.
     pixel_size_nm : (float, float), number or None
@@ -156,13 +158,11 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
         A setting cannot work, or `resume_dir` holds the tiles of another run.
     DataError
         A window cannot be read: it names the file. Tiles finished before are kept in `resume_dir`.
-    MissingExtra
-        `dask` is given, and not installed.
     """
     if isinstance(source, np.ndarray):
         source = ArraySource(source, config=getattr(detector, "config", None))
     plan = TilePlan(source.shape, tile, overlap, rule)
-    if dask is None and not is_detector(detector):
+    if executor is None and not is_detector(detector):
         detector = detector()
     batch = int(getattr(getattr(detector, "config", None), "BATCH_SIZE", 1) if batch is None else batch)
     if batch < 1:
@@ -170,12 +170,7 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
     store = TileStore(resume_dir, None if resume_dir is None else fingerprint(detector, source, plan, read_window))
     todo = [i for i in range(len(plan.windows)) if i not in store.tiles]
     windows = {i: plan.windows[i] for i in todo}
-    if dask is None:
-        running = detect_windows(detector, source, windows, plan.tile, batch)
-    else:
-        from mrcnn.inference.tiling_dask import detect_on_dask
-
-        running = detect_on_dask(dask, detector, source, windows, plan.tile, batch)
+    running = (executor or detect_windows)(detector, source, windows, plan.tile, batch)
     try:
         with closing(running), tqdm(total=len(plan.windows), initial=len(plan.windows) - len(todo), unit="tile",
                                     disable=not progress) as bar:
@@ -194,11 +189,6 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
               f"{plan.overlap[0]} x {plan.overlap[1]} pixels and may be cut: use a larger one, or the rule 'merge'.",
               file=sys.stderr)
     return instances
-
-
-def is_detector(value):
-    """Whether this detects, or is what makes a detector."""
-    return hasattr(value, "predict") and not isinstance(value, type)
 
 
 def _with_way_on(error, store, total):

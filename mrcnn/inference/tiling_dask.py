@@ -1,4 +1,6 @@
 """Tiles on a Dask cluster: the model goes to every worker once, and a worker that dies loses nothing."""
+import functools
+
 from mrcnn.inference.dask_workers import in_order_done, result_of, submitted
 from mrcnn.inference.tiling import detect_windows
 
@@ -20,6 +22,18 @@ class TileWork:
 
     def __call__(self, detector, windows):
         return list(detect_windows(detector, self.source, windows, self.tile, self.batch))
+
+
+def on_dask(dask):
+    """The executor of `detect_tiled` that works on a Dask cluster.
+
+    Parameters
+    ----------
+    dask : str or distributed.Client
+        "local:N" starts N processes on this machine, "tcp://host:port" is a running scheduler. With "local:N" a script
+        needs `if __name__ == "__main__":` around the call.
+    """
+    return functools.partial(detect_on_dask, dask)
 
 
 def detect_on_dask(dask, detector, source, windows, tile, batch):

@@ -18,6 +18,7 @@ import tiling_fakes  # noqa: E402
 
 from mrcnn.errors import ConfigError, DataError, MrcnnError  # noqa: E402
 from mrcnn.inference.tiling import detect_tiled  # noqa: E402
+from mrcnn.inference.tiling_dask import on_dask  # noqa: E402
 
 TILES = {"tile": 100, "overlap": 40, "progress": False}
 TRUTH = tiling_fakes.squares((460, 460), 150, 40, seed=2)
@@ -39,7 +40,7 @@ def notes(folder, what):
 def test_a_worker_killed_in_the_middle_loses_nothing(cluster, tmp_path):
     factory = tiling_fakes.Factory(tmp_path)
     with distributed.Client(cluster) as client:
-        found = detect_tiled(factory, tiling_fakes.encoded(TRUTH), **TILES, batch=2, dask=client)
+        found = detect_tiled(factory, tiling_fakes.encoded(TRUTH), **TILES, batch=2, executor=on_dask(client))
         assert client.status == "running"  # a client that was given stays open
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(TRUTH) and len(found) > 50
     built, (dead,) = notes(tmp_path, "built"), [int(p.name[5:]) for p in tmp_path.glob("died_*")]
@@ -53,11 +54,11 @@ def test_a_scheduler_by_its_address_with_a_read_error_keeps_what_is_done(cluster
     source = tiling_fakes.Broken(tiling_fakes.encoded(TRUTH), 300, tmp_path)
     address, folder = cluster.scheduler_address, tmp_path / "tiles"
     with pytest.raises(DataError, match=r"wafer\.tif: cannot be read in rows .* tiles are kept in"):
-        detect_tiled(tiling_fakes.Exact(), source, **TILES, dask=address, resume_dir=folder)
+        detect_tiled(tiling_fakes.Exact(), source, **TILES, executor=on_dask(address), resume_dir=folder)
     kept = len(list(folder.glob("tile_*.npz")))
     assert kept >= 1
     (tmp_path / "mended").touch()
-    found = detect_tiled(tiling_fakes.Exact(), source, **TILES, dask=address, resume_dir=folder)
+    found = detect_tiled(tiling_fakes.Exact(), source, **TILES, executor=on_dask(address), resume_dir=folder)
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(TRUTH)
 
 
@@ -65,13 +66,13 @@ def test_workers_that_die_again_and_again_are_one_clear_error(cluster, tmp_path,
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
     factory = tiling_fakes.Factory(tmp_path, deaths=1)
     with pytest.raises(MrcnnError, match="died again and again at one tile.* choose a smaller tile"):
-        detect_tiled(factory, tiling_fakes.encoded(TRUTH), **TILES, dask=cluster.scheduler_address)
+        detect_tiled(factory, tiling_fakes.encoded(TRUTH), **TILES, executor=on_dask(cluster.scheduler_address))
 
 
 def test_local_starts_processes_and_ends_them():
     before = {p.pid for p in multiprocessing.active_children()}
     truth = tiling_fakes.squares((150, 150), 20, 40)
-    found = detect_tiled(tiling_fakes.Exact, tiling_fakes.encoded(truth), **TILES, dask="local:1")
+    found = detect_tiled(tiling_fakes.Exact, tiling_fakes.encoded(truth), **TILES, executor=on_dask("local:1"))
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
     # A worker has been told to end when the cluster is closed, but the system may take a moment to do it.
     deadline = time.monotonic() + 30
@@ -83,7 +84,7 @@ def test_local_starts_processes_and_ends_them():
 @pytest.mark.parametrize("text", ["local:0", "local:x", "somewhere"])
 def test_what_is_no_cluster(text):
     with pytest.raises(ConfigError, match="dask must be"):
-        detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES, dask=text)
+        detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES, executor=on_dask(text))
 
 
 def test_no_scheduler_at_the_address():
@@ -91,4 +92,5 @@ def test_no_scheduler_at_the_address():
 
     with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
         with pytest.raises(ConfigError, match="No Dask scheduler answers at tcp://127.0.0.1:9"):
-            detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES, dask="tcp://127.0.0.1:9")
+            detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES,
+                         executor=on_dask("tcp://127.0.0.1:9"))

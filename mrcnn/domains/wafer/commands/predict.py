@@ -114,8 +114,18 @@ def detect(detector, stack, options, tiles, rule=None):
             path.unlink(missing_ok=True)
     tile, size = options["tile"], options.get("pixel_size_um")
     return detect_tiled(detector, stack, tile, options.get("overlap") or tile // 4, rule or options["rule"],
-                        options.get("batch") or (4 if has_gpu() else 1), resume_dir=tiles, dask=options.get("dask"),
+                        options.get("batch") or (4 if has_gpu() else 1), resume_dir=tiles,
+                        executor=_executor(options.get("dask")),
                         pixel_size_nm=None if size is None else tuple(1e3 * v for v in size))
+
+
+def _executor(dask):
+    """Of `detect_tiled`: None for this process."""
+    if not dask:
+        return None
+    from mrcnn.inference.tiling_dask import on_dask
+
+    return on_dask(dask)
 
 
 def write_results(out, stack, instances, sections, options):
