@@ -16,9 +16,9 @@ _HOMES = {
     "SemanticConfig": "mrcnn.config",
     "SemanticSegmenter": "mrcnn.engine.segmenter",
 }
-_SUBMODULES = ("cli", "config", "config_checks", "data", "engine", "errors", "evaluate", "files", "geometry", "layers",
-               "legacy", "losses", "model", "nets", "parallel_model", "plot", "quiet", "results", "semantic_losses",
-               "utils", "visualize")
+_SUBMODULES = ("commands", "config", "config_checks", "data", "domains", "engine", "errors", "evaluate", "files",
+               "formats", "geometry", "images", "inference", "layers", "legacy", "losses", "model", "nets", "options",
+               "parallel_model", "plot", "quiet", "results", "search", "training", "utils", "visualize", "weights")
 
 __all__ = ["__version__", *_HOMES]
 

@@ -94,7 +94,7 @@ def found_package():
 
 def is_ours(package):
     """Whether the folder holds this package: PyPI's `mrcnn`, Matterport's and a folder of this name do not."""
-    return package is not None and (package / "engine" / "detector.py").is_file()
+    return package is not None and (package / "geometry" / "instances.py").is_file()
 
 
 def main():

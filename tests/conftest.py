@@ -12,12 +12,15 @@ from hypothesis import settings  # noqa: E402
 
 import mrcnn  # noqa: E402, F401     # before Keras, so that TensorFlow's banners are in no test's output
 
+# Fixtures that tests of several rooms share; they lie in tests/support.
+pytest_plugins = ("small_models", "bright_blobs", "section_scenes")
+
 # Times vary on a shared machine, so no deadline; in CI the examples are the same ones every time.
 settings.register_profile("mrcnn", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("mrcnn")
 
 
-FAST_ROOMS = {"data", "evaluate", "geometry", "layers", "plot", "results"}
+FAST_ROOMS = {"data", "domains", "evaluate", "formats", "geometry", "images", "layers", "losses", "plot", "results"}
 
 
 def pytest_collection_modifyitems(items):

@@ -1,5 +1,11 @@
 """Holds docs/architecture.md: who may import whom, no keras below the networks, small documented files."""
 import ast
+import importlib.util
+import json
+import subprocess
+import sys
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,29 +16,19 @@ SAMPLES = sorted((ROOT / "samples").rglob("*.py"))
 EVERYTHING = sorted(p for f in ("mrcnn", "samples", "tests", "tools", "benchmarks") for p in (ROOT / f).rglob("*.py"))
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "tf_keras"}
 
-BELOW = {"config", "geometry", "errors", "files"}
-MAY_IMPORT = {
-    "errors": set(),
-    "files": {"errors"},
-    "quiet": set(),
-    "config_checks": {"errors"},
-    "config": {"config_checks", "errors"},
-    "geometry": {"errors"},
-    "data": BELOW,
-    "results": BELOW,
-    "evaluate": BELOW,
-    "plot": BELOW | {"evaluate"},
-    "layers": {"geometry", "errors"},
-    "losses": {"layers", "errors"},
-    "semantic_losses": {"errors"},
-    "nets": BELOW | {"layers", "losses", "semantic_losses"},
-    "engine": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "semantic_losses", "nets", "quiet"},
-    "cli": BELOW | {"data", "results", "evaluate", "plot", "layers", "losses", "semantic_losses", "nets", "engine"},
-}
-# Matterport's names, and what only their old signatures need: nobody else imports these.
-for _room in ("legacy", "model", "parallel_model", "utils", "visualize"):
-    MAY_IMPORT[_room] = {*MAY_IMPORT["cli"], "cli", "legacy", "model", "parallel_model", "utils", "visualize"}
-WITHOUT_KERAS = ("errors", "files", "config_checks", "config", "geometry", "data", "results", "evaluate", "plot")
+_spec = importlib.util.spec_from_file_location("rooms", ROOT / "tools" / "rooms.py")
+rooms = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(rooms)
+ORDER = rooms.ORDER
+RANK = {room: (level, place) for level, group in enumerate(ORDER) for place, room in enumerate(group)}
+WITHOUT_KERAS = ("errors", "files", "geometry", "config_checks", "config", "images", "formats", "data", "evaluate",
+                 "plot", "results", "options")
+
+
+def may_import(room, other):
+    """Whether a file of one room may import from another."""
+    top = len(ORDER) - 1
+    return RANK[other] <= RANK[room] or RANK[room][0] == RANK[other][0] == top
 
 
 def imported(source, module=""):
@@ -60,7 +56,7 @@ def wrong_imports(path, source):
     wrong = []
     for name in imported(source, module):
         top, *rest = name.split(".")
-        if top == "mrcnn" and rest[0] != "__version__" and rest[0] not in {room, *MAY_IMPORT[room]}:
+        if top == "mrcnn" and rest[0] != "__version__" and not (rest[0] in RANK and may_import(room, rest[0])):
             wrong.append(name)
         elif top in ("samples", "tests", "benchmarks") or (top in FRAMEWORKS and room in WITHOUT_KERAS):
             wrong.append(name)
@@ -80,10 +76,22 @@ def foreign_samples(domain, source, domains):
     return wrong
 
 
-@pytest.mark.parametrize("path", [p for p in PACKAGE if p.parent != ROOT / "mrcnn" or p.name != "__init__.py"],
-                         ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_go_one_way(path):
-    assert wrong_imports(path.relative_to(ROOT / "mrcnn"), path.read_text(encoding="utf-8")) == []
+def test_imports_go_one_way():
+    files = [p for p in PACKAGE if p != ROOT / "mrcnn" / "__init__.py"]
+    found = {str(p.relative_to(ROOT)): wrong_imports(p.relative_to(ROOT / "mrcnn"), p.read_text(encoding="utf-8"))
+             for p in files}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_no_circle():
+    """Of modules that import one another, within functions too."""
+    modules = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in PACKAGE}
+    imports = {}
+    for module, path in modules.items():
+        names = imported(path.read_text(encoding="utf-8"), module)
+        imports[module] = {n if n in modules else n.rpartition(".")[0] for n in names} & modules.keys() - {module}
+    graph = TopologicalSorter({m: others for m, others in imports.items() if m != "mrcnn"})
+    graph.prepare()      # CycleError names the circle
 
 
 def test_the_package_itself_imports_only_what_must_come_before_keras():
@@ -109,7 +117,7 @@ def test_samples_do_not_import_one_another():
     ("data/readers/stack.py", "from ...engine import detector"),
     ("results/measure.py", "from mrcnn import MaskRCNN"),
     ("engine/mask_rcnn.py", "from samples.mitochondria import mitochondria"),
-    ("engine/mask_rcnn.py", "import mrcnn.cli"),
+    ("engine/mask_rcnn.py", "import mrcnn.commands"),
     ("engine/mask_rcnn.py", "from mrcnn.legacy.detector import MaskRCNN"),
     ("commands/training.py", "from mrcnn import model"),
     ("data/training_sample.py", "import mrcnn.utils"),
@@ -131,16 +139,25 @@ def test_the_check_of_samples_finds_a_wrong_import():
     domains = {"mitochondria": {"mitochondria", "train"}, "cells": {"cells", "train"}}
     for source in ("import cells", "from samples.cells import cells", "from samples import cells"):
         assert len(foreign_samples("mitochondria", source, domains)) == 1
-    assert foreign_samples("mitochondria", "import mitochondria\nimport train\nimport mrcnn.cli", domains) == []
+    assert foreign_samples("mitochondria", "import mitochondria\nimport train\nimport mrcnn.commands", domains) == []
 
 
 def test_rooms_are_those_of_the_architecture():
-    assert {room_of(p.relative_to(ROOT / "mrcnn")) for p in PACKAGE} - {"__init__"} <= set(MAY_IMPORT)
+    assert {room_of(p.relative_to(ROOT / "mrcnn")) for p in PACKAGE} - {"__init__"} == set(RANK)
 
 
-@pytest.mark.parametrize("path", [*PACKAGE, *SAMPLES], ids=lambda p: str(p.relative_to(ROOT)))
-def test_file_says_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+def test_every_file_says_what_it_is_for():
+    silent = [str(p.relative_to(ROOT)) for p in (*PACKAGE, *SAMPLES)
+              if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))]
+    assert silent == []
+
+
+def test_no_room_is_a_house_of_its_own():
+    lines = Counter()
+    for path in PACKAGE:
+        lines[room_of(path.relative_to(ROOT / "mrcnn"))] += len(path.read_text(encoding="utf-8").splitlines())
+    (room, most), total = lines.most_common(1)[0], lines.total()
+    assert most <= total / 5, f"{room} has {most} of {total} lines"
 
 
 def test_files_are_short():
@@ -158,3 +175,15 @@ def test_samples_and_tests_are_no_packages():
     """Users have folders of these names themselves; ours must never be importable in their place."""
     for folder in ("samples", "tests", "tools", "benchmarks", "notebooks"):
         assert list((ROOT / folder).rglob("__init__.py")) == []
+
+
+def test_the_document_lists_every_room_and_file():
+    """Written by `python tools/rooms.py`."""
+    assert rooms.written(rooms.DOCUMENT.read_text(encoding="utf-8")) == rooms.DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_options_import_nothing_heavy():
+    names = [f"mrcnn.options.{p.stem}" for p in (ROOT / "mrcnn" / "options").glob("[!_]*.py")]
+    code = f"import json, sys, {', '.join(names)}; print(json.dumps(sorted(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not {"numpy", "keras", "tensorflow", "jax", "pandas", "matplotlib", "skimage"} & set(json.loads(loaded))

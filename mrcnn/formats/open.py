@@ -3,11 +3,10 @@ import inspect
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats import coco, keras_frcnn, via, yolo
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import coco, keras_frcnn, via, voc, yolo
 from mrcnn.formats.paths import read_json
 
-FORMATS = {"labelimg": labelimg, "keras-frcnn": keras_frcnn, "yolo": yolo, "coco": coco, "via": via}
+FORMATS = {"labelimg": voc, "keras-frcnn": keras_frcnn, "yolo": yolo, "coco": coco, "via": via}
 _FOLDERS = ("annotations", "labels")
 _LOOKED_FOR = ("Looked for: a folder of XML files (LabelImg), or of text files with classes.txt (YOLO); a .json file "
                "of COCO or the VGG Image Annotator; rows path,x1,y1,x2,y2,class in a .txt or .csv file (keras-frcnn)")

@@ -13,7 +13,7 @@ from mrcnn.commands.box_evaluation import evaluate
 from mrcnn.commands.box_prediction import predict
 from mrcnn.commands.domain import Domain
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import voc
 from mrcnn.formats.annotation import ImageAnnotation
 from mrcnn.geometry.instances import Instances
 from mrcnn.inference.evaluation import evaluate_dataset
@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
         iio.imwrite(folder / f"field_{i}.png", image)
         annotations.append(ImageAnnotation(folder / f"field_{i}.png", (48, 64), corners.astype(np.int32),
                                            ["zebra", "flat"][: len(corners)]))
-    labelimg.write(folder, annotations)
+    voc.write(folder, annotations)
     return folder
 
 
@@ -159,7 +159,7 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
     assert pictures == {"classes.png", "confusion.png", "precision", "f1.png", "worst"}
     with pytest.raises(ConfigError, match="no --annotations"):
         evaluate(domain, {**options, "dataset": None, "images": "there"})
-    with pytest.raises(ConfigError, match="format labelimg, which has no option class_file"):
+    with pytest.raises(ConfigError, match="format voc, which has no option class_file"):
         evaluate(domain, {**options, "dataset_option": [("class_file", "names.txt")]})
 
 

@@ -4,8 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mrcnn.errors import DataError
-from mrcnn.formats import keras_frcnn, yolo
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import keras_frcnn, voc, yolo
 from mrcnn.formats.annotation import ImageAnnotation, box_of_edges
 
 EDGE = st.floats(-1e6, 1e6)
@@ -58,6 +57,6 @@ def test_formats_without_a_word_for_crowds_leave_them_out(pictures, tmp_path):
     txt = yolo.read(tmp_path / "yolo", pictures, images_without_labels="background")[0]
     for read in (csv, txt):
         assert read.boxes.tolist() == [[1, 2, 9, 8], [3, 3, 6, 6]] and read.class_names == ["y", "x"]
-    labelimg.write(tmp_path / "voc", [found])
-    (voc,) = labelimg.read(tmp_path / "voc", pictures)
-    assert voc.difficult.tolist() == [True, False, False]
+    voc.write(tmp_path / "voc", [found])
+    (again,) = voc.read(tmp_path / "voc", pictures)
+    assert again.difficult.tolist() == [True, False, False]

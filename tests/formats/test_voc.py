@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import voc
 from mrcnn.formats.annotation import ImageAnnotation
 
 OBJECT = """<object><name>{name}</name><truncated>1</truncated><difficult>{difficult}</difficult>
@@ -26,20 +26,20 @@ def write_xml(path, *objects, filename="a.jpg", size="<width>20</width><height>1
 def test_round_trip(annotations, assert_same, pictures, data):
     wanted = data.draw(annotations)
     with tempfile.TemporaryDirectory() as folder:
-        labelimg.write(folder, wanted)
-        found = labelimg.read(folder, pictures)
+        voc.write(folder, wanted)
+        found = voc.read(folder, pictures)
     assert_same(sorted(found, key=lambda a: a.image), sorted(wanted, key=lambda a: a.image))
 
 
 def test_corners_count_from_one_and_the_upper_ones_are_inside(tmp_path):
-    found, = labelimg.read(write_xml(tmp_path / "a.xml", {}, {"x1": 1, "y1": 1, "x2": 20, "y2": 10, "name": " WBC "}))
+    found, = voc.read(write_xml(tmp_path / "a.xml", {}, {"x1": 1, "y1": 1, "x2": 20, "y2": 10, "name": " WBC "}))
     assert found.boxes.tolist() == [[1, 2, 9, 12], [0, 0, 10, 20]]
     assert found.class_names == ["RBC", "WBC"] and found.truncated.all() and not found.difficult.any()
     assert found.image_shape == (10, 20) and found.image == tmp_path / "a.jpg"
 
 
 def test_fractions_are_cut_off_and_zero_is_one(tmp_path):
-    found, = labelimg.read(write_xml(tmp_path / "a.xml", {"x1": "0", "y1": "0.7", "x2": "12.9", "y2": "9.0"}))
+    found, = voc.read(write_xml(tmp_path / "a.xml", {"x1": "0", "y1": "0.7", "x2": "12.9", "y2": "9.0"}))
     assert found.boxes.tolist() == [[0, 0, 9, 12]]
 
 
@@ -51,7 +51,7 @@ def test_pictures_beside_and_above_are_found(tmp_path, place):
     images = tmp_path / "JPEGImages" if place else tmp_path
     images.mkdir(exist_ok=True)
     Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(images / "a.jpg")
-    found, = labelimg.read(folder)
+    found, = voc.read(folder)
     assert found.image == images / "a.jpg" and found.image_shape == (10, 20)
 
 
@@ -85,28 +85,28 @@ def test_what_is_wrong_is_named(tmp_path, objects, options, message):
     reading = {name: options[name] for name in options if name in ("classes", "outside")}
     write_xml(tmp_path / "a.xml", *objects, **{n: v for n, v in options.items() if n not in reading})
     with pytest.raises(DataError) as caught:
-        labelimg.read(tmp_path, **reading)
+        voc.read(tmp_path, **reading)
     assert message in str(caught.value)
 
 
 def test_a_box_partly_outside_is_cut_off_on_request(tmp_path):
-    found, = labelimg.read(write_xml(tmp_path / "a.xml", {"x1": -5, "x2": 50}), outside="clip")
+    found, = voc.read(write_xml(tmp_path / "a.xml", {"x1": -5, "x2": 50}), outside="clip")
     assert found.boxes.tolist() == [[1, 0, 9, 20]]
     with pytest.raises(ConfigError, match="outside must be"):
-        labelimg.read(tmp_path, outside="ignore")
+        voc.read(tmp_path, outside="ignore")
 
 
 def test_files_in_upper_case_are_read_too(tmp_path):
     write_xml(tmp_path / "a.XML", {})
     write_xml(tmp_path / "b.xml", {}, filename="b.jpg")
-    assert [a.image.name for a in labelimg.read(tmp_path)] == ["a.jpg", "b.jpg"]
+    assert [a.image.name for a in voc.read(tmp_path)] == ["a.jpg", "b.jpg"]
 
 
 def test_a_picture_listed_twice_is_refused(tmp_path):
     write_xml(tmp_path / "a.xml", {})
     shutil.copy(tmp_path / "a.xml", tmp_path / "b.xml")
     with pytest.raises(DataError, match=r"b\.xml: is of the picture .*a\.jpg, which is listed before, in .*a\.xml"):
-        labelimg.read(tmp_path)
+        voc.read(tmp_path)
 
 
 @pytest.mark.parametrize("content, message", [
@@ -117,31 +117,31 @@ def test_a_picture_listed_twice_is_refused(tmp_path):
 def test_other_files_are_refused(tmp_path, content, message):
     (tmp_path / "a.xml").write_text(content)
     with pytest.raises(DataError, match=message):
-        labelimg.read(tmp_path / "a.xml")
+        voc.read(tmp_path / "a.xml")
 
 
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(DataError, match="nothing.xml: cannot be read"):
-        labelimg.read(tmp_path / "nothing.xml")
+        voc.read(tmp_path / "nothing.xml")
     with pytest.raises(DataError, match="holds no XML file"):
-        labelimg.read(tmp_path)
+        voc.read(tmp_path)
 
 
 def test_writing_what_cannot_be_read_again_is_refused(tmp_path):
     first, second = (ImageAnnotation(tmp_path / name, (5, 5)) for name in ("a.png", "a.tif"))
     with pytest.raises(DataError, match="would be of both"):
-        labelimg.write(tmp_path, [first, second])
+        voc.write(tmp_path, [first, second])
     with pytest.raises(DataError, match="needs the size of"):
-        labelimg.write(tmp_path, [ImageAnnotation(tmp_path / "a.png")])
+        voc.write(tmp_path, [ImageAnnotation(tmp_path / "a.png")])
     with pytest.raises(DataError, match="characters that cannot be printed"):
-        labelimg.write(tmp_path, [ImageAnnotation(tmp_path / "a.png", (5, 5), [(0, 0, 2, 2)], ["a\x00b"])])
+        voc.write(tmp_path, [ImageAnnotation(tmp_path / "a.png", (5, 5), [(0, 0, 2, 2)], ["a\x00b"])])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_real_blood_cells(real_data, tmp_path, assert_same):
-    found = labelimg.read(real_data / "bccd" / "Annotations")
+    found = voc.read(real_data / "bccd" / "Annotations")
     assert len(found) == 200 and sum(map(len, found)) == 2669
     assert {a.image.parent.name for a in found} == {"JPEGImages"} and all(a.image.is_file() for a in found)
     assert found[0].boxes[0].tolist() == [176, 259, 376, 491] and found[0].class_names[0] == "WBC"
-    labelimg.write(tmp_path, found[:20])
-    assert_same(labelimg.read(tmp_path, real_data / "bccd" / "JPEGImages"), found[:20])
+    voc.write(tmp_path, found[:20])
+    assert_same(voc.read(tmp_path, real_data / "bccd" / "JPEGImages"), found[:20])

@@ -1,21 +1,16 @@
 """Finished tiles are files that are whole or not there, and serve only the run that they are of."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import tiling_fakes
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import tiling_fakes  # noqa: E402
-
-from mrcnn.config import Config  # noqa: E402
-from mrcnn.errors import ConfigError, DataError  # noqa: E402
-from mrcnn.geometry.instances import Instances  # noqa: E402
-from mrcnn.inference.tile_store import TileStore, fingerprint, read_instances, write_instances  # noqa: E402
-from mrcnn.inference.tiling import ArraySource, TilePlan, read_window  # noqa: E402
+from mrcnn.config import Config
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+from mrcnn.inference.tile_store import TileStore, fingerprint, read_instances, write_instances
+from mrcnn.inference.tiling import ArraySource, TilePlan, read_window
 
 RUN = {"image": "a", "tiles": [64, 16]}
 

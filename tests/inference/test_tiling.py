@@ -7,22 +7,18 @@ import sys
 import threading
 import tracemalloc
 import zlib
-from pathlib import Path
 
+import killed_tiling
 import numpy as np
 import pytest
+import tiling_fakes
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import killed_tiling  # noqa: E402
-import tiling_fakes  # noqa: E402
-
-from mrcnn.errors import ConfigError, DataError  # noqa: E402
-from mrcnn.geometry.instances import Instances  # noqa: E402
-from mrcnn.geometry.tiles import seed_windows  # noqa: E402
-from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled, read_window  # noqa: E402
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.tiles import seed_windows
+from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled, read_window
 
 
 @st.composite
@@ -237,7 +233,7 @@ def test_memory_does_not_grow_with_the_image():
 # --- Kills and errors on the way ---
 def killed(folder, tiles, place):
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killed_tiling.py")), str(folder), str(tiles), place],
+        [sys.executable, killed_tiling.__file__, str(folder), str(tiles), place],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 
 distributed = pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.",
                                   exc_type=ModuleNotFoundError)
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import tiling_fakes  # noqa: E402
 

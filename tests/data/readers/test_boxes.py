@@ -10,8 +10,7 @@ from mrcnn.data.dataset import validate_dataset
 from mrcnn.data.prepared import PreparedDataset
 from mrcnn.data.readers.boxes import BoxDataset
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats import coco
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import coco, voc
 from mrcnn.formats.annotation import ImageAnnotation
 from mrcnn.formats.segments import Polygons
 
@@ -75,7 +74,7 @@ def test_labels_become_classes_by_a_table(annotations):
 
 
 def test_any_format_is_read(annotations, tmp_path):
-    labelimg.write(tmp_path, annotations)
+    voc.write(tmp_path, annotations)
     dataset = BoxDataset(tmp_path)
     assert dataset.num_images == 2 and [info["id"] for info in dataset.image_info] == ["a", "b"]
     assert [dataset.has_masks(i) for i in (0, 1)] == [False, False]

@@ -126,7 +126,8 @@ class SyntheticCells(Dataset):
         Height and width in pixels.
     seed : int
     merged : bool
-        True: pictures are RGB, merged from the four stains by `mrcnn.domains.hpa.fields.merge_rgb`. False: four channels.
+        True: images are RGB, merged from the four stains by `mrcnn.domains.hpa.fields.merge_rgb`. False: four
+        channels.
     pixel_size_nm : float or (float, float), optional
         About 320 nm in the Atlas's pictures of 512 x 512, which are a quarter of the microscope's size.
     **look

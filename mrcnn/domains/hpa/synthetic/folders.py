@@ -5,8 +5,7 @@ import numpy as np
 
 from mrcnn.domains.hpa.fields import CHANNELS, merge_rgb
 from mrcnn.files import whole_file
-from mrcnn.formats import coco
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import coco, voc
 from mrcnn.formats.annotation import ImageAnnotation
 from mrcnn.formats.segments import CocoSegment
 
@@ -17,7 +16,8 @@ def write_cell_folder(dataset, folder, image_ids=None):
     Files, `<id>` being that of the data set:
 
     - `channels/<id>_red.png`, `_green`, `_blue`, `_yellow`: the stains, 8 or 16 bits;
-    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.fields.merge_rgb`; of 16 bits `.tif`, which PNG does not hold here;
+    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.fields.merge_rgb`; of 16 bits `.tif`, which PNG does not
+      hold here;
     - `annotations/<id>.xml`: boxes and classes; objects at the picture's border are marked as truncated;
     - `instances.json`: the same objects with their masks.
 
@@ -47,7 +47,7 @@ def write_cell_folder(dataset, folder, image_ids=None):
         picture = folder / "images" / f"{name}{'.png' if stains.dtype == np.uint8 else '.tif'}"
         _write_picture(picture, merge_rgb(stains))
         annotations.append(_annotation(picture, dataset.load_instances(image_id), dataset.class_names))
-    labelimg.write(folder / "annotations", annotations)
+    voc.write(folder / "annotations", annotations)
     coco.write(folder / "instances.json", annotations, classes=dataset.class_names[1:])
     return annotations
 

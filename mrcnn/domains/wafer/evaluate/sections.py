@@ -1,8 +1,8 @@
 """How well the sections of a wafer were found: once, twice or not; paired or not; and how far centre and angle are off.
 
 Sections are plain objects with `section_id`, `tissue` and `magnet`, each of these None or with `index` (of the object
-in its `Instances`), `centre` (y, x) in pixels and `angle_deg` or None: what `mrcnn.domains.wafer.sections.sections` makes of labels
-and of detections alike.
+in its `Instances`), `centre` (y, x) in pixels and `angle_deg` or None: what `mrcnn.domains.wafer.sections.sections`
+makes of labels and of detections alike.
 """
 import math
 from dataclasses import dataclass

@@ -18,7 +18,8 @@ def write_sections_csv(path, sections, scale=1.0, pixel_size_um=None):
     path : str or Path
     sections : list of SectionResult
     scale, pixel_size_um
-        As of `mrcnn.domains.wafer.sections.sections.sections_table`, which says the columns, too. Values have three decimals.
+        As of `mrcnn.domains.wafer.sections.sections.sections_table`, which says the columns, too. Values have three
+        decimals.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from mrcnn.domains.hpa.fields import find_fields, read_field
 from mrcnn.domains.hpa.synthetic.cells import CLASSES, SyntheticCells
 from mrcnn.domains.hpa.synthetic.folders import write_cell_folder
 from mrcnn.errors import DataError
-from mrcnn.formats import voc as labelimg
+from mrcnn.formats import voc
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -27,7 +27,7 @@ def test_the_readers_give_the_fields_back(tmp_path, bits):
             np.testing.assert_array_equal(found.boxes, truth.boxes)
             np.testing.assert_array_equal(found.class_ids, truth.class_ids)
         np.testing.assert_array_equal(masks.load_mask(image_id)[0], fields.load_mask(image_id)[0])
-    again = labelimg.read(tmp_path / "annotations")
+    again = voc.read(tmp_path / "annotations")
     for a, b, truth in zip(written, again, map(fields.load_instances, (0, 1))):
         np.testing.assert_array_equal(a.truncated, b.truncated)
         inside = (truth.boxes > 0).all(axis=1) & (truth.boxes[:, 2] < 96) & (truth.boxes[:, 3] < 128)

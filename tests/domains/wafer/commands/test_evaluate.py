@@ -14,7 +14,7 @@ from mrcnn.domains.wafer.patches.cut import write_patches
 from mrcnn.errors import ConfigError, DataError
 
 sys.path.insert(0, str(Path(__file__).parent))
-import wafer_scene  # noqa: E402
+import wafer_scene
 
 
 @pytest.fixture(scope="module")
