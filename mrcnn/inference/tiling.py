@@ -140,8 +140,8 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
         any `min_score`, and both 'centre' and 'merge'.
     executor : callable, optional
         (detector, source, windows, tile, batch) -> generator of (key, Instances), as `detect_windows`, which is the
-        default and works in this process. `mrcnn.inference.tiling_dask.on_dask("local:4")` works on a Dask cluster, and takes a
-        callable that makes the detector, too.
+        default and works in this process. `mrcnn.inference.tiling_dask.on_dask("local:4")` works on a Dask cluster, and
+        takes a callable that makes the detector, too.
     min_score : float, optional
         Drop detections below.
     pixel_size_nm : (float, float), number or None
