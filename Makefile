@@ -30,6 +30,7 @@ test-fast: $(VENV)/.installed-test
 
 lint: $(VENV)/.installed-test
 	$(BIN) -m ruff check .
+	$(BIN) -m mypy
 
 # Writes down the lowest versions again after a bound in pyproject.toml has changed; what these need in turn is the newest.
 lowest: $(VENV)/.made
@@ -59,5 +60,5 @@ $(VENV)/.made:
 	@touch $@
 
 clean:
-	rm -rf .venv build dist demo_output .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist demo_output .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,8 +17,9 @@ _HOMES = {
     "SemanticSegmenter": "mrcnn.engine.segmenter",
 }
 _SUBMODULES = ("commands", "config", "config_checks", "data", "domains", "engine", "errors", "evaluate", "files",
-               "formats", "geometry", "images", "inference", "layers", "legacy", "losses", "model", "nets", "options",
-               "parallel_model", "plot", "quiet", "results", "search", "training", "utils", "visualize", "weights")
+               "formats", "geometry", "images", "inference", "layers", "lazy", "legacy", "losses", "model", "nets",
+               "options", "parallel_model", "plot", "presets", "quiet", "results", "search", "training", "utils",
+               "visualize", "weights")
 
 __all__ = ["__version__", *_HOMES]
 

@@ -4,12 +4,16 @@ import difflib
 import json
 import os
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other rooms)
 from mrcnn.errors import ConfigError
+from mrcnn.files import draft_of
 
 _SOURCES = {"BATCH_SIZE": "IMAGES_PER_GPU", "IMAGE_SHAPE": "IMAGE_MAX_DIM", "IMAGE_META_SIZE": "NUM_CLASSES"}
 _NO_SETTINGS = ("COMPUTED", "MASK_SLOTS", "VALIDATION_STPES")
@@ -26,13 +30,13 @@ class Config:
     """
 
     # --- Identity and devices ---
-    NAME = None                     # names the log folder
+    NAME: str | None = None         # names the log folder
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
 
     # --- Training length and optimiser ---
-    STEPS_PER_EPOCH = 1000          # None: every image once
-    VALIDATION_STEPS = 50           # None: every validation image once; 0: no validation loss
+    STEPS_PER_EPOCH: int | None = 1000  # None: every image once
+    VALIDATION_STEPS: int | None = 50  # None: every validation image once; 0: no validation loss
     LEARNING_RATE = 0.001
     LEARNING_MOMENTUM = 0.9
     WEIGHT_DECAY = 0.0001
@@ -40,45 +44,47 @@ class Config:
     OPTIMIZER = "sgd"               # "sgd" (with momentum) or "adam"
     LEARNING_RATE_SCHEDULE = "constant"   # or "cosine": from the rate given down to 1 % of it at the last epoch
     WARMUP_STEPS = 0                # linear warm-up of the learning rate
-    LOSS_WEIGHTS = {name: 1.0 for name in LOSS_NAMES}
+    LOSS_WEIGHTS: dict[str, float] = {name: 1.0 for name in LOSS_NAMES}
     KEEP_CHECKPOINTS = 2            # the last so many, beside the best and that of the lowest validation loss
-    SAVE_EVERY_STEPS = None         # also save within an epoch, for long ones
+    SAVE_EVERY_STEPS: int | None = None  # also save within an epoch, for long ones
     VALIDATE_EVERY = 1              # detect on the validation images every so many epochs; 0: never
-    VALIDATION_IMAGES = None        # that many images for it; None: all
-    EARLY_STOPPING = None           # stop after so many epochs without a better result
-    TRAIN_BN = False                # False: frozen statistics. None: batch statistics while training. True: always
+    VALIDATION_IMAGES: int | None = None  # that many images for it; None: all
+    EARLY_STOPPING: int | None = None  # stop after so many epochs without a better result
+    TRAIN_BN: bool | None = False   # False: frozen statistics. None: batch statistics while training. True: always
     SEED = 0                        # of initial weights, data order, augmentation and sampling
 
     # --- Images ---
     IMAGE_RESIZE_MODE = "square"
     IMAGE_MIN_DIM = 800
     IMAGE_MAX_DIM = 1024
-    IMAGE_MIN_SCALE = 0
+    IMAGE_MIN_SCALE: float = 0
     IMAGE_CHANNEL_COUNT = 3
-    MEAN_PIXEL = np.array([123.7, 116.8, 103.9])
-    SCALE_INTENSITY = "auto"        # what is not 8 bits: True: stretched to 0..255. False: as it is. "auto": stretched,
-                                    # unless MEAN_PIXEL is of other numbers (`mrcnn.data.molding.is_raw_by_mean`)
+    MEAN_PIXEL: ArrayLike = np.array([123.7, 116.8, 103.9])
+    # What is not 8 bits: True: stretched to 0..255. False: as it is. "auto": stretched, unless MEAN_PIXEL is of other
+    # numbers (`mrcnn.data.molding.is_raw_by_mean`).
+    SCALE_INTENSITY: bool | str = "auto"
     USE_MINI_MASK = True
-    MINI_MASK_SHAPE = (56, 56)
+    MINI_MASK_SHAPE: Sequence[int] = (56, 56)
     MAX_GT_INSTANCES = 100
 
     # --- Backbone and feature pyramid ---
-    BACKBONE = "resnet101"          # "resnet50", any keras.applications name, or a callable
-    COMPUTE_BACKBONE_SHAPE = None   # needed with a callable: image_shape -> [5, 2] sizes of P2..P6
-    BACKBONE_STRIDES = [4, 8, 16, 32, 64]
+    BACKBONE: str | Callable = "resnet101"  # "resnet50", any keras.applications name, or a callable
+    COMPUTE_BACKBONE_SHAPE: Callable | None = None  # needed with a callable: image_shape -> [5, 2] sizes of P2..P6
+    BACKBONE_STRIDES: Sequence[int] = [4, 8, 16, 32, 64]
     TOP_DOWN_PYRAMID_SIZE = 256
 
     # --- Region proposals ---
     NUM_CLASSES = 1                 # background included
     RPN_CONV_SIZE = 512             # width of the RPN's shared convolution
-    RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)   # of P2, P3, ...; with fewer, the last levels propose nothing
-    RPN_ANCHOR_RATIOS = [0.5, 1, 2]
+    # Of P2, P3, ...; with fewer, the last levels propose nothing.
+    RPN_ANCHOR_SCALES: Sequence[float] = (32, 64, 128, 256, 512)
+    RPN_ANCHOR_RATIOS: Sequence[float] = [0.5, 1, 2]
     RPN_ANCHOR_STRIDE = 1
     RPN_NMS_THRESHOLD = 0.7
     RPN_TRAIN_ANCHORS_PER_IMAGE = 256
     RPN_POSITIVE_IOU = 0.7
     RPN_NEGATIVE_IOU = 0.3
-    RPN_BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
+    RPN_BBOX_STD_DEV: ArrayLike = np.array([0.1, 0.1, 0.2, 0.2])
     PRE_NMS_LIMIT = 6000
     POST_NMS_ROIS_TRAINING = 2000
     POST_NMS_ROIS_INFERENCE = 1000
@@ -87,13 +93,13 @@ class Config:
     # --- Heads ---
     TRAIN_ROIS_PER_IMAGE = 200
     ROI_POSITIVE_RATIO = 0.33
-    BBOX_STD_DEV = np.array([0.1, 0.1, 0.2, 0.2])
+    BBOX_STD_DEV: ArrayLike = np.array([0.1, 0.1, 0.2, 0.2])
     ROI_ALIGN = "matterport"        # one sample a bin; "aligned": 2 x 2 samples, half-pixel centres
     POOL_SIZE = 7
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
     USE_MASK_HEAD = True            # False: Faster R-CNN
     MASK_POOL_SIZE = 14
-    MASK_SHAPE = [28, 28]
+    MASK_SHAPE: Sequence[int] = [28, 28]
     MASK_HEAD_SIZE = 256            # width of the mask head's convolutions
 
     # --- Detection ---
@@ -102,17 +108,17 @@ class Config:
     DETECTION_NMS_THRESHOLD = 0.3
 
     # --- Semantic models (`mrcnn.engine.segmenter`), which take from above what is about training and images ---
-    SEMANTIC_MODEL = None           # "unet" or "fcn"; None: the settings are of a Mask R-CNN
+    SEMANTIC_MODEL: str | None = None  # "unet" or "fcn"; None: the settings are of a Mask R-CNN
     SEMANTIC_CROP = 256             # side of the crops that are learnt from, and of the tiles that are predicted
-    SEMANTIC_DECODER = (128, 64, 48, 32)  # U-Net's widths at strides 16, 8, 4 and 2
+    SEMANTIC_DECODER: Sequence[int] = (128, 64, 48, 32)  # U-Net's widths at strides 16, 8, 4 and 2
     SEMANTIC_LOSS = "focal"         # "cross_entropy", "focal", "dice" or "focal_dice"
     SEMANTIC_FOCAL_GAMMA = 2.0      # 0: the focal loss is the cross entropy
-    SEMANTIC_CLASS_WEIGHTS = None   # in the loss, one a class, background first; None: all are equal
+    SEMANTIC_CLASS_WEIGHTS: Sequence[float] | None = None  # in the loss, one a class, background first; None: equal
 
     # --- Behaviour ---
     MATTERPORT_EXACT = False        # True: the original's sampling and class loss, for parity (docs/training.md)
     PRECISION = "auto"              # "float32", "mixed_bfloat16", or by the hardware
-    PIXEL_SIZE_NM = None            # of the images as stored, when the files do not say; a number or (y, x)
+    PIXEL_SIZE_NM: float | Sequence[float] | None = None  # of the images as stored, when the files do not say; (y, x)
 
     COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 
@@ -195,7 +201,7 @@ class Config:
 
     # --- Reading and writing ---
     @classmethod
-    def known_names(cls):
+    def known_names(cls) -> list[str]:
         """Names of all settings of this class, own additions of subclasses included."""
         return sorted(n for n in dir(cls) if n.isupper() and not n.startswith("_") and n not in _NO_SETTINGS)
 
@@ -203,7 +209,7 @@ class Config:
         """Whether a computed setting was assigned."""
         return f"_{name}" in vars(self)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """All settings of this class as a dict of JSON-ready values: arrays and tuples as lists, callables by name.
 
         Computed ones are in it only when set by hand. What a user hung onto the instance under a name of their own,
@@ -212,19 +218,17 @@ class Config:
         names = (n for n in self.known_names() if n not in self.COMPUTED or self._set_by_hand(n))
         return {n: _plain(getattr(self, n)) for n in names}
 
-    def to_json(self, path):
+    def to_json(self, path: str | os.PathLike) -> None:
         """Write the settings to a JSON file; an existing one is replaced only when the new one is complete."""
         path = Path(path)
-        draft = path.with_name(path.name + ".part")
         try:
-            draft.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
-            os.replace(draft, path)
+            with draft_of(path) as draft:
+                draft.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise ConfigError(f"{path}: the settings cannot be written ({error.strerror or error}).") from error
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> Self:
         """A config with these values; unknown names raise `ConfigError`, naming the nearest known one.
 
         Lists become arrays or tuples again where the class has such a default.
@@ -232,7 +236,7 @@ class Config:
         return cls(**{name: _like_default(value, getattr(cls, name, None)) for name, value in values.items()})
 
     @classmethod
-    def from_json(cls, path):
+    def from_json(cls, path: str | os.PathLike) -> Self:
         """A config from a file written by `to_json`."""
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -245,7 +249,7 @@ class Config:
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
-    def set_from_text(self, assignment):
+    def set_from_text(self, assignment: str) -> None:
         """Apply ``NAME=VALUE`` from a command line; the value is JSON or a Python literal, else it is taken as text."""
         name, equals, text = assignment.partition("=")
         name = name.strip()
@@ -255,7 +259,7 @@ class Config:
         value = text if name == "NAME" else value_of(text)
         setattr(self, name, _like_default(value, getattr(type(self), name)))
 
-    def display(self):
+    def display(self) -> None:
         """Print all settings, one a line."""
         print("\nConfigurations:")
         for name in sorted({*self.known_names(), *(n for n in vars(self) if n.isupper() and not n.startswith("_"))}):
@@ -286,7 +290,7 @@ class Config:
             if name.isupper() and not name.startswith("_") and near and not own:
                 raise ConfigError(f"There is no setting {name}. Did you mean {near[0]}?")
 
-    def validate(self, class_names=None):
+    def validate(self, class_names: Sequence[str] | None = None) -> None:
         """Raise `ConfigError` for the first setting that cannot work.
 
         Parameters

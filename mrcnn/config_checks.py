@@ -5,6 +5,7 @@ import numbers
 import numpy as np
 
 from mrcnn.errors import ConfigError
+from mrcnn.geometry.pixel_sizes import positive_pair
 
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 SEMANTIC_MODELS = ("unet", "fcn")
@@ -109,8 +110,7 @@ def _check_image(config):
     if mean.size not in (1, channels):
         raise ConfigError(f"MEAN_PIXEL has {mean.size} values, but IMAGE_CHANNEL_COUNT is {channels}. Give one number "
                           f"a channel, for example the mean of your training images.")
-    pixel = () if config.PIXEL_SIZE_NM is None else np.atleast_1d(np.asarray(config.PIXEL_SIZE_NM, dtype=object))
-    if len(pixel) > 2 or not all(_is_number(v, 1e-9) for v in pixel):
+    if config.PIXEL_SIZE_NM is not None and positive_pair(config.PIXEL_SIZE_NM) is None:
         raise ConfigError(f"PIXEL_SIZE_NM must be one positive number or (y, x), not {config.PIXEL_SIZE_NM!r}.")
 
 

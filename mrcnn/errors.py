@@ -2,7 +2,7 @@
 
 
 class MrcnnError(ValueError):
-    """Base of all errors that this package raises on purpose."""
+    """Base of the errors that name a setting or file at fault. `MissingExtra` is none: it is an `ImportError`."""
 
 
 class ConfigError(MrcnnError):
@@ -40,8 +40,18 @@ class WeightsError(MrcnnError):
     """A weight file or checkpoint that cannot be read, or does not fit the model."""
 
 
+class OutdatedLibrary(ImportError):
+    """A library is older than what is called here; the message names it, the version needed and the cure."""
+
+    def __init__(self, package, needed, found):
+        super().__init__(
+            f"This needs {package} {needed} or newer, and finds {found}. Install it with: "
+            f"pip install --upgrade '{package}>={needed}'")
+
+
 class MissingExtra(ImportError):
     """An optional dependency is not installed; the message holds the command that installs it."""
 
     def __init__(self, package, extra):
-        super().__init__(f"This needs the package '{package}'. Install it with: pip install 'mrcnn[{extra}]'")
+        super().__init__(
+            f"This needs the package '{package}', of the extra '{extra}'. Install it with: pip install {package}")

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 ROOT = Path(__file__).resolve().parents[1]
+# Names of this distribution, today's and the former; PyPI's `mrcnn` is another package, which is forgotten as well.
+OWN_NAMES = ("mrcnn-keras", "mrcnn")
 
 
 def wanted():
@@ -45,7 +47,8 @@ def installed():
         name, version = about.get("Name"), about.get("Version")
         if name and is_version(version or ""):      # else half removed, or the system's own: pip cannot name it either
             found.setdefault(canonicalize_name(name), version)      # of one found twice, the first is imported
-    found.pop("mrcnn", None)
+    for name in OWN_NAMES:
+        found.pop(name, None)
     return found
 
 

@@ -22,7 +22,7 @@ _spec.loader.exec_module(rooms)
 ORDER = rooms.ORDER
 RANK = {room: (level, place) for level, group in enumerate(ORDER) for place, room in enumerate(group)}
 WITHOUT_KERAS = ("errors", "files", "geometry", "config_checks", "config", "images", "formats", "data", "evaluate",
-                 "plot", "results", "options")
+                 "plot", "results", "options", "lazy", "presets")
 
 
 def may_import(room, other):

@@ -293,7 +293,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
     def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mrcnn.config.os.replace", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(ConfigError, match="No space left on device"):
         Cells(NUM_CLASSES=3).to_json(path)
     assert path.read_bytes() == before

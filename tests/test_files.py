@@ -1,11 +1,12 @@
 """Files are there whole or not at all."""
 import errno
 import json
+import os
 
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.files import whole_file, write_json
+from mrcnn.files import draft_of, whole_file, whole_folder, write_json
 
 
 def test_replaces_the_old_file_and_makes_the_folder(tmp_path):
@@ -54,3 +55,55 @@ def test_json_is_there_whole_or_not_at_all(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == content and list(path.parent.iterdir()) == [path]
     write_json(path, content, indent=None)
     assert path.read_text(encoding="utf-8").count("\n") == 1
+
+
+def test_errors_of_a_draft_come_as_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), draft_of(tmp_path / "absent" / "a.csv") as draft:
+        draft.write_text("x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_flushed_before_it_takes_its_place(tmp_path, monkeypatch):
+    path, flushed = tmp_path / "a.csv", []
+    monkeypatch.setattr("os.fsync", lambda number: flushed.append((os.fstat(number).st_size, path.exists())))
+    with whole_file(path, flush=True) as draft:
+        draft.write_text("four")
+    with whole_file(tmp_path / "b.csv") as draft:
+        draft.write_text("five")
+    assert flushed == [(4, False)] and path.read_text() == "four"
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "new" / "folder"
+    with pytest.raises(KeyError), whole_folder(path) as draft:
+        (draft / "half").write_text("")
+        raise KeyError
+    assert not list(path.parent.iterdir())
+    with whole_folder(path) as draft:
+        (draft / "a").write_text("one")
+        assert not path.exists()
+    assert [p.name for p in path.parent.iterdir()] == ["folder"] and (path / "a").read_text() == "one"
+
+
+def test_a_folder_is_replaced_only_when_asked_for(tmp_path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").write_text("")
+    with pytest.raises(DataError, match="folder: cannot be written .*not empty.*Another cure"):
+        with whole_folder(path, cure="Another cure"):
+            pass
+    assert [p.name for p in path.iterdir()] == ["old"]
+    with pytest.raises(DataError, match="No space"), whole_folder(path, replace=True):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [p.name for p in path.iterdir()] == ["old"]
+    with whole_folder(path, replace=True) as draft:
+        (draft / "new").write_text("")
+    assert [p.name for p in path.iterdir()] == ["new"] and [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_a_killed_run_left_under_a_fixed_name_is_gone(tmp_path):
+    (tmp_path / ".a.part").mkdir()
+    (tmp_path / ".a.part" / "half").write_text("")
+    with whole_folder(tmp_path / "a", draft_name=".a.part") as draft:
+        assert draft.name == ".a.part" and not list(draft.iterdir())
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]

@@ -15,7 +15,7 @@ DOCUMENT, IMAGE = ROOT / "docs" / "architecture.md", ROOT / "docs" / "figures" /
 BEGIN, END = "<!-- rooms: written by tools/rooms.py -->\n", "<!-- end of rooms -->\n"
 # The rooms from the ground up, in groups. A room imports what is below it, or left of it in its group.
 ORDER = (
-    ("errors", "files", "quiet"),
+    ("errors", "files", "lazy", "quiet"),
     ("geometry", "layers", "losses"),
     ("config_checks", "config"),
     ("images",),
@@ -27,6 +27,7 @@ ORDER = (
     ("training",),
     ("engine",),
     ("search",),
+    ("presets",),
     ("options",),
     ("commands",),
     ("domains",),

@@ -2,6 +2,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mrcnn.nets.backbones import CALLABLES
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -21,8 +23,8 @@ class Domain:
     synthetic : callable
         "train", "validation" or "test" -> Dataset; the three share no picture.
     backbones : dict of str to (callable, callable)
-        Networks of the domain's own by their function's name: BACKBONE and COMPUTE_BACKBONE_SHAPE. A file of settings
-        holds the name, and by it the function is found again.
+        Further networks, beside those of `mrcnn.nets.backbones`, by their function's name: BACKBONE and
+        COMPUTE_BACKBONE_SHAPE. A settings file stores the name, by which the function is found again.
     fit_settings : callable, optional
         (config, dataset) -> None: settings that the pictures to learn from decide, such as the mean pixel. Called when
         a training starts whose settings do not come from a file.
@@ -44,9 +46,10 @@ class Domain:
     counts_channels: bool = False
 
     def with_backbone(self, config):
-        """The config, its BACKBONE a function again where it is the name of one of the domain's own."""
-        if isinstance(config.BACKBONE, str) and config.BACKBONE in self.backbones:
-            config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE = self.backbones[config.BACKBONE]
+        """The config, with a BACKBONE that names a function of the domain or the package replaced by that function."""
+        known = {**CALLABLES, **self.backbones}
+        if isinstance(config.BACKBONE, str) and config.BACKBONE in known:
+            config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE = known[config.BACKBONE]
         elif isinstance(config.BACKBONE, str):
             config.COMPUTE_BACKBONE_SHAPE = None
         return config

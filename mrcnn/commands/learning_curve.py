@@ -8,7 +8,7 @@ import pandas as pd
 
 from mrcnn.commands.datasets import evaluation_data, training_data
 from mrcnn.commands.settings import new_config, new_model
-from mrcnn.commands.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, task_of
+from mrcnn.commands.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, recipe_of
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
 from mrcnn.inference.evaluation import evaluate_dataset
@@ -45,7 +45,7 @@ def learning_curve(domain, given):
         raise ConfigError(f"--images {counts[-1]}: there are {available} images to learn from.")
     config = new_config(domain, options, train_data)
     if config.STEPS_PER_EPOCH is None:
-        whole = task_of(config).batches(train_data.subset(choose_images(available, counts[-1])), config, None, None,
+        whole = recipe_of(config).batches(train_data.subset(choose_images(available, counts[-1])), config, None, None,
                                         epoch=0, first_step=0)
         options["steps"] = whole.steps
     out = Path(options.get("out", "learning_curve"))

@@ -11,12 +11,13 @@ from mrcnn.commands.volumes import Linking
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.errors import DataError
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.images.read import page_count, read_image, read_voxel_size_nm
 from mrcnn.options.arguments import FAILED, USAGE
 from mrcnn.plot.figures import save_figure
 from mrcnn.plot.instances import draw_instances
 from mrcnn.results.export import need_roifile, write_imagej_rois, write_label_tiff
-from mrcnn.results.measure import measure, pixel_size, summarize, write_csv
+from mrcnn.results.measure import measure, summarize, write_csv
 
 
 def predict(domain, options):
@@ -103,7 +104,7 @@ class Results:
         """
         pages, (depth, *size) = page_count(path), read_voxel_size_nm(path)
         stored = None if None in size else tuple(size)
-        size = self.given_size or stored or pixel_size(self.detector.config.PIXEL_SIZE_NM)
+        size = self.given_size or stored or as_pixel_size(self.detector.config.PIXEL_SIZE_NM)
         found, tables, summaries = [], [], []
         # Of a stack only one page is in memory at a time; what is kept of the others are the objects, box-local.
         for page in tqdm(range(pages), desc=path.name, unit="page", leave=False, disable=True if pages < 2 else None):

@@ -63,7 +63,7 @@ def train(domain, given):
     # Before there is a folder: a start that fails must not be what --resume takes up.
     hours = options.get("hours")
     for layers, learning_rate, epochs in left:
-        check_call(config, train_data, validation_data, learning_rate, epochs, hours, task_of(config))
+        check_call(config, train_data, validation_data, learning_rate, epochs, hours, recipe_of(config))
         select_layers(detector.keras_model, layers)
     _keep_options(detector.log_dir, options)
     augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
@@ -98,8 +98,8 @@ def options_of_many(given):
     return options
 
 
-def task_of(config):
-    """The `Task` of the model that these settings are of."""
+def recipe_of(config):
+    """The `Recipe` of the model that these settings are of."""
     if not config.SEMANTIC_MODEL:
         return MASK_RCNN
     from mrcnn.training.semantic import SEMANTIC

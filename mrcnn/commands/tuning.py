@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrcnn.commands.datasets import training_data
 from mrcnn.commands.settings import new_config, new_model
-from mrcnn.commands.training import augmentation_of, load_start, options_of_many, plan, task_of
+from mrcnn.commands.training import augmentation_of, load_start, options_of_many, plan, recipe_of
 from mrcnn.errors import ConfigError
 from mrcnn.options.arguments import FAILED
 from mrcnn.search.report import write_report
@@ -82,7 +82,7 @@ def search(domain, given, command=()):
 
 def monitor_of(config, validation_data):
     """What decides which epoch of a training is best."""
-    return task_of(config).monitor(config) if has_images(validation_data) else "loss"
+    return recipe_of(config).monitor(config) if has_images(validation_data) else "loss"
 
 
 def default_space(config):

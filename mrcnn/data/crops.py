@@ -14,7 +14,7 @@ CACHE_BYTES = 512 * 2**20      # of decoded pictures that one source of crops re
 
 
 class CropSource:
-    """Pictures of a data set as crops are taken from them: whole, as uint8, those used last kept in memory.
+    """Pictures of a data set as crops are taken from them: whole, those used last kept in memory.
 
     The class of a pixel is that of the object that covers it; where objects overlap, of the smallest. A crowd (a class
     id below 0) counts as its class. A data set that has a method `load_semantic_mask(image_id)` is asked for its label
@@ -25,8 +25,9 @@ class CropSource:
     dataset : Dataset
         Prepared.
     config : Config
-        IMAGE_CHANNEL_COUNT and NUM_CLASSES are used.
+        IMAGE_CHANNEL_COUNT, SCALE_INTENSITY, MEAN_PIXEL and NUM_CLASSES are used.
     cache_bytes : int
+        Of decoded images and masks that are kept.
     """
 
     def __init__(self, dataset, config, cache_bytes=CACHE_BYTES):
@@ -34,7 +35,7 @@ class CropSource:
         self._kept, self._size, self._lock = collections.OrderedDict(), 0, threading.Lock()
 
     def load(self, image_id):
-        """Picture uint8 [H, W, C] and its objects.
+        """Image [H, W, C] of the type that `intensities` gives, uint8 or float32, and its objects.
 
         Raises
         ------
@@ -89,7 +90,7 @@ class CropSource:
 
         Returns
         -------
-        image : uint8 [h, w, C]
+        image : uint8 [h, w, C], or float32 where SCALE_INTENSITY takes numbers as they are
         labels : uint8 [h, w]
             Class of each pixel, 0 background.
 

@@ -1,11 +1,15 @@
 """`Dataset`: the pictures and objects to train and evaluate on, with Matterport's contract."""
 import copy
-import numbers
+import os
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
+from mrcnn.config import Config
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 
 class Dataset:
@@ -27,11 +31,11 @@ class Dataset:
 
     channels = None
 
-    def __init__(self, class_map=None):
+    def __init__(self, class_map: dict | None = None):
         self.class_map = class_map
-        self.image_info = []
-        self.class_info = [{"source": "", "id": 0, "name": "BG"}]
-        self.source_class_ids = {}
+        self.image_info: list[dict] = []
+        self.class_info: list[dict] = [{"source": "", "id": 0, "name": "BG"}]
+        self.source_class_ids: dict[str, list[int]] = {}
         self._image_ids = np.zeros(0, np.int64)
 
     def __init_subclass__(cls, **kwargs):
@@ -48,7 +52,7 @@ class Dataset:
             cls.load_mask = lambda self, image_id: _mask_of(load_instances(self, image_id))
 
     # --- Building ---
-    def add_class(self, source, class_id, class_name):
+    def add_class(self, source: str, class_id: int | str, class_name: str) -> None:
         """Add a class; one that exists already is left as it is.
 
         Parameters
@@ -69,11 +73,11 @@ class Dataset:
         if not any(info["source"] == source and info["id"] == class_id for info in self.class_info):
             self.class_info.append({"source": source, "id": class_id, "name": class_name})
 
-    def add_image(self, source, image_id, path, **kwargs):
+    def add_image(self, source: str, image_id: int | str, path: str | os.PathLike | None, **kwargs) -> None:
         """Add a picture: its source, its id within the source, its path (or None), and whatever else belongs to it."""
         self.image_info.append({"id": image_id, "source": source, "path": path, **kwargs})
 
-    def prepare(self, class_map=None):
+    def prepare(self, class_map: dict | None = None) -> None:
         """Make the data set ready for use; call it after the last `add_class` and `add_image`.
 
         `class_map` is accepted as in Matterport's package, and like there has no effect.
@@ -91,8 +95,11 @@ class Dataset:
             source: [i for i, info in enumerate(self.class_info) if i == 0 or info["source"] == source]
             for source in self.sources}
 
-    def subset(self, image_ids):
-        """A prepared data set of the same class with only these pictures (ids int [K]); there they are 0 to K - 1."""
+    def subset(self, image_ids: Sequence[int] | np.ndarray) -> Self:
+        """A prepared data set of the same class with only these pictures (ids int [K]); there they are 0 to K - 1.
+
+        Raises `ConfigError` for an id that there is not.
+        """
         image_ids = np.atleast_1d(np.asarray(image_ids))
         if image_ids.size and (image_ids.dtype.kind not in "ui" or image_ids.min() < 0 or
                                image_ids.max() >= len(self.image_info)):
@@ -105,18 +112,18 @@ class Dataset:
 
     # --- Ids ---
     @property
-    def image_ids(self):
+    def image_ids(self) -> np.ndarray:
         """Ids of the pictures, int [K]: 0 to K - 1."""
         return self._image_ids
 
-    def map_source_class_id(self, source_class_id):
+    def map_source_class_id(self, source_class_id: str) -> int:
         """Class id of a class named "source.id" by its source; raises `ConfigError` when there is none."""
         if source_class_id not in self.class_from_source_map:
             known = ", ".join(self.class_from_source_map)
             raise ConfigError(f"There is no class '{source_class_id}'. There are: {known}.")
         return self.class_from_source_map[source_class_id]
 
-    def get_source_class_id(self, class_id, source):
+    def get_source_class_id(self, class_id: int, source: str) -> int | str:
         """A class's id within its source; raises `ConfigError` when it is from another source."""
         info = self.class_info[class_id]
         if info["source"] != source:
@@ -127,17 +134,17 @@ class Dataset:
         """Path or URL of a picture."""
         return self.image_info[image_id]["path"]
 
-    def image_reference(self, image_id):
+    def image_reference(self, image_id: int) -> str:
         """What tells a person which picture this is; override it to give more than the path."""
         return str(self.image_info[image_id]["path"] or "")
 
-    def group(self, image_id):
+    def group(self, image_id: int) -> str:
         """The source picture (str) that this one belongs to: the keyword `group`, else the path, else source and id."""
         info = self.image_info[image_id]
         return str(info.get("group") or info["path"] or f"{info['source']}.{info['id']}")
 
     # --- Pictures and objects ---
-    def load_image(self, image_id):
+    def load_image(self, image_id: int) -> np.ndarray:
         """Picture [H, W, C] in its file's type; grey becomes RGB and alpha is dropped unless `channels` asks otherwise.
 
         Raises `DataError` when the file cannot be used.
@@ -149,7 +156,7 @@ class Dataset:
         image = read_image(info["path"], info.get("page"), keep_alpha=self.channels in (2, 4))
         return to_channels(image, self.channels, info["path"])
 
-    def load_mask(self, image_id):
+    def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
         """Masks bool [H, W, N] and class ids int32 [N] of a picture's objects; without an override there are none."""
         load_instances = type(self).load_instances
         # An override of this method asks super() for the mask of a picture that is not its own, or has no objects.
@@ -157,33 +164,33 @@ class Dataset:
             return _mask_of(self.load_instances(image_id))
         return np.zeros((0, 0, 0), bool), np.zeros(0, np.int32)
 
-    def load_instances(self, image_id):
+    def load_instances(self, image_id: int) -> Instances:
         """A picture's objects as `Instances`, masks no larger than their boxes; without an override from `load_mask`.
 
         Raises `DataError` when masks and class ids do not fit one another.
         """
         return _instances_of(self, image_id, self.load_mask(image_id))
 
-    def has_masks(self, image_id):
+    def has_masks(self, image_id: int) -> bool:
         """Whether the masks of a picture's objects are real; False: they are filled boxes, and nothing to learn from.
 
         Data sets of boxes override it.
         """
         return True
 
-    def object_count(self, image_id):
+    def object_count(self, image_id: int) -> int:
         """Number of a picture's objects; readers that know it without decoding override this."""
         return len(self.load_instances(image_id))
 
-    def image_shape(self, image_id):
+    def image_shape(self, image_id: int) -> tuple[int, ...]:
         """Shape (H, W, C) of a picture; readers take it from the file's header."""
         return self.load_image(image_id).shape
 
-    def pixel_size_nm(self, image_id):
+    def pixel_size_nm(self, image_id: int) -> tuple[float, float] | None:
         """Height and width of a pixel in nm, (y, x), or None when nobody said."""
         return as_pixel_size(self.image_info[image_id].get("pixel_size_nm"))
 
-    def describe(self, limit=100):
+    def describe(self, limit: int = 100) -> str:
         """A few lines: pictures, their sizes, and objects per class, counted in at most the first `limit` pictures."""
         looked_at = list(range(min(limit, len(self.image_info))))
         sizes = sorted({tuple(int(n) for n in self.image_shape(i)[:2]) for i in looked_at})
@@ -200,16 +207,6 @@ class Dataset:
         return "\n".join(lines)
 
 
-def as_pixel_size(value):
-    """(y, x) in nm from a number, a pair or None; raises `ConfigError` for anything else."""
-    if value is None:
-        return None
-    pair = (value, value) if isinstance(value, numbers.Real) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, numbers.Real) and np.isfinite(v) and v > 0 for v in pair):
-        raise ConfigError(f"A pixel size is one positive number in nm, or two (y, x), not {value!r}.")
-    return float(pair[0]), float(pair[1])
-
-
 def count_objects(dataset, limit=None):
     """Objects in all pictures of a data set; counting stops as soon as `limit` is reached."""
     total = 0
@@ -220,7 +217,7 @@ def count_objects(dataset, limit=None):
     return total
 
 
-def validate_dataset(dataset, config):
+def validate_dataset(dataset: Dataset, config: Config) -> None:
     """Raise `ConfigError` or `DataError` when a data set cannot be trained on with this `Config`.
 
     Checked are: it is prepared, its classes are as many as NUM_CLASSES, it has pictures, and an object in at least one.

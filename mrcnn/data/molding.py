@@ -3,10 +3,11 @@ import random
 
 import numpy as np
 
+from mrcnn.config import Config
+from mrcnn.config_checks import RESIZE_MODES
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.resample import resize_bilinear
 
-RESIZE_MODES = ("none", "square", "pad64", "crop")
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])      # of linear R, G, B (ITU-R BT.709, as scikit-image's rgb2gray)
 
 
@@ -160,7 +161,8 @@ def _refuse_not_finite(image):
         raise ValueError(f"{bad} pixel value{'s are' if bad > 1 else ' is'} NaN or infinite")
 
 
-def resize_image(image, min_dim=None, max_dim=None, min_scale=None, mode="square", rng=None):
+def resize_image(image: np.ndarray, min_dim: int | None = None, max_dim: int | None = None,
+                 min_scale: float | None = None, mode: str = "square", rng: np.random.Generator | None = None) -> tuple:
     """Scale an image and pad or crop it to a size that the network takes (Matterport's `resize_image`).
 
     Parameters
@@ -263,7 +265,7 @@ def mold_image(images, config):
     return np.subtract(images, mean, out=molded, dtype=np.float64, casting="same_kind")
 
 
-def unmold_image(normalized_images, config):
+def unmold_image(normalized_images: np.ndarray, config: Config) -> np.ndarray:
     """The inverse of `mold_image`, for pictures: uint8, rounded and clipped to 0..255 (Matterport's `unmold_image`)."""
     images = np.asarray(normalized_images) + np.asarray(config.MEAN_PIXEL, np.float64)
     return np.clip(np.rint(images), 0, 255).astype(np.uint8)

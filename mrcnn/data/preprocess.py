@@ -1,6 +1,4 @@
 """The first steps with pictures from the microscope: cut off the caption bar, downscale, write mirrored copies."""
-import shutil
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,12 +6,13 @@ import numpy as np
 
 from mrcnn.data.readers.file_dataset import COPY_SUFFIXES
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_folder
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import NM
 
 # What each copy does to the axes (rows, columns): a rotation by 180 degrees reverses both, and rotation with the mirror
 # leaves the reversal of rows.
 _REVERSED = {"": (), "__mirror": (1,), "__rot180": (0, 1), "__mirror_rot180": (0,)}
-NOTHING = (0, 0, np.zeros((0, 0), bool))      # an object of which no pixel is left: top, left, mask
 COPIES = ("", *COPY_SUFFIXES)
 
 
@@ -45,12 +44,7 @@ def crop_image(image, crop):
 def crop_instances(instances, crop):
     """Objects in the part (y1, x1, y2, x2) of their picture, cut where its edge cuts them; and the indices kept."""
     y1, x1, y2, x2 = _checked_crop(crop, instances.image_shape)
-    parts = []
-    for (by1, bx1, by2, bx2), mask in zip(instances.boxes, instances.masks, strict=True):
-        top, left, bottom, right = max(by1, y1), max(bx1, x1), min(by2, y2), min(bx2, x2)
-        meets = top < bottom and left < right
-        parts.append((top - y1, left - x1, mask[top - by1:bottom - by1, left - bx1:right - bx1]) if meets else NOTHING)
-    return _rebuilt(instances, parts, (y2 - y1, x2 - x1), instances.pixel_size_nm)
+    return instances.moved_with_indices((-y1, -x1), (y2 - y1, x2 - x1))
 
 
 def downscale_image(image, factor):
@@ -73,21 +67,25 @@ def downscale_instances(instances, factor):
     """
     factor = _checked_factor(factor, instances.image_shape)
     height, width = (n // factor for n in instances.image_shape)
-    parts = []
+    boxes, masks = [], []
     for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks, strict=True):
         top, left = y1 // factor, x1 // factor
         bottom, right = min(-(-y2 // factor), height), min(-(-x2 // factor), width)
-        if top >= bottom or left >= right:
-            parts.append(NOTHING)
+        if top >= bottom or left >= right:      # all of it lies in the cut-off rest
+            boxes.append((0, 0, 0, 0))
+            masks.append(np.zeros((0, 0), bool))
             continue
         full = np.zeros(((bottom - top) * factor, (right - left) * factor), bool)
         row, column = y1 - top * factor, x1 - left * factor
         fits = mask[:full.shape[0] - row, :full.shape[1] - column]      # what lies in the cut-off rest falls away
         full[row:row + fits.shape[0], column:column + fits.shape[1]] = fits
         share = full.reshape(bottom - top, factor, right - left, factor).mean(axis=(1, 3))
-        parts.append((top, left, share >= 0.5))
+        boxes.append((top, left, bottom, right))
+        masks.append(share >= 0.5)
     size = instances.pixel_size_nm
-    return _rebuilt(instances, parts, (height, width), None if size is None else tuple(v * factor for v in size))
+    smaller = Instances((height, width), boxes, instances.class_ids, instances.scores, masks,
+                        None if size is None else tuple(v * factor for v in size))
+    return smaller.moved_with_indices((0, 0), (height, width))
 
 
 def flip_image(image, copy):
@@ -97,14 +95,9 @@ def flip_image(image, copy):
 
 def flip_instances(instances, copy):
     """The objects of that copy of the picture."""
-    height, width = instances.image_shape
-    boxes = instances.boxes.copy()
-    if 0 in _REVERSED[copy]:
-        boxes[:, [0, 2]] = height - boxes[:, [2, 0]]
-    if 1 in _REVERSED[copy]:
-        boxes[:, [1, 3]] = width - boxes[:, [3, 1]]
-    return Instances((height, width), boxes, instances.class_ids, instances.scores,
-                     [np.flip(m, _REVERSED[copy]) for m in instances.masks], instances.pixel_size_nm)
+    for axis in _REVERSED[copy]:
+        instances = instances.flipped(axis)
+    return instances
 
 
 def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, flips=True, **options):
@@ -155,10 +148,9 @@ def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, fl
     if len(dataset.class_info) != 2:
         raise DataError(source, f"has {len(dataset.class_info) - 1} classes, but a mask folder holds one",
                         "Prepare the classes one by one")
-    unfinished = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.unfinished"
     summary = PreprocessSummary(target)
-    try:
-        (unfinished / "Images").mkdir(parents=True)
+    with whole_folder(target, cure="Check free space and your rights on the folder") as unfinished:
+        (unfinished / "Images").mkdir()
         (unfinished / "Masks").mkdir()
         for image_id in dataset.image_ids:
             image, objects = _prepared(dataset, image_id, crop, keep_rows, downscale, summary)
@@ -168,14 +160,6 @@ def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, fl
                 _write_masks(unfinished, name, flip_instances(objects, copy))
                 summary.images += 1
                 summary.objects += len(objects)
-        unfinished.rename(target)
-    except DataError:
-        raise
-    except OSError as error:
-        raise DataError(target, f"cannot be written ({error.strerror or error})",
-                        "Check free space and your rights on the folder") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)      # after the rename there is nothing of this name
     return summary
 
 
@@ -204,9 +188,8 @@ def _prepared(dataset, image_id, crop, keep_rows, downscale, summary):
 def _write_picture(folder, name, image, pixel_size_nm):
     import tifffile
 
-    nm_per_cm = 1e7
     size = {} if pixel_size_nm is None else {
-        "resolution": (nm_per_cm / pixel_size_nm[1], nm_per_cm / pixel_size_nm[0]), "resolutionunit": "CENTIMETER"}
+        "resolution": (NM["cm"] / pixel_size_nm[1], NM["cm"] / pixel_size_nm[0]), "resolutionunit": "CENTIMETER"}
     colour = image.ndim == 3 and image.shape[-1] == 3 and image.dtype.kind == "u"
     planes = {"planarconfig": "contig"} if image.ndim == 3 else {}
     tifffile.imwrite(folder / "Images" / f"{name}.tif", image, photometric="rgb" if colour else "minisblack",
@@ -221,21 +204,6 @@ def _write_masks(folder, name, objects):
         full = np.zeros(objects.image_shape, bool)
         full[y1:y2, x1:x2] = mask
         Image.fromarray(full).save(folder / "Masks" / name / f"{name}_Mask_{i}.png")
-
-
-def _rebuilt(instances, parts, shape, pixel_size_nm):
-    """`Instances` from (top, left, mask) of each object, boxes made tight and empty ones left out; and indices kept."""
-    boxes, masks, kept = [], [], []
-    for i, (top, left, mask) in enumerate(parts):
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if len(rows):
-            y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-            boxes.append((top + y1, left + x1, top + y2, left + x2))
-            masks.append(mask[y1:y2, x1:x2])
-            kept.append(i)
-    kept = np.array(kept, np.int64)
-    return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), instances.class_ids[kept], instances.scores[kept],
-                     masks, pixel_size_nm), kept
 
 
 def _checked_crop(crop, shape):

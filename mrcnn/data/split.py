@@ -1,10 +1,14 @@
 """Split a data set by seed and by source picture, so that no copy or neighbour of a picture is on both sides."""
+from collections.abc import Sequence
+
 import numpy as np
 
+from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 
 
-def split(dataset, fractions=(0.8, 0.2), seed=0, validation=None, gap=0):
+def split(dataset: Dataset, fractions: Sequence[float] = (0.8, 0.2), seed: int = 0, validation: float | None = None,
+          gap: int = 0) -> list[np.ndarray]:
     """Image ids of each part of a data set; all pictures of one group go to the same part.
 
     Parameters
@@ -34,7 +38,7 @@ def split(dataset, fractions=(0.8, 0.2), seed=0, validation=None, gap=0):
         Fractions that cannot be, or a gap that leaves nothing to train on.
     """
     fractions = _checked(fractions if validation is None else (1 - validation, validation), gap)
-    groups = {}
+    groups: dict[str, list[int]] = {}
     for image_id in range(len(dataset.image_info)):
         groups.setdefault(dataset.group(image_id), []).append(image_id)
     if len(groups) < len(fractions):
@@ -46,7 +50,7 @@ def split(dataset, fractions=(0.8, 0.2), seed=0, validation=None, gap=0):
     order = np.random.default_rng(seed).permutation(len(members))
     # Large groups first, in random order among equals: the small ones then even out the shares.
     order = sorted(order, key=lambda i: -len(members[i]))
-    parts = [[] for _ in fractions]
+    parts: list = [[] for _ in fractions]
     targets = fractions * len(dataset.image_info)
     for done, index in enumerate(order):
         empty = [p for p, ids in enumerate(parts) if not ids]

@@ -1,8 +1,11 @@
 """What a data set consists of, as tables: a row a picture, and a row an object."""
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from mrcnn.data.dataset import Dataset
 
-def dataset_tables(dataset, image_ids=None, workers=4):
+
+def dataset_tables(dataset: Dataset, image_ids: Sequence[int] | None = None, workers: int = 4) -> tuple:
     """Look at pictures and objects, several at a time.
 
     Parameters

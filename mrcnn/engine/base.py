@@ -1,17 +1,20 @@
 """What all models that are trained share: runs with their folders, weights, and taking up where one stopped."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
 from mrcnn import quiet
+from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.inference.hardware import one_operation_at_a_time, precision_of
 from mrcnn.training.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
 from mrcnn.training.optimizers import compile_model
 from mrcnn.training.run_folders import last_resumable, new_folder, run_folders, run_name, run_of
 from mrcnn.training.stages import set_trainable, weighted_layers
-from mrcnn.weights.load import load_weights, save_weights
+from mrcnn.weights.load import LoadReport, load_weights, save_weights
 
 
 class Trainable:
@@ -41,7 +44,9 @@ class Trainable:
         Where the run stands.
     """
 
-    def __init__(self, mode, config, model_dir):
+    keras_model: keras.Model
+
+    def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         if mode not in ("training", "inference"):
             raise ConfigError(f"mode must be 'training' or 'inference', not {mode!r}.")
         config.validate()
@@ -73,7 +78,7 @@ class Trainable:
         folder, self.epoch = (None, 0) if model_path is None else run_of(model_path)
         self.log_dir = new_folder(self.model_dir, run_name(self.config)) if folder is None else folder
 
-    def find_last(self):
+    def find_last(self) -> str:
         """Path (str) of the last checkpoint of the last run of this config's NAME.
 
         Raises
@@ -90,7 +95,8 @@ class Trainable:
             f"{self.model_dir}: holds no checkpoint of a run named '{name}'. Train first, or give a weight file."
         )
 
-    def load_weights(self, filepath, by_name=False, exclude=None, at_least=1, verbose=1):
+    def load_weights(self, filepath: str | os.PathLike, by_name: bool = False, exclude: Sequence[str] | None = None,
+                     at_least: int = 1, verbose: int = 1) -> LoadReport:
         """Load weights, print what was loaded, and take log folder and epoch from the path.
 
         Parameters
@@ -141,11 +147,11 @@ class Trainable:
                 return layer.name
         return None
 
-    def save_weights(self, filepath):
+    def save_weights(self, filepath: str | os.PathLike) -> None:
         """Write all weights in the legacy `.h5` layout, whole or not at all."""
         save_weights(self.keras_model, filepath)
 
-    def resume(self, path=None):
+    def resume(self, path: str | os.PathLike | None = None) -> bool:
         """Take up a run where its last checkpoint left it.
 
         Repeat the calls of `train` after it: those that were done are passed over, and the one that was interrupted

@@ -1,9 +1,19 @@
 """`MaskRCNN`: the model as its users hold it, with Matterport's methods."""
 
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
 from mrcnn.engine.base import Trainable
+from mrcnn.geometry.instances import Instances
 from mrcnn.inference.detection import Detection, mold_inputs
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 from mrcnn.training.devices import devices_for, share_steps, sharing
+from mrcnn.training.history import TrainingHistory
 
 
 class MaskRCNN(Trainable):
@@ -39,7 +49,7 @@ class MaskRCNN(Trainable):
 
     graph_class = MaskRCNNGraph
 
-    def __init__(self, mode, config, model_dir):
+    def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         super().__init__(mode, config, model_dir)
         self.devices = devices_for(config) if mode == "training" else []
         with sharing(self.devices):
@@ -51,16 +61,16 @@ class MaskRCNN(Trainable):
     # --- Training ---
     def train(
         self,
-        train_dataset,
-        val_dataset,
-        learning_rate,
-        epochs,
-        layers,
+        train_dataset: Dataset,
+        val_dataset: Dataset | None,
+        learning_rate: float,
+        epochs: int,
+        layers: str,
         augmentation=None,
-        custom_callbacks=None,
-        no_augmentation_sources=None,
-        verbose="auto",
-    ):
+        custom_callbacks: list | None = None,
+        no_augmentation_sources: list[str] | None = None,
+        verbose: str | int = "auto",
+    ) -> TrainingHistory:
         """Train until `epochs` epochs in total are done.
 
         Parameters
@@ -97,12 +107,22 @@ class MaskRCNN(Trainable):
         from mrcnn.training.run import run_training
 
         self.refuse_inference("train")
-        optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
         with sharing(self.devices):
-            return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
+            return run_training(
+                self,
+                train_dataset,
+                val_dataset,
+                learning_rate=learning_rate,
+                layers=layers,
+                epochs=epochs,
+                augmentation=augmentation,
+                custom_callbacks=custom_callbacks,
+                no_augmentation_sources=no_augmentation_sources,
+                verbose=verbose,
+            )
 
     # --- Detection ---
-    def get_anchors(self, image_shape):
+    def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
         """Normalised anchors float32 [A, 4] for a molded image of this shape; the pixel ones are kept in `anchors`."""
         self.anchors, normalised = self.detection.anchors(image_shape)
         return normalised
@@ -127,7 +147,8 @@ class MaskRCNN(Trainable):
         """
         return mold_inputs(images, self.config)
 
-    def predict(self, images, pixel_size_nm=None, min_score=None):
+    def predict(self, images: Sequence[ArrayLike], pixel_size_nm: float | tuple[float, float] | None = None,
+                min_score: float | None = None) -> list[Instances]:
         """Detect objects, with masks only as large as their boxes.
 
         Parameters
@@ -156,7 +177,7 @@ class MaskRCNN(Trainable):
 
         return detect_tiled(self, source, **options)
 
-    def detect(self, images, verbose=0):
+    def detect(self, images: Sequence[ArrayLike], verbose: int = 0) -> list[dict[str, np.ndarray]]:
         """Detect objects, as Matterport's `detect`.
 
         Returns

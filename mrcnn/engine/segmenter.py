@@ -1,21 +1,28 @@
 """`SemanticSegmenter`: a network that gives each pixel a class, held and trained as `MaskRCNN` is."""
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 
-from mrcnn.data.dataset import as_pixel_size
+from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import intensities, mold_image, to_channels
 from mrcnn.engine.base import Trainable
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import whole_file
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.inference.blended_tiles import tiled_probability
 from mrcnn.inference.detection import refuse_single
 from mrcnn.inference.jit import compiled
 from mrcnn.nets.semantic.training_model import semantic_model
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
+from mrcnn.training.history import TrainingHistory
 
 WATERSHED_FILE = "watershed.json"  # in a run's folder: how its probabilities become objects
 
@@ -48,7 +55,7 @@ class SemanticSegmenter(Trainable):
     And as `Trainable`.
     """
 
-    def __init__(self, mode, config, model_dir):
+    def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         if config.SEMANTIC_MODEL is None:
             config.SEMANTIC_MODEL = "unet"
         super().__init__(mode, config, model_dir)
@@ -64,7 +71,7 @@ class SemanticSegmenter(Trainable):
         self.watershed = read_watershed(Path(report.path).with_name(WATERSHED_FILE)) or WatershedSettings()
         return report
 
-    def save_watershed(self, settings):
+    def save_watershed(self, settings: WatershedSettings) -> None:
         """Use these `WatershedSettings`, and keep them in the run's folder for whoever loads its weights."""
         self.watershed = settings
         with whole_file(Path(self.log_dir) / WATERSHED_FILE) as temporary:
@@ -73,17 +80,17 @@ class SemanticSegmenter(Trainable):
     # --- Training ---
     def train(
         self,
-        train_dataset,
-        val_dataset,
-        learning_rate,
-        epochs=None,
-        hours=None,
-        layers="all",
+        train_dataset: Dataset,
+        val_dataset: Dataset | None,
+        learning_rate: float,
+        epochs: int | None = None,
+        hours: float | None = None,
+        layers: str = "all",
         augmentation=None,
-        custom_callbacks=None,
-        no_augmentation_sources=None,
-        verbose="auto",
-    ):
+        custom_callbacks: list | None = None,
+        no_augmentation_sources: list[str] | None = None,
+        verbose: str | int = "auto",
+    ) -> TrainingHistory:
         """Train for a total of epochs, or of hours, on random crops of SEMANTIC_CROP pixels.
 
         Parameters
@@ -125,11 +132,24 @@ class SemanticSegmenter(Trainable):
         from mrcnn.training.semantic import SEMANTIC
 
         self.refuse_inference("train")
-        optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose, hours, SEMANTIC)
-        return run_training(self, train_dataset, val_dataset, learning_rate, epochs, layers, *optional)
+        return run_training(
+            self,
+            train_dataset,
+            val_dataset,
+            learning_rate=learning_rate,
+            layers=layers,
+            epochs=epochs,
+            hours=hours,
+            augmentation=augmentation,
+            custom_callbacks=custom_callbacks,
+            no_augmentation_sources=no_augmentation_sources,
+            verbose=verbose,
+            recipe=SEMANTIC,
+        )
 
     # --- Prediction ---
-    def predict_probability(self, image, tile=None, overlap=None, flips=None):
+    def predict_probability(self, image: ArrayLike, tile: int | None = None, overlap: int | None = None,
+                            flips: bool | None = None) -> np.ndarray:
         """Probabilities of a picture of any size, computed in overlapping tiles that are blended smoothly.
 
         Parameters
@@ -157,7 +177,8 @@ class SemanticSegmenter(Trainable):
         """
         return self._probability(np.asarray(image), "image", tile, overlap, flips)
 
-    def predict(self, images, pixel_size_nm=None, min_score=None, settings=None):
+    def predict(self, images: Sequence[ArrayLike], pixel_size_nm: float | tuple[float, float] | None = None,
+                min_score: float | None = None, settings: WatershedSettings | None = None) -> list[Instances]:
         """Objects of each picture: its probabilities parted by `mrcnn.results.watershed`.
 
         Parameters

@@ -5,9 +5,12 @@ all classes together. `coco_ap` ranks the predictions of all images, class by cl
 averages over ten IoU thresholds. The threshold-wise TP / (TP + FP + FN) that StarDist, Cellpose and the Data Science
 Bowl call AP is `counts.threat_score`.
 """
+from collections.abc import Sequence
+
 import numpy as np
 
 from mrcnn.evaluate.matching import compute_matches, greedy_matches, mask_overlaps
+from mrcnn.geometry.instances import Instances
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 _RECALLS = np.linspace(0.0, 1.0, 101)
@@ -50,7 +53,8 @@ def _ap_of_matches(gt_match, pred_match):
 ap_per_image = compute_ap
 
 
-def ap_of_instances(gt, pred, iou_threshold=0.5, overlaps=None):
+def ap_of_instances(gt: Instances, pred: Instances, iou_threshold: float = 0.5,
+                    overlaps: np.ndarray | None = None) -> float:
     """`ap_per_image` of two `Instances`, without full-size masks; only the number.
 
     Parameters
@@ -100,7 +104,8 @@ def compute_ap_range(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_id
     return float(np.mean(aps))
 
 
-def coco_ap(gt_list, pred_list, class_count, iou_type="segm", max_detections=100, overlaps=None):
+def coco_ap(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_count: int, iou_type: str = "segm",
+            max_detections: int | None = 100, overlaps: Sequence[np.ndarray] | None = None) -> dict:
     """COCO's average precision of a set of images (area range "all", no crowds).
 
     Parameters

@@ -5,6 +5,7 @@ free true object of the highest IoU, so predictions of low scores take nothing f
 threshold are read from one ranking.
 """
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from mrcnn.evaluate.average_precision import check_class_ids, coco_ap, coco_area
 from mrcnn.evaluate.counts import Counts, f1
 from mrcnn.evaluate.matching import greedy_matches
 from mrcnn.evaluate.to_json import plain
+from mrcnn.geometry.instances import Instances
 
 MIN_SCORE = 0.7      # what is displayed by default: scores above 0.7
 ALL_CLASSES = "all classes"
@@ -36,22 +38,22 @@ class ScoreCurve:
     truths: int
 
     @property
-    def coco_area(self):
+    def coco_area(self) -> float:
         """AP at this curve's IoU threshold as COCO takes it (101 recalls); NaN without true objects."""
         return float(coco_area(self.hits, self.truths)) if self.truths else math.nan
 
     @property
-    def voc_area(self):
+    def voc_area(self) -> float:
         """AP at this curve's IoU threshold as Pascal VOC takes it (whole area); NaN without true objects."""
         return voc_area(self.hits, self.truths) if self.truths else math.nan
 
-    def counts(self, min_score):
+    def counts(self, min_score: float) -> Counts:
         """`Counts` of the predictions with scores above `min_score`; IoUs are not known here."""
         kept = int(np.count_nonzero(self.scores > min_score))
         found = int(np.count_nonzero(self.hits[:kept]))
         return Counts(found, kept - found, self.truths - found)
 
-    def points(self):
+    def points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The curve against the threshold, a point for each number of predictions that a threshold can keep.
 
         Returns
@@ -72,7 +74,7 @@ class ScoreCurve:
         f1s = np.array([f1(tp, n - tp, self.truths - tp) for tp, n in zip(found.tolist(), kept.tolist())])
         return (edges[:-1] + edges[1:]) / 2, precisions, recalls, f1s
 
-    def best(self):
+    def best(self) -> tuple[float, float]:
         """(threshold, F1) of the highest F1; of equal ones the highest threshold. NaN without true objects."""
         if not self.truths:
             return math.nan, math.nan
@@ -80,8 +82,9 @@ class ScoreCurve:
         return float(thresholds[np.argmax(f1s)]), float(f1s.max())
 
 
-def score_curves(gt_list, pred_list, class_names, iou_threshold=0.5, iou_type="bbox", max_detections=None,
-                 overlaps=None):
+def score_curves(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_names: Sequence[str],
+                 iou_threshold: float = 0.5, iou_type: str = "bbox", max_detections: int | None = None,
+                 overlaps: Sequence[np.ndarray] | None = None) -> dict[str, ScoreCurve]:
     """`ScoreCurve` of each class over a set of images.
 
     Parameters
@@ -158,8 +161,9 @@ def pooled_curve(curves):
                   sum(curve.truths for curve in curves.values()))
 
 
-def class_confusion(gt_list, pred_list, class_count, min_score=MIN_SCORE, iou_threshold=0.5, iou_type="bbox",
-                    overlaps=None):
+def class_confusion(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_count: int,
+                    min_score: float = MIN_SCORE, iou_threshold: float = 0.5, iou_type: str = "bbox",
+                    overlaps: Sequence[np.ndarray] | None = None) -> np.ndarray:
     """Which class was taken for which, by greedy matching whatever the class, the highest score first.
 
     Parameters
@@ -192,8 +196,9 @@ def class_confusion(gt_list, pred_list, class_count, min_score=MIN_SCORE, iou_th
     return table
 
 
-def evaluate_classes(gt_list, pred_list, class_names, min_score=MIN_SCORE, iou_threshold=0.5, iou_type="bbox",
-                     max_detections=None):
+def evaluate_classes(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_names: Sequence[str],
+                     min_score: float = MIN_SCORE, iou_threshold: float = 0.5, iou_type: str = "bbox",
+                     max_detections: int | None = None) -> dict:
     """Every score by class of a set of images.
 
     Parameters
@@ -244,7 +249,7 @@ def evaluate_classes(gt_list, pred_list, class_names, min_score=MIN_SCORE, iou_t
     })
 
 
-def format_classes(report):
+def format_classes(report: dict) -> str:
     """The dict of `evaluate_classes` as a table of text, without a line break at the end."""
     columns = ("AP", "AP50", "AP75", "AP_voc", "precision", "recall", "f1", "best_threshold", "best_f1")
     rows = {**report["per_class"], "mean of classes": report["mean"], ALL_CLASSES: report["all_classes"]}

@@ -1,9 +1,11 @@
 """Scores from counts of objects, and the four errors: split, merged, missed, false."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mrcnn.evaluate.matching import mask_overlaps, match_instances
+from mrcnn.geometry.instances import Instances
 
 TRUE_STATES = ("correct", "split", "merged", "missed")
 PREDICTED_STATES = ("correct", "split", "merged", "false")
@@ -62,37 +64,38 @@ class Counts:
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.iou_sum + other.iou_sum)
 
     @property
-    def threat_score(self):
+    def threat_score(self) -> float:
         """TP / (TP + FP + FN)."""
         return threat_score(self.tp, self.fp, self.fn)
 
     @property
-    def f1(self):
+    def f1(self) -> float:
         """2 TP / (2 TP + FP + FN); also the recognition quality RQ."""
         return f1(self.tp, self.fp, self.fn)
 
     @property
-    def precision(self):
+    def precision(self) -> float:
         """TP / (TP + FP)."""
         return precision(self.tp, self.fp)
 
     @property
-    def recall(self):
+    def recall(self) -> float:
         """TP / (TP + FN)."""
         return recall(self.tp, self.fn)
 
     @property
-    def segmentation_quality(self):
+    def segmentation_quality(self) -> float:
         """SQ: mean IoU of the matched pairs; without a pair 0, but 1 when all counts are 0."""
         return _ratio(self.iou_sum, self.tp, float(not self.fp + self.fn))
 
     @property
-    def panoptic_quality(self):
+    def panoptic_quality(self) -> float:
         """PQ = SQ * RQ = sum of IoUs / (TP + FP/2 + FN/2) (Kirillov et al., Panoptic Segmentation, 2019, eq. 1)."""
         return self.segmentation_quality * self.f1
 
 
-def count_objects(gt, pred, iou_thresholds, overlaps=None, class_aware=True):
+def count_objects(gt: Instances, pred: Instances, iou_thresholds: Sequence[float] | np.ndarray,
+                  overlaps: np.ndarray | None = None, class_aware: bool = True) -> list[Counts]:
     """`Counts` of one image at each IoU threshold.
 
     Parameters
@@ -161,22 +164,24 @@ class Errors:
     gt_states: np.ndarray
     pred_states: np.ndarray
 
-    def gt_indices(self, state):
+    def gt_indices(self, state: str) -> np.ndarray:
         """Indices of the true objects in this state."""
         return np.flatnonzero(self.gt_states == state)
 
-    def pred_indices(self, state):
+    def pred_indices(self, state: str) -> np.ndarray:
         """Indices of the predictions in this state."""
         return np.flatnonzero(self.pred_states == state)
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """Number of events: true objects correct, split and missed; predictions that merge or are false."""
         return {"correct": len(self.gt_indices("correct")), "split": len(self.gt_indices("split")),
                 "merged": len(self.pred_indices("merged")), "missed": len(self.gt_indices("missed")),
                 "false": len(self.pred_indices("false"))}
 
 
-def find_errors(gt, pred, iou_threshold=0.5, overlaps=None, class_aware=True, inside=0.5, least_share=0.1):
+def find_errors(gt: Instances, pred: Instances, iou_threshold: float = 0.5,
+                overlaps: tuple[np.ndarray, np.ndarray] | None = None, class_aware: bool = True, inside: float = 0.5,
+                least_share: float = 0.1) -> Errors:
     """Sort all objects of one image into correct ones and the four errors.
 
     Parameters

@@ -2,9 +2,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from mrcnn.geometry.boxes import compute_overlaps
+from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.masks import compute_overlaps_masks, instance_overlaps
 
 
@@ -103,7 +105,7 @@ def greedy_matches(overlaps, gt_class_ids, pred_class_ids, iou_threshold, allowe
     return gt_match, pred_match
 
 
-def compute_recall(pred_boxes, gt_boxes, iou):
+def compute_recall(pred_boxes: ArrayLike, gt_boxes: ArrayLike, iou: float) -> tuple[float, np.ndarray]:
     """Share of true boxes that are some predicted box's best overlap, of at least `iou` (`utils.compute_recall`).
 
     Parameters
@@ -151,22 +153,22 @@ class Matching:
     unmatched_pred: np.ndarray
 
     @property
-    def tp(self):
+    def tp(self) -> int:
         """Number of matched pairs."""
         return len(self.pairs)
 
     @property
-    def fp(self):
+    def fp(self) -> int:
         """Number of predictions without a true object."""
         return len(self.unmatched_pred)
 
     @property
-    def fn(self):
+    def fn(self) -> int:
         """Number of true objects without a prediction."""
         return len(self.unmatched_gt)
 
 
-def mask_overlaps(gt, pred):
+def mask_overlaps(gt: Instances, pred: Instances) -> tuple[np.ndarray, np.ndarray]:
     """Mask IoU and shared pixels of all pairs of objects of two `Instances`.
 
     Returns
@@ -184,7 +186,8 @@ def mask_overlaps(gt, pred):
     return np.divide(intersections, unions, out=np.zeros_like(unions), where=unions > 0), intersections
 
 
-def match_instances(gt, pred, iou_threshold=0.5, overlaps=None, class_aware=True):
+def match_instances(gt: Instances, pred: Instances, iou_threshold: float = 0.5, overlaps: np.ndarray | None = None,
+                    class_aware: bool = True) -> Matching:
     """The one-to-one matching with the most pairs of at least this IoU, and among such the highest sum of IoUs.
 
     Parameters

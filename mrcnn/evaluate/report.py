@@ -1,4 +1,6 @@
 """All scores of a set in one dict ready for JSON (`evaluate_set`), as text (`format_table`), and the worst images."""
+from collections.abc import Sequence
+
 import numpy as np
 
 from mrcnn.evaluate.average_precision import IOU_THRESHOLDS, ap_of_instances, coco_ap
@@ -6,11 +8,13 @@ from mrcnn.evaluate.counts import Counts, confusion, count_by_class, count_objec
 from mrcnn.evaluate.matching import mask_overlaps
 from mrcnn.evaluate.semantic import PixelCounts, pixel_counts
 from mrcnn.evaluate.to_json import plain
+from mrcnn.geometry.instances import Instances
 
 _ERROR_NAMES = ("correct", "split", "merged", "missed", "false")
 
 
-def evaluate_set(gt_list, pred_list, class_names, names=None, max_detections=None):
+def evaluate_set(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_names: Sequence[str],
+                 names: Sequence[str] | None = None, max_detections: int | None = None) -> dict:
     """Every score of a set of images.
 
     Parameters
@@ -60,7 +64,8 @@ def evaluate_set(gt_list, pred_list, class_names, names=None, max_detections=Non
 
     at_thresholds, pixels = [Counts()] * len(IOU_THRESHOLDS), PixelCounts()
     by_class = {c: Counts() for c in range(1, class_count)}
-    table, aps, per_image = np.zeros((class_count, class_count), np.int64), [], []
+    table, aps = np.zeros((class_count, class_count), np.int64), []
+    per_image: list[dict] = []
     for gt, pred, overlap, name in zip(gt_list, pred_list, overlaps, names, strict=True):
         counts, image_pixels = count_objects(gt, pred, IOU_THRESHOLDS, overlap[0]), pixel_counts(gt, pred)
         at_thresholds = [a + b for a, b in zip(at_thresholds, counts, strict=True)]
@@ -86,7 +91,7 @@ def evaluate_set(gt_list, pred_list, class_names, names=None, max_detections=Non
     })
 
 
-def format_table(report):
+def format_table(report: dict) -> str:
     """The dict of `evaluate_set` as a table of text.
 
     Parameters
@@ -121,7 +126,7 @@ def format_table(report):
     return "\n".join(lines)
 
 
-def worst_images(report, n):
+def worst_images(report: dict, n: int) -> list[int]:
     """Indices of the `n` images with the lowest threat score at IoU 0.5; of equal ones those with more errors first.
 
     Parameters

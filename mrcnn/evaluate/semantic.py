@@ -3,6 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrcnn.geometry.instances import Instances
+
 
 @dataclass(frozen=True)
 class PixelCounts:
@@ -17,22 +19,22 @@ class PixelCounts:
         return PixelCounts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
 
     @property
-    def iou(self):
+    def iou(self) -> float:
         """Intersection / union of the foregrounds; 1 when both are empty."""
         return _ratio(self.tp, self.tp + self.fp + self.fn)
 
     @property
-    def dice(self):
+    def dice(self) -> float:
         """2 * intersection / sum of the foregrounds; 1 when both are empty."""
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """Share of pixels on which both agree."""
         return _ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn)
 
 
-def pixel_counts(gt, pred):
+def pixel_counts(gt: Instances, pred: Instances) -> PixelCounts:
     """Compare the unions of the objects of one image.
 
     Parameters

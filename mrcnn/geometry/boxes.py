@@ -2,6 +2,14 @@
 import numpy as np
 
 
+def tight_box(mask):
+    """Box of the True pixels of one mask [H, W], as four ints in the mask's pixels; None of a mask without any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
 def extract_bboxes(mask):
     """Tight boxes of full-size masks (Matterport's `extract_bboxes`).
 

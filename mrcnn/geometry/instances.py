@@ -1,9 +1,11 @@
 """`Instances`: the objects of one image, with masks that are only as large as their boxes."""
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from mrcnn.geometry.boxes import extract_bboxes
+from mrcnn.geometry.boxes import extract_bboxes, tight_box
 from mrcnn.geometry.resample import nearest_indices
 
 
@@ -16,23 +18,29 @@ class Instances:
     image_shape : (int, int)
         Height and width of the image in pixels.
     boxes : int32 [N, 4]
-        (y1, x1, y2, x2) in pixels, y2 and x2 exclusive, inside the image.
+        (y1, x1, y2, x2) in pixels, y2 and x2 exclusive. Inside the image: what reaches beyond it is not checked, and
+        cut off by `tightened`.
     class_ids : int32 [N]
-        From 1; 0 is background.
+        From 1, and ones by default; 0 is background. Of ground truth, a crowd has the id of its class below 0.
     scores : float32 [N]
         Confidence; ones for ground truth.
     masks : list of N bool arrays
         Each of its box's size, [y2 - y1, x2 - x1].
     pixel_size_nm : (float, float) or None
         Height and width of a pixel in nm.
+
+    Raises
+    ------
+    ValueError
+        Boxes, class ids, scores and masks differ in number, or a mask is not of its box's size.
     """
 
-    image_shape: tuple
+    image_shape: tuple[int, int]
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int32))
-    class_ids: np.ndarray = None
-    scores: np.ndarray = None
-    masks: list = field(default_factory=list)
-    pixel_size_nm: tuple = None
+    class_ids: np.ndarray = None    # type: ignore[assignment]      # __post_init__ makes an array of it
+    scores: np.ndarray = None       # type: ignore[assignment]
+    masks: list[np.ndarray] = field(default_factory=list)
+    pixel_size_nm: tuple[float, float] | None = None
 
     def __post_init__(self):
         self.image_shape = tuple(int(v) for v in self.image_shape[:2])
@@ -48,11 +56,12 @@ class Instances:
             if mask.shape != (box[2] - box[0], box[3] - box[1]):
                 raise ValueError(f"The mask of object {i} is {mask.shape}, its box {tuple(box)}.")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.boxes)
 
     @classmethod
-    def from_masks(cls, masks, class_ids=None, scores=None, pixel_size_nm=None, drop_empty=True):
+    def from_masks(cls, masks: ArrayLike, class_ids: ArrayLike | None = None, scores: ArrayLike | None = None,
+                   pixel_size_nm: tuple[float, float] | None = None, drop_empty: bool = True) -> "Instances":
         """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score, or kept."""
         masks = np.asarray(masks)
         # All boxes in one pass over the memory, in which the masks of a pixel lie side by side; then the crops only.
@@ -63,15 +72,17 @@ class Instances:
                                                    for v in (class_ids, scores)), crops, pixel_size_nm)
 
     @classmethod
-    def from_mask_iterator(cls, image_shape, masks, class_ids=None, scores=None, pixel_size_nm=None):
+    def from_mask_iterator(cls, image_shape: Sequence[int], masks: Iterable[np.ndarray],
+                           class_ids: ArrayLike | None = None, scores: ArrayLike | None = None,
+                           pixel_size_nm: tuple[float, float] | None = None) -> "Instances":
         """From an iterable of full-size masks [H, W], decoded one at a time; empty ones are dropped."""
         boxes, crops, kept = [], [], []
         for i, mask in enumerate(masks):
-            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-            if not len(rows):
+            box = tight_box(mask)
+            if box is None:
                 continue
-            y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-            boxes.append((y1, x1, y2, x2))
+            y1, x1, y2, x2 = box
+            boxes.append(box)
             crops.append(np.array(mask[y1:y2, x1:x2], bool))
             kept.append(i)
         return cls(image_shape, np.array(boxes, np.int32).reshape(-1, 4),
@@ -79,7 +90,8 @@ class Instances:
                    None if scores is None else np.asarray(scores)[kept], crops, pixel_size_nm)
 
     @classmethod
-    def from_label_image(cls, labels, class_ids=None, scores=None, pixel_size_nm=None):
+    def from_label_image(cls, labels: ArrayLike, class_ids: ArrayLike | None = None, scores: ArrayLike | None = None,
+                         pixel_size_nm: tuple[float, float] | None = None) -> "Instances":
         """From an integer label image [H, W], 0 background; objects in ascending order of their label.
 
         `class_ids` and `scores`, where given, are in that same order.
@@ -98,24 +110,25 @@ class Instances:
         return cls(labels.shape, np.array(boxes, np.int32).reshape(-1, 4), class_ids, scores, crops, pixel_size_nm)
 
     @classmethod
-    def from_matterport(cls, result, image_shape, pixel_size_nm=None):
+    def from_matterport(cls, result: dict, image_shape: Sequence[int],
+                        pixel_size_nm: tuple[float, float] | None = None) -> "Instances":
         """From a dict of `MaskRCNN.detect` (`rois`, `class_ids`, `scores`, `masks` [H, W, N])."""
         boxes = np.asarray(result["rois"], np.int32).reshape(-1, 4)
         crops = [result["masks"][y1:y2, x1:x2, i] for i, (y1, x1, y2, x2) in enumerate(boxes)]
         return cls(image_shape, boxes, result["class_ids"], result.get("scores"), crops, pixel_size_nm)
 
-    def to_matterport(self):
+    def to_matterport(self) -> dict[str, np.ndarray]:
         """Matterport's dict: `rois` int32 [N, 4], `class_ids`, `scores`, `masks` bool [H, W, N]."""
         return {"rois": self.boxes, "class_ids": self.class_ids, "scores": self.scores, "masks": self.to_masks()}
 
-    def to_masks(self):
+    def to_masks(self) -> np.ndarray:
         """Full-size masks, bool [H, W, N]."""
         full = np.zeros((*self.image_shape, len(self)), bool)
         for i, (y1, x1, y2, x2) in enumerate(self.boxes):
             full[y1:y2, x1:x2, i] = self.masks[i]
         return full
 
-    def to_label_image(self, dtype=np.int32):
+    def to_label_image(self, dtype: DTypeLike = np.int32) -> np.ndarray:
         """Label image [H, W]: object i has the value i + 1; where objects overlap, the higher score is on top."""
         labels = np.zeros(self.image_shape, dtype)
         for i in np.argsort(self.scores, kind="stable"):
@@ -123,32 +136,32 @@ class Instances:
             labels[y1:y2, x1:x2][self.masks[i]] = i + 1
         return labels
 
-    def foreground(self):
+    def foreground(self) -> np.ndarray:
         """Union of all objects, bool [H, W]."""
         return self.to_label_image() > 0
 
-    def areas(self):
+    def areas(self) -> np.ndarray:
         """Pixels of each object, int64 [N]."""
         return np.array([np.count_nonzero(m) for m in self.masks], np.int64)
 
-    def select(self, indices):
+    def select(self, indices: ArrayLike) -> "Instances":
         """The objects at these indices (or where a bool mask is True), in this order."""
         indices = np.asarray(indices)
         indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
         return Instances(self.image_shape, self.boxes[indices], self.class_ids[indices], self.scores[indices],
                          [self.masks[i] for i in indices], self.pixel_size_nm)
 
-    def as_boxes(self):
+    def as_boxes(self) -> "Instances":
         """The same objects, each with its box filled as its mask."""
         filled = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in self.boxes.tolist()]
         return Instances(self.image_shape, self.boxes, self.class_ids, self.scores, filled, self.pixel_size_nm)
 
     # --- Geometry: each method gives new objects with tight boxes inside the new image; what leaves it is dropped ---
-    def tightened(self):
+    def tightened(self) -> "Instances":
         """The same objects with boxes as small as their masks; objects without a pixel in the image are dropped."""
         return self.moved((0, 0), self.image_shape)
 
-    def moved(self, offset, image_shape):
+    def moved(self, offset: Sequence[int], image_shape: Sequence[int]) -> "Instances":
         """The objects in a frame of another size and origin: padding for positive offsets, cropping for negative ones.
 
         Parameters
@@ -158,23 +171,30 @@ class Instances:
         image_shape : (int, int)
             Height and width of the new image.
         """
+        return self.moved_with_indices(offset, image_shape)[0]
+
+    def moved_with_indices(self, offset: Sequence[int],
+                           image_shape: Sequence[int]) -> "tuple[Instances, np.ndarray]":
+        """What `moved` gives, and the indices of the objects that are kept, int64 [K]."""
         height, width = image_shape[:2]
         boxes, crops, kept = [], [], []
         for i, ((y1, x1, y2, x2), mask) in enumerate(zip(self.boxes.tolist(), self.masks)):
             y1, x1, y2, x2 = y1 + offset[0], x1 + offset[1], y2 + offset[0], x2 + offset[1]
             inside = mask[max(-y1, 0):max(height - y1, 0), max(-x1, 0):max(width - x1, 0)]
-            rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-            if not len(rows):
+            tight = tight_box(inside)
+            if tight is None:
                 continue
-            top, left, bottom, right = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+            top, left, bottom, right = tight
             y, x = max(y1, 0), max(x1, 0)
             boxes.append((y + top, x + left, y + bottom, x + right))
             crops.append(inside[top:bottom, left:right])
             kept.append(i)
+        kept = np.array(kept, np.int64)
         return Instances(image_shape, np.array(boxes, np.int32).reshape(-1, 4), self.class_ids[kept], self.scores[kept],
-                         crops, self.pixel_size_nm)
+                         crops, self.pixel_size_nm), kept
 
-    def resized(self, scale, padding=None, crop=None):
+    def resized(self, scale: float, padding: Sequence[Sequence[int]] | None = None,
+                crop: Sequence[int] | None = None) -> "Instances":
         """The objects as `resize_image` did their image: pixel for pixel `resize_mask` of the full-size masks.
 
         Parameters
@@ -201,7 +221,7 @@ class Instances:
         (top, bottom), (left, right) = (padding if padding is not None else [(0, 0)] * 2)[:2]
         return scaled.moved((top, left), (len(rows) + top + bottom, len(columns) + left + right))
 
-    def flipped(self, axis):
+    def flipped(self, axis: int) -> "Instances":
         """The objects mirrored along the rows (`axis` 0, up and down) or the columns (`axis` 1, left and right)."""
         boxes = self.boxes.copy()
         boxes[:, axis] = self.image_shape[axis] - self.boxes[:, axis + 2]

@@ -2,13 +2,10 @@
 import math
 
 from mrcnn.errors import DataError
+from mrcnn.geometry.pixel_sizes import NM, unit_in_nm
 from mrcnn.images.tiff import ome_root, open_tiff, tiff_layout
 
-_NM = {"nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "um": 1e3, "micron": 1e3, "microns": 1e3,
-       "micrometer": 1e3, "micrometers": 1e3, "micrometre": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7,
-       "centimeter": 1e7, "m": 1e9, "meter": 1e9, "inch": 2.54e7, "inches": 2.54e7, "in": 2.54e7, "pm": 1e-3, "a": 0.1,
-       "angstrom": 0.1}
-_RESOLUTION_UNITS = {2: 2.54e7, 3: 1e7}      # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
+_RESOLUTION_UNITS = {2: NM["inch"], 3: NM["cm"]}      # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
 # Programs write 72, 96 or 300 dpi into pictures that were never calibrated. These are sizes on paper (85 to 353 um), no
 # microscope's: a resolution tag coarser than this, without metadata that names a unit, is not taken for a pixel size.
 COARSEST_TAG_NM = 10_000.0
@@ -70,15 +67,6 @@ def _from_tags(page, imagej):
     y, x = (None if v is None or v > limit else v for v in (y, x))
     z = None if unit is None or limit < math.inf else _length(imagej.get("spacing"), imagej["unit"])
     return z, y, x
-
-
-def unit_in_nm(text):
-    """Nanometres in one unit of this name, as microscopes' programs write it, or None for pixels and unknown names."""
-    if not isinstance(text, str):
-        return None
-    name = text.strip().strip("\0").replace("\\u00B5", "u").replace("\\u00b5", "u").replace("\\u03BC", "u")
-    name = name.replace("\u00b5", "u").replace("\u03bc", "u").replace("\u00c5", "a").replace("\u212b", "a")
-    return _NM.get(name.lower())
 
 
 def _length(value, unit):

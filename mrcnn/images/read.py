@@ -67,7 +67,7 @@ def read_image(path, page=None, *, keep_alpha=False, indices=False):
 
 
 def image_shape(path, page=None):
-    """Shape (H, W) or (H, W, C) that `read_image` gives, from the header alone.
+    """Shape (H, W) or (H, W, C) that `read_image` gives by default, without alpha, from the header alone.
 
     Raises `DataError` as `read_image` does, except for damage in the pixels.
     """

@@ -29,7 +29,7 @@ class Recent:
             return self.entries[key][0]
 
     def put(self, key, value, size):
-        """Remember a value of `size` bytes; those not used for the longest time make room for it."""
+        """Remember a value of `size` bytes, unless its key is known; those not used for the longest time make room."""
         with self.lock:
             if key in self.entries or size > self.limit:
                 return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tifffile
 
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, OutdatedLibrary
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named, ends_in
 from mrcnn.images.tiff_tags import unsound_tag
@@ -24,10 +24,9 @@ ALPHA = (1, 2)      # TIFF tag ExtraSamples: premultiplied and plain alpha; 0 is
 
 
 def check_tifffile(version):
-    """Raise `ImportError`, with the cure, for a version of tifffile that lacks what is called here."""
+    """Raise `OutdatedLibrary` for a version of tifffile that lacks what is called here."""
     if [int(part) for part in re.findall(r"\d+", version)[:3]] < [int(part) for part in OLDEST_TIFFFILE.split(".")]:
-        raise ImportError(f"This needs tifffile {OLDEST_TIFFFILE} or newer, and finds {version}. Install it with: "
-                          f"pip install --upgrade 'tifffile>={OLDEST_TIFFFILE}'")
+        raise OutdatedLibrary("tifffile", OLDEST_TIFFFILE, version)
 
 
 check_tifffile(tifffile.__version__)
@@ -48,7 +47,8 @@ class TiffLayout:
     alpha : bool
         The last channel is an alpha channel.
     pages : tuple
-        Page numbers of each image, a tuple of one number a channel (one number where a page holds all channels).
+        Page numbers of each image, a tuple of one number a channel (one number where a page holds all channels); empty
+        where `offset` is given.
     offset : int or None
         Of the raw pixels in files that declare more images than pages (ImageJ stacks above 4 GB); else None.
     raw_shape : tuple

@@ -12,8 +12,8 @@ def tiled_probability(run, image, tile, overlap, batch, flips=False):
     """Probabilities of the classes of each pixel.
 
     The picture is continued by its mirror image by half an overlap on all sides, and to the size of a tile where it is
-    smaller, so that no pixel of it is seen at the edge of a tile only. Where tiles overlap, each counts the more the
-    further it is from its edge; the weights of all add up to 1.
+    smaller, so that with an overlap no pixel of it is seen at the edge of a tile only. Where tiles overlap, each counts
+    the more the further it is from its edge; the weights of all add up to 1.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def tiled_probability(run, image, tile, overlap, batch, flips=False):
     Raises
     ------
     ConfigError
-        A tile that the network cannot take, or an overlap that leaves no step.
+        A tile that the network cannot take, an overlap that leaves no step, or a batch of less than 1.
     """
     if tile < 32 or tile % 32:
         raise ConfigError(f"tile must be a multiple of 32 pixels, which the halvings of the encoder need, not {tile}.")

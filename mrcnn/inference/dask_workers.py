@@ -86,7 +86,15 @@ def in_order_done(waiting):
 
 
 def result_of(future, thing, cure):
-    """The result of a future; `MrcnnError` with the cure when workers died again and again at this `thing`."""
+    """The result of a future.
+
+    Raises
+    ------
+    MrcnnError
+        Workers died again and again at this `thing`; the message ends with the cure.
+    Exception
+        What the task itself raised, as it was.
+    """
     try:
         return future.result()
     except KilledWorker as error:
@@ -96,7 +104,13 @@ def result_of(future, thing, cure):
 
 @contextmanager
 def client_of(dask):
-    """A client for what the user gave; only what was started here is closed."""
+    """A client for what the user gave; only what was started here is closed.
+
+    Raises
+    ------
+    ConfigError
+        It is no cluster, or no scheduler answers.
+    """
     if isinstance(dask, Client):
         yield dask
         return
@@ -138,11 +152,13 @@ class _Same:
 
 
 class ModelFactory:
-    """Makes a `MaskRCNN` anew elsewhere, from its settings and its weights in the legacy layout.
+    """Makes a detector anew elsewhere: of the same class, from its settings and its weights in the legacy layout.
+
+    Settings that `Config` does not have, of a subclass of it, are left out.
 
     Parameters
     ----------
-    detector : MaskRCNN
+    detector : MaskRCNN, or another class made of (mode, config, model_dir) with a `keras_model`
     """
 
     def __init__(self, detector):

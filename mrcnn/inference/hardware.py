@@ -12,7 +12,10 @@ from mrcnn.quiet import GPU_DRIVERS
 
 
 def has_gpu():
-    """Whether the backend sees a GPU; a warning where there is a driver of one and TensorFlow sees none."""
+    """Whether TensorFlow sees a GPU, or JAX a GPU or TPU; False with other backends.
+
+    A warning is given where there is a driver of a GPU and TensorFlow sees none.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

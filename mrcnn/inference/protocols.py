@@ -2,5 +2,5 @@
 
 
 def is_detector(value):
-    """Whether this detects, or is what makes a detector."""
+    """Whether this is a detector itself; False: it is what makes one, a class or another callable."""
     return hasattr(value, "predict") and not isinstance(value, type)

@@ -1,7 +1,6 @@
 """Finished tiles of a large image, in memory and in a folder that a killed run can go on from."""
 import hashlib
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -85,17 +84,22 @@ class TileStore:
 
 # --- Objects of a tile as a file ---
 def write_instances(path, found):
-    """Write objects as `.npz`, masks as bits, whole or not at all."""
+    """Write objects as `.npz`, masks as bits, whole or not at all; their pixel size is not kept.
+
+    Raises
+    ------
+    DataError
+        It cannot be written.
+    """
     flat = np.concatenate([np.zeros(0, bool), *(mask.ravel() for mask in found.masks)])
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, shape=found.image_shape, boxes=found.boxes, class_ids=found.class_ids, scores=found.scores,
+    with whole_file(path, flush=True) as temporary:
+        np.savez(temporary, shape=found.image_shape, boxes=found.boxes, class_ids=found.class_ids, scores=found.scores,
                  bits=np.packbits(flat))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_instances(path):
-    """Objects written by `write_instances`; None when the file is damaged."""
+    """Objects written by `write_instances`, without their pixel size; None when the file is damaged or cannot be read.
+    """
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             boxes = file["boxes"]
@@ -110,11 +114,13 @@ def read_instances(path):
 
 # --- What a run's tiles depend on ---
 def fingerprint(detector, source, plan, read):
-    """What the tiles of a run depend on: dict of image size, pixels, tiles, weights and settings.
+    """What the tiles of a run depend on, as far as it is compared: dict of image size, four rows of pixels, tiles,
+    weights and the settings that change what is detected.
 
     Parameters
     ----------
     detector : object with `fingerprint()`, or with `keras_model`, or any
+        Of any other only the name of its class is compared. Settings are those of its `config`, if it has one.
     source : object with `shape`
     plan : TilePlan
     read : callable (source, window) -> pixels

@@ -7,9 +7,10 @@ from contextlib import closing, contextmanager
 import numpy as np
 from tqdm import tqdm
 
-from mrcnn.data.dataset import as_pixel_size
 from mrcnn.data.molding import intensities, scale_intensity
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.tile_rules import RULES
 from mrcnn.geometry.tiles import (
     as_pair,
     centre_instances,
@@ -24,7 +25,6 @@ from mrcnn.images.decoder_errors import damage_named
 from mrcnn.inference.protocols import is_detector
 from mrcnn.inference.tile_store import TileStore, fingerprint
 
-RULES = ("centre", "merge", "seed")
 # Measured with `benchmarks/tiling.py --what rules`: it gives neither doubles nor splinters when outlines differ from
 # tile to tile; 'merge' is for objects larger than the overlap, and finds more where the network misses many.
 DEFAULT_RULE = "centre"
@@ -39,14 +39,22 @@ class ArraySource:
     ----------
     array : [H, W] or [H, W, C]
         What is not 8 bit is stretched by percentiles of the whole image, not of each tile.
+    path : str
+        What messages call it.
     config : Config, optional
-        Whose SCALE_INTENSITY may say otherwise.
+        Its SCALE_INTENSITY and MEAN_PIXEL say whether numbers are stretched or taken as they are; see `intensities`.
 
     Attributes
     ----------
+    array : uint8 or float32 [H, W, C]
+        As the network takes it, but for MEAN_PIXEL.
     shape : (int, int, int)
     path : str
-        For messages.
+
+    Raises
+    ------
+    DataError
+        It is no image, or holds what is no intensity.
     """
 
     def __init__(self, array, path="array", config=None):
@@ -76,7 +84,13 @@ class TilePlan:
 
     Attributes
     ----------
-    windows : int [T, 4]
+    windows : int64 [T, 4]
+        (y1, x1, y2, x2) in pixels of the image.
+
+    Raises
+    ------
+    ConfigError
+        There is no such rule, or it cannot work with this tile and overlap.
     """
 
     def __init__(self, image_shape, tile, overlap, rule):
@@ -157,7 +171,8 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
     ConfigError
         A setting cannot work, or `resume_dir` holds the tiles of another run.
     DataError
-        A window cannot be read: it names the file. Tiles finished before are kept in `resume_dir`.
+        A window cannot be read: it names the file. Tiles finished before are kept in `resume_dir`. Or `resume_dir`
+        cannot be written.
     """
     if isinstance(source, np.ndarray):
         source = ArraySource(source, config=getattr(detector, "config", None))
@@ -216,8 +231,12 @@ def detect_windows(detector, source, windows, tile, batch):
     Yields
     ------
     (int, Instances)
-        Key of a window and its objects, in pixels of the window. When a window cannot be read, those before it come
-        first.
+        Key of a window and its objects, in pixels of the window.
+
+    Raises
+    ------
+    DataError
+        A window cannot be read; those before it came first.
     """
     keys, images = [], []
     with _batches_of(detector, batch), closing(_read_ahead(source, windows, tile, batch)) as readings:

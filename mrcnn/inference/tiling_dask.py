@@ -55,6 +55,13 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
     Yields
     ------
     (int, Instances)
+
+    Raises
+    ------
+    ConfigError
+        `dask` is no cluster.
+    MrcnnError
+        A window cannot be read, or workers died again and again at one; what is finished by then comes first.
     """
     if not windows:
         return

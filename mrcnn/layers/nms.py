@@ -68,39 +68,32 @@ def portable_nms(boxes, count, iou_threshold):
     return first_rows(boxes, mask, count)
 
 
-def _tensorflow_nms(boxes, count, iou_threshold):
-    """The same through TensorFlow's own kernel, which stops as soon as `count` boxes are kept."""
-    import tensorflow as tf
-
-    descending = -tf.cast(tf.range(tf.shape(boxes)[1]), tf.float32)
-
-    def one_image(image):
-        kept = tf.gather(image, tf.image.non_max_suppression(image, descending, count, iou_threshold))
-        return tf.pad(kept, [[0, count - tf.shape(kept)[0]], [0, 0]])
-
-    result = tf.map_fn(one_image, boxes)
-    return tf.ensure_shape(result, [boxes.shape[0], count, 4])
-
-
 def nms_indices(boxes, count, iou_threshold):
-    """Which boxes [B, N, 4], best first, `nms` keeps: int32 [B, count], -1 padded."""
+    """Which boxes [B, N, 4], best first, greedy suppression keeps: int32 [B, count], -1 padded."""
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        descending = -tf.cast(tf.range(tf.shape(boxes)[1]), tf.float32)
-
-        def one_image(image):
-            kept = tf.image.non_max_suppression(image, descending, count, iou_threshold)
-            return tf.pad(kept, [[0, count - tf.shape(kept)[0]]], constant_values=-1)
-
-        return tf.map_fn(one_image, boxes, fn_output_signature=tf.int32)
+        return _tensorflow_indices(boxes, count, iou_threshold)
     mask = ops.map(lambda image: keep_mask(image[None], iou_threshold)[0], boxes)
     places = ops.broadcast_to(ops.arange(1, ops.shape(boxes)[1] + 1, dtype="float32")[None, :, None], (*mask.shape, 1))
     return ops.cast(first_rows(places, mask, count)[..., 0], "int32") - 1
 
 
+def _tensorflow_indices(boxes, count, iou_threshold):
+    """The same by TensorFlow's own kernel, which stops as soon as `count` boxes are kept."""
+    import tensorflow as tf
+
+    descending = -tf.cast(tf.range(tf.shape(boxes)[1]), tf.float32)
+
+    def one_image(image):
+        kept = tf.image.non_max_suppression(image, descending, count, iou_threshold)
+        return tf.pad(kept, [[0, count - tf.shape(kept)[0]]], constant_values=-1)
+
+    indices = tf.map_fn(one_image, boxes, fn_output_signature=tf.int32)
+    return tf.ensure_shape(indices, [boxes.shape[0], count])
+
+
 def nms(boxes, count, iou_threshold):
     """The backend's quickest way to `portable_nms`."""
-    if keras.backend.backend() == "tensorflow":
-        return _tensorflow_nms(boxes, count, iou_threshold)
-    return portable_nms(boxes, count, iou_threshold)
+    if keras.backend.backend() != "tensorflow":
+        return portable_nms(boxes, count, iou_threshold)
+    indices = _tensorflow_indices(boxes, count, iou_threshold)
+    return ops.where(indices[..., None] >= 0, gather_rows(boxes, ops.maximum(indices, 0)), 0.0)

@@ -1,4 +1,4 @@
-"""The Keras model that one compiled training step runs: five losses and their sum."""
+"""The Keras model that one compiled training step runs: the losses of Mask R-CNN and their weighted sum."""
 
 import keras
 from keras import ops
@@ -10,8 +10,9 @@ from mrcnn.losses import detection as losses
 class TrainingModel(keras.Model):
     """A functional model whose outputs are predictions beside their targets; the losses are computed here.
 
-    Reported are `loss`, the weighted sum of the losses, and each of them, weighted, as running means. Weight decay acts
-    through its gradient; it is not part of `loss`, so that `loss` is the sum of its parts.
+    Reported are `loss`, the weighted sum of the losses, and each of them, weighted, as running means; there are five,
+    four without mask head. Weight decay is added to the gradients by the optimizer (`DecayAndClip`) and not part of
+    `loss`, so that `loss` is the sum of its parts.
     """
 
     def configure(self, config):

@@ -5,7 +5,7 @@ Nothing here imports Keras or NumPy, so that `--help` and a mistyped option answ
 import argparse
 import sys
 
-from mrcnn.errors import MissingExtra, MrcnnError
+from mrcnn.errors import MissingExtra, MrcnnError, OutdatedLibrary
 from mrcnn.options.option_values import (
     count,
     distance,
@@ -34,7 +34,7 @@ def run(function, *arguments):
     """
     try:
         return function(*arguments)
-    except (MrcnnError, MissingExtra, OSError) as error:
+    except (MrcnnError, MissingExtra, OutdatedLibrary, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:

@@ -1,9 +1,14 @@
 """Pictures with their objects in the colours of their classes, side by side."""
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
 
+from mrcnn.geometry.instances import Instances
 from mrcnn.plot.figures import new_figure
 from mrcnn.plot.instances import draw_instances, rectangle
 from mrcnn.plot.rgb import to_rgb
@@ -23,7 +28,9 @@ def class_colors(class_ids, bright=False):
     return [colors[(int(c) - 1) % len(colors)] for c in class_ids]
 
 
-def show_classes(samples, class_names, titles=None, cols=4, side=3.0, boxes=True, outlines=False, scores=False):
+def show_classes(samples: Sequence[tuple[ArrayLike, Instances]], class_names: Sequence[str],
+                 titles: Sequence[str] | None = None, cols: int = 4, side: float = 3.0, boxes: bool = True,
+                 outlines: bool = False, scores: bool = False) -> Figure:
     """A grid of pictures with the boxes of their objects, and a legend of the classes.
 
     Colours are those for a bright ground where the pictures are, taken together, brighter than a middle grey.

@@ -1,9 +1,12 @@
 """Scores by class as pictures: confusion, precision against recall, F1 against the threshold; and counts by class."""
+import os
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from mrcnn.evaluate.classes import ALL_CLASSES, MIN_SCORE, pooled_curve
+from mrcnn.evaluate.classes import ALL_CLASSES, MIN_SCORE, ScoreCurve, pooled_curve
 from mrcnn.plot.figures import PAGE_WIDTH, new_figure, save_figure
 
 # A matrix of more cells has no numbers: they would not be readable.
@@ -117,7 +120,7 @@ def plot_f1(curves, min_score=MIN_SCORE, path=None, ax=None):
     return _finished(ax, path)
 
 
-def plot_classes(report, curves, path=None):
+def plot_classes(report: dict, curves: dict[str, ScoreCurve], path: str | os.PathLike | None = None) -> Figure:
     """Confusion, precision against recall and F1 side by side.
 
     Parameters
@@ -147,7 +150,8 @@ def plot_classes(report, curves, path=None):
     return _saved(figure, path)
 
 
-def plot_class_counts(counts, title="Objects by class", unit="Objects", path=None, ax=None):
+def plot_class_counts(counts: dict[str, int], title: str = "Objects by class", unit: str = "Objects",
+                      path: str | os.PathLike | None = None, ax: Axes | None = None) -> Figure:
     """How often each class occurs, as bars, the most frequent on top.
 
     Parameters

@@ -1,8 +1,13 @@
 """Several models on one image: the original, the truth, and what each found in its own colour."""
+import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
+from mrcnn.geometry.instances import Instances
 from mrcnn.plot.figures import new_figure, save_figure
 from mrcnn.plot.instances import draw_instances
 from mrcnn.plot.rgb import to_rgb
@@ -12,7 +17,8 @@ TRUTH_COLOR = "#009E73"
 MODEL_COLORS = ("#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#F0E442")
 
 
-def compare_models(image, gt, found, path=None, title=None, columns=3, side=4.0):
+def compare_models(image: ArrayLike, gt: Instances, found: dict[str, Instances], path: str | os.PathLike | None = None,
+                   title: str | None = None, columns: int = 3, side: float = 4.0) -> Figure:
     """Draw the original, the truth and the objects of each model, a panel each.
 
     Parameters
@@ -57,7 +63,8 @@ def compare_models(image, gt, found, path=None, title=None, columns=3, side=4.0)
     return figure
 
 
-def plot_learning_curve(table, path=None, by="images", score="foreground_iou", label="Foreground IoU"):
+def plot_learning_curve(table: pd.DataFrame, path: str | os.PathLike | None = None, by: str = "images",
+                        score: str = "foreground_iou", label: str = "Foreground IoU") -> Figure:
     """A score against the number of images learnt from: the mean over runs as a line, each run as a point.
 
     Parameters

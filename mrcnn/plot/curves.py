@@ -1,8 +1,10 @@
 """Curves: how training went, precision against recall, scores against the IoU asked for."""
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mrcnn.config import LOSS_NAMES
@@ -17,7 +19,7 @@ _SCORE_LABELS = {"val_threat_score": "threat score at IoU 0.5", "val_ap50": "AP 
 _SEMANTIC_LABELS = {"loss": "Loss", "accuracy": "Accuracy", "foreground_iou": "Foreground IoU"}
 
 
-def plot_history(history, path=None):
+def plot_history(history: str | os.PathLike | pd.DataFrame, path: str | os.PathLike | None = None) -> Figure:
     """Learning curves of a run: the total loss, its five parts, and the scores on the validation images.
 
     Of a semantic network: loss, accuracy and foreground IoU, each of training and validation.
@@ -108,7 +110,7 @@ def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):
     return _saved(ax.figure, path)
 
 
-def plot_threat_scores(scores, path=None):
+def plot_threat_scores(scores: dict, path: str | os.PathLike | None = None) -> Figure:
     """Scores against the IoU that a match must have.
 
     Parameters

@@ -1,7 +1,12 @@
 """Looks into data and model: grids of pictures, boxes before and after refinement, anchors, augmented samples."""
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
 
 from mrcnn.geometry.instances import Instances
 from mrcnn.plot.figures import new_figure, picture_axes
@@ -13,7 +18,9 @@ _ANCHOR_KINDS = ((0, "neutral", "0.7", 0.5), (-1, "negative", "#D55E00", 0.8), (
 _VISIBILITY = (("0.9", "dotted", 0.7), (None, "dotted", 1.0), (None, "solid", 1.0))
 
 
-def display_images(images, titles=None, cols=4, cmap=None, side=3.0, norm=None, interpolation=None, figure=None):
+def display_images(images: Sequence[ArrayLike], titles: Sequence[str] | None = None, cols: int = 4,
+                   cmap: str | None = None, side: float = 3.0, norm=None, interpolation=None,
+                   figure: Figure | None = None) -> Figure:
     """A grid of pictures.
 
     Parameters
@@ -61,7 +68,8 @@ def display_images(images, titles=None, cols=4, cmap=None, side=3.0, norm=None, 
     return figure
 
 
-def show_augmented(samples, titles=None, cols=4, side=3.0):
+def show_augmented(samples: Sequence[tuple[ArrayLike, Instances]], titles: Sequence[str] | None = None, cols: int = 4,
+                   side: float = 3.0) -> Figure:
     """Samples as training gets them, with their objects, to see that images and masks moved together.
 
     Parameters
@@ -78,7 +86,9 @@ def show_augmented(samples, titles=None, cols=4, side=3.0):
     return display_images([overlay_image(image, instances) for image, instances in samples], titles, cols, side=side)
 
 
-def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None, visibilities=None, title="", ax=None):
+def draw_boxes(image: ArrayLike, boxes: ArrayLike | None = None, refined_boxes: ArrayLike | None = None,
+               masks: ArrayLike | None = None, captions: Sequence[str] | None = None,
+               visibilities: Sequence[int] | None = None, title: str = "", ax: Axes | None = None) -> Axes:
     """Boxes, and what refinement made of them, over an image (Matterport's `visualize.draw_boxes`).
 
     Parameters
@@ -101,11 +111,11 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
     -------
     Axes
     """
-    if boxes is None and refined_boxes is None:
-        raise ValueError("draw_boxes needs boxes or refined_boxes.")
     boxes = None if boxes is None else np.asarray(boxes, float).reshape(-1, 4)
     refined = None if refined_boxes is None else np.asarray(refined_boxes, float).reshape(-1, 4)
     main = refined if boxes is None else boxes
+    if main is None:
+        raise ValueError("draw_boxes needs boxes or refined_boxes.")
     for name, values in (("refined_boxes", refined), ("captions", captions), ("visibilities", visibilities)):
         if values is not None and len(values) != len(main):
             raise ValueError(f"{len(values)} {name} for {len(main)} boxes: give one each.")
@@ -120,17 +130,16 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
     ax.set_axis_off()
     _fit(ax, picture.shape)
     ax.set_title(title)
-    for i in np.flatnonzero(main.any(axis=1)):
+    for i in np.flatnonzero(main.any(axis=1)).tolist():
         visibility = 1 if visibilities is None else int(visibilities[i])
         color, style, opacity = _VISIBILITY[visibility]
         color = own[i] if color is None else color
         if boxes is not None:
             _lines(ax, [rectangle(boxes[i])], color, style, opacity)
-        show_refined = refined is not None and (boxes is None or visibility > 0)
-        if show_refined:
+        if refined is not None and (boxes is None or visibility > 0):
             _lines(ax, [rectangle(refined[i])], color, "solid", opacity)
-        if boxes is not None and show_refined:
-            _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", opacity)
+            if boxes is not None:
+                _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", opacity)
         if captions is not None and captions[i]:
             y1, x1 = (main if refined is None else refined)[i, :2]
             ax.text(x1, y1, str(captions[i]), size=9, color="white", va="top", clip_on=True,
@@ -138,7 +147,8 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
     return ax
 
 
-def show_anchors(image, anchors, matches, limit=100, ax=None, title=None):
+def show_anchors(image: ArrayLike, anchors: ArrayLike, matches: ArrayLike, limit: int = 100, ax: Axes | None = None,
+                 title: str | None = None) -> Axes:
     """Anchors over an image by what they are taken for in training.
 
     Parameters

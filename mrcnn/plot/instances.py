@@ -1,15 +1,22 @@
 """Objects over their image: for one set of objects, for truth beside prediction, and for the errors between them."""
+import os
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb as named_color
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
 from scipy.ndimage import binary_erosion, distance_transform_edt
 from skimage.measure import find_contours
 
-from mrcnn.evaluate.counts import find_errors
+from mrcnn.evaluate.counts import Errors, find_errors
 from mrcnn.evaluate.matching import match_instances
+from mrcnn.geometry.instances import Instances
 from mrcnn.plot.figures import PAGE_WIDTH, picture_axes, save_figure
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
@@ -17,8 +24,10 @@ from mrcnn.plot.rgb import instance_colors, to_rgb
 ERROR_COLORS = {"correct": "#009E73", "split": "#F0E442", "merged": "#CC79A7", "missed": "#D55E00", "false": "#56B4E9"}
 
 
-def draw_instances(image, instances, ax=None, captions=None, colors=None, show_box=False, show_mask=True, outlines=True,
-                   alpha=0.3, title=None, class_names=None):
+def draw_instances(image: ArrayLike, instances: Instances, ax: Axes | None = None,
+                   captions: str | Sequence[str] | None = None, colors: ArrayLike | Sequence | None = None,
+                   show_box: bool = False, show_mask: bool = True, outlines: bool = True, alpha: float = 0.3,
+                   title: str | None = None, class_names: Sequence[str] | None = None) -> Axes:
     """Draw objects over their image.
 
     Parameters
@@ -85,7 +94,8 @@ def blend(picture, instances, colors, alpha):
     return blended
 
 
-def overlay_image(image, instances, colors=None, alpha=0.25, thickness=None):
+def overlay_image(image: ArrayLike, instances: Instances, colors: ArrayLike | Sequence | None = None,
+                  alpha: float = 0.25, thickness: int | None = None) -> np.ndarray:
     """Objects over their image as pixels, at the image's own size.
 
     Parameters
@@ -110,7 +120,8 @@ def overlay_image(image, instances, colors=None, alpha=0.25, thickness=None):
     return picture
 
 
-def compare_truth(image, gt, pred, path=None, captions=None, title=None):
+def compare_truth(image: ArrayLike, gt: Instances, pred: Instances, path: str | os.PathLike | None = None,
+                  captions: str | Sequence[str] | None = None, title: str | None = None) -> Figure:
     """Truth beside prediction; what matches at IoU 0.5 has the same colour on both sides.
 
     Parameters
@@ -143,7 +154,8 @@ def compare_truth(image, gt, pred, path=None, captions=None, title=None):
     return left.figure
 
 
-def draw_errors(image, gt, pred, errors=None, ax=None, path=None, title=None):
+def draw_errors(image: ArrayLike, gt: Instances, pred: Instances, errors: Errors | None = None, ax: Axes | None = None,
+                path: str | os.PathLike | None = None, title: str | None = None) -> Axes:
     """What was found, coloured by whether it is right, and what was not found.
 
     Predictions are filled and have solid outlines; true objects that were split, merged or missed have white dashed
@@ -176,10 +188,10 @@ def draw_errors(image, gt, pred, errors=None, ax=None, path=None, title=None):
     _draw_outlines(ax, pred, found)
     _draw_outlines(ax, gt.select(wrong), np.ones((len(wrong), 3)), (0, (4, 3)))
     counts = errors.counts()
-    handles = [Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()]
-    handles.append(Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error"))
+    handles = [*(Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()),
+               Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error")]
     # One row of them is as wide as a picture of its own; under one of several there is room for half.
-    room = ax.get_position().width * ax.figure.get_figwidth()
+    room = ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False,
               ncols=len(handles) if room > 6 else len(handles) // 2,
               handlelength=1.4, columnspacing=1.4)

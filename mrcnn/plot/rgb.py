@@ -1,6 +1,7 @@
 """Colours: any image as one that a screen can show, and a colour for each object."""
 import numpy as np
 from matplotlib.colors import hsv_to_rgb
+from numpy.typing import ArrayLike
 
 # Two channels: green and magenta, which the colour-blind tell apart and which add up to white.
 _PAIR = ((0, 1, 0), (1, 0, 1))
@@ -8,7 +9,7 @@ _PAIR = ((0, 1, 0), (1, 0, 1))
 _MANY = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 0.5, 0), (0.6, 0.6, 0.6))
 
 
-def to_rgb(image):
+def to_rgb(image: ArrayLike) -> np.ndarray:
     """An image of any channel count and number type as RGB to look at.
 
     Parameters

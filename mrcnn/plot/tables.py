@@ -1,6 +1,7 @@
 """Tables in notebooks: the columns that matter first, the others reached by scrolling sideways."""
 import math
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ class ShownTable:
         return self.texts.to_string(index=self.index)
 
 
-def show_table(table, first=MEASURES, digits=3, each=False):
+def show_table(table: pd.DataFrame, first: Sequence[str] = MEASURES, digits: int = 3, each: bool = False) -> ShownTable:
     """A table to look at: never cut, its columns in a sensible order, its numbers short.
 
     A table that is wider than the page is scrolled sideways. The table itself is not changed: what is computed with it

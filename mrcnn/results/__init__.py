@@ -1,14 +1,29 @@
-"""What a model found: the container `Instances`, measurement (`measure`) and files for other programs (`export`)."""
+"""What a model found: the container `Instances`, measurement (`measure`) and files for other programs (`export`).
 
+`measure` is the module; its function `measure` is `measure_instances` here.
+"""
+from mrcnn.lazy import names_on_first_use
 
-def __getattr__(name):
-    # PEP 562: importing the package costs nothing until somebody asks for a name
-    if name == "Instances":
-        from mrcnn.geometry.instances import Instances
+_HOMES = {
+    "Instances": "mrcnn.geometry.instances",
+    "LinkSettings": "mrcnn.results.linking",
+    "WatershedSettings": "mrcnn.results.watershed",
+    "cell_table": "mrcnn.results.cells",
+    "coco_results": "mrcnn.results.detections",
+    "detection_rows": "mrcnn.results.detections",
+    "instances_from_probability": "mrcnn.results.watershed",
+    "link_slices": "mrcnn.results.linking",
+    "measure_instances": "mrcnn.results.measure:measure",
+    "measure_volumes": "mrcnn.results.volumes",
+    "summarize": "mrcnn.results.measure",
+    "summarize_set": "mrcnn.results.measure",
+    "summarize_volumes": "mrcnn.results.volumes",
+    "write_csv": "mrcnn.results.measure",
+    "write_imagej_rois": "mrcnn.results.export",
+    "write_label_tiff": "mrcnn.results.export",
+    "write_label_zarr": "mrcnn.results.label_zarr",
+    "write_volume_tiff": "mrcnn.results.volumes",
+}
 
-        return Instances
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), "Instances"])
+__all__ = [*_HOMES]
+__getattr__, __dir__ = names_on_first_use(__name__, _HOMES)

@@ -1,11 +1,15 @@
 """Cells as a table: class, score, area, and the intensity of each stain in the cell and in its surroundings."""
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from mrcnn.errors import ConfigError
-from mrcnn.results.measure import names_of, pixel_size
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border
 
 REGIONS = ("mask", "box")
@@ -13,8 +17,9 @@ _CHANNEL_NAMES = {1: ("grey",), 3: ("red", "green", "blue"), 4: ("red", "green",
 _INTEGER = ("cell", "class_id", "y1", "x1", "y2", "x2", "area_px", "ring_px")
 
 
-def cell_table(instances, image, channel_names=None, class_names=None, region="mask", ring_px=(2, 8),
-               pixel_size_nm=None, image_name=None):
+def cell_table(instances: Instances, image: ArrayLike, channel_names: Sequence[str] | None = None,
+               class_names: Sequence[str] | None = None, region: str = "mask", ring_px: tuple[float, float] = (2, 8),
+               pixel_size_nm: float | tuple[float, float] | None = None, image_name: str | None = None) -> pd.DataFrame:
     """Measure each cell's stains, in the cell and in a ring about it.
 
     Parameters
@@ -67,14 +72,14 @@ def cell_table(instances, image, channel_names=None, class_names=None, region="m
     gap, width = _checked_ring(ring_px)
     if region not in REGIONS:
         raise ConfigError(f"region is one of {', '.join(map(repr, REGIONS))}, not {region!r}.")
-    size = pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
+    size = as_pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
     names = names_of(instances.class_ids, class_names)
     regions = [np.ones(mask.shape, bool) if region == "box" else mask for mask in instances.masks]
     taken = _union(instances, regions)
     rows = []
     for i, (box, inside) in enumerate(zip(instances.boxes, regions)):
         y1, x1, y2, x2 = (int(v) for v in box)
-        row = {} if image_name is None else {"image": str(image_name)}
+        row: dict = {} if image_name is None else {"image": str(image_name)}
         row |= {"cell": i + 1, "class_id": int(instances.class_ids[i]), "class": names[i],
                 "score": round(float(instances.scores[i]), 6), "y1": y1, "x1": x1, "y2": y2, "x2": x2,
                 "touches_border": touches_border(box, inside, instances.image_shape),

@@ -1,12 +1,15 @@
 """Detections as others read them: rows of a table, and entries of COCO's list of results."""
+from collections.abc import Sequence
+
 import numpy as np
 
 from mrcnn.errors import MissingExtra
+from mrcnn.geometry.instances import Instances
 
 COLUMNS = ("image", "class", "score", "x1", "y1", "x2", "y2")
 
 
-def detection_rows(instances, image, class_names):
+def detection_rows(instances: Instances, image: str, class_names: Sequence[str]) -> list[dict]:
     """A dict of `COLUMNS` for each object of an image, in the order of their scores, the highest first.
 
     Parameters
@@ -30,7 +33,7 @@ def detection_rows(instances, image, class_names):
     return rows
 
 
-def coco_results(instances, image, image_id, masks=False):
+def coco_results(instances: Instances, image: str, image_id: int, masks: bool = False) -> list[dict]:
     """Entries of COCO's format of results, which `pycocotools.coco.COCO.loadRes` reads as a list in a JSON file.
 
     Parameters

@@ -1,4 +1,6 @@
 """Files for other programs: label TIFF with its pixel size, and outlines as ROIs for ImageJ."""
+import os
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -7,14 +9,15 @@ import tifffile
 from mrcnn.errors import ConfigError, MissingExtra
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.results.measure import pixel_size
+from mrcnn.geometry.pixel_sizes import NM, as_pixel_size
 
-_NM_PER_CM = 10_000_000
 _UINT16_MAX = np.iinfo(np.uint16).max
 _LARGEST_RATIONAL = 2**31 - 1        # ImageJ reads the parts of a TIFF rational as signed 32-bit numbers
 
 
-def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
+def write_label_tiff(path: str | os.PathLike, instances: Instances | Sequence[Instances],
+                     pixel_size_nm: float | tuple[float, float] | None = None,
+                     voxel_depth_nm: float | None = None) -> None:
     """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
 
     Parameters
@@ -43,8 +46,8 @@ def write_label_tiff(path, instances, pixel_size_nm=None, voxel_depth_nm=None):
     """
     pages = [instances] if isinstance(instances, Instances) else list(instances)
     check_pages(pages)
-    size = pixel_size(pages[0].pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
-    depth = pixel_size(voxel_depth_nm)
+    size = as_pixel_size(pages[0].pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
+    depth = as_pixel_size(voxel_depth_nm)
     if depth is not None and size is None:
         # ImageJ has one unit for all three axes: pixels without a size would be read as one unit wide
         raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
@@ -61,11 +64,11 @@ def label_dtype(largest):
 def write_label_pages(path, pages, shape, dtype, size=None, depth=None):
     """Write label images [H, W] as they come to one file, see `write_label_tiff`; `shape` is (pages, H, W).
 
-    `size` (y, x) and `depth` (z, z) are in nm, as `mrcnn.results.measure.pixel_size` gives them.
+    `size` (y, x) and `depth` (z, z) are in nm, as `as_pixel_size` gives them.
     """
     options = _imagej_options(size, depth) if dtype == np.uint16 else _ome_options(size, depth)
     if size is not None:
-        options["resolution"] = tuple(_rational(_NM_PER_CM / v) for v in (size[1], size[0]))
+        options["resolution"] = tuple(_rational(NM["cm"] / v) for v in (size[1], size[0]))
         options["resolutionunit"] = "CENTIMETER"
     with whole_file(path) as temporary:
         # from a generator, so that only one page of a stack is in memory
@@ -87,7 +90,7 @@ def need_roifile():
     return roifile
 
 
-def write_imagej_rois(path, instances):
+def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[Instances]) -> None:
     """Write the outlines of objects as a zip of ImageJ ROIs, for ImageJ's and Fiji's ROI Manager.
 
     Parameters
@@ -115,9 +118,10 @@ def write_imagej_rois(path, instances):
     roifile = need_roifile()
     if not str(path).lower().endswith(".zip"):
         raise ConfigError(f"ROIs are written to a zip file, and '{path}' does not end in .zip. Rename it.")
-    stack = not isinstance(instances, Instances)
+    pages = [instances] if isinstance(instances, Instances) else instances
+    stack = pages is instances
     rois = []
-    for page, objects in enumerate(instances if stack else [instances], start=1):
+    for page, objects in enumerate(pages, start=1):
         for i in range(len(objects)):
             name = f"{page:04d}-{i + 1:04d}" if stack else str(i + 1)
             for part, outline in enumerate(outlines(objects, i), start=1):
@@ -168,7 +172,7 @@ def _imagej_options(size, depth):
     if size is not None:
         metadata["unit"] = "cm"
     if depth is not None:
-        metadata["spacing"] = depth[0] / _NM_PER_CM
+        metadata["spacing"] = depth[0] / NM["cm"]
     return {"imagej": True, "metadata": metadata}
 
 
@@ -176,7 +180,7 @@ def _ome_options(size, depth):
     metadata = {"axes": "ZYX"}
     for axis, value in (("Y", size and size[0]), ("X", size and size[1]), ("Z", depth and depth[0])):
         if value:
-            metadata |= {f"PhysicalSize{axis}": value / 1e3, f"PhysicalSize{axis}Unit": "µm"}
+            metadata |= {f"PhysicalSize{axis}": value / NM["um"], f"PhysicalSize{axis}Unit": "µm"}
     return {"ome": True, "metadata": metadata}
 
 

@@ -1,13 +1,13 @@
 """Label image of a whole wafer as OME-Zarr: a pyramid in chunks, painted window by window."""
 import os
-import secrets
-import shutil
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mrcnn.errors import DataError, MissingExtra
+from mrcnn.files import whole_folder
+from mrcnn.geometry.instances import Instances
 from mrcnn.results.units import unit_factors
 
 CHUNK = 1024
@@ -15,7 +15,8 @@ _SMALLEST = 512           # longer side of the last level in pixels
 _VERSION = "0.4"          # of OME-NGFF: what Fiji, napari, QuPath and OMERO read
 
 
-def write_label_zarr(path, instances, sections=None, pixel_size_um=None, chunk=CHUNK):
+def write_label_zarr(path: str | os.PathLike, instances: Instances, sections: Sequence | None = None,
+                     pixel_size_um: float | tuple[float, float] | None = None, chunk: int = CHUNK) -> None:
     """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
 
     Parameters
@@ -33,7 +34,8 @@ def write_label_zarr(path, instances, sections=None, pixel_size_um=None, chunk=C
     Notes
     -----
     OME-NGFF 0.4, axes (y, x), each level half the one before by taking every second pixel, so that values stay labels.
-    The metadata `image-label` holds for each object `label-value`, `class`, `section_id`, `score`.
+    The metadata `image-label` holds for each object `label-value` and `score`, and `class` and `section_id` where
+    sections are given, else `class_id`.
 
     Raises
     ------
@@ -53,7 +55,8 @@ def write_label_zarr(path, instances, sections=None, pixel_size_um=None, chunk=C
     _, size = unit_factors(1, pixel_size_um)
     properties = _properties(instances, sections)
     kept = np.array([p["label-value"] - 1 for p in properties], np.int64)
-    with _whole_folder(path) as temporary:
+    _refuse_no_zarr(Path(path))
+    with whole_folder(path, replace=True) as temporary:
         group = zarr.open_group(str(temporary), mode="w", zarr_format=2)
         shapes = _level_shapes(instances.image_shape)
         dtype = np.uint16 if len(instances) <= np.iinfo(np.uint16).max else np.uint32
@@ -125,21 +128,6 @@ def _metadata(level_count, size, properties):
             "image-label": {"version": _VERSION, "properties": properties}}
 
 
-@contextmanager
-def _whole_folder(path):
-    """A temporary folder beside `path` that takes its place when the block has ended without an error."""
-    path = Path(path)
+def _refuse_no_zarr(path):
     if path.exists() and not any((path / name).is_file() for name in (".zgroup", "zarr.json")):
         raise DataError(path, "is there and is no Zarr, so it is not replaced", "Move it away or choose another name.")
-    temporary = path.with_name(f".writing-{secrets.token_hex(8)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(path, f"cannot be written ({error.strerror or error})",
-                        "Free some space or choose another folder, then run it again.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

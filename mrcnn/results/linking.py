@@ -3,6 +3,7 @@
 Slices are `Instances`, of a Mask R-CNN or of a semantic network alike.
 """
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.masks import instance_overlaps
 from mrcnn.results.export import check_pages
 
@@ -57,7 +59,7 @@ class LinkSettings:
                 raise ConfigError(f"{name} must be a whole number of at least {low}, not {value!r}.")
 
 
-def link_slices(pages, settings=None):
+def link_slices(pages: Sequence[Instances], settings: LinkSettings | None = None) -> list[np.ndarray]:
     """Link the instances of a stack's slices to objects.
 
     Parameters

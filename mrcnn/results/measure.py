@@ -1,16 +1,22 @@
 """Counts, areas and shapes of objects as tables: `measure` (one row an object), `summarize` and `summarize_set`."""
-import numbers
+import os
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from skimage.measure import regionprops_table
 
 from mrcnn.errors import ConfigError
 from mrcnn.files import whole_file
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.results.shapes import PHYSICAL_COLUMNS, SHAPE_COLUMNS, shape_of, touches_border
 
 
-def measure(instances, image=None, pixel_size_nm=None, class_names=None):
+def measure(instances: Instances, image: ArrayLike | None = None,
+            pixel_size_nm: float | tuple[float, float] | None = None,
+            class_names: Sequence[str] | None = None) -> pd.DataFrame:
     """Measure every object on its own mask, so that overlapping objects do not disturb one another.
 
     Parameters
@@ -63,7 +69,7 @@ def measure(instances, image=None, pixel_size_nm=None, class_names=None):
     >>> table[["instance", "area_px", "area_um2", "centroid_x_px", "orientation_deg"]].values.tolist()
     [[1.0, 10.0, 0.1, 3.0, 0.0]]
     """
-    size = pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
+    size = as_pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
     image = _checked_image(image, instances.image_shape)
     names = names_of(instances.class_ids, class_names)
     rows = []
@@ -81,23 +87,8 @@ def measure(instances, image=None, pixel_size_nm=None, class_names=None):
     return table if rows else table.astype({c: _dtype(c) for c in columns})
 
 
-def pixel_size(value):
-    """A pixel's (height, width) in nm as floats, from a number or a pair; None stays None.
-
-    Raises
-    ------
-    ConfigError
-        When it is not one or two positive numbers.
-    """
-    if value is None:
-        return None
-    pair = (value, value) if isinstance(value, numbers.Real) else tuple(np.asarray(value, float).ravel())
-    if len(pair) != 2 or not all(np.isfinite(v) and v > 0 for v in pair):
-        raise ConfigError(f"The pixel size must be one or two (y, x) positive numbers of nm, not {value!r}.")
-    return float(pair[0]), float(pair[1])
-
-
-def summarize(table, image_shape, pixel_size_nm=None):
+def summarize(table: pd.DataFrame, image_shape: Sequence[int],
+              pixel_size_nm: float | tuple[float, float] | None = None) -> dict:
     """Count, areas and density of one image's objects.
 
     Parameters
@@ -119,7 +110,8 @@ def summarize(table, image_shape, pixel_size_nm=None):
     return summarize_set([table], [image_shape], [pixel_size_nm])
 
 
-def summarize_set(tables, image_shapes, pixel_sizes_nm=None):
+def summarize_set(tables: Sequence[pd.DataFrame], image_shapes: Sequence[Sequence[int]],
+                  pixel_sizes_nm: Sequence | float | None = None) -> dict:
     """As `summarize`, over the objects of several images together; `images` is added when there is not just one.
 
     Parameters
@@ -131,13 +123,18 @@ def summarize_set(tables, image_shapes, pixel_sizes_nm=None):
     pixel_sizes_nm : list, number or (float, float), optional
         One an image (a list, with None where unknown), or one for all. Figures in µm are given when every image has
         one.
+
+    Raises
+    ------
+    ConfigError
+        The lists differ in length, or a pixel size is not positive.
     """
     if not isinstance(pixel_sizes_nm, list):
         pixel_sizes_nm = [pixel_sizes_nm] * len(tables)
     if not len(tables) == len(image_shapes) == len(pixel_sizes_nm):
         raise ConfigError(f"{len(tables)} tables, {len(image_shapes)} image shapes and {len(pixel_sizes_nm)} pixel "
                           "sizes: all must be of one length.")
-    sizes = [pixel_size(size) for size in pixel_sizes_nm]
+    sizes = [as_pixel_size(size) for size in pixel_sizes_nm]
     areas = [np.asarray(t["area_px"], float) for t in tables]
     image_areas = np.array([float(shape[0]) * float(shape[1]) for shape in image_shapes])
     summary = {"images": len(tables)} if len(tables) != 1 else {}
@@ -152,7 +149,7 @@ def summarize_set(tables, image_shapes, pixel_sizes_nm=None):
     return summary
 
 
-def write_csv(table, path):
+def write_csv(table: pd.DataFrame | list[dict], path: str | os.PathLike) -> None:
     """Write a table (DataFrame, or list of dicts) as UTF-8 CSV, whole or not at all.
 
     Raises

@@ -1,14 +1,21 @@
 """Volumes of a stack's objects in voxels and µm³, as tables; and the stack of their labels."""
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.results.export import check_pages, label_dtype, write_label_pages
-from mrcnn.results.measure import names_of, pixel_size
+from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border
 
 
-def measure_volumes(pages, ids, pixel_size_nm=None, voxel_depth_nm=None, class_names=None):
+def measure_volumes(pages: Sequence[Instances], ids: Sequence[np.ndarray],
+                    pixel_size_nm: float | tuple[float, float] | None = None, voxel_depth_nm: float | None = None,
+                    class_names: Sequence[str] | None = None) -> pd.DataFrame:
     """Measure every object of a stack.
 
     Parameters
@@ -42,7 +49,7 @@ def measure_volumes(pages, ids, pixel_size_nm=None, voxel_depth_nm=None, class_n
         name.
     """
     size, depth = _voxel(pages, ids, pixel_size_nm, voxel_depth_nm)
-    found = {}
+    found: dict[int, list] = {}
     for z, (page, values) in enumerate(zip(pages, ids, strict=True)):
         for i in np.flatnonzero(values):
             found.setdefault(int(values[i]), []).append(_part(page, i, z, z in (0, len(pages) - 1)))
@@ -82,7 +89,9 @@ def _object(number, parts):
             "centroid_x_px": sum(p["x"] for p in parts) / voxels, "touches_border": any(p["edge"] for p in parts)}
 
 
-def summarize_volumes(table, stack_shape, pixel_size_nm=None, voxel_depth_nm=None):
+def summarize_volumes(table: pd.DataFrame, stack_shape: Sequence[int],
+                      pixel_size_nm: float | tuple[float, float] | None = None,
+                      voxel_depth_nm: float | None = None) -> dict:
     """Count and volumes of a stack's objects.
 
     Parameters
@@ -102,10 +111,10 @@ def summarize_volumes(table, stack_shape, pixel_size_nm=None, voxel_depth_nm=Non
         `stack_volume_um3`, `density_per_um3`. What is not defined (a mean of no objects) is NaN.
     """
     voxels, stack = np.asarray(table["voxels"], float), float(np.prod(stack_shape[:3], dtype=float))
-    summary = {"count": len(table), "count_whole": int((~table["touches_border"].astype(bool)).sum())}
+    summary: dict = {"count": len(table), "count_whole": int((~table["touches_border"].astype(bool)).sum())}
     summary |= {f"voxels_{name}": value for name, value in _statistics(voxels).items()}
     summary["volume_fraction"] = float(voxels.sum() / stack) if stack else float("nan")
-    size, depth = pixel_size(pixel_size_nm), pixel_size(voxel_depth_nm)
+    size, depth = as_pixel_size(pixel_size_nm), as_pixel_size(voxel_depth_nm)
     if size is not None and depth is not None:
         um3 = size[0] * size[1] * depth[0] / 1e9
         summary |= {f"volume_{name}_um3": value for name, value in _statistics(voxels * um3).items()}
@@ -121,7 +130,9 @@ def _statistics(values):
             "sd": float(values.std(ddof=1)) if len(values) > 1 else nan}
 
 
-def write_volume_tiff(path, pages, ids, pixel_size_nm=None, voxel_depth_nm=None):
+def write_volume_tiff(path: str | os.PathLike, pages: Sequence[Instances], ids: Sequence[np.ndarray],
+                      pixel_size_nm: float | tuple[float, float] | None = None,
+                      voxel_depth_nm: float | None = None) -> None:
     """Write the label stack [Z, H, W]: an object has the same value in all its slices, background is 0.
 
     Parameters
@@ -145,7 +156,7 @@ def write_volume_tiff(path, pages, ids, pixel_size_nm=None, voxel_depth_nm=None)
     size, depth = _voxel(pages, ids, pixel_size_nm, voxel_depth_nm)
     dtype = label_dtype(max(int(n.max(initial=0)) for n in ids))
     labels = (label_slice(page, values, dtype) for page, values in zip(pages, ids, strict=True))
-    write_label_pages(path, labels, (len(pages), *pages[0].image_shape), dtype, size, pixel_size(depth))
+    write_label_pages(path, labels, (len(pages), *pages[0].image_shape), dtype, size, as_pixel_size(depth))
 
 
 def label_slice(page, ids, dtype=np.int32):
@@ -159,7 +170,7 @@ def _voxel(pages, ids, size, depth):
     check_pages(pages)
     if [len(page) for page in pages] != [len(values) for values in ids]:
         raise ConfigError("Slices and ids do not fit together: pass the ids that link_slices gave for these slices.")
-    size, depth = pixel_size(pages[0].pixel_size_nm if size is None else size), pixel_size(depth)
+    size, depth = as_pixel_size(pages[0].pixel_size_nm if size is None else size), as_pixel_size(depth)
     if depth is not None and size is None:
         raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
     return size, None if depth is None else depth[0]

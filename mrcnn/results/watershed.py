@@ -3,6 +3,7 @@ import numbers
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, find_objects, label
 
 from mrcnn.errors import ConfigError
@@ -33,8 +34,8 @@ class WatershedSettings:
     """
 
     threshold: float = 0.5
-    max_hole_px: int = None
-    seed_depth_px: float = 1.5
+    max_hole_px: int | None = None
+    seed_depth_px: float | None = 1.5
     min_size_px: int = 0
     min_score: float = 0.0
 
@@ -50,12 +51,12 @@ class WatershedSettings:
             if not whole and not (name == "max_hole_px" and value is None):
                 raise ConfigError(f"{name} must be a whole number of at least 0, not {value!r}.")
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """The settings by name, ready for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> "WatershedSettings":
         """Settings from a dict of `to_dict`; raises `ConfigError` for a name that there is not."""
         known = [f.name for f in fields(cls)]
         if not isinstance(values, dict) or not set(values) <= set(known):
@@ -63,7 +64,8 @@ class WatershedSettings:
         return cls(**values)
 
 
-def instances_from_probability(probability, settings=None, pixel_size_nm=None):
+def instances_from_probability(probability: ArrayLike, settings: WatershedSettings | None = None,
+                               pixel_size_nm: float | tuple[float, float] | None = None) -> Instances:
     """Objects of a semantic segmentation.
 
     Parameters

@@ -12,9 +12,10 @@ from mrcnn.errors import DataError
 class OrderedBatches(keras.utils.PyDataset):
     """Batches of what can be drawn from a data set; subclasses say what those are and what arrays become of them.
 
-    Everything is visited once before anything is visited again, also when an epoch is shorter or longer than the data
-    set. Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it would have
-    seen. Without shuffling every epoch is the same.
+    Shuffled, everything is visited once before anything is visited again, also when an epoch is shorter or longer than
+    the data set. Without shuffling every epoch is the same and begins with the first entry, so a short one never comes
+    to the last ones. Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it
+    would have seen.
 
     Parameters
     ----------
@@ -24,7 +25,8 @@ class OrderedBatches(keras.utils.PyDataset):
     entries : sequence of int
         What is visited.
     steps : int or None
-        Batches in an epoch; None: as many as visit every entry once.
+        Batches in an epoch; None or 0: as many as visit every entry, the first ones again where the last batch is not
+        full.
     shuffle : bool
     augmentation : optional
         See `mrcnn.data.augment`.

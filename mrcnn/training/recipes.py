@@ -1,4 +1,4 @@
-"""`Task`: what the training of one kind of model has of its own; and that of Mask R-CNN."""
+"""`Recipe`: what the training of one kind of model has of its own; and that of Mask R-CNN."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mrcnn.training.memory import expected_memory_gb
 
 
 @dataclass(frozen=True)
-class Task:
+class Recipe:
     """What the training of one kind of model has of its own.
 
     Attributes
@@ -65,7 +65,7 @@ def _detecting(detector, val_dataset, board):
     return [Validation(detector, val_dataset, config.VALIDATE_EVERY, config.VALIDATION_IMAGES, board.picture)]
 
 
-MASK_RCNN = Task(
+MASK_RCNN = Recipe(
     check=validate_dataset,
     check_validation=lambda dataset, config: config.validate(dataset.class_names),
     batches=_sample_batches,

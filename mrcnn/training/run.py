@@ -33,29 +33,40 @@ def run_training(
     detector,
     train_dataset,
     val_dataset,
+    *,
     learning_rate,
-    epochs,
     layers,
+    epochs=None,
+    hours=None,
     augmentation=None,
     custom_callbacks=None,
     no_augmentation_sources=None,
     verbose="auto",
-    hours=None,
-    task=None,
+    recipe=MASK_RCNN,
 ):
-    """Train a `MaskRCNN` (see its `train`), or another `Trainable` by its `Task`; returns the run's `TrainingHistory`.
-    With `hours`, `epochs` is None.
+    """Train a `MaskRCNN`, or another `Trainable` by its `Recipe`; see `mrcnn.engine.mask_rcnn.MaskRCNN.train`.
+
+    Parameters
+    ----------
+    epochs, hours : number
+        One of them ends the training.
+    recipe : Recipe
+
+    Returns
+    -------
+    TrainingHistory
+        Of the whole run.
     """
-    config, model, task = detector.config, detector.keras_model, task or MASK_RCNN
+    config, model = detector.config, detector.keras_model
     bar, lines = shown(verbose)
-    check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, task)
+    check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, recipe)
     epochs = NO_END if epochs is None else epochs
     progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
     if progress is None:
         return TrainingHistory(Path(detector.log_dir) / "history.csv")
     detector.set_trainable(layers, verbose=0)
     sources = (train_dataset, config, augmentation, no_augmentation_sources)
-    batches = task.batches(*sources, epoch=progress.epoch, first_step=progress.step)
+    batches = recipe.batches(*sources, epoch=progress.epoch, first_step=progress.step)
     if progress.step >= batches.steps:
         raise ConfigError(
             f"The run was interrupted after {progress.step} steps of an epoch, which now has {batches.steps}. Resume "
@@ -66,22 +77,21 @@ def run_training(
     model.optimizer.build(model.trainable_variables)
     if state is not None:
         restore(model.optimizer.variables, state.optimizer, detector.resume_path, "optimizer")
-    progress = _monitoring(progress, task.monitor(config) if has_images(val_dataset) else "loss")
+    progress = _monitoring(progress, recipe.monitor(config) if has_images(val_dataset) else "loss")
     _prepare_folder(detector, progress, resumed=state is not None)
     if lines:
-        announce(detector, train_dataset, val_dataset, batches.steps, progress, hours, task.memory_gb)
-    fitting = Fitting(detector, task, progress, state, sources, val_dataset)
+        announce(detector, train_dataset, val_dataset, batches.steps, progress, hours, recipe.memory_gb)
+    fitting = Fitting(detector, recipe, progress, state, sources, val_dataset)
     fitting.show(bar, lines, None if hours is not None else epochs)
     fitting.run(batches, hours, custom_callbacks)
     return TrainingHistory(Path(detector.log_dir) / "history.csv")
 
 
-def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=None, task=None):
+def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=None, recipe=MASK_RCNN):
     """Raise for data sets, a learning rate, or a number of epochs or hours that nothing can be trained with."""
-    task = task or MASK_RCNN
-    task.check(train_dataset, config)
+    recipe.check(train_dataset, config)
     if has_images(val_dataset):
-        task.check_validation(val_dataset, config)
+        recipe.check_validation(val_dataset, config)
     if hours is not None:
         if epochs is not None:
             raise ConfigError(f"Give epochs ({epochs}) or hours ({hours}), not both: one of them ends the training.")
@@ -159,17 +169,17 @@ def _prepare_folder(detector, progress, resumed):
 class Fitting:
     """The fits of one call, with the callbacks that they share."""
 
-    def __init__(self, detector, task, progress, state, sources, val_dataset):
-        self.detector, self.task, self.progress, self.state, self.sources = detector, task, progress, state, sources
+    def __init__(self, detector, recipe, progress, state, sources, val_dataset):
+        self.detector, self.recipe, self.progress, self.state, self.sources = detector, recipe, progress, state, sources
         config, self.validation = detector.config, None
         self.records = Records(detector.log_dir, progress.epoch)
         patience = config.EARLY_STOPPING
         self.stop_early = StopEarly(self.records, progress, patience) if patience else None
         self.board, self.watchers, self.bar, self.lines = Board(detector.log_dir), [], None, None
-        if has_images(val_dataset) and task.validation_every(config):
-            self.validation = task.validation_batches(val_dataset, config)
+        if has_images(val_dataset) and recipe.validation_every(config):
+            self.validation = recipe.validation_batches(val_dataset, config)
         if has_images(val_dataset):
-            self.watchers = task.watchers(detector, val_dataset, self.board)
+            self.watchers = recipe.watchers(detector, val_dataset, self.board)
 
     def show(self, bar, lines, epochs):
         """Show a bar, a line an epoch, or both; `epochs` is their number where it is known."""
@@ -194,7 +204,7 @@ class Fitting:
                 self._fit(batches, progress.epoch + 1, *extra, metrics=self.state.metrics)
                 if detector.keras_model.stop_training or progress.epoch >= progress.epochs:
                     return
-                batches = self.task.batches(*self.sources, epoch=progress.epoch)
+                batches = self.recipe.batches(*self.sources, epoch=progress.epoch)
             self._fit(batches, progress.epochs, *extra)
         finally:
             detector.epoch = progress.epoch
@@ -216,7 +226,7 @@ class Fitting:
                 epochs=last_epoch,
                 shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
                 validation_data=self.validation,
-                validation_freq=max(1, self.task.validation_every(config)),
+                validation_freq=max(1, self.recipe.validation_every(config)),
                 callbacks=[
                     feed,
                     stop_on_nan,

@@ -1,4 +1,4 @@
-"""The training of semantic networks, as a `Task`: batches of crops, pixels that agree, pictures of crops."""
+"""The training of semantic networks, as a `Recipe`: batches of crops, pixels that agree, pictures of crops."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.inference.jit import compiled
 from mrcnn.training.crop_batches import CropBatches, GridBatches
 from mrcnn.training.memory import LIBRARIES_GB, OTHER_BACKBONE_MAPS, numbers_of_weights
-from mrcnn.training.recipes import Task
+from mrcnn.training.recipes import Recipe
 
 SHOWN = 3  # crops whose prediction is shown in TensorBoard
 
@@ -79,7 +79,7 @@ def _picturing(detector, val_dataset, board):
     return [Pictures(_grid_batches(val_dataset, detector.config), every, board.picture)] if every else []
 
 
-SEMANTIC = Task(
+SEMANTIC = Recipe(
     check=validate_semantic,
     check_validation=_check_validation,
     batches=_crop_batches,

@@ -1,11 +1,11 @@
 """Downloading a weight file: whole and checked, or not at all."""
-import contextlib
 import hashlib
 import os
 import urllib.request
 from pathlib import Path
 
 from mrcnn.errors import WeightsError
+from mrcnn.files import draft_of
 
 COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 # Of files whose content is known. Against damage on the way, not against an attacker, so MD5 will do.
@@ -36,21 +36,17 @@ def download(url, path, verbose=1):
         It cannot be downloaded or written, or what came is not the file. Nothing is left behind.
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        size, announced, digest = _fetch(url, partial, path.name, verbose)
-        if announced is not None and size != announced:
-            raise OSError(f"only {size} of {announced} bytes came")
-        if digest != MD5.get(url, digest):
-            raise OSError(f"its MD5 is {digest} and not {MD5[url]}")
-        partial.replace(path)
+        with draft_of(path) as draft:
+            size, announced, digest = _fetch(url, draft, path.name, verbose)
+            if announced is not None and size != announced:
+                raise OSError(f"only {size} of {announced} bytes came")
+            if digest != MD5.get(url, digest):
+                raise OSError(f"its MD5 is {digest} and not {MD5[url]}")
     except (OSError, ValueError) as error:      # ValueError: no URL at all; URLError and timeouts are OSErrors
         raise WeightsError(f"{path} cannot be downloaded ({error}): download {url} where there is a connection and put "
                            f"the file there.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _fetch(url, path, name, verbose):

@@ -6,7 +6,6 @@ is ever executed or unpickled.
 
 import contextlib
 import io
-import os
 import struct
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ import h5py
 import numpy as np
 
 from mrcnn.errors import WeightsError
+from mrcnn.files import draft_of
 from mrcnn.images.decoder_errors import BUGS, ends_in
 
 # Groups beside the weights: the optimizer of full Keras 2 models, and what our checkpoints add.
@@ -27,6 +27,7 @@ TRY_AGAIN = "Copy or download it again, or give another file."
 # KeyError; ValueError and OverflowError are of sizes and types that contradict one another.
 _UNREADABLE = (OSError, LookupError, ValueError, RuntimeError, EOFError, OverflowError, zipfile.BadZipFile, zlib.error,
                struct.error)  # fmt: skip
+_DRAFT = ".tmp"  # not .h5, by which the weight files of a folder are found
 _MOST_ATTRIBUTE_BYTES = 60_000  # HDF5 takes 64 KiB; Keras cuts longer lists into name0, name1, ...
 
 
@@ -276,29 +277,23 @@ def written_whole(path):
         Disk full, or no right to write; an existing file is as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _SilentFile(temporary, "w+") as raw:
+        with draft_of(path, flush=True, suffix=_DRAFT) as draft, _SilentFile(draft, "w+") as raw:
             with h5py.File(raw, "w") as file:
                 yield file
             if raw.error is not None:
                 raise raw.error
-            os.fsync(raw.fileno())
-        os.replace(temporary, path)
     except OSError as error:
         state = "The file that was there is unharmed" if path.exists() else "Nothing was written"
         reason = error.strerror or error
         raise WeightsError(
             f"{path}: cannot be written ({reason}). {state}. Free some space or choose another folder."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder):
     """Remove what a run that was killed while it wrote a checkpoint has left in its folder."""
-    for path in Path(folder).glob(".*.h5.*.tmp"):
+    for path in Path(folder).glob(f".writing-*{_DRAFT}"):
         with contextlib.suppress(OSError):
             path.unlink()

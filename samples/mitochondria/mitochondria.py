@@ -1,88 +1,51 @@
-"""Mitochondria in electron micrographs: the settings and the data that the scripts beside this file share."""
-import numpy as np
-from backbone import small_resnet, small_resnet_shapes
+"""Mitochondria in electron micrographs: the settings and the data that the scripts beside this file share.
 
+The settings themselves are in `mrcnn.presets.micrographs`; the classes here can override any of them.
+"""
 from mrcnn.commands.domain import Domain
-from mrcnn.config import Config, SemanticConfig
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.readers.open import open_dataset
+from mrcnn.presets.micrographs import (
+    MicrographConfig,
+    MicrographDemoConfig,
+    MicrographSemanticConfig,
+    MicrographSmallConfig,
+)
 
 CLASS_NAME = "mitochondrion"
 # Pictures and seed of each part of the synthetic set: sets of different seeds share no picture.
 SYNTHETIC = {"train": (160, 1), "validation": (20, 2), "test": (24, 3)}
 
 
-class MitochondriaConfig(Config):
-    """For a GPU: a ResNet-101, for pictures of 1216 x 816 pixels (4864 x 3264, downscaled by 4)."""
+class MitochondriaConfig(MicrographConfig):
+    """For a GPU: a ResNet-101, for images of 1216 x 816 pixels (4864 x 3264, downscaled by 4)."""
 
     NAME = "mitochondria"
     NUM_CLASSES = 2                       # background and mitochondrion
-    IMAGES_PER_GPU = 1
-    IMAGE_MIN_DIM = 816
-    IMAGE_MAX_DIM = 1216
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    TRAIN_ROIS_PER_IMAGE = 100
-    STEPS_PER_EPOCH = None                # every picture once
-    VALIDATION_STEPS = None
-    LEARNING_RATE = 0.001                 # for the heads; all layers of a loaded model take a tenth, 1e-4
 
 
-class MitochondriaSmallConfig(MitochondriaConfig):
-    """For a CPU: a narrow network, for grey pictures that are reduced to 512 pixels where they are larger.
+class MitochondriaSmallConfig(MicrographSmallConfig):
+    """For a CPU: a narrow network, for grey images that are reduced to 512 pixels where they are larger.
 
     Learns from random weights too. With pretrained ones: BACKBONE "mobilenet_v2", its batch norm frozen.
     """
 
-    BACKBONE = staticmethod(small_resnet)
-    COMPUTE_BACKBONE_SHAPE = staticmethod(small_resnet_shapes)
-    IMAGE_CHANNEL_COUNT = 1
-    MEAN_PIXEL = np.array([128.0])
-    IMAGE_MIN_DIM = 256
-    IMAGE_MAX_DIM = 512
-    IMAGES_PER_GPU = 2
-    TOP_DOWN_PYRAMID_SIZE = 128
-    RPN_CONV_SIZE = 128
-    PRE_NMS_LIMIT = 2000
-    POST_NMS_ROIS_TRAINING = 500
-    POST_NMS_ROIS_INFERENCE = 300
-    FPN_CLASSIF_FC_LAYERS_SIZE = 512
-    MASK_HEAD_SIZE = 128
-    ROI_ALIGN = "aligned"                 # Matterport's single sample a bin is for his weights
-    OPTIMIZER = "adam"
-    LEARNING_RATE_SCHEDULE = "cosine"
-    WARMUP_STEPS = 100
+    NAME = "mitochondria"
+    NUM_CLASSES = 2
 
 
-class DemoConfig(MitochondriaSmallConfig):
-    """For the synthetic pictures of 256 x 256 pixels: learns them from random weights in minutes on two cores."""
+class DemoConfig(MicrographDemoConfig):
+    """For the synthetic images of 256 x 256 pixels: learns them from random weights in minutes on two cores."""
 
     NAME = "demo"
-    IMAGE_MAX_DIM = 256
-    IMAGES_PER_GPU = 4
-    TOP_DOWN_PYRAMID_SIZE = 64
-    RPN_CONV_SIZE = 64
-    MAX_GT_INSTANCES = 20
-    PRE_NMS_LIMIT = 1000
-    POST_NMS_ROIS_TRAINING = 250
-    POST_NMS_ROIS_INFERENCE = 150
-    TRAIN_ROIS_PER_IMAGE = 64
-    FPN_CLASSIF_FC_LAYERS_SIZE = 256
-    MASK_HEAD_SIZE = 64
-    LEARNING_RATE = 0.002
-    WARMUP_STEPS = 50
-    DETECTION_MIN_CONFIDENCE = 0.8        # scores run high: a third of what was trained on is objects
-    VALIDATE_EVERY = 4
-    KEEP_CHECKPOINTS = 1
+    NUM_CLASSES = 2
 
 
-class MitochondriaSemanticConfig(SemanticConfig):
-    """For U-Net and FCN, on grey pictures of any size: crops of 256 x 256 pixels are learnt from."""
+class MitochondriaSemanticConfig(MicrographSemanticConfig):
+    """For U-Net and FCN, on grey images of any size: crops of 256 x 256 pixels are learnt from."""
 
     NAME = "mitochondria"
-    IMAGE_CHANNEL_COUNT = 1
-    MEAN_PIXEL = np.array([128.0])
-    WARMUP_STEPS = 100
-    LEARNING_RATE = 0.001
+    NUM_CLASSES = 2
 
 
 class MitochondriaDataset(Dataset):
@@ -140,5 +103,4 @@ def synthetic(part):
 DOMAIN = Domain("mitochondria", ("BG", CLASS_NAME),
                 {"full": MitochondriaConfig, "small": MitochondriaSmallConfig, "demo": DemoConfig,
                  "semantic": MitochondriaSemanticConfig},
-                MitochondriaDataset, synthetic, {"small_resnet": (small_resnet, small_resnet_shapes)},
-                counts_channels=True)
+                MitochondriaDataset, synthetic, counts_channels=True)

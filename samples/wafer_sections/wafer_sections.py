@@ -1,5 +1,7 @@
 """Brain sections on a silicon wafer: the settings and the data that the scripts beside this file share.
 
+The settings themselves are in `mrcnn.presets.wafers`; the classes here can override any of them.
+
 As a script it takes the commands of the first wafer projects:
 
     python wafer_sections.py train --dataset DIR --weights imagenet|last|FILE --subset NAME [--logs DIR]
@@ -9,16 +11,14 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from mrcnn.commands.domain import Domain
-from mrcnn.config import Config
 from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, GaussianNoise, Multiply, Rot90, SomeOf
 from mrcnn.data.large.channels import ChannelStack, mean_pixel
 from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES
 from mrcnn.domains.wafer.patches.cut import WaferPatches, random_patches
 from mrcnn.domains.wafer.patches.folders import PatchFolderDataset
 from mrcnn.errors import ConfigError
+from mrcnn.presets.wafers import SectionConfig, SectionSmallConfig
 
 CHANNELS = ("grey", "fluo")
 CHANNELS_TEXT = ",".join(CHANNELS)
@@ -26,57 +26,23 @@ CHANNELS_TEXT = ",".join(CHANNELS)
 SYNTHETIC = {"train": (120, 1), "validation": (16, 2), "test": (24, 3)}
 
 
-class WaferConfig(Config):
-    """For a GPU: the settings of the first wafers' training; pictures are enlarged twice, fields have 512 pixels.
+class WaferConfig(SectionConfig):
+    """For a GPU: the settings of the first wafers' training; images are enlarged twice, fields have 512 pixels.
 
-    Number of channels and mean pixel are taken from the pictures to learn from.
+    The number of channels and the mean pixel are taken from the training images.
     """
 
     NAME = "wafer"
     NUM_CLASSES = len(CLASS_NAMES)        # background, tissue, magnet
-    BACKBONE = "resnet50"
-    IMAGES_PER_GPU = 1
-    IMAGE_RESIZE_MODE = "crop"
-    IMAGE_MIN_DIM = 512
-    IMAGE_MAX_DIM = 512
-    IMAGE_MIN_SCALE = 2.0
     IMAGE_CHANNEL_COUNT = len(CHANNELS)
-    MEAN_PIXEL = np.array([146.0, 11.0])
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    RPN_NMS_THRESHOLD = 0.9
-    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
-    POST_NMS_ROIS_TRAINING = 512
-    POST_NMS_ROIS_INFERENCE = 1024
-    TRAIN_ROIS_PER_IMAGE = 128
-    MINI_MASK_SHAPE = (64, 64)
-    MAX_GT_INSTANCES = 420
-    DETECTION_MAX_INSTANCES = 600
-    DETECTION_MIN_CONFIDENCE = 0.9
-    STEPS_PER_EPOCH = None                # every patch once
-    VALIDATION_STEPS = None
 
 
-class WaferSmallConfig(WaferConfig):
-    """For a CPU: MobileNetV2 and narrow heads, pictures as large as they are."""
+class WaferSmallConfig(SectionSmallConfig):
+    """For a CPU: MobileNetV2 and narrow heads, images as large as they are."""
 
-    BACKBONE = "mobilenet_v2"
-    IMAGES_PER_GPU = 2
-    IMAGE_MIN_SCALE = 0
-    RPN_NMS_THRESHOLD = 0.7
-    RPN_TRAIN_ANCHORS_PER_IMAGE = 128
-    TOP_DOWN_PYRAMID_SIZE = 128
-    RPN_CONV_SIZE = 128
-    PRE_NMS_LIMIT = 2000
-    POST_NMS_ROIS_TRAINING = 500
-    POST_NMS_ROIS_INFERENCE = 400
-    MAX_GT_INSTANCES = 80
-    DETECTION_MAX_INSTANCES = 200
-    FPN_CLASSIF_FC_LAYERS_SIZE = 512
-    MASK_HEAD_SIZE = 128
-    ROI_ALIGN = "aligned"
-    OPTIMIZER = "adam"
-    LEARNING_RATE_SCHEDULE = "cosine"
-    WARMUP_STEPS = 100
+    NAME = "wafer"
+    NUM_CLASSES = len(CLASS_NAMES)
+    IMAGE_CHANNEL_COUNT = len(CHANNELS)
 
 
 class WaferDataset(PatchFolderDataset):

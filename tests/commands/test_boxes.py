@@ -159,7 +159,7 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
     assert pictures == {"classes.png", "confusion.png", "precision", "f1.png", "worst"}
     with pytest.raises(ConfigError, match="no --annotations"):
         evaluate(domain, {**options, "dataset": None, "images": "there"})
-    with pytest.raises(ConfigError, match="format voc, which has no option class_file"):
+    with pytest.raises(ConfigError, match="format labelimg, which has no option class_file"):
         evaluate(domain, {**options, "dataset_option": [("class_file", "names.txt")]})
 
 

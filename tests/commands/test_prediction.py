@@ -212,7 +212,7 @@ def test_outlines_for_imagej_are_written_when_asked_for(predicted, pictures):
 
 def test_without_roifile_it_ends_before_the_detection(predicted, pictures, monkeypatch):
     monkeypatch.setitem(sys.modules, "roifile", None)
-    with pytest.raises(MissingExtra, match=r"mrcnn\[rois\]"):
+    with pytest.raises(MissingExtra, match="pip install roifile$"):
         predicted(pictures, rois=True)
 
 

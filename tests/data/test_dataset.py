@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mrcnn.config import Config
-from mrcnn.data.dataset import Dataset, as_pixel_size, count_objects, validate_dataset
+from mrcnn.data.dataset import Dataset, count_objects, validate_dataset
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 
@@ -210,12 +210,6 @@ def test_pixel_size_reaches_the_instances():
     dataset = shapes()
     dataset.image_info[0]["pixel_size_nm"] = 7
     assert dataset.load_instances(0).pixel_size_nm == (7, 7)
-
-
-@pytest.mark.parametrize("wrong", [0, -1, np.nan, (1, 2, 3), ("a", 1)])
-def test_wrong_pixel_sizes(wrong):
-    with pytest.raises(ConfigError, match="pixel size"):
-        as_pixel_size(wrong)
 
 
 def test_describe():

@@ -13,6 +13,7 @@ from mrcnn.geometry.boxes import (
     extract_bboxes,
     non_max_suppression,
     norm_boxes,
+    tight_box,
 )
 
 COUNTS = st.integers(0, 12)
@@ -23,6 +24,14 @@ def boxes_of(draw, count=COUNTS, smallest=1):
     corners = draw(hnp.arrays(np.int32, (draw(count), 2), elements=st.integers(0, 90)))
     sizes = draw(hnp.arrays(np.int32, corners.shape, elements=st.integers(smallest, 40)))
     return np.concatenate([corners, corners + sizes], axis=1)
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(0, 7), st.integers(0, 7))))
+def test_tight_box_is_the_box_of_the_one_mask(mask):
+    box = tight_box(mask)
+    assert (box is None) == (not mask.any())
+    if box is not None:
+        assert list(box) == extract_bboxes(mask[..., None])[0].tolist() and all(type(v) is int for v in box)
 
 
 def test_extract_bboxes_parity(cases):

@@ -68,7 +68,11 @@ def test_moved_is_a_shift_of_the_full_masks(masks, dy, dx, height, width):
     canvas = np.zeros((200, 200, masks.shape[-1]), bool)
     canvas[60 + dy:60 + dy + masks.shape[0], 60 + dx:60 + dx + masks.shape[1]] = masks
     instances, class_ids, scores = labelled(masks)
-    assert_same(instances.moved((dy, dx), (height, width)), canvas[60:60 + height, 60:60 + width], class_ids, scores)
+    expected = canvas[60:60 + height, 60:60 + width]
+    assert_same(instances.moved((dy, dx), (height, width)), expected, class_ids, scores)
+    there = expected[..., masks.any(axis=(0, 1))]      # `labelled` leaves out what has no pixel
+    kept = instances.moved_with_indices((dy, dx), (height, width))[1]
+    assert kept.dtype == np.int64 and kept.tolist() == np.flatnonzero(there.any(axis=(0, 1))).tolist()
 
 
 @given(dense_masks(), st.sampled_from([0, 1]))

@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from mrcnn.errors import DataError
-from mrcnn.images.pixel_size import read_pixel_size_nm, read_voxel_size_nm, unit_in_nm
+from mrcnn.images.pixel_size import read_pixel_size_nm, read_voxel_size_nm
 
 IMAGE = np.zeros((5, 30, 40), np.uint8)
 
@@ -60,11 +60,6 @@ def test_other_formats_do_not_say(tmp_path):
     assert read_pixel_size_nm(tmp_path / "a.png") is None
     with pytest.raises(DataError, match="none.tif"):
         read_pixel_size_nm(tmp_path / "none.tif")
-
-
-def test_names_of_units():
-    assert [unit_in_nm(u) for u in ("\u00b5m", "\u03bcm", " Micron ", "MICRONS", "nm\0")] == [1e3, 1e3, 1e3, 1e3, 1]
-    assert [unit_in_nm(u) for u in ("pixel", "furlong", "", None, 3)] == [None] * 5
 
 
 def test_real_stack_says_5_nm(real_data):

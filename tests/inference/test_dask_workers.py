@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 
-pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.", exc_type=ModuleNotFoundError)
+pytest.importorskip("distributed", reason="Needs dask: pip install '.[dask]'.", exc_type=ModuleNotFoundError)
 
 from mrcnn.engine.mask_rcnn import MaskRCNN  # noqa: E402
 from mrcnn.inference.dask_workers import ModelFactory  # noqa: E402

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-distributed = pytest.importorskip("distributed", reason="Needs dask: pip install 'mrcnn[dask]'.",
+distributed = pytest.importorskip("distributed", reason="Needs dask: pip install '.[dask]'.",
                                   exc_type=ModuleNotFoundError)
 
 import tiling_fakes  # noqa: E402

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from keras import ops
 
 from mrcnn.geometry.boxes import compute_overlaps, non_max_suppression
-from mrcnn.layers.nms import first_rows, keep_mask, nms, portable_nms
+from mrcnn.layers.nms import first_rows, keep_mask, nms, nms_indices, portable_nms
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 few = settings(max_examples=25)
@@ -94,13 +94,34 @@ def test_all_ways_agree(count, jitted):
     agree()
 
 
+@pytest.mark.parametrize("count", [1, 4, 15])
+def test_indices_are_those_of_the_kept_boxes(jitted, count):
+    run = jitted(lambda boxes: nms_indices(ops.convert_to_tensor(boxes), count, THRESHOLD))
+
+    @few
+    @given(boxes_on_grid(images=2))
+    def holds(boxes):
+        for image, found in enumerate(ops.convert_to_numpy(run(boxes))):
+            kept = greedy(boxes[image], THRESHOLD)[:count]
+            assert found.dtype == np.int32 and found.tolist() == kept + [-1] * (count - len(kept))
+
+    holds()
+
+
 def test_tensorflow_takes_its_own_kernel(monkeypatch):
     from mrcnn.layers import nms as module
 
-    called = []
-    monkeypatch.setattr(module, "_tensorflow_nms", lambda *arguments: called.append(arguments))
-    module.nms(np.zeros((1, 3, 4), np.float32), 2, 0.5)
-    assert len(called) == (keras.backend.backend() == "tensorflow")
+    called, kernel = [], module._tensorflow_indices
+
+    def counted(*arguments):
+        called.append(arguments)
+        return kernel(*arguments)
+
+    monkeypatch.setattr(module, "_tensorflow_indices", counted)
+    boxes = ops.zeros((1, 3, 4))
+    module.nms(boxes, 2, 0.5)
+    module.nms_indices(boxes, 2, 0.5)
+    assert len(called) == 2 * (keras.backend.backend() == "tensorflow")
 
 
 @pytest.mark.parametrize("count", [1, 4, 9])

@@ -3,11 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keras import layers, ops
 
 from mrcnn.errors import ConfigError
 from mrcnn.nets.backbones.applications import PixelsAsTrained, application, find_class, is_application
 from mrcnn.nets.backbones.resnet import BLOCKS, resnet
+from mrcnn.nets.backbones.small_resnet import small_resnet, small_resnet_shapes
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -130,3 +133,30 @@ def test_network_without_all_strides(monkeypatch):
     monkeypatch.setattr(keras.applications, "TinyNet", small_network(strides=4), raising=False)
     with pytest.raises(ConfigError, match="stride 32"):
         application(keras.Input((64, 64, 3)), "tiny_net", 0.0)
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 4))
+@settings(max_examples=10)
+def test_small_resnets_maps_have_the_sizes_that_its_shapes_say(height, width, channels):
+    """P2..P5 have the sizes of C2..C5, and P6 is every other place of P5."""
+    maps = small_resnet(keras.Input((height, width, channels)))
+    shapes = small_resnet_shapes((height, width, channels))
+    assert len(maps) == 5 and shapes.shape == (5, 2)
+    assert [m.shape[1:3] for m in maps[1:]] == [tuple(s) for s in shapes[:4].tolist()]
+    p6 = layers.MaxPooling2D(1, strides=2)(maps[-1])
+    assert p6.shape[1:3] == tuple(shapes[4].tolist())
+
+
+def test_small_resnet_computes_the_same_in_training_and_detection():
+    """And under the names that weights are stored by."""
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, small_resnet(image))
+    pixels = np.random.default_rng(0).normal(0, 50, (2, 64, 96, 1)).astype(np.float32)
+    for training, detection in zip(model(pixels, training=True), model(pixels, training=False)):
+        np.testing.assert_array_equal(ops.convert_to_numpy(training), ops.convert_to_numpy(detection))
+    expected = {"stem"}
+    for stage, blocks in ((2, 2), (3, 2), (4, 2), (5, 1)):
+        for block in range(1, blocks + 1):
+            expected |= {f"stage{stage}_{block}_{part}" for part in ("a", "b", *(["shortcut"] if block == 1 else []))}
+    names = {layer.name for layer in model.layers if layer.weights}
+    assert names == expected | {f"{name}_norm" for name in expected}

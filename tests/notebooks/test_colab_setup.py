@@ -83,7 +83,8 @@ def test_installed_is_what_pip_can_be_held_to(setup, monkeypatch, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, name, version in [(first, "torch", "2.10.0+cu128"), (first, "Typing_Extensions", "4.15.0"),
                                   (first, "python-apt", "2.4.0-ubuntu4"), (first, "", "1.0"), (first, "mrcnn", "0.2"),
-                                  (first, "blinker", "1.9.0"), (second, "blinker", "1.4")]:
+                                  (first, "mrcnn_keras", "3.0.0"), (first, "blinker", "1.9.0"),
+                                  (second, "blinker", "1.4")]:
         distribution(folder, name, version)
     (first / "broken-1.0.dist-info").mkdir()
     monkeypatch.setattr(sys, "path", [str(first), str(second)])

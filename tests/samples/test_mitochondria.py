@@ -12,7 +12,7 @@ import tifffile
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "mitochondria"
-MODULES = ("mitochondria", "backbone", "train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve")
+MODULES = ("mitochondria", "train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve")
 ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=DETECTION_MIN_CONFIDENCE=0.0"]
 
 

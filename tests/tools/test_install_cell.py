@@ -44,7 +44,7 @@ def pyproject(tmp_path):
     def write(address=None):
         path = tmp_path / "pyproject.toml"
         urls = f'[project.urls]\nRepository = "{address}"\n' if address else ""
-        path.write_text(f'[project]\nname = "mrcnn"\n{urls}', encoding="utf-8")
+        path.write_text(f'[project]\nname = "mrcnn-keras"\n{urls}', encoding="utf-8")
         return path
     return write
 

@@ -260,6 +260,7 @@ def test_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "deeper" / "file.h5"
     with pytest.raises(KeyError), written_whole(path) as file:
         file["half"] = np.zeros(3)
+        assert list(path.parent.glob("*.h5")) == []
         raise KeyError
     assert list(path.parent.iterdir()) == []
     with written_whole(path) as file:
@@ -270,7 +271,7 @@ def test_written_whole_or_not_at_all(tmp_path):
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path):
-    (tmp_path / ".best.h5.4711.tmp").write_bytes(b"half")
+    (tmp_path / ".writing-0123456789abcdef.tmp").write_bytes(b"half")
     (tmp_path / "best.h5").write_bytes(b"whole")
     remove_leftovers(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["best.h5"]

@@ -3,11 +3,15 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mrcnn.data.augment.ranges import check_probability
 from mrcnn.errors import ConfigError
+from mrcnn.geometry.instances import Instances
 
 
-def apply_augmentation(augmentation, image, instances, rng):
+def apply_augmentation(augmentation: Any, image: np.ndarray, instances: Instances,
+                       rng: np.random.Generator) -> tuple[np.ndarray, Instances]:
     """Augment an image and its objects together.
 
     Parameters

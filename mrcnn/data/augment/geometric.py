@@ -29,7 +29,8 @@ class Geometric:
         Returns
         -------
         (image, instances)
-            Of the same shape and dtype. Objects keep their order; one that leaves the picture is dropped.
+            Of the same shape and dtype. Objects keep their order; one of which fewer than 4 pixels are left, and not
+            all that it had, is dropped.
         """
         drawn = self.draw_map(image.shape[:2], rng)
         return (image, instances) if drawn is None else (drawn.image(image), drawn.instances(instances))

@@ -25,7 +25,8 @@ def apply_imgaug(augmentation, image, instances, rng):
     Returns
     -------
     (image, instances)
-        Objects in their order; those that left the picture are dropped with class and score.
+        Objects in their order; one of which fewer than 4 pixels are left, and not as many as it had, is dropped with
+        its class and score.
 
     Raises
     ------

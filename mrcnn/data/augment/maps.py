@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 
+from mrcnn.geometry.boxes import tight_box
 from mrcnn.geometry.instances import Instances
 
 MIN_AREA_PX = 4        # what is left of an object below this is no object any more
@@ -113,6 +114,8 @@ class AffineMap(ResamplingMap):
 
     Parameters
     ----------
+    shape, mode
+        As of `ResamplingMap`.
     matrix : [3, 3]
         From an output pixel (x, y, 1) to its place in the input.
     """
@@ -153,6 +156,8 @@ class DisplacementMap(ResamplingMap):
 
     Parameters
     ----------
+    shape, mode
+        As of `ResamplingMap`.
     dy, dx : float32 [H, W]
         From each output pixel to its place in the input.
     """
@@ -189,10 +194,10 @@ class DisplacementMap(ResamplingMap):
 
 def tight_crop(mask, origin=(0, 0)):
     """(box, crop) of the True pixels of a mask whose first pixel lies at `origin` (y, x), or None without any."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    box = tight_box(mask)
+    if box is None:
         return None
-    y1, x1, y2, x2 = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+    y1, x1, y2, x2 = box
     return (origin[0] + y1, origin[1] + x1, origin[0] + y2, origin[1] + x2), mask[y1:y2, x1:x2].copy()
 
 

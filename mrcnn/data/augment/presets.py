@@ -7,7 +7,7 @@ from mrcnn.errors import ConfigError
 _FACTORS = {"light": 0.5, "normal": 1.0, "strong": 1.75}
 
 
-def micrograph_augmentation(strength="normal"):
+def micrograph_augmentation(strength: str = "normal") -> Compose:
     """Augmentation for electron micrographs, which have no up and no left.
 
     Flips, right angles, mild rotation and scale, brightness and contrast, blur and noise.
@@ -20,6 +20,11 @@ def micrograph_augmentation(strength="normal"):
     Returns
     -------
     Compose
+
+    Raises
+    ------
+    ConfigError
+        There is no such strength.
     """
     if strength not in _FACTORS:
         raise ConfigError(f"strength is one of {', '.join(map(repr, _FACTORS))}, not {strength!r}.")

@@ -28,8 +28,8 @@ def open_plane(source):
     Parameters
     ----------
     source : str, Path or (str or Path, int)
-        TIFF, PNG, JPEG, BMP, Zarr array or OME-Zarr; with a number that channel of it. Without one, the channels of a
-        colour picture are averaged, and more or fewer than 3 channels are an error.
+        TIFF, PNG, JPEG, BMP, Zarr array or OME-Zarr; with a number that channel of it. Without one, a picture of 3 or 4
+        channels becomes the mean of the first three, and other numbers, of Zarr more than 1, are an error.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def open_plane(source):
 
 
 class ArrayPlane:
-    """A plane in memory, [H, W]."""
+    """A plane in memory, [H, W] or [H, W, 1]; raises `DataError` for anything else."""
 
     def __init__(self, array, where="array"):
         array = np.asarray(array)
@@ -146,7 +146,10 @@ class DecodedPlane(_FilePlane):
 
 
 class SegmentedPlane(_FilePlane):
-    """A compressed TIFF page of which only the strips or tiles of a window are decoded."""
+    """A compressed TIFF page of which only the strips or tiles of a window are decoded.
+
+    Raises `DataError` for axes beside rows, columns and channels.
+    """
 
     def __init__(self, path, page, found, channel):
         self.page = page
@@ -163,7 +166,10 @@ class SegmentedPlane(_FilePlane):
 
 
 class ZarrPlane(_FilePlane):
-    """A Zarr array, or the full resolution of an OME-Zarr (0.4 or 0.5) of one time and one z."""
+    """A Zarr array, or the full resolution of an OME-Zarr (0.4 or 0.5) of one time and one z.
+
+    Raises `DataError` when it is damaged or no plane, `MissingExtra` without the package zarr.
+    """
 
     errors = decoder_errors.ZARR
 

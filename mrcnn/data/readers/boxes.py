@@ -102,7 +102,10 @@ class BoxDataset(FileDataset):
         return int(np.count_nonzero(self.image_info[image_id]["class_ids"] > 0))
 
     def read_instances(self, info):
-        """The objects, each with the mask of its outline; of its box where it has none, or one without a pixel."""
+        """The objects, each with the mask of its outline; of its box where it has none, or one without a pixel.
+
+        Raises `DataError` when the picture has another size than the annotation says, or an outline cannot be used.
+        """
         annotation, path = info["annotation"], info["path"]
         shape = image_shape(path)[:2]
         if annotation.image_shape not in (None, shape):

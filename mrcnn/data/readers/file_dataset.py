@@ -2,9 +2,10 @@
 import re
 from pathlib import Path
 
-from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
 from mrcnn.images.recent import Recent
 
@@ -13,7 +14,7 @@ MISSING = ("error", "background")
 
 
 class FileDataset(Dataset):
-    """A data set of one class whose pictures and objects lie in files. Subclasses give `read_instances`.
+    """A data set whose pictures and objects lie in files. Subclasses give `read_instances`, and more classes than one.
 
     Parameters
     ----------
@@ -25,6 +26,11 @@ class FileDataset(Dataset):
         Height and width of a pixel in nm; by default what each picture's file says.
     channels : int, optional
         Channels that `load_image` gives; by default Matterport's contract.
+
+    Raises
+    ------
+    ConfigError
+        A pixel size or number of channels that cannot be.
     """
 
     def __init__(self, class_name="mitochondrion", source="files", pixel_size_nm=None, channels=None):
@@ -38,7 +44,10 @@ class FileDataset(Dataset):
         self.add_class(source, 1, class_name)
 
     def read_instances(self, info):
-        """Decode the objects of the picture of this `image_info` entry."""
+        """Decode the objects of the picture of this `image_info` entry; raises `DataError` where there is no truth.
+
+        Here there is none; subclasses know where it lies.
+        """
         raise DataError(info["path"], "has no objects beside it, as pictures for prediction",
                         "To train or evaluate, give the truth too")
 
@@ -58,7 +67,7 @@ class FileDataset(Dataset):
                          [m.copy() for m in found.masks], self.pixel_size_nm(image_id))
 
     def image_shape(self, image_id):
-        """Rows, columns and channels of the picture as stored, from its header."""
+        """Rows, columns and channels of the picture as stored, without alpha, from its header."""
         info = self.image_info[image_id]
         shape = image_shape(info["path"], info.get("page"))
         return shape if len(shape) == 3 else (*shape, 1)
@@ -86,7 +95,10 @@ def existing_folder(path, what):
 
 
 def child_folder(path, *names):
-    """The folder of one of these names under `path`, whatever its case, or None."""
+    """The folder of one of these names (in lower case) under `path`, whatever its case, or None.
+
+    Raises `DataError` when there are two.
+    """
     found = sorted(p for p in Path(path).iterdir() if p.is_dir() and p.name.lower() in names)
     if len(found) > 1:
         raise DataError(path, f"holds both {found[0].name} and {found[1].name}", "Keep one of them")

@@ -76,7 +76,7 @@ class LabelImageDataset(FileDataset):
         return {int(value): names.index(name) + 1 for value, name in class_map.items()}
 
     def read_instances(self, info):
-        """Objects of one picture's label image."""
+        """Objects of one picture's label image; raises `DataError` when it cannot be used."""
         path = info["labels"]
         check_shape(path, image_shape(path), image_shape(info["path"]), info["path"])
         labels = read_image(path, indices=True)

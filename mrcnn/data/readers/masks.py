@@ -42,6 +42,11 @@ def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=Non
     -------
     Instances
         All of class 1.
+
+    Raises
+    ------
+    DataError
+        A mask cannot be read, differs in size from the picture, or has no pixel.
     """
     shape = image_shape(reference, page)[:2]
 

@@ -1,9 +1,10 @@
 """`open_dataset`: recognise how a folder or file of annotated pictures is laid out."""
 import inspect
+import os
 from pathlib import Path
 
 from mrcnn.data.readers.dsb import DSBDataset
-from mrcnn.data.readers.file_dataset import child_folder
+from mrcnn.data.readers.file_dataset import FileDataset, child_folder
 from mrcnn.data.readers.label_images import TRUTH_FOLDERS, LabelImageDataset
 from mrcnn.data.readers.mask_folders import MaskFolderDataset
 from mrcnn.data.readers.stacks import StackDataset
@@ -15,7 +16,7 @@ _LOOKED_FOR = ("Looked for: Images/<name>.jpg with Masks/<name>/<name>_Mask_<i>.
                "a TIFF stack, its truth given beside it")
 
 
-def open_dataset(path, truth=None, **options):
+def open_dataset(path: str | os.PathLike, truth: str | os.PathLike | None = None, **options) -> FileDataset:
     """The data set at a path, of the reader that fits its layout.
 
     Parameters

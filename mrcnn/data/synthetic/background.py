@@ -65,6 +65,7 @@ def develop(rng, canvas, blur, noise, light):
 
     Parameters
     ----------
+    rng : numpy.random.Generator
     canvas : float32 [H, W]
     blur : float
         Sigma in pixels.

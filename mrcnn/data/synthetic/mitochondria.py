@@ -1,11 +1,13 @@
 """Schematic electron micrographs of mitochondria with known truth: for demonstrations, tests and pre-training."""
 import numpy as np
 
-from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.dataset import Dataset
 from mrcnn.data.synthetic import background, organelles
 from mrcnn.data.synthetic.placing import Arrangement
 from mrcnn.errors import ConfigError
+from mrcnn.geometry.boxes import tight_box
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 SOURCE = "synthetic"
 MITOCHONDRION = "mitochondrion"      # the kind of body that is an object
@@ -107,9 +109,9 @@ def truth_of(bodies, shape, pixel_size_nm):
             continue
         (rows, columns), outline = placed.cropped(shape)
         inside = outline.depth > 0
-        y, x = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        boxes.append((rows.start + y[0], columns.start + x[0], rows.start + y[-1] + 1, columns.start + x[-1] + 1))
-        masks.append(inside[y[0]:y[-1] + 1, x[0]:x[-1] + 1])
+        y1, x1, y2, x2 = tight_box(inside)
+        boxes.append((rows.start + y1, columns.start + x1, rows.start + y2, columns.start + x2))
+        masks.append(inside[y1:y2, x1:x2])
     return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), masks=masks,
                      pixel_size_nm=as_pixel_size(pixel_size_nm))
 

@@ -38,6 +38,7 @@ def make_outline(rng, length, width, angle, wobble, bend):
 
     Parameters
     ----------
+    rng : numpy.random.Generator
     length, width : float
         Full axes in pixels.
     angle : float

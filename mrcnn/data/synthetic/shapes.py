@@ -21,7 +21,10 @@ class ShapesDataset(Dataset):
     channels = 3
 
     def load_shapes(self, count, height=128, width=128, seed=0):
-        """Add `count` pictures of this size in pixels (at least 64 each); picture i depends on `seed` and i alone."""
+        """Add `count` pictures of this size in pixels (at least 64 each); picture i depends on `seed` and i alone.
+
+        Raises `ConfigError` for a smaller size.
+        """
         if min(height, width) < 64:
             raise ConfigError(f"Shapes need a picture of at least 64 x 64 pixels, not {height} x {width}.")
         for class_id, kind in enumerate(KINDS, start=1):

@@ -112,6 +112,11 @@ def merge_rgb(stains):
     -------
     uint8 or uint16 [..., 3]
         Of the same type; halves are rounded down.
+
+    Raises
+    ------
+    ConfigError
+        Other channels or another type.
     """
     stains = np.asarray(stains)
     if stains.dtype not in (np.uint8, np.uint16) or stains.ndim < 1 or stains.shape[-1] != len(CHANNELS):

@@ -1,12 +1,13 @@
 """Schematic fields of cells in four stains, like those of the Human Protein Atlas, with boxes and masks as truth."""
 import numpy as np
 
-from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.dataset import Dataset
 from mrcnn.domains.hpa.fields import merge_rgb
 from mrcnn.domains.hpa.synthetic.layout import Layout, make_cell
 from mrcnn.domains.hpa.synthetic.stains import SPOTS, FieldMaps, draw_fields, expose
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 SOURCE = "synthetic"
 CLASSES = ("Nucleoli", "Not Nucleoli")      # ids 1 and 2

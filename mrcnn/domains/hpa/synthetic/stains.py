@@ -262,6 +262,7 @@ def expose(rng, canvas, light, blur, grain, black):
 
     Parameters
     ----------
+    rng : numpy.random.Generator
     canvas : float32 [H, W]
     light : float
         How much the corners differ from the centre and from one another, as a fraction.

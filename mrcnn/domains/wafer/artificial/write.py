@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mrcnn.domains.wafer.patches.folders import patch_written, write_patch
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import draft_of
 
 RECORD = "artificial.json"
 _WORTH_A_PROCESS = 8           # jobs for each: starting one takes as long as a few patches
@@ -142,9 +143,8 @@ def _keep_record(folder, settings):
                                   f"folder, or delete this one.")
             return
         folder.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        with draft_of(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise

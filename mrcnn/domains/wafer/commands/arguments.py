@@ -3,10 +3,10 @@ import argparse
 import re
 from pathlib import Path
 
+from mrcnn.geometry.tile_rules import RULES
 from mrcnn.options.arguments import add_weights, base_parser, evaluate_parser
 from mrcnn.options.option_values import positive_number, whole_number
 
-RULES = ("centre", "merge", "seed")
 _EXIT_CODES = ("exit code: 0 all done, 2 something failed (options, data or weights; the message says what to do), 130 "
                "interrupted by Ctrl+C. Tiles that were done are kept: go on with --resume")
 

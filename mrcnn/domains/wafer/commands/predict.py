@@ -1,7 +1,7 @@
 """What predicting and evaluating whole wafers share, and what the prediction script does."""
 from pathlib import Path
 
-from mrcnn.commands.settings import load_detector
+from mrcnn.commands.settings import OPTIONS_FILE, load_detector
 from mrcnn.data.large.channels import DERIVED, ChannelStack
 from mrcnn.domains.wafer.labels.outlines import Section, WaferLabels
 from mrcnn.domains.wafer.labels.write import write_labelme
@@ -17,7 +17,6 @@ from mrcnn.results.label_zarr import write_label_zarr
 from mrcnn.training.checkpoints import resolve_weights
 
 CHANNELS = ("grey", "fluo")
-TRAINING_FILE = "training.json"
 
 
 def predict_wafer(domain, options):
@@ -78,7 +77,7 @@ def open_stack(options):
 
 def trained_order(weights):
     """The channels that a run was trained with, by its record beside the weights; None where it does not say."""
-    record = resolve_weights(weights).with_name(TRAINING_FILE)
+    record = resolve_weights(weights).with_name(OPTIONS_FILE)
     try:
         options = read_json(record).get("dataset_option")
     except (OSError, ValueError):

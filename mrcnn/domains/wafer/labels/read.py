@@ -115,7 +115,7 @@ def read_labels(path, scale=None, image_shape=None):
 
 
 def _labels_in(folder):
-    files = sorted(folder.glob("*.json"))
+    files = sorted(p for p in folder.glob("*.json") if not p.name.startswith("."))
     named = [p for p in files if p.name == "labels.json"]
     if named or len(files) == 1:
         return (named or files)[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 from mrcnn.domains.wafer.labels.labelme import stored_shape
 from mrcnn.domains.wafer.labels.outlines import PARTS
 from mrcnn.errors import DataError
+from mrcnn.files import whole_file
 
 
 def write_labelme(path, labels, image_path=None):
@@ -36,16 +37,8 @@ def write_labelme(path, labels, image_path=None):
         "shapes": [{"label": name, "points": polygon[:, ::-1].tolist(), "group_id": None, "description": "",
                     "shape_type": "polygon", "flags": {}} for name, polygon in outlines if polygon is not None],
         "imagePath": _relative(picture, path.parent), "imageData": None, "imageHeight": height, "imageWidth": width}
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, cure="Check the folder's permissions and the space left") as draft:
         draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        if path.parent.is_dir():
-            draft.unlink(missing_ok=True)
-        raise DataError(path, f"cannot be written ({error.strerror or error})",
-                        "Check the folder's permissions and the space left") from error
 
 
 def _relative(picture, folder):

@@ -3,10 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mrcnn.data.dataset import Dataset, as_pixel_size
+from mrcnn.data.dataset import Dataset
 from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES, MAGNET, TISSUE
 from mrcnn.domains.wafer.patches.folders import patch_written, write_patch
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.geometry.tiles import as_pair, tile_windows
 
 MIN_PIXELS = 25      # of an object in a patch: less is a sliver that nobody could tell
@@ -174,7 +175,7 @@ class WaferPatches(Dataset):
         self.add_wafer(stack, labels, windows, pixel_size_nm)
 
     def add_wafer(self, stack, labels, windows, pixel_size_nm=None):
-        """Add the patches of another wafer of the same channels, and prepare the data set again."""
+        """Add the patches of another wafer, and prepare the data set again; `ConfigError` for other channels."""
         if tuple(stack.names) != self.channel_names:
             raise ConfigError(f"The channels {', '.join(stack.names)} are not those of the other wafer: "
                               f"{', '.join(self.channel_names)}.")

@@ -1,7 +1,5 @@
 """Folders of patches with a mask file an object, of tissue and magnets apart: read, and written."""
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from mrcnn.data.readers.file_dataset import FileDataset, child_folder, existing_
 from mrcnn.data.readers.masks import check_threshold, read_mask
 from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES, MAGNET, TISSUE
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_folder
 from mrcnn.geometry.instances import Instances
 from mrcnn.images.read import check_shape, image_shape, list_images, natural_key, read_image
 
@@ -49,6 +48,8 @@ class PatchFolderDataset(FileDataset):
     DataError
         There is no patch, a patch has several pictures of one channel or lacks one, or has no folder of masks while
         others do.
+    ConfigError
+        Channels, threshold or pixel size that cannot be.
     """
 
     def __init__(self, path, channels=("grey", "fluo"), threshold=None, source="wafer", pixel_size_nm=None):
@@ -198,23 +199,17 @@ def write_patch(folder, name, image_by_channel, instances):
         The patch is there already, a picture is not uint8 [H, W] of the objects' size, or the files cannot be written.
     """
     folder = Path(folder)
-    target, draft = folder / name, folder / f".{name}.part"
+    target = folder / name
     _check_writable(target, image_by_channel, instances)
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
+    cure = "Check the folder's permissions and the space left"
+    with whole_folder(target, draft_name=f".{name}.part", cure=cure) as draft:
         for child in ("images", _MASKS[TISSUE][0], _MASKS[MAGNET][0]):
-            (draft / child).mkdir(parents=True)
+            (draft / child).mkdir()
         for channel, plane in image_by_channel.items():
             ending = "" if channel == "grey" else f"_{channel}"
             # Noise does not compress, and training reads these again and again.
             _write_tiff(draft / "images" / f"{name}{ending}.tif", plane, None)
         _write_masks(draft, instances)
-        os.replace(draft, target)
-    except OSError as error:
-        raise DataError(target, f"cannot be written ({error.strerror or error})",
-                        "Check the folder's permissions and the space left") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

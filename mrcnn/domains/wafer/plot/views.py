@@ -84,6 +84,11 @@ def add_windows(ax, windows, color="#F0E442", fill=0.0, line_width=1.2, style="s
         Of the outlines in points; 0: none.
     style : str
         Line style, as matplotlib's.
+
+    Raises
+    ------
+    ConfigError
+        Neither one colour nor as many as windows.
     """
     lines = [np.array(rectangle(window)) for window in np.asarray(windows).reshape(-1, 4)]
     colors = [color] * len(lines) if isinstance(color, str) else list(color)

@@ -68,6 +68,11 @@ def known_sections(tissue_polygons, magnet_polygons, numbers=None):
     -------
     list of SectionResult
         `Part.index` counts the outlines that are there, section by section, the tissue before the magnetic part.
+
+    Raises
+    ------
+    ConfigError
+        The lists differ in length.
     """
     if len(tissue_polygons) != len(magnet_polygons):
         raise ConfigError(f"{len(tissue_polygons)} outlines of tissue and {len(magnet_polygons)} of magnetic parts: "

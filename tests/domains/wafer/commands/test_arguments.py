@@ -4,7 +4,6 @@ import argparse
 import pytest
 
 from mrcnn.domains.wafer.commands.arguments import (
-    RULES,
     channel_files,
     evaluate_wafer_parser,
     names,
@@ -52,7 +51,8 @@ def test_defaults_are_those_of_the_wafer_projects():
 
 
 def test_rules_are_those_of_the_tiling():
-    assert RULES == tiling.RULES
+    for rule in tiling.RULES:
+        assert predict_wafer_parser("x").parse_args([*PREDICT, "--rule", rule]).rule == rule
     assert predict_wafer_parser("x").parse_args(PREDICT).rule == tiling.DEFAULT_RULE
 
 

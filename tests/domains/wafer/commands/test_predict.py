@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import tifffile
 
+from mrcnn.commands.settings import OPTIONS_FILE
 from mrcnn.data.large.channels import ChannelStack
 from mrcnn.domains.wafer.commands import predict as wafer
 from mrcnn.domains.wafer.commands.arguments import predict_wafer_parser
@@ -95,7 +96,7 @@ def test_the_order_is_that_of_the_training(options, tmp_path, folder):
     weights.parent.mkdir()
     weights.write_bytes(b"")
     given = {**options(), "weights": str(weights)}
-    record = weights.with_name(wafer.TRAINING_FILE)
+    record = weights.with_name(OPTIONS_FILE)
     for text, order in (("{}", None), ("no json", None), ("[1]", None),
                         ('{"dataset_option": [["channels", "grey, grey,fluo"]]}', ("grey", "grey", "fluo"))):
         record.write_text(text)

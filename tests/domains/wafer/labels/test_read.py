@@ -254,6 +254,13 @@ def test_labels_are_written_for_a_picture_only(tmp_path):
         write_labelme(tmp_path / "file" / "labels.json", labels, "wafer.tif")
 
 
+def test_a_file_that_is_being_written_is_none_of_the_labels(tmp_path):
+    labels = WaferLabels([Section(1, np.array(SQUARE, float))])
+    write_labelme(tmp_path / "wafer.json", labels, tmp_path / "wafer.tif")
+    (tmp_path / ".writing-0123456789abcdef.json").write_text("{half")
+    assert read_labels(tmp_path).sections[0].number == 1
+
+
 # --- A real wafer ---
 def test_real_labels_agree_in_both_formats(real_data):
     folder = real_data / "wafer_labels" / "silicon_wafer_1"

@@ -1,11 +1,24 @@
-"""A small ResNet (He et al. 2015) with group normalisation (Wu & He 2018), and how a backbone of one's own is made.
+"""A small ResNet with group normalisation, and an example of a custom backbone.
 
-Pretrained networks carry batch normalisation, whose running statistics need thousands of steps to follow weights that
-start at random. Group normalisation has none: it computes the same in training and detection from the first step.
+After He et al. 2015 (residual networks) and Wu & He 2018 (group normalisation). Pretrained networks carry batch
+normalisation, whose running statistics need thousands of steps to follow weights that start at random. Group
+normalisation has none: it computes the same in training and detection from the first step.
+
+A custom backbone consists of two functions, as here: one returns the feature maps C1 to C5 of an image, the other the
+sizes of the pyramid levels P2 to P6. Both go into the settings:
+
+    class CellConfig(Config):
+        BACKBONE = staticmethod(small_resnet)
+        COMPUTE_BACKBONE_SHAPE = staticmethod(small_resnet_shapes)
+
+A settings file stores only the function's name. The programs look it up in `Domain.backbones` (see
+`mrcnn.commands.domain`), where a custom backbone must be listed; those of `mrcnn.nets.backbones` are always known.
 """
 import numpy as np
 
-STRIDES = (4, 8, 16, 32, 64)
+STRIDES = (4, 8, 16, 32, 64)      # of P2..P6
+
+# Keras is imported inside the functions: the presets refer to them, and settings must load without Keras.
 
 
 def small_resnet(image, stage5=True, train_bn=False):

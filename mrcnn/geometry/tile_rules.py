@@ -1,0 +1,3 @@
+"""The names of the rules of `mrcnn.geometry.tiles`, for the command line, which imports no NumPy."""
+
+RULES = ("centre", "merge", "seed")

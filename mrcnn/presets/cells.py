@@ -1,0 +1,95 @@
+"""Presets for cells in fluorescence images, learnt from boxes or outlines: Faster R-CNN and Mask R-CNN."""
+from mrcnn.config import Config
+
+
+class CellConfig(Config):
+    """For a GPU: fields of 512 x 512 pixels in three channels.
+
+    Subclasses set NUM_CLASSES and CLASS_NAMES, background first, or these are taken from the annotations.
+    """
+
+    NAME = "cells"
+    NUM_CLASSES = 2
+    CLASS_NAMES = ("BG", "cell")
+    BACKBONE = "resnet50"
+    IMAGE_MIN_DIM = 0                     # smaller images are not enlarged
+    IMAGE_MAX_DIM = 512
+    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
+    TRAIN_ROIS_PER_IMAGE = 100
+    STEPS_PER_EPOCH = None                # every image once
+    VALIDATION_STEPS = None
+    LEARNING_RATE_SCHEDULE = "cosine"
+    WARMUP_STEPS = 100
+    BOXES_AS_MASKS = False                # True: filled boxes are taken for masks
+
+
+class CellSmallConfig(CellConfig):
+    """For a CPU: MobileNetV2, to be started from its ImageNet weights, and narrow heads."""
+
+    BACKBONE = "mobilenet_v2"
+    TOP_DOWN_PYRAMID_SIZE = 128
+    RPN_CONV_SIZE = 128
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 128
+    PRE_NMS_LIMIT = 2000
+    POST_NMS_ROIS_TRAINING = 500
+    POST_NMS_ROIS_INFERENCE = 300
+    TRAIN_ROIS_PER_IMAGE = 64
+    FPN_CLASSIF_FC_LAYERS_SIZE = 512
+    MASK_HEAD_SIZE = 128
+    ROI_ALIGN = "aligned"                 # Matterport's one sample per bin is for his weights
+    OPTIMIZER = "adam"
+
+
+class CellDemoConfig(CellSmallConfig):
+    """For the synthetic fields of 256 x 256 pixels."""
+
+    IMAGE_MAX_DIM = 256
+    IMAGES_PER_GPU = 4
+    MAX_GT_INSTANCES = 40
+    TOP_DOWN_PYRAMID_SIZE = 64
+    RPN_CONV_SIZE = 64
+    FPN_CLASSIF_FC_LAYERS_SIZE = 256
+    MASK_HEAD_SIZE = 64
+    VALIDATE_EVERY = 2
+
+
+class CellKerasFrcnnConfig(CellConfig):
+    """A Faster R-CNN with keras-frcnn's defaults, as far as they apply.
+
+    Anchors of 128, 256 and 512 pixels at three ratios, 32 regions per image of which half are positive, RPN thresholds
+    0.3 and 0.7, 300 proposals, one image per step and 1000 steps per epoch, Adam at 1e-5, shorter side 600, scores
+    above 0.8 and NMS at 0.5. Differences: the feature pyramid, whose three finest levels share the smallest anchors,
+    and negative regions of any IoU below 0.5 (from 0.1 in keras-frcnn).
+    """
+
+    NAME = "cells_keras_frcnn"
+    USE_MASK_HEAD = False
+    IMAGES_PER_GPU = 1
+    STEPS_PER_EPOCH = 1000
+    IMAGE_MIN_DIM = 600
+    IMAGE_MAX_DIM = 640
+    RPN_ANCHOR_SCALES = (128, 128, 128, 256, 512)
+    RPN_ANCHOR_RATIOS = [0.5, 1, 2]
+    RPN_NEGATIVE_IOU = 0.3
+    RPN_POSITIVE_IOU = 0.7
+    POST_NMS_ROIS_TRAINING = 300
+    POST_NMS_ROIS_INFERENCE = 300
+    TRAIN_ROIS_PER_IMAGE = 32
+    ROI_POSITIVE_RATIO = 0.5
+    OPTIMIZER = "adam"
+    LEARNING_RATE = 1e-5
+    LEARNING_RATE_SCHEDULE = "constant"
+    WARMUP_STEPS = 0
+    DETECTION_MIN_CONFIDENCE = 0.8
+    DETECTION_NMS_THRESHOLD = 0.5
+
+
+class CellMatterportConfig(Config):
+    """Mask R-CNN with Matterport's defaults throughout and filled boxes as masks; start it from the COCO weights."""
+
+    NAME = "cells_matterport"
+    NUM_CLASSES = 2
+    CLASS_NAMES = ("BG", "cell")
+    BOXES_AS_MASKS = True
+    STEPS_PER_EPOCH = None
+    VALIDATION_STEPS = None

@@ -1,0 +1,75 @@
+"""The presets: sound, loaded without keras, found again from a file; and the samples' settings, which are theirs."""
+import importlib
+import importlib.util
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mrcnn.presets
+from mrcnn.commands.domain import Domain
+from mrcnn.config import Config, SemanticConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+# What `to_dict` of the samples' settings gave when the samples held all of them themselves.
+BEFORE = json.loads(Path(__file__).with_name("before.json").read_text(encoding="utf-8"))
+MODULES = [importlib.import_module(f"mrcnn.presets.{m.name}") for m in pkgutil.iter_modules(mrcnn.presets.__path__)]
+PRESETS = [value for module in MODULES for value in vars(module).values()
+           if isinstance(value, type) and value.__module__ == module.__name__]
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """The samples' modules of settings by their names."""
+    found = {}
+    for name in BEFORE:
+        (path,) = (ROOT / "samples").glob(f"*/{name}.py")
+        spec = importlib.util.spec_from_file_location(name, path)
+        found[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found[name])
+    return found
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in BEFORE for name in BEFORE[module]])
+def test_settings_of_the_samples_are_what_they_were(samples, module, name):
+    config = getattr(samples[module], name)()
+    defaults = (SemanticConfig if isinstance(config, SemanticConfig) else Config)().to_dict()
+    # A setting that came later is not in the file, and has its default.
+    assert config.to_dict() == {**defaults, **BEFORE[module][name]}
+
+
+def test_samples_subclass_the_presets(samples):
+    for module in samples.values():
+        for config in module.DOMAIN.configs.values():
+            assert config.__module__ == module.__name__ and any(issubclass(config, preset) for preset in PRESETS)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.__name__)
+def test_preset_is_sound_and_comes_back_from_a_file(preset, tmp_path):
+    config = preset()
+    config.validate()
+    assert preset.__doc__
+    config.to_json(tmp_path / "config.json")
+    domain = Domain("objects", ("BG", "object"), {"full": preset}, None, None)
+    again = domain.with_backbone(preset.from_json(tmp_path / "config.json"))
+    assert again.to_dict() == config.to_dict()
+    assert (again.BACKBONE, again.COMPUTE_BACKBONE_SHAPE) == (config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE)
+
+
+def test_presets_load_without_a_framework():
+    """Settings are checked, and options refused, before anybody waits for keras."""
+    code = f"import json, sys, {', '.join(m.__name__ for m in MODULES)}; print(json.dumps(sorted(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not {"keras", "tensorflow", "jax", "torch"} & set(json.loads(loaded))
+
+
+def test_a_run_from_filled_boxes_is_loaded_again(samples, tmp_path):
+    """A run's settings are read through the class "full", whichever it was trained with."""
+    domain, path = samples["hpa_cells"].DOMAIN, tmp_path / "config.json"
+    for config in domain.configs.values():
+        config().to_json(path)
+        read = domain.configs["full"].from_json(path)
+        assert read.to_dict() == config().to_dict()
