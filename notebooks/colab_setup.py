@@ -43,7 +43,10 @@ def installed():
     """Name and version of everything that is installed, as the kernel sees it, except this package itself."""
     found = {}
     for distribution in importlib.metadata.distributions():
-        about = distribution.metadata or {}
+        try:
+            about = distribution.metadata or {}
+        except FileNotFoundError:       # newer versions of importlib.metadata say so where there are none
+            continue
         name, version = about.get("Name"), about.get("Version")
         if name and is_version(version or ""):      # else half removed, or the system's own: pip cannot name it either
             found.setdefault(canonicalize_name(name), version)      # of one found twice, the first is imported

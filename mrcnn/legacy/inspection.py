@@ -165,14 +165,20 @@ class DetectionTensors:
             try:
                 model = keras.Model(self.inputs, list(unique.values()))
             except ValueError as error:
-                raise ConfigError(
-                    "One of the outputs of run_graph needs more than an image, so it exists in training only. Ask for "
-                    f"outputs of the detection network: {', '.join(list(self.tensors)[:8])} and others."
-                ) from error
+                raise self._in_training_only() from error
             self._models[tuple(unique)] = model, compiled(model)
-        values = self._models[tuple(unique)][1](arrays)
+        try:
+            values = self._models[tuple(unique)][1](arrays)
+        except KeyError as error:  # Keras 3.10 notices only now
+            raise self._in_training_only() from error
         by_id = dict(zip(unique, values if isinstance(values, (list, tuple)) else [values]))
         return {label: self._array(by_id[id(t)], t, len(arrays[0])) for label, t in wanted.items()}
+
+    def _in_training_only(self):
+        return ConfigError(
+            "One of the outputs of run_graph needs more than an image, so it exists in training only. Ask for outputs "
+            f"of the detection network: {', '.join(list(self.tensors)[:8])} and others."
+        )
 
     def _array(self, value, tensor, images):
         value = keras.ops.convert_to_numpy(value)

@@ -134,7 +134,9 @@ def tune(objective, space, path, budget, monitor="val_loss", about=None, start=N
             first = {p.name: p.stored(start[p.name]) for p in space if p.name in (start or {})}
             study.enqueue_trial({name: value for name, value in first.items() if value is not None})
         while not _enough(study, budget):
-            study.optimize(lambda trial: _run(objective, space, trial, budget, optuna), n_trials=1)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats, before optuna 5
+                study.optimize(lambda trial: _run(objective, space, trial, budget, optuna), n_trials=1)
             _refuse_hopeless(study)
     return study
 
