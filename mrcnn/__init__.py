@@ -5,6 +5,7 @@ The public names are imported when they are first used, so that ``import mrcnn``
 import importlib
 
 from mrcnn import quiet
+from mrcnn.lazy import names_on_first_use
 
 __version__ = "3.0.0"
 
@@ -27,15 +28,12 @@ __all__ = ["__version__", *_HOMES]
 quiet.watch_imports()
 
 
+_public_name, _names = names_on_first_use(__name__, _HOMES)
+
+
 def __getattr__(name):
-    if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    if name in _SUBMODULES:
-        return importlib.import_module(f"mrcnn.{name}")
-    raise AttributeError(f"module 'mrcnn' has no attribute {name!r}")
+    return importlib.import_module(f"mrcnn.{name}") if name in _SUBMODULES else _public_name(name)
 
 
 def __dir__():
-    return sorted({*globals(), *_HOMES, *_SUBMODULES})
+    return sorted({*_names(), *_SUBMODULES})

@@ -1,5 +1,6 @@
 """What all tests share: backend and plotting set up before anything is imported, and the folders of real data."""
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -182,3 +183,12 @@ def reference_weights(parity, tmp_path_factory):
     yield path_of
     for path in made.values():
         path.unlink()
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A copy of what the notebooks need of the repository, shared so that each third finds the run of the second."""
+    folder, root = tmp_path_factory.mktemp("repository"), Path(__file__).resolve().parents[1]
+    for name in ("notebooks", "samples"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    return folder

@@ -39,14 +39,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("repository")
-    for name in ("notebooks", "samples"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def lab(workplace, tmp_path_factory):
     """Address of a JupyterLab that serves the workplace, with a user's settings of its own."""
     home = tmp_path_factory.mktemp("home")

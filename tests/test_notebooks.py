@@ -1,6 +1,5 @@
 """The notebooks: committed without outputs; run from top to bottom, show their pictures, write only where they say."""
 import os
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -50,15 +49,6 @@ EXPECTED = {
                                    "12 true objects touch another one, 2 stand alone"]),
     "mitochondria_3_prediction": (8, ["pixel size (height, width) in nm: (12.0, 12.0)", "instances.csv"]),
 }
-
-
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    """A copy of what the notebooks need of the repository, shared so that each third finds the run of the second."""
-    folder = tmp_path_factory.mktemp("repository")
-    for name in ("notebooks", "samples"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    return folder
 
 
 def read(folder, name):

@@ -1,7 +1,4 @@
 """Crops of pictures with the class of each pixel, for semantic networks."""
-import collections
-import threading
-
 import numpy as np
 
 from mrcnn.data.dataset import name_of, validate_dataset
@@ -9,6 +6,7 @@ from mrcnn.data.molding import intensities, to_channels
 from mrcnn.errors import DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.tiles import tile_windows
+from mrcnn.images.recent import Recent
 
 CACHE_BYTES = 512 * 2**20      # of decoded pictures that one source of crops remembers
 
@@ -31,8 +29,7 @@ class CropSource:
     """
 
     def __init__(self, dataset, config, cache_bytes=CACHE_BYTES):
-        self.dataset, self.config, self.limit = dataset, config, cache_bytes
-        self._kept, self._size, self._lock = collections.OrderedDict(), 0, threading.Lock()
+        self.dataset, self.config, self._recent = dataset, config, Recent(cache_bytes)
 
     def load(self, image_id):
         """Image [H, W, C] of the type that `intensities` gives, uint8 or float32, and its objects.
@@ -42,18 +39,11 @@ class CropSource:
         DataError
             One of them cannot be used; names the file.
         """
-        with self._lock:
-            if image_id in self._kept:
-                self._kept.move_to_end(image_id)
-                return self._kept[image_id]
-        image, instances = self._read(image_id)
-        with self._lock:
-            if image_id not in self._kept and _bytes(image, instances) <= self.limit:
-                self._kept[image_id] = image, instances
-                self._size += _bytes(image, instances)
-            while self._size > self.limit:
-                self._size -= _bytes(*self._kept.popitem(last=False)[1])
-        return image, instances
+        found = self._recent.get(image_id)
+        if found is None:
+            found = self._read(image_id)
+            self._recent.put(image_id, found, _bytes(*found))
+        return found
 
     def _read(self, image_id):
         dataset, path = self.dataset, name_of(self.dataset, image_id)
