@@ -30,6 +30,7 @@ test-fast: $(VENV)/.installed-test
 
 lint: $(VENV)/.installed-test
 	$(BIN) -m ruff check .
+	$(BIN) -m ruff format --check .
 	$(BIN) -m mypy
 
 # Writes down the lowest versions again after a bound in pyproject.toml has changed; what these need in turn is the newest.

@@ -3,6 +3,7 @@
 Usage: pythons.py [--but PYTHON]. One line each: version, a blank, path. Standard library only: this runs before
 anything is installed.
 """
+
 import argparse
 import os
 import re
@@ -14,8 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Folders of pyenv, uv, asdf and mise; each holds a folder for each version.
-MANAGERS = ("{PYENV_ROOT}/versions", "~/.pyenv/versions", "~/.local/share/uv/python", "~/.asdf/installs/python",
-            "~/.local/share/mise/installs/python", "/opt/python")
+MANAGERS = (
+    "{PYENV_ROOT}/versions",
+    "~/.pyenv/versions",
+    "~/.local/share/uv/python",
+    "~/.asdf/installs/python",
+    "~/.local/share/mise/installs/python",
+    "/opt/python",
+)
 
 
 def supported():

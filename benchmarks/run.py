@@ -69,8 +69,11 @@ def main():
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     peer = arguments.peer_python.split() if arguments.peer_python else None
-    table = {"machine": platform.processor() or platform.machine(), "python": platform.python_version(),
-             "model": arguments.model}
+    table = {
+        "machine": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "model": arguments.model,
+    }
     print(f"{'':8}{'RPN width':>10}{'mrcnn':>10}{'torchvision':>13}{'ratio':>8}{'GB':>8}{'GB peer':>9}{'ratio':>8}")
     for what in ("train", "detect"):
         table[what] = measure(what, arguments.rounds, arguments.steps, peer, arguments.model)

@@ -19,8 +19,11 @@ from pathlib import Path
 
 from run import run
 
-PEERS = {"alike": ("--decoder", "alike"), "alike, channels last": ("--decoder", "alike", "--channels-last"),
-         "its own Unet": ("--decoder", "unet")}
+PEERS = {
+    "alike": ("--decoder", "alike"),
+    "alike, channels last": ("--decoder", "alike", "--channels-last"),
+    "its own Unet": ("--decoder", "unet"),
+}
 AUGMENTATIONS = ("none", "normal", "strong")
 CLOCKS = {"seconds": "median_s", "processor_seconds": "processor_median_s"}
 
@@ -73,10 +76,17 @@ def main():
     for name in AUGMENTATIONS:
         prepared = run([sys.executable], "semantic_ours.py", "--what", "prepare", "--augmentation", name, "--steps", 20)
         table[f"prepare {name}"] = prepared
-        shares = [f"{prepared['processor_median_s'] / found['mrcnn']['processor_median_s']:.1%} of a step of "
-                  f"{key.removeprefix('train ')}" for key, found in table.items() if key.startswith("train ")]
-        print(f"  augmentation {name}: {1000 * prepared['processor_median_s']:.1f} ms of the processor"
-              + "".join(f", {share}" for share in shares), flush=True)
+        shares = [
+            f"{prepared['processor_median_s'] / found['mrcnn']['processor_median_s']:.1%} of a step of "
+            f"{key.removeprefix('train ')}"
+            for key, found in table.items()
+            if key.startswith("train ")
+        ]
+        print(
+            f"  augmentation {name}: {1000 * prepared['processor_median_s']:.1f} ms of the processor"
+            + "".join(f", {share}" for share in shares),
+            flush=True,
+        )
     if arguments.out:
         arguments.out.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 

@@ -30,8 +30,14 @@ def main():
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--augmentation", choices=["none", "light", "normal", "strong"], default="normal")
     arguments = parser.parse_args()
-    config = SemanticConfig(NAME="benchmark", NUM_CLASSES=2, BACKBONE=arguments.encoder, PRECISION="float32",
-                            SEMANTIC_CROP=arguments.size, IMAGES_PER_GPU=arguments.batch)
+    config = SemanticConfig(
+        NAME="benchmark",
+        NUM_CLASSES=2,
+        BACKBONE=arguments.encoder,
+        PRECISION="float32",
+        SEMANTIC_CROP=arguments.size,
+        IMAGES_PER_GPU=arguments.batch,
+    )
     from mrcnn.training.crop_batches import CropBatches
 
     side = PICTURE_SIDE if arguments.what == "prepare" else arguments.size

@@ -25,10 +25,20 @@ def network(arguments):
     from mrcnn.engine.mask_rcnn import MaskRCNN
 
     side = arguments.side
-    config = Config(NAME="benchmark", BACKBONE=arguments.backbone, NUM_CLASSES=3, IMAGES_PER_GPU=1,
-                    IMAGE_RESIZE_MODE="square", IMAGE_MIN_DIM=0, IMAGE_MAX_DIM=side, DETECTION_MIN_CONFIDENCE=0.0,
-                    DETECTION_MAX_INSTANCES=arguments.objects, RPN_ANCHOR_SCALES=(16, 32, 64, 128, 256),
-                    POST_NMS_ROIS_INFERENCE=300, USE_MASK_HEAD=arguments.network == "mask")
+    config = Config(
+        NAME="benchmark",
+        BACKBONE=arguments.backbone,
+        NUM_CLASSES=3,
+        IMAGES_PER_GPU=1,
+        IMAGE_RESIZE_MODE="square",
+        IMAGE_MIN_DIM=0,
+        IMAGE_MAX_DIM=side,
+        DETECTION_MIN_CONFIDENCE=0.0,
+        DETECTION_MAX_INSTANCES=arguments.objects,
+        RPN_ANCHOR_SCALES=(16, 32, 64, 128, 256),
+        POST_NMS_ROIS_INFERENCE=300,
+        USE_MASK_HEAD=arguments.network == "mask",
+    )
     return MaskRCNN("inference", config, "logs")
 
 
@@ -56,8 +66,10 @@ def measure(arguments):
     with tempfile.TemporaryDirectory() as folder:
         paths = write_fields(folder, arguments.fields, arguments.side)
         made = [detector.detection.mold(iio.imread(path)) for path in paths]
-        batches = [[np.stack([m[i] for m in made[start : start + arguments.batch]]) for i in range(2)]
-                   for start in range(0, len(made), arguments.batch)]
+        batches = [
+            [np.stack([m[i] for m in made[start : start + arguments.batch]]) for i in range(2)]
+            for start in range(0, len(made), arguments.batch)
+        ]
         store = PartStore(Path(folder) / "parts", "csv", {})
 
         def alone():
@@ -70,7 +82,7 @@ def measure(arguments):
             store.put(0, tables, {"coco": result.entries})
             return len(result.detections)
 
-        alone()      # compiled here
+        alone()  # compiled here
         seconds = {"alone": [], "streamed": []}
         for i in range(arguments.rounds):
             runs = [("alone", alone), ("streamed", streamed)]
@@ -83,8 +95,11 @@ def measure(arguments):
     results = {**vars(arguments), "found": found}
     for place, kind in enumerate(("wall", "processor")):
         rates = {name: len(paths) / statistics.median(t[place] for t in times) for name, times in seconds.items()}
-        results[kind] = {"alone_per_s": rates["alone"], "streamed_per_s": rates["streamed"],
-                         "ratio": rates["streamed"] / rates["alone"]}
+        results[kind] = {
+            "alone_per_s": rates["alone"],
+            "streamed_per_s": rates["streamed"],
+            "ratio": rates["streamed"] / rates["alone"],
+        }
     return results
 
 

@@ -61,18 +61,30 @@ def seen(truth, windows, seed=0, jitter=0, missed=0.0, whole_only=0.0, false=0.0
         inside = (truth.boxes[:, :2] < window[2:]).all(axis=1) & (truth.boxes[:, 2:] > window[:2]).all(axis=1)
         near = truth.select(inside)
         parts = [_view(near.select([i]), window, rng.integers(-jitter, jitter + 1, 2)) for i in range(len(near))]
-        parts = [p for p, whole in zip(parts, near.areas())
-                 if len(p) and rng.random() >= missed and _is_seen(p.areas()[0] / whole, whole_only, rng)]
+        parts = [
+            p
+            for p, whole in zip(parts, near.areas())
+            if len(p) and rng.random() >= missed and _is_seen(p.areas()[0] / whole, whole_only, rng)
+        ]
         for _ in range(rng.poisson(false)):
             side = rng.integers(20, 100, 2)
             corner = rng.integers(0, size - side)
-            parts.append(Instances(size, [[*corner, *(corner + side)]], [1 + rng.integers(2)], None,
-                                   [np.ones(side, bool)]))
+            parts.append(
+                Instances(size, [[*corner, *(corner + side)]], [1 + rng.integers(2)], None, [np.ones(side, bool)])
+            )
         empty = (np.zeros((0, 4), np.int32), np.zeros(0, np.int32))
-        found.append((window, Instances(
-            size, np.concatenate([empty[0], *(p.boxes for p in parts)]),
-            np.concatenate([empty[1], *(p.class_ids for p in parts)]), rng.uniform(0.7, 1, len(parts)),
-            [p.masks[0] for p in parts])))
+        found.append(
+            (
+                window,
+                Instances(
+                    size,
+                    np.concatenate([empty[0], *(p.boxes for p in parts)]),
+                    np.concatenate([empty[1], *(p.class_ids for p in parts)]),
+                    rng.uniform(0.7, 1, len(parts)),
+                    [p.masks[0] for p in parts],
+                ),
+            )
+        )
     return found
 
 
@@ -96,6 +108,11 @@ def score(truth, found):
     times = np.bincount(np.asarray(owner, int)[np.asarray(owner) >= 0], minlength=len(truth))
     once = times == 1
     best = overlaps.max(axis=1, initial=0)
-    return {"objects": len(truth), "once": int(once.sum()), "doubles": int((times > 1).sum()),
-            "missed": int((times == 0).sum()), "false": int((np.asarray(owner) < 0).sum()),
-            "iou": float(best[once].mean()) if once.any() else 0.0}
+    return {
+        "objects": len(truth),
+        "once": int(once.sum()),
+        "doubles": int((times > 1).sum()),
+        "missed": int((times == 0).sum()),
+        "false": int((np.asarray(owner) < 0).sum()),
+        "iou": float(best[once].mean()) if once.any() else 0.0,
+    }

@@ -56,9 +56,17 @@ def overhead(tile, tiles, rounds, objects):
     overlap = tile // 4
     side = tile + (tiles - 1) * (tile - overlap)
     image = (np.clip(discs(side, 12 * tiles)[0], 0, 1) * 255).astype(np.uint8)
-    config = Config(NAME="benchmark", BACKBONE="resnet50", NUM_CLASSES=3, IMAGES_PER_GPU=1, IMAGE_RESIZE_MODE="pad64",
-                    IMAGE_MIN_DIM=tile, IMAGE_MAX_DIM=tile, DETECTION_MIN_CONFIDENCE=0.0,
-                    DETECTION_MAX_INSTANCES=objects)
+    config = Config(
+        NAME="benchmark",
+        BACKBONE="resnet50",
+        NUM_CLASSES=3,
+        IMAGES_PER_GPU=1,
+        IMAGE_RESIZE_MODE="pad64",
+        IMAGE_MIN_DIM=tile,
+        IMAGE_MAX_DIM=tile,
+        DETECTION_MIN_CONFIDENCE=0.0,
+        DETECTION_MAX_INSTANCES=objects,
+    )
     detector = MaskRCNN("inference", config, "logs")
     windows = TilePlan(image.shape, tile, overlap, "centre").windows
     cuts = [np.ascontiguousarray(image[y1:y2, x1:x2]) for y1, x1, y2, x2 in windows]
@@ -106,8 +114,13 @@ def rules(name, sides, count, trouble, seeds=2):
         for rule, (_, found, _) in joined(truth, 512, 128, seed=seed, **trouble).items():
             for key, value in score(truth, found).items():
                 totals.setdefault(rule, {}).setdefault(key, []).append(value)
-    return {"detector": name, **{rule: {key: statistics.mean(v) if key == "iou" else sum(v) for key, v in t.items()}
-                                 for rule, t in totals.items()}}
+    return {
+        "detector": name,
+        **{
+            rule: {key: statistics.mean(v) if key == "iou" else sum(v) for key, v in t.items()}
+            for rule, t in totals.items()
+        },
+    }
 
 
 def main():

@@ -25,8 +25,17 @@ def timed(function, steps):
 def report(library, what, times, **extra):
     """Print one line of JSON: what `timed` returned, with medians, and whatever else is given."""
     seconds, processor = times["seconds"], times["processor_seconds"]
-    print(json.dumps({"library": library, "what": what, **extra, "seconds": [round(s, 4) for s in seconds],
-                      "median_s": round(statistics.median(seconds), 4),
-                      "processor_seconds": [round(s, 4) for s in processor],
-                      "processor_median_s": round(statistics.median(processor), 4),
-                      "peak_gb": round(times["peak_gb"], 2)}))
+    print(
+        json.dumps(
+            {
+                "library": library,
+                "what": what,
+                **extra,
+                "seconds": [round(s, 4) for s in seconds],
+                "median_s": round(statistics.median(seconds), 4),
+                "processor_seconds": [round(s, 4) for s in processor],
+                "processor_median_s": round(statistics.median(processor), 4),
+                "peak_gb": round(times["peak_gb"], 2),
+            }
+        )
+    )

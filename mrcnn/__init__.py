@@ -2,6 +2,7 @@
 
 The public names are imported when they are first used, so that ``import mrcnn`` costs nothing and loads no Keras.
 """
+
 import importlib
 
 from mrcnn import quiet
@@ -17,10 +18,38 @@ _HOMES = {
     "SemanticConfig": "mrcnn.config",
     "SemanticSegmenter": "mrcnn.engine.segmenter",
 }
-_SUBMODULES = ("commands", "config", "config_checks", "data", "domains", "engine", "errors", "evaluate", "files",
-               "formats", "geometry", "images", "inference", "layers", "lazy", "legacy", "losses", "model", "nets",
-               "options", "parallel_model", "plot", "presets", "quiet", "results", "search", "training", "utils",
-               "visualize", "weights")
+_SUBMODULES = (
+    "commands",
+    "config",
+    "config_checks",
+    "data",
+    "domains",
+    "engine",
+    "errors",
+    "evaluate",
+    "files",
+    "formats",
+    "geometry",
+    "images",
+    "inference",
+    "layers",
+    "lazy",
+    "legacy",
+    "losses",
+    "model",
+    "nets",
+    "options",
+    "parallel_model",
+    "plot",
+    "presets",
+    "quiet",
+    "results",
+    "search",
+    "training",
+    "utils",
+    "visualize",
+    "weights",
+)
 
 __all__ = ["__version__", *_HOMES]
 

@@ -1,4 +1,5 @@
 """Settings of a model and its training: subclass `Config` and override class attributes, as in Matterport's package."""
+
 import ast
 import difflib
 import json
@@ -30,7 +31,7 @@ class Config:
     """
 
     # --- Identity and devices ---
-    NAME: str | None = None         # names the log folder
+    NAME: str | None = None  # names the log folder
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
 
@@ -40,18 +41,18 @@ class Config:
     LEARNING_RATE = 0.001
     LEARNING_MOMENTUM = 0.9
     WEIGHT_DECAY = 0.0001
-    GRADIENT_CLIP_NORM = 5.0        # of the global norm
-    OPTIMIZER = "sgd"               # "sgd" (with momentum) or "adam"
-    LEARNING_RATE_SCHEDULE = "constant"   # or "cosine": from the rate given down to 1 % of it at the last epoch
-    WARMUP_STEPS = 0                # linear warm-up of the learning rate
+    GRADIENT_CLIP_NORM = 5.0  # of the global norm
+    OPTIMIZER = "sgd"  # "sgd" (with momentum) or "adam"
+    LEARNING_RATE_SCHEDULE = "constant"  # or "cosine": from the rate given down to 1 % of it at the last epoch
+    WARMUP_STEPS = 0  # linear warm-up of the learning rate
     LOSS_WEIGHTS: dict[str, float] = {name: 1.0 for name in LOSS_NAMES}
-    KEEP_CHECKPOINTS = 2            # the last so many, beside the best and that of the lowest validation loss
+    KEEP_CHECKPOINTS = 2  # the last so many, beside the best and that of the lowest validation loss
     SAVE_EVERY_STEPS: int | None = None  # also save within an epoch, for long ones
-    VALIDATE_EVERY = 1              # detect on the validation images every so many epochs; 0: never
+    VALIDATE_EVERY = 1  # detect on the validation images every so many epochs; 0: never
     VALIDATION_IMAGES: int | None = None  # that many images for it; None: all
     EARLY_STOPPING: int | None = None  # stop after so many epochs without a better result
-    TRAIN_BN: bool | None = False   # False: frozen statistics. None: batch statistics while training. True: always
-    SEED = 0                        # of initial weights, data order, augmentation and sampling
+    TRAIN_BN: bool | None = False  # False: frozen statistics. None: batch statistics while training. True: always
+    SEED = 0  # of initial weights, data order, augmentation and sampling
 
     # --- Images ---
     IMAGE_RESIZE_MODE = "square"
@@ -74,8 +75,8 @@ class Config:
     TOP_DOWN_PYRAMID_SIZE = 256
 
     # --- Region proposals ---
-    NUM_CLASSES = 1                 # background included
-    RPN_CONV_SIZE = 512             # width of the RPN's shared convolution
+    NUM_CLASSES = 1  # background included
+    RPN_CONV_SIZE = 512  # width of the RPN's shared convolution
     # Of P2, P3, ...; with fewer, the last levels propose nothing.
     RPN_ANCHOR_SCALES: Sequence[float] = (32, 64, 128, 256, 512)
     RPN_ANCHOR_RATIOS: Sequence[float] = [0.5, 1, 2]
@@ -88,19 +89,19 @@ class Config:
     PRE_NMS_LIMIT = 6000
     POST_NMS_ROIS_TRAINING = 2000
     POST_NMS_ROIS_INFERENCE = 1000
-    USE_RPN_ROIS = True             # False: the training model takes its ROIs as an input
+    USE_RPN_ROIS = True  # False: the training model takes its ROIs as an input
 
     # --- Heads ---
     TRAIN_ROIS_PER_IMAGE = 200
     ROI_POSITIVE_RATIO = 0.33
     BBOX_STD_DEV: ArrayLike = np.array([0.1, 0.1, 0.2, 0.2])
-    ROI_ALIGN = "matterport"        # one sample a bin; "aligned": 2 x 2 samples, half-pixel centres
+    ROI_ALIGN = "matterport"  # one sample a bin; "aligned": 2 x 2 samples, half-pixel centres
     POOL_SIZE = 7
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
-    USE_MASK_HEAD = True            # False: Faster R-CNN
+    USE_MASK_HEAD = True  # False: Faster R-CNN
     MASK_POOL_SIZE = 14
     MASK_SHAPE: Sequence[int] = [28, 28]
-    MASK_HEAD_SIZE = 256            # width of the mask head's convolutions
+    MASK_HEAD_SIZE = 256  # width of the mask head's convolutions
 
     # --- Detection ---
     DETECTION_MAX_INSTANCES = 100
@@ -109,15 +110,15 @@ class Config:
 
     # --- Semantic models (`mrcnn.engine.segmenter`), which take from above what is about training and images ---
     SEMANTIC_MODEL: str | None = None  # "unet" or "fcn"; None: the settings are of a Mask R-CNN
-    SEMANTIC_CROP = 256             # side of the crops that are learnt from, and of the tiles that are predicted
+    SEMANTIC_CROP = 256  # side of the crops that are learnt from, and of the tiles that are predicted
     SEMANTIC_DECODER: Sequence[int] = (128, 64, 48, 32)  # U-Net's widths at strides 16, 8, 4 and 2
-    SEMANTIC_LOSS = "focal"         # "cross_entropy", "focal", "dice" or "focal_dice"
-    SEMANTIC_FOCAL_GAMMA = 2.0      # 0: the focal loss is the cross entropy
+    SEMANTIC_LOSS = "focal"  # "cross_entropy", "focal", "dice" or "focal_dice"
+    SEMANTIC_FOCAL_GAMMA = 2.0  # 0: the focal loss is the cross entropy
     SEMANTIC_CLASS_WEIGHTS: Sequence[float] | None = None  # in the loss, one a class, background first; None: equal
 
     # --- Behaviour ---
-    MATTERPORT_EXACT = False        # True: the original's sampling and class loss, for parity (docs/training.md)
-    PRECISION = "auto"              # "float32", "mixed_bfloat16", or by the hardware
+    MATTERPORT_EXACT = False  # True: the original's sampling and class loss, for parity (docs/training.md)
+    PRECISION = "auto"  # "float32", "mixed_bfloat16", or by the hardware
     PIXEL_SIZE_NM: float | Sequence[float] | None = None  # of the images as stored, when the files do not say; (y, x)
 
     COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
@@ -144,7 +145,8 @@ class Config:
                     warnings.warn(
                         f"{base.__name__}.{name} = {vars(base)[name]} has no effect, as in Matterport's package: it is "
                         f"computed. Set {_SOURCES[name]}, or {name} of the config once it is made.",
-                        stacklevel=3)
+                        stacklevel=3,
+                    )
                     delattr(base, name)
 
     # Computed on access, so that settings changed on the instance take effect; an assigned value wins, as in scripts
@@ -285,8 +287,11 @@ class Config:
         words = {word for n in ours for word in n.split("_")}
         for name in sorted({*self.known_names(), *vars(self)} - ours - set(_OLD_NAMES)):
             near = difflib.get_close_matches(name, ours, n=1, cutoff=0.85)
-            own = near and (name.startswith(f"{near[0]}_") or words.issuperset(name.split("_"))
-                            or any({name, near[0]} <= body.keys() for body in bodies))
+            own = near and (
+                name.startswith(f"{near[0]}_")
+                or words.issuperset(name.split("_"))
+                or any({name, near[0]} <= body.keys() for body in bodies)
+            )
             if name.isupper() and not name.startswith("_") and near and not own:
                 raise ConfigError(f"There is no setting {name}. Did you mean {near[0]}?")
 
@@ -303,7 +308,8 @@ class Config:
         if class_names is not None and len(class_names) != self.NUM_CLASSES:
             raise ConfigError(
                 f"NUM_CLASSES is {self.NUM_CLASSES}, but the data set has {len(class_names)} classes, background "
-                f"included: {', '.join(class_names)}. Set NUM_CLASSES = {len(class_names)}.")
+                f"included: {', '.join(class_names)}. Set NUM_CLASSES = {len(class_names)}."
+            )
 
 
 class SemanticConfig(Config):
@@ -314,12 +320,12 @@ class SemanticConfig(Config):
     """
 
     SEMANTIC_MODEL = "unet"
-    NUM_CLASSES = 2                 # background included
-    BACKBONE = "efficientnet_b0"    # the encoder: any keras.applications name, or a callable
-    TRAIN_BN = None                 # of the encoder: batch statistics while training
-    IMAGES_PER_GPU = 8              # crops in a batch
-    STEPS_PER_EPOCH = None          # as many crops as cover every image once
-    VALIDATION_STEPS = None         # every validation image, crop by crop
+    NUM_CLASSES = 2  # background included
+    BACKBONE = "efficientnet_b0"  # the encoder: any keras.applications name, or a callable
+    TRAIN_BN = None  # of the encoder: batch statistics while training
+    IMAGES_PER_GPU = 8  # crops in a batch
+    STEPS_PER_EPOCH = None  # as many crops as cover every image once
+    VALIDATION_STEPS = None  # every validation image, crop by crop
     OPTIMIZER = "adam"
     LEARNING_RATE_SCHEDULE = "cosine"
     DETECTION_MIN_CONFIDENCE = 0.0  # of an object's mean probability

@@ -1,4 +1,5 @@
 """What makes a `Config` unusable: one function a group of settings, each raising `ConfigError` for the first fault."""
+
 import math
 import numbers
 
@@ -11,37 +12,90 @@ RESIZE_MODES = ("none", "square", "pad64", "crop")
 SEMANTIC_MODELS = ("unet", "fcn")
 SEMANTIC_LOSSES = ("cross_entropy", "focal", "dice", "focal_dice")
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
-_INTEGERS = (     # names and the lowest value
-    (("GPU_COUNT", "IMAGES_PER_GPU", "STEPS_PER_EPOCH", "BATCH_SIZE", "IMAGE_MAX_DIM", "IMAGE_CHANNEL_COUNT",
-      "NUM_CLASSES", "TOP_DOWN_PYRAMID_SIZE", "FPN_CLASSIF_FC_LAYERS_SIZE", "RPN_CONV_SIZE",
-      "MASK_HEAD_SIZE", "RPN_ANCHOR_STRIDE", "RPN_TRAIN_ANCHORS_PER_IMAGE", "PRE_NMS_LIMIT", "POST_NMS_ROIS_TRAINING",
-      "POST_NMS_ROIS_INFERENCE", "TRAIN_ROIS_PER_IMAGE", "POOL_SIZE", "MASK_POOL_SIZE", "MAX_GT_INSTANCES",
-      "DETECTION_MAX_INSTANCES", "KEEP_CHECKPOINTS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING",
-      "SEMANTIC_CROP"), 1),
+_INTEGERS = (  # names and the lowest value
+    (
+        (
+            "GPU_COUNT",
+            "IMAGES_PER_GPU",
+            "STEPS_PER_EPOCH",
+            "BATCH_SIZE",
+            "IMAGE_MAX_DIM",
+            "IMAGE_CHANNEL_COUNT",
+            "NUM_CLASSES",
+            "TOP_DOWN_PYRAMID_SIZE",
+            "FPN_CLASSIF_FC_LAYERS_SIZE",
+            "RPN_CONV_SIZE",
+            "MASK_HEAD_SIZE",
+            "RPN_ANCHOR_STRIDE",
+            "RPN_TRAIN_ANCHORS_PER_IMAGE",
+            "PRE_NMS_LIMIT",
+            "POST_NMS_ROIS_TRAINING",
+            "POST_NMS_ROIS_INFERENCE",
+            "TRAIN_ROIS_PER_IMAGE",
+            "POOL_SIZE",
+            "MASK_POOL_SIZE",
+            "MAX_GT_INSTANCES",
+            "DETECTION_MAX_INSTANCES",
+            "KEEP_CHECKPOINTS",
+            "SAVE_EVERY_STEPS",
+            "VALIDATION_IMAGES",
+            "EARLY_STOPPING",
+            "SEMANTIC_CROP",
+        ),
+        1,
+    ),
     (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY", "VALIDATION_STEPS"), 0),
 )
-_OR_NONE = ("STEPS_PER_EPOCH", "VALIDATION_STEPS", "SAVE_EVERY_STEPS", "VALIDATION_IMAGES", "EARLY_STOPPING",
-            "IMAGE_MIN_DIM")
-_NUMBERS = (     # names, lowest and highest value
+_OR_NONE = (
+    "STEPS_PER_EPOCH",
+    "VALIDATION_STEPS",
+    "SAVE_EVERY_STEPS",
+    "VALIDATION_IMAGES",
+    "EARLY_STOPPING",
+    "IMAGE_MIN_DIM",
+)
+_NUMBERS = (  # names, lowest and highest value
     (("ROI_POSITIVE_RATIO",), 0.001, 1),
-    (("RPN_NMS_THRESHOLD", "DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD",
-      "LEARNING_MOMENTUM", "RPN_POSITIVE_IOU", "RPN_NEGATIVE_IOU"), 0, 1),
+    (
+        (
+            "RPN_NMS_THRESHOLD",
+            "DETECTION_MIN_CONFIDENCE",
+            "DETECTION_NMS_THRESHOLD",
+            "LEARNING_MOMENTUM",
+            "RPN_POSITIVE_IOU",
+            "RPN_NEGATIVE_IOU",
+        ),
+        0,
+        1,
+    ),
     (("LEARNING_RATE", "WEIGHT_DECAY"), 0, 1e6),
     (("IMAGE_MIN_SCALE",), 0, 64),
     (("GRADIENT_CLIP_NORM",), 1e-12, 1e12),
     (("SEMANTIC_FOCAL_GAMMA",), 0, 10),
 )
 _CHOICES = {
-    "IMAGE_RESIZE_MODE": RESIZE_MODES, "ROI_ALIGN": ("matterport", "aligned"), "OPTIMIZER": ("sgd", "adam"),
-    "LEARNING_RATE_SCHEDULE": ("constant", "cosine"), "PRECISION": ("auto", "float32", "mixed_bfloat16"),
+    "IMAGE_RESIZE_MODE": RESIZE_MODES,
+    "ROI_ALIGN": ("matterport", "aligned"),
+    "OPTIMIZER": ("sgd", "adam"),
+    "LEARNING_RATE_SCHEDULE": ("constant", "cosine"),
+    "PRECISION": ("auto", "float32", "mixed_bfloat16"),
     "SCALE_INTENSITY": ("auto", False, True),
-    "TRAIN_BN": (None, False, True), "USE_MINI_MASK": (False, True), "USE_RPN_ROIS": (False, True),
-    "USE_MASK_HEAD": (False, True), "MATTERPORT_EXACT": (False, True),
-    "SEMANTIC_MODEL": (None, *SEMANTIC_MODELS), "SEMANTIC_LOSS": SEMANTIC_LOSSES,
+    "TRAIN_BN": (None, False, True),
+    "USE_MINI_MASK": (False, True),
+    "USE_RPN_ROIS": (False, True),
+    "USE_MASK_HEAD": (False, True),
+    "MATTERPORT_EXACT": (False, True),
+    "SEMANTIC_MODEL": (None, *SEMANTIC_MODELS),
+    "SEMANTIC_LOSS": SEMANTIC_LOSSES,
 }
-_POSITIVE_LISTS = {     # and how many numbers, None for any
-    "BACKBONE_STRIDES": None, "RPN_ANCHOR_SCALES": None, "RPN_ANCHOR_RATIOS": None, "RPN_BBOX_STD_DEV": 4,
-    "BBOX_STD_DEV": 4, "MASK_SHAPE": 2, "MINI_MASK_SHAPE": 2,
+_POSITIVE_LISTS = {  # and how many numbers, None for any
+    "BACKBONE_STRIDES": None,
+    "RPN_ANCHOR_SCALES": None,
+    "RPN_ANCHOR_RATIOS": None,
+    "RPN_BBOX_STD_DEV": 4,
+    "BBOX_STD_DEV": 4,
+    "MASK_SHAPE": 2,
+    "MINI_MASK_SHAPE": 2,
 }
 
 
@@ -108,8 +162,10 @@ def _check_image(config):
     if not all(_is_number(v, -math.inf) for v in mean):
         raise ConfigError(f"MEAN_PIXEL must be numbers, one a channel, not {config.MEAN_PIXEL!r}.")
     if mean.size not in (1, channels):
-        raise ConfigError(f"MEAN_PIXEL has {mean.size} values, but IMAGE_CHANNEL_COUNT is {channels}. Give one number "
-                          f"a channel, for example the mean of your training images.")
+        raise ConfigError(
+            f"MEAN_PIXEL has {mean.size} values, but IMAGE_CHANNEL_COUNT is {channels}. Give one number "
+            f"a channel, for example the mean of your training images."
+        )
     if config.PIXEL_SIZE_NM is not None and positive_pair(config.PIXEL_SIZE_NM) is None:
         raise ConfigError(f"PIXEL_SIZE_NM must be one positive number or (y, x), not {config.PIXEL_SIZE_NM!r}.")
 
@@ -119,16 +175,21 @@ def _check_pyramid(config):
     if strides != 5:
         raise ConfigError(f"BACKBONE_STRIDES has {strides} entries: the pyramid has five levels, P2 to P6. Give five.")
     if scales > strides:
-        raise ConfigError(f"RPN_ANCHOR_SCALES has {scales} entries and BACKBONE_STRIDES {strides}: each level of the "
-                          f"pyramid (P2 to P6) takes one scale. Give five, or fewer to leave out the last levels.")
+        raise ConfigError(
+            f"RPN_ANCHOR_SCALES has {scales} entries and BACKBONE_STRIDES {strides}: each level of the "
+            f"pyramid (P2 to P6) takes one scale. Give five, or fewer to leave out the last levels."
+        )
     if config.RPN_NEGATIVE_IOU > config.RPN_POSITIVE_IOU:
-        raise ConfigError(f"RPN_NEGATIVE_IOU ({config.RPN_NEGATIVE_IOU}) is larger than RPN_POSITIVE_IOU "
-                          f"({config.RPN_POSITIVE_IOU}): an anchor cannot be both.")
+        raise ConfigError(
+            f"RPN_NEGATIVE_IOU ({config.RPN_NEGATIVE_IOU}) is larger than RPN_POSITIVE_IOU "
+            f"({config.RPN_POSITIVE_IOU}): an anchor cannot be both."
+        )
     if not callable(config.BACKBONE) and not isinstance(config.BACKBONE, str):
         raise ConfigError(f"BACKBONE must be a name or a callable, not {config.BACKBONE!r}.")
     if callable(config.BACKBONE) and not callable(config.COMPUTE_BACKBONE_SHAPE):
-        raise ConfigError("BACKBONE is a callable: COMPUTE_BACKBONE_SHAPE must be one too "
-                          "(image_shape -> sizes of P2..P6).")
+        raise ConfigError(
+            "BACKBONE is a callable: COMPUTE_BACKBONE_SHAPE must be one too (image_shape -> sizes of P2..P6)."
+        )
     if config.COMPUTE_BACKBONE_SHAPE is not None and not callable(config.COMPUTE_BACKBONE_SHAPE):
         raise ConfigError(f"COMPUTE_BACKBONE_SHAPE must be a callable or None, not {config.COMPUTE_BACKBONE_SHAPE!r}.")
 
@@ -136,42 +197,60 @@ def _check_pyramid(config):
 def _check_heads(config):
     side = 2 * config.MASK_POOL_SIZE
     if tuple(config.MASK_SHAPE) != (side, side):
-        raise ConfigError(f"MASK_SHAPE is {list(config.MASK_SHAPE)}, but the mask head doubles MASK_POOL_SIZE "
-                          f"({config.MASK_POOL_SIZE}): set MASK_SHAPE = [{side}, {side}].")
+        raise ConfigError(
+            f"MASK_SHAPE is {list(config.MASK_SHAPE)}, but the mask head doubles MASK_POOL_SIZE "
+            f"({config.MASK_POOL_SIZE}): set MASK_SHAPE = [{side}, {side}]."
+        )
     if not all(isinstance(v, numbers.Integral) and v >= 2 for v in config.MINI_MASK_SHAPE):
-        raise ConfigError(f"MINI_MASK_SHAPE must be (height, width), at least 2 pixels each, not "
-                          f"{config.MINI_MASK_SHAPE!r}.")
+        raise ConfigError(
+            f"MINI_MASK_SHAPE must be (height, width), at least 2 pixels each, not {config.MINI_MASK_SHAPE!r}."
+        )
 
 
 def _check_semantic(config):
     crop, widths, weights = config.SEMANTIC_CROP, config.SEMANTIC_DECODER, config.SEMANTIC_CLASS_WEIGHTS
     if crop % 32:
         down = max(32, crop // 32 * 32)
-        raise ConfigError(f"SEMANTIC_CROP is {crop} pixels, not divisible by 32, which the halvings of the encoder "
-                          f"need. Use {down} or {down + 32}.")
-    if not isinstance(widths, (list, tuple)) or len(widths) != 4 or not all(
-            isinstance(v, numbers.Integral) and not isinstance(v, bool) and v >= 1 for v in widths):
-        raise ConfigError(f"SEMANTIC_DECODER must be four whole numbers of at least 1, the widths at strides 16, 8, 4 "
-                          f"and 2, not {widths!r}.")
+        raise ConfigError(
+            f"SEMANTIC_CROP is {crop} pixels, not divisible by 32, which the halvings of the encoder "
+            f"need. Use {down} or {down + 32}."
+        )
+    if (
+        not isinstance(widths, (list, tuple))
+        or len(widths) != 4
+        or not all(isinstance(v, numbers.Integral) and not isinstance(v, bool) and v >= 1 for v in widths)
+    ):
+        raise ConfigError(
+            f"SEMANTIC_DECODER must be four whole numbers of at least 1, the widths at strides 16, 8, 4 "
+            f"and 2, not {widths!r}."
+        )
     if config.SEMANTIC_MODEL is not None and not 2 <= config.NUM_CLASSES <= 255:
-        raise ConfigError(f"NUM_CLASSES is {config.NUM_CLASSES}, but a semantic model tells from 2 to 255 classes "
-                          "apart, background included.")
+        raise ConfigError(
+            f"NUM_CLASSES is {config.NUM_CLASSES}, but a semantic model tells from 2 to 255 classes "
+            "apart, background included."
+        )
     if weights is None:
         return
     good = isinstance(weights, (list, tuple, np.ndarray)) and all(_is_number(v, 0) for v in weights) and any(weights)
     if not good:
-        raise ConfigError("SEMANTIC_CLASS_WEIGHTS must be numbers of at least 0, one a class, not all of them 0, or "
-                          f"None, not {weights!r}.")
+        raise ConfigError(
+            "SEMANTIC_CLASS_WEIGHTS must be numbers of at least 0, one a class, not all of them 0, or "
+            f"None, not {weights!r}."
+        )
     if len(weights) != config.NUM_CLASSES:
-        raise ConfigError(f"SEMANTIC_CLASS_WEIGHTS has {len(weights)} numbers, but NUM_CLASSES is "
-                          f"{config.NUM_CLASSES}: give one a class, background first.")
+        raise ConfigError(
+            f"SEMANTIC_CLASS_WEIGHTS has {len(weights)} numbers, but NUM_CLASSES is "
+            f"{config.NUM_CLASSES}: give one a class, background first."
+        )
 
 
 def _need_multiple_of_64(what, size):
     if size % 64 or size < 64:
         down = max(64, size // 64 * 64)
-        raise ConfigError(f"The {what} is {size} pixels, not divisible by 64, which the halvings of the backbone and "
-                          f"P6 need. Use {down} or {down + 64}.")
+        raise ConfigError(
+            f"The {what} is {size} pixels, not divisible by 64, which the halvings of the backbone and "
+            f"P6 need. Use {down} or {down + 64}."
+        )
 
 
 def _is_number(value, low, high=math.inf):

@@ -46,7 +46,8 @@ class OutdatedLibrary(ImportError):
     def __init__(self, package, needed, found):
         super().__init__(
             f"This needs {package} {needed} or newer, and finds {found}. Install it with: "
-            f"pip install --upgrade '{package}>={needed}'")
+            f"pip install --upgrade '{package}>={needed}'"
+        )
 
 
 class MissingExtra(ImportError):
@@ -54,4 +55,5 @@ class MissingExtra(ImportError):
 
     def __init__(self, package, extra):
         super().__init__(
-            f"This needs the package '{package}', of the extra '{extra}'. Install it with: pip install {package}")
+            f"This needs the package '{package}', of the extra '{extra}'. Install it with: pip install {package}"
+        )

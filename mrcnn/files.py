@@ -1,4 +1,5 @@
 """Writing a file or a folder so that it is there whole or not at all, and reading JSON."""
+
 import json
 import os
 import secrets

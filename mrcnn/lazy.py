@@ -1,4 +1,5 @@
 """Public names of a package that are imported from its modules when they are first used."""
+
 import importlib
 import sys
 
@@ -17,12 +18,13 @@ def names_on_first_use(package, homes):
     -------
     (callable, callable)
     """
+
     def get_attribute(name):
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, _, other_name = homes[name].partition(":")
         value = getattr(importlib.import_module(module), other_name or name)
-        setattr(sys.modules[package], name, value)      # Python asks once
+        setattr(sys.modules[package], name, value)  # Python asks once
         return value
 
     def list_attributes():

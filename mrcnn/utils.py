@@ -1,4 +1,5 @@
 """Matterport's `mrcnn.utils`: his names for what lies in `geometry`, `data`, `evaluate` and `layers`."""
+
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import resize_image
 from mrcnn.evaluate.average_precision import compute_ap, compute_ap_range
@@ -22,17 +23,49 @@ from mrcnn.weights.download import download
 
 # What the original had imported. Scripts write `utils.np`, or use it after a star import.
 _IMPORTED = {
-    "logging": "logging", "math": "math", "np": "numpy", "os": "os", "random": "random", "scipy": "scipy",
-    "shutil": "shutil", "skimage": "skimage", "sys": "sys", "tf": "tensorflow", "urllib": "urllib",
+    "logging": "logging",
+    "math": "math",
+    "np": "numpy",
+    "os": "os",
+    "random": "random",
+    "scipy": "scipy",
+    "shutil": "shutil",
+    "skimage": "skimage",
+    "sys": "sys",
+    "tf": "tensorflow",
+    "urllib": "urllib",
     "warnings": "warnings",
 }
 
 __all__ = [
-    "COCO_MODEL_URL", "Dataset", "apply_box_deltas", "batch_slice", "box_refinement", "box_refinement_graph",
-    "compute_ap", "compute_ap_range", "compute_iou", "compute_matches", "compute_overlaps", "compute_overlaps_masks",
-    "compute_recall", "denorm_boxes", "download_trained_weights", "expand_mask", "extract_bboxes", "generate_anchors",
-    "generate_pyramid_anchors", "minimize_mask", "mold_mask", "non_max_suppression", "norm_boxes", "resize",
-    "resize_image", "resize_mask", "trim_zeros", "unmold_mask",
+    "COCO_MODEL_URL",
+    "Dataset",
+    "apply_box_deltas",
+    "batch_slice",
+    "box_refinement",
+    "box_refinement_graph",
+    "compute_ap",
+    "compute_ap_range",
+    "compute_iou",
+    "compute_matches",
+    "compute_overlaps",
+    "compute_overlaps_masks",
+    "compute_recall",
+    "denorm_boxes",
+    "download_trained_weights",
+    "expand_mask",
+    "extract_bboxes",
+    "generate_anchors",
+    "generate_pyramid_anchors",
+    "minimize_mask",
+    "mold_mask",
+    "non_max_suppression",
+    "norm_boxes",
+    "resize",
+    "resize_image",
+    "resize_mask",
+    "trim_zeros",
+    "unmold_mask",
     *available(_IMPORTED),
 ]
 

@@ -4,6 +4,7 @@ Images have any number of channels (see `plot.rgb.to_rgb`). As with his, `displa
 `display_differences` and `display_top_masks` call `plt.show()` unless they draw on a given `ax`; the other functions
 leave it to their caller.
 """
+
 import colorsys
 import random
 
@@ -20,16 +21,36 @@ from mrcnn.plot import inspect
 
 # What the original had imported. Scripts write `visualize.plt`, or use it after a star import.
 _IMPORTED = {
-    "IPython": "IPython", "Polygon": "matplotlib.patches:Polygon", "colorsys": "colorsys",
-    "find_contours": "skimage.measure:find_contours", "itertools": "itertools", "lines": "matplotlib.lines",
-    "np": "numpy", "os": "os", "patches": "matplotlib.patches", "plt": "matplotlib.pyplot", "random": "random",
-    "sys": "sys", "utils": "mrcnn.utils",
+    "IPython": "IPython",
+    "Polygon": "matplotlib.patches:Polygon",
+    "colorsys": "colorsys",
+    "find_contours": "skimage.measure:find_contours",
+    "itertools": "itertools",
+    "lines": "matplotlib.lines",
+    "np": "numpy",
+    "os": "os",
+    "patches": "matplotlib.patches",
+    "plt": "matplotlib.pyplot",
+    "random": "random",
+    "sys": "sys",
+    "utils": "mrcnn.utils",
 }
 
 __all__ = [
-    "apply_mask", "display_differences", "display_images", "display_instances", "display_table", "display_top_masks",
-    "display_weight_stats", "draw_box", "draw_boxes", "draw_rois", "plot_overlaps", "plot_precision_recall",
-    "random_colors", *available(_IMPORTED),
+    "apply_mask",
+    "display_differences",
+    "display_images",
+    "display_instances",
+    "display_table",
+    "display_top_masks",
+    "display_weight_stats",
+    "draw_box",
+    "draw_boxes",
+    "draw_rois",
+    "plot_overlaps",
+    "plot_precision_recall",
+    "random_colors",
+    *available(_IMPORTED),
 ]
 
 
@@ -54,12 +75,19 @@ def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolat
     if not images:
         print("\n*** No images to display ***\n")
         return
-    titles = [*([] if titles is None else titles), *[""] * len(images)][:len(images)]
+    titles = [*([] if titles is None else titles), *[""] * len(images)][: len(images)]
     rows = -(-len(images) // cols)
     figure = plt.figure(figsize=(14, max(2, 14 * rows / cols)), layout="constrained")
     pictures = [image if image.ndim == 2 else as_shown(image) for image in images]
-    inspect.display_images(pictures, titles, cols, cmap or plt.rcParams["image.cmap"], norm=norm,
-                           interpolation=interpolation, figure=figure)
+    inspect.display_images(
+        pictures,
+        titles,
+        cols,
+        cmap or plt.rcParams["image.cmap"],
+        norm=norm,
+        interpolation=interpolation,
+        figure=figure,
+    )
     plt.show()
 
 
@@ -98,8 +126,21 @@ def apply_mask(image, mask, color, alpha=0.5):
     return image
 
 
-def display_instances(image, boxes, masks, class_ids, class_names, scores=None, title="", figsize=(16, 16), ax=None,
-                      show_mask=True, show_bbox=True, colors=None, captions=None):
+def display_instances(
+    image,
+    boxes,
+    masks,
+    class_ids,
+    class_names,
+    scores=None,
+    title="",
+    figsize=(16, 16),
+    ax=None,
+    show_mask=True,
+    show_bbox=True,
+    colors=None,
+    captions=None,
+):
     """Show objects over their image: masks, outlines, boxes, classes and scores.
 
     Parameters
@@ -134,12 +175,15 @@ def display_instances(image, boxes, masks, class_ids, class_names, scores=None, 
     if not count:
         print("\n*** No instances to display ***\n")
     elif not count == np.shape(masks)[-1] == len(class_ids):
-        raise ValueError(f"{count} boxes, {np.shape(masks)[-1]} masks and {len(class_ids)} class ids: all must be of "
-                         f"one length.")
+        raise ValueError(
+            f"{count} boxes, {np.shape(masks)[-1]} masks and {len(class_ids)} class ids: all must be of one length."
+        )
     if captions is None or not len(captions):
         names = [str(class_names[int(c)]) for c in class_ids[:count]]
-        captions = [f"{name} {score:.3f}" if score else name
-                    for name, score in zip(names, [None] * count if scores is None else scores)]
+        captions = [
+            f"{name} {score:.3f}" if score else name
+            for name, score in zip(names, [None] * count if scores is None else scores)
+        ]
     colors = random_colors(count) if colors is None or not len(colors) else colors
     objects = objects_of(masks) if count else Instances(image.shape)
     _display(image, boxes, objects, colors, captions, title, figsize, ax, show_mask, show_bbox)
@@ -148,36 +192,70 @@ def display_instances(image, boxes, masks, class_ids, class_names, scores=None, 
 def _display(image, boxes, objects, colors, captions, title, figsize, ax, show_mask, show_bbox):
     own = ax is None
     ax = plt.subplots(1, figsize=figsize)[1] if own else ax
-    draw_objects(ax, image, np.reshape(boxes, (len(objects), -1)) if len(objects) else np.zeros((0, 4)), objects,
-                 colors, captions, show_mask, show_bbox)
+    draw_objects(
+        ax,
+        image,
+        np.reshape(boxes, (len(objects), -1)) if len(objects) else np.zeros((0, 4)),
+        objects,
+        colors,
+        captions,
+        show_mask,
+        show_bbox,
+    )
     ax.set_title(title)
     if own:
         plt.show()
 
 
-def display_differences(image, gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask,
-                        class_names, title="", ax=None, show_mask=True, show_box=True, iou_threshold=0.5,
-                        score_threshold=0.5):
+def display_differences(
+    image,
+    gt_box,
+    gt_class_id,
+    gt_mask,
+    pred_box,
+    pred_class_id,
+    pred_score,
+    pred_mask,
+    class_names,
+    title="",
+    ax=None,
+    show_mask=True,
+    show_box=True,
+    iou_threshold=0.5,
+    score_threshold=0.5,
+):
     """Show true objects in green and predictions in red; each prediction with its score and its IoU.
 
     The IoU is that with the object it matches, else the highest one. Parameters as of `display_instances` and, for the
     matching, `utils.compute_matches`; rows of zeros are padding and left out.
     """
     gt_box, pred_box = (trim_zeros(np.reshape(box, (-1, 4))) for box in (gt_box, pred_box))
-    gt_mask, pred_mask = gt_mask[..., :len(gt_box)], pred_mask[..., :len(pred_box)]
-    _, pred_match, overlaps = compute_matches(gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score,
-                                              pred_mask, iou_threshold, score_threshold)
+    gt_mask, pred_mask = gt_mask[..., : len(gt_box)], pred_mask[..., : len(pred_box)]
+    _, pred_match, overlaps = compute_matches(
+        gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask, iou_threshold, score_threshold
+    )
     ious = [row[int(match)] if match > -1 else row.max(initial=0) for row, match in zip(overlaps, pred_match)]
     # The matching is in descending order of score.
-    rank = np.argsort(np.argsort(np.asarray(pred_score)[:len(pred_box)], kind="stable")[::-1])
+    rank = np.argsort(np.argsort(np.asarray(pred_score)[: len(pred_box)], kind="stable")[::-1])
     captions = [""] * len(gt_box) + [f"{score:.2f} / {ious[k]:.2f}" for score, k in zip(pred_score, rank)]
     parts = [objects_of(masks) for masks in (gt_mask, pred_mask) if masks.shape[-1]]
-    objects = Instances(image.shape, np.concatenate([np.zeros((0, 4), int), *(part.boxes for part in parts)]),
-                        masks=[mask for part in parts for mask in part.masks])
-    _display(image, np.concatenate([gt_box, pred_box]), objects,
-             [(0, 1, 0)] * len(gt_box) + [(1, 0, 0)] * len(pred_box), captions,
-             title or "Ground Truth and Detections\n GT=green, pred=red, captions: score/IoU", (16, 16), ax, show_mask,
-             show_box)
+    objects = Instances(
+        image.shape,
+        np.concatenate([np.zeros((0, 4), int), *(part.boxes for part in parts)]),
+        masks=[mask for part in parts for mask in part.masks],
+    )
+    _display(
+        image,
+        np.concatenate([gt_box, pred_box]),
+        objects,
+        [(0, 1, 0)] * len(gt_box) + [(1, 0, 0)] * len(pred_box),
+        captions,
+        title or "Ground Truth and Detections\n GT=green, pred=red, captions: score/IoU",
+        (16, 16),
+        ax,
+        show_mask,
+        show_box,
+    )
 
 
 def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10):
@@ -202,10 +280,15 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
     ax = plt.subplots(1, figsize=(12, 12))[1]
     is_object = class_ids[chosen] > 0
     inspect.draw_boxes(
-        as_shown(image), rois[chosen, :4], refined_rois[chosen, :4],
+        as_shown(image),
+        rois[chosen, :4],
+        refined_rois[chosen, :4],
         roi_masks(np.asarray(mask)[chosen], rois[chosen], is_object, image.shape),
-        [class_names[c] if c > 0 else "" for c in class_ids[chosen]], is_object.astype(int),
-        f"Showing {limit} random ROIs out of {count}" if count > limit else f"{count} ROIs", ax)
+        [class_names[c] if c > 0 else "" for c in class_ids[chosen]],
+        is_object.astype(int),
+        f"Showing {limit} random ROIs out of {count}" if count > limit else f"{count} ROIs",
+        ax,
+    )
     print("Positive ROIs: ", positives)
     print("Negative ROIs: ", np.count_nonzero(class_ids == 0))
     print(f"Positive Ratio: {positives / max(1, count):.2f}")
@@ -230,9 +313,13 @@ def draw_box(image, box, color):
     y1, x1, y2, x2 = (int(v) for v in box[:4])
     planes = image[..., None] if image.ndim == 2 else image
     values = color if len(color) == planes.shape[2] else color_values(color, planes.shape[2])
-    for top, left, bottom, right in ((y1, x1, y1 + 2, x2), (y2, x1, y2 + 2, x2), (y1, x1, y2, x1 + 2),
-                                     (y1, x2, y2, x2 + 2)):
-        planes[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0), :len(values)] = values
+    for top, left, bottom, right in (
+        (y1, x1, y1 + 2, x2),
+        (y2, x1, y2 + 2, x2),
+        (y1, x1, y2, x1 + 2),
+        (y1, x2, y2, x2 + 2),
+    ):
+        planes[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0), : len(values)] = values
     return image
 
 
@@ -280,18 +367,24 @@ def plot_overlaps(gt_class_ids, pred_class_ids, pred_scores, overlaps, class_nam
     from mrcnn.plot.overlaps import show_overlaps
 
     gt_class_ids, pred_class_ids = (np.trim_zeros(np.asarray(ids, int), "b") for ids in (gt_class_ids, pred_class_ids))
-    show_overlaps(np.asarray(overlaps)[:len(pred_class_ids), :len(gt_class_ids)],
-                  [class_names[c] for c in gt_class_ids],
-                  [f"{class_names[c]} ({score:.2f})" for c, score in zip(pred_class_ids, pred_scores)],
-                  pred_class_ids[:, None] == gt_class_ids, threshold, plt.subplots(1, figsize=(12, 10))[1])
+    show_overlaps(
+        np.asarray(overlaps)[: len(pred_class_ids), : len(gt_class_ids)],
+        [class_names[c] for c in gt_class_ids],
+        [f"{class_names[c]} ({score:.2f})" for c, score in zip(pred_class_ids, pred_scores)],
+        pred_class_ids[:, None] == gt_class_ids,
+        threshold,
+        plt.subplots(1, figsize=(12, 10))[1],
+    )
 
 
 def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None, visibilities=None, title="", ax=None):
     """Draw boxes, and what refinement made of them; parameters as of `mrcnn.plot.inspect.draw_boxes`."""
     boxes, refined_boxes = (None if b is None else np.asarray(b)[:, :4] for b in (boxes, refined_boxes))
     main = refined_boxes if boxes is None else boxes
-    refined_boxes, captions, visibilities = (values if values is None or main is None else values[:len(main)]
-                                             for values in (refined_boxes, captions, visibilities))
+    refined_boxes, captions, visibilities = (
+        values if values is None or main is None else values[: len(main)]
+        for values in (refined_boxes, captions, visibilities)
+    )
     ax = plt.subplots(1, figsize=(12, 12))[1] if ax is None else ax
     inspect.draw_boxes(as_shown(image), boxes, refined_boxes, masks, captions, visibilities, title, ax)
 

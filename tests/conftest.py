@@ -1,4 +1,5 @@
 """What all tests share: backend and plotting set up before anything is imported, and the folders of real data."""
+
 import os
 import shutil
 import subprocess
@@ -6,7 +7,7 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ["MPLBACKEND"] = "Agg"     # a test never opens a window, whatever the user's own setting
+os.environ["MPLBACKEND"] = "Agg"  # a test never opens a window, whatever the user's own setting
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
@@ -75,8 +76,7 @@ def cases(parity):
 
 @pytest.fixture(scope="module")
 def quick_compiles():
-    """JAX compiles a tiny network for many seconds unless it is told not to try hard; other modules are not affected.
-    """
+    """Tell JAX not to optimize: it would compile a tiny network for many seconds. Other modules are not affected."""
     import keras
 
     if keras.backend.backend() != "jax":

@@ -1,4 +1,5 @@
 """Holds docs/architecture.md: who may import whom, no keras below the networks, small documented files."""
+
 import ast
 import importlib.util
 import json
@@ -21,8 +22,22 @@ rooms = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(rooms)
 ORDER = rooms.ORDER
 RANK = {room: (level, place) for level, group in enumerate(ORDER) for place, room in enumerate(group)}
-WITHOUT_KERAS = ("errors", "files", "geometry", "config_checks", "config", "images", "formats", "data", "evaluate",
-                 "plot", "results", "options", "lazy", "presets")
+WITHOUT_KERAS = (
+    "errors",
+    "files",
+    "geometry",
+    "config_checks",
+    "config",
+    "images",
+    "formats",
+    "data",
+    "evaluate",
+    "plot",
+    "results",
+    "options",
+    "lazy",
+    "presets",
+)
 
 
 def may_import(room, other):
@@ -38,7 +53,7 @@ def imported(source, module=""):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            parents = module.split(".")[:-node.level] if node.level else []
+            parents = module.split(".")[: -node.level] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             names += [f"{base}.{alias.name}" for alias in node.names]
     return names
@@ -78,8 +93,10 @@ def foreign_samples(domain, source, domains):
 
 def test_imports_go_one_way():
     files = [p for p in PACKAGE if p != ROOT / "mrcnn" / "__init__.py"]
-    found = {str(p.relative_to(ROOT)): wrong_imports(p.relative_to(ROOT / "mrcnn"), p.read_text(encoding="utf-8"))
-             for p in files}
+    found = {
+        str(p.relative_to(ROOT)): wrong_imports(p.relative_to(ROOT / "mrcnn"), p.read_text(encoding="utf-8"))
+        for p in files
+    }
     assert {path: names for path, names in found.items() if names} == {}
 
 
@@ -91,7 +108,7 @@ def test_no_circle():
         names = imported(path.read_text(encoding="utf-8"), module)
         imports[module] = {n if n in modules else n.rpartition(".")[0] for n in names} & modules.keys() - {module}
     graph = TopologicalSorter({m: others for m, others in imports.items() if m != "mrcnn"})
-    graph.prepare()      # CycleError names the circle
+    graph.prepare()  # CycleError names the circle
 
 
 def test_the_package_itself_imports_only_what_must_come_before_keras():
@@ -106,31 +123,40 @@ def test_samples_do_not_import_one_another():
         assert foreign_samples(domain, path.read_text(encoding="utf-8"), domains) == [], path
 
 
-@pytest.mark.parametrize(("path", "source"), [
-    ("data/split.py", "import keras"),
-    ("plot/curves.py", "def f():\n    from keras import ops"),
-    ("config.py", "import tensorflow as tf"),
-    ("evaluate/counts.py", "def f():\n    import jax.numpy"),
-    ("layers/nms.py", "from mrcnn.config import Config"),
-    ("geometry/boxes.py", "from mrcnn import config"),
-    ("data/readers/stack.py", "from mrcnn.engine.mask_rcnn import MaskRCNN"),
-    ("data/readers/stack.py", "from ...engine import detector"),
-    ("results/measure.py", "from mrcnn import MaskRCNN"),
-    ("engine/mask_rcnn.py", "from samples.mitochondria import mitochondria"),
-    ("engine/mask_rcnn.py", "import mrcnn.commands"),
-    ("engine/mask_rcnn.py", "from mrcnn.legacy.detector import MaskRCNN"),
-    ("commands/training.py", "from mrcnn import model"),
-    ("data/training_sample.py", "import mrcnn.utils"),
-])
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("data/split.py", "import keras"),
+        ("plot/curves.py", "def f():\n    from keras import ops"),
+        ("config.py", "import tensorflow as tf"),
+        ("evaluate/counts.py", "def f():\n    import jax.numpy"),
+        ("layers/nms.py", "from mrcnn.config import Config"),
+        ("geometry/boxes.py", "from mrcnn import config"),
+        ("data/readers/stack.py", "from mrcnn.engine.mask_rcnn import MaskRCNN"),
+        ("data/readers/stack.py", "from ...engine import detector"),
+        ("results/measure.py", "from mrcnn import MaskRCNN"),
+        ("engine/mask_rcnn.py", "from samples.mitochondria import mitochondria"),
+        ("engine/mask_rcnn.py", "import mrcnn.commands"),
+        ("engine/mask_rcnn.py", "from mrcnn.legacy.detector import MaskRCNN"),
+        ("commands/training.py", "from mrcnn import model"),
+        ("data/training_sample.py", "import mrcnn.utils"),
+    ],
+)
 def test_the_check_of_imports_finds_a_wrong_one(path, source):
     assert len(wrong_imports(path, source)) == 1
 
 
-@pytest.mark.parametrize(("path", "source"), [
-    ("data/readers/stack.py", "from ..dataset import Dataset\nfrom mrcnn.errors import DataError\nimport numpy.random"),
-    ("engine/mask_rcnn.py", "import keras\nfrom mrcnn.nets.fpn import fpn\nfrom mrcnn import __version__"),
-    ("plot/instances.py", "from mrcnn.evaluate import counts"),
-])
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        (
+            "data/readers/stack.py",
+            "from ..dataset import Dataset\nfrom mrcnn.errors import DataError\nimport numpy.random",
+        ),
+        ("engine/mask_rcnn.py", "import keras\nfrom mrcnn.nets.fpn import fpn\nfrom mrcnn import __version__"),
+        ("plot/instances.py", "from mrcnn.evaluate import counts"),
+    ],
+)
 def test_the_check_of_imports_allows_a_right_one(path, source):
     assert wrong_imports(path, source) == []
 
@@ -147,8 +173,11 @@ def test_rooms_are_those_of_the_architecture():
 
 
 def test_every_file_says_what_it_is_for():
-    silent = [str(p.relative_to(ROOT)) for p in (*PACKAGE, *SAMPLES)
-              if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))]
+    silent = [
+        str(p.relative_to(ROOT))
+        for p in (*PACKAGE, *SAMPLES)
+        if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))
+    ]
     assert silent == []
 
 

@@ -1,4 +1,5 @@
 """What .ci/run finds before anything is installed."""
+
 import importlib.util
 import subprocess
 import sys

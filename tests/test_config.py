@@ -1,4 +1,5 @@
 """Settings: Matterport's names and defaults, what is refused and how, and the way to a file and back."""
+
 import json
 
 import numpy as np
@@ -10,20 +11,57 @@ from mrcnn.config import Config, SemanticConfig
 from mrcnn.errors import ConfigError
 
 MATTERPORT = {
-    "NAME": None, "GPU_COUNT": 1, "IMAGES_PER_GPU": 2, "STEPS_PER_EPOCH": 1000, "VALIDATION_STEPS": 50,
-    "BACKBONE": "resnet101", "COMPUTE_BACKBONE_SHAPE": None, "BACKBONE_STRIDES": [4, 8, 16, 32, 64],
-    "FPN_CLASSIF_FC_LAYERS_SIZE": 1024, "TOP_DOWN_PYRAMID_SIZE": 256, "NUM_CLASSES": 1,
-    "RPN_ANCHOR_SCALES": [32, 64, 128, 256, 512], "RPN_ANCHOR_RATIOS": [0.5, 1, 2], "RPN_ANCHOR_STRIDE": 1,
-    "RPN_NMS_THRESHOLD": 0.7, "RPN_TRAIN_ANCHORS_PER_IMAGE": 256, "PRE_NMS_LIMIT": 6000,
-    "POST_NMS_ROIS_TRAINING": 2000, "POST_NMS_ROIS_INFERENCE": 1000, "USE_MINI_MASK": True, "MINI_MASK_SHAPE": [56, 56],
-    "IMAGE_RESIZE_MODE": "square", "IMAGE_MIN_DIM": 800, "IMAGE_MAX_DIM": 1024, "IMAGE_MIN_SCALE": 0,
-    "IMAGE_CHANNEL_COUNT": 3, "MEAN_PIXEL": [123.7, 116.8, 103.9], "TRAIN_ROIS_PER_IMAGE": 200,
-    "ROI_POSITIVE_RATIO": 0.33, "POOL_SIZE": 7, "MASK_POOL_SIZE": 14, "MASK_SHAPE": [28, 28], "MAX_GT_INSTANCES": 100,
-    "RPN_BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2], "BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2], "DETECTION_MAX_INSTANCES": 100,
-    "DETECTION_MIN_CONFIDENCE": 0.7, "DETECTION_NMS_THRESHOLD": 0.3, "LEARNING_RATE": 0.001, "LEARNING_MOMENTUM": 0.9,
-    "WEIGHT_DECAY": 0.0001, "USE_RPN_ROIS": True, "TRAIN_BN": False, "GRADIENT_CLIP_NORM": 5.0,
-    "LOSS_WEIGHTS": {"rpn_class_loss": 1.0, "rpn_bbox_loss": 1.0, "mrcnn_class_loss": 1.0, "mrcnn_bbox_loss": 1.0,
-                     "mrcnn_mask_loss": 1.0},
+    "NAME": None,
+    "GPU_COUNT": 1,
+    "IMAGES_PER_GPU": 2,
+    "STEPS_PER_EPOCH": 1000,
+    "VALIDATION_STEPS": 50,
+    "BACKBONE": "resnet101",
+    "COMPUTE_BACKBONE_SHAPE": None,
+    "BACKBONE_STRIDES": [4, 8, 16, 32, 64],
+    "FPN_CLASSIF_FC_LAYERS_SIZE": 1024,
+    "TOP_DOWN_PYRAMID_SIZE": 256,
+    "NUM_CLASSES": 1,
+    "RPN_ANCHOR_SCALES": [32, 64, 128, 256, 512],
+    "RPN_ANCHOR_RATIOS": [0.5, 1, 2],
+    "RPN_ANCHOR_STRIDE": 1,
+    "RPN_NMS_THRESHOLD": 0.7,
+    "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
+    "PRE_NMS_LIMIT": 6000,
+    "POST_NMS_ROIS_TRAINING": 2000,
+    "POST_NMS_ROIS_INFERENCE": 1000,
+    "USE_MINI_MASK": True,
+    "MINI_MASK_SHAPE": [56, 56],
+    "IMAGE_RESIZE_MODE": "square",
+    "IMAGE_MIN_DIM": 800,
+    "IMAGE_MAX_DIM": 1024,
+    "IMAGE_MIN_SCALE": 0,
+    "IMAGE_CHANNEL_COUNT": 3,
+    "MEAN_PIXEL": [123.7, 116.8, 103.9],
+    "TRAIN_ROIS_PER_IMAGE": 200,
+    "ROI_POSITIVE_RATIO": 0.33,
+    "POOL_SIZE": 7,
+    "MASK_POOL_SIZE": 14,
+    "MASK_SHAPE": [28, 28],
+    "MAX_GT_INSTANCES": 100,
+    "RPN_BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2],
+    "BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2],
+    "DETECTION_MAX_INSTANCES": 100,
+    "DETECTION_MIN_CONFIDENCE": 0.7,
+    "DETECTION_NMS_THRESHOLD": 0.3,
+    "LEARNING_RATE": 0.001,
+    "LEARNING_MOMENTUM": 0.9,
+    "WEIGHT_DECAY": 0.0001,
+    "USE_RPN_ROIS": True,
+    "TRAIN_BN": False,
+    "GRADIENT_CLIP_NORM": 5.0,
+    "LOSS_WEIGHTS": {
+        "rpn_class_loss": 1.0,
+        "rpn_bbox_loss": 1.0,
+        "mrcnn_class_loss": 1.0,
+        "mrcnn_bbox_loss": 1.0,
+        "mrcnn_mask_loss": 1.0,
+    },
 }
 
 
@@ -32,7 +70,7 @@ class Cells(Config):
     NUM_CLASSES = 2
     IMAGE_MIN_DIM = 128
     IMAGE_MAX_DIM = 128
-    STAIN = "DAPI"     # a user's own
+    STAIN = "DAPI"  # a user's own
 
 
 def same(one, other):
@@ -76,6 +114,7 @@ def test_computed_attributes_follow_the_settings():
 
 def test_channels_of_an_image_shape_set_by_hand():
     """The original's recipe for other channel counts."""
+
     class Bands(Config):
         def __init__(self, count):
             self.IMAGE_SHAPE = np.array([128, 128, count])
@@ -214,8 +253,9 @@ def test_own_and_old_names_are_allowed():
 
 # --- to a file and back ---
 def test_json_round_trip_keeps_values_and_kinds(tmp_path):
-    config = Cells(MEAN_PIXEL=np.array([1.5, 2.0, 3.0]), RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128),
-                   PIXEL_SIZE_NM=(5.0, 4.0))
+    config = Cells(
+        MEAN_PIXEL=np.array([1.5, 2.0, 3.0]), RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128), PIXEL_SIZE_NM=(5.0, 4.0)
+    )
     config.to_json(tmp_path / "config.json")
     again = Cells.from_json(tmp_path / "config.json")
     assert again.to_dict() == config.to_dict()
@@ -235,12 +275,16 @@ def test_callables_are_written_by_their_name():
 
 
 values = {
-    "IMAGES_PER_GPU": st.integers(1, 64), "LEARNING_RATE": st.floats(0, 1), "NAME": st.none() | st.text(),
+    "IMAGES_PER_GPU": st.integers(1, 64),
+    "LEARNING_RATE": st.floats(0, 1),
+    "NAME": st.none() | st.text(),
     "MEAN_PIXEL": st.lists(st.floats(0, 255), min_size=3, max_size=3).map(np.array),
     "RPN_ANCHOR_SCALES": st.tuples(*[st.integers(1, 512)] * 5),
     "RPN_ANCHOR_RATIOS": st.lists(st.floats(0.1, 9), min_size=1),
-    "TRAIN_BN": st.sampled_from([None, False, True]), "IMAGE_MAX_DIM": st.integers(2, 20).map(lambda n: 64 * n),
-    "STAIN": st.text(), "BATCH_SIZE": st.integers(1, 8),
+    "TRAIN_BN": st.sampled_from([None, False, True]),
+    "IMAGE_MAX_DIM": st.integers(2, 20).map(lambda n: 64 * n),
+    "STAIN": st.text(),
+    "BATCH_SIZE": st.integers(1, 8),
 }
 
 
@@ -301,16 +345,24 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 # --- from the command line ---
-@pytest.mark.parametrize(("text", "name", "value"), [
-    ("IMAGES_PER_GPU=1", "IMAGES_PER_GPU", 1), ("LEARNING_RATE=1e-4", "LEARNING_RATE", 1e-4),
-    ("LEARNING_RATE=.5", "LEARNING_RATE", 0.5), ("BACKBONE=mobilenet_v2", "BACKBONE", "mobilenet_v2"),
-    ("USE_MINI_MASK=False", "USE_MINI_MASK", False), ("USE_MINI_MASK=false", "USE_MINI_MASK", False),
-    ("TRAIN_BN=None", "TRAIN_BN", None), ("TRAIN_BN=null", "TRAIN_BN", None), ("NAME=2024", "NAME", "2024"),
-    ("RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128)", "RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128)),
-    ("RPN_ANCHOR_SCALES=[8,16,32,64,128]", "RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128)),
-    ("MINI_MASK_SHAPE=(28, 28,)", "MINI_MASK_SHAPE", (28, 28)),
-    ("LOSS_WEIGHTS={'mrcnn_mask_loss': 2}", "LOSS_WEIGHTS", {"mrcnn_mask_loss": 2}),
-])
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("IMAGES_PER_GPU=1", "IMAGES_PER_GPU", 1),
+        ("LEARNING_RATE=1e-4", "LEARNING_RATE", 1e-4),
+        ("LEARNING_RATE=.5", "LEARNING_RATE", 0.5),
+        ("BACKBONE=mobilenet_v2", "BACKBONE", "mobilenet_v2"),
+        ("USE_MINI_MASK=False", "USE_MINI_MASK", False),
+        ("USE_MINI_MASK=false", "USE_MINI_MASK", False),
+        ("TRAIN_BN=None", "TRAIN_BN", None),
+        ("TRAIN_BN=null", "TRAIN_BN", None),
+        ("NAME=2024", "NAME", "2024"),
+        ("RPN_ANCHOR_SCALES=(8, 16, 32, 64, 128)", "RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128)),
+        ("RPN_ANCHOR_SCALES=[8,16,32,64,128]", "RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128)),
+        ("MINI_MASK_SHAPE=(28, 28,)", "MINI_MASK_SHAPE", (28, 28)),
+        ("LOSS_WEIGHTS={'mrcnn_mask_loss': 2}", "LOSS_WEIGHTS", {"mrcnn_mask_loss": 2}),
+    ],
+)
 def test_setting_from_text(text, name, value):
     config = Config()
     config.set_from_text(text)
@@ -325,11 +377,15 @@ def test_arrays_from_text_become_arrays():
     assert config.MEAN_PIXEL.tolist() == [40, 41.5, 42]
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("IMAGES_PER_GPU", "expected NAME=VALUE"), ("=1", "expected NAME=VALUE"),
-    ("IMAGES_PR_GPU=1", "Did you mean IMAGES_PER_GPU"),
-    ("images_per_gpu=1", "Did you mean IMAGES_PER_GPU"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("IMAGES_PER_GPU", "expected NAME=VALUE"),
+        ("=1", "expected NAME=VALUE"),
+        ("IMAGES_PR_GPU=1", "Did you mean IMAGES_PER_GPU"),
+        ("images_per_gpu=1", "Did you mean IMAGES_PER_GPU"),
+    ],
+)
 def test_bad_text_is_refused(text, message):
     with pytest.raises(ConfigError, match=message):
         Config().set_from_text(text)

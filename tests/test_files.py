@@ -1,4 +1,5 @@
 """Files are there whole or not at all."""
+
 import errno
 import json
 import os

@@ -3,6 +3,7 @@
 nbclient (test_notebooks.py) runs all notebooks; this shows what only a browser shows: boxes of stderr, images that are
 missing, pages that are wider than the window.
 """
+
 import importlib.util
 import json
 import os
@@ -33,8 +34,10 @@ def _chromium():
 
 pytestmark = [
     pytest.mark.skipif(_chromium() is None, reason="There is no Chromium here (Debian: apt-get install chromium)."),
-    pytest.mark.skipif(importlib.util.find_spec("playwright") is None or importlib.util.find_spec("jupyterlab") is None,
-                       reason="Needs JupyterLab and Playwright: pip install '.[test]'"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("playwright") is None or importlib.util.find_spec("jupyterlab") is None,
+        reason="Needs JupyterLab and Playwright: pip install '.[test]'",
+    ),
 ]
 
 
@@ -52,13 +55,31 @@ def lab(workplace, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--allow-root",
-               "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.password=",
-               f"--ServerApp.root_dir={workplace}"]
-    env = {**os.environ, "HOME": str(home), "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-           "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data"),
-           "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "IPYTHONDIR": str(home / "ipython"),
-           "MRCNN_NOTEBOOK_FAST": "1", "TMPDIR": str(home), "PYTHONPATH": str(Path(mrcnn.__file__).parents[1])}
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        f"--port={port}",
+        "--ip=127.0.0.1",
+        "--allow-root",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+        "--ServerApp.password=",
+        f"--ServerApp.root_dir={workplace}",
+    ]
+    env = {
+        **os.environ,
+        "HOME": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "MRCNN_NOTEBOOK_FAST": "1",
+        "TMPDIR": str(home),
+        "PYTHONPATH": str(Path(mrcnn.__file__).parents[1]),
+    }
     # A kernel chooses its own way to draw and its own log level, which the tests have set for themselves.
     for name in ("MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL"):
         env.pop(name, None)
@@ -111,7 +132,9 @@ def test_run_all_cells(name, lab, browser, tmp_path):
             const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(e => e.textContent);
             const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
             return failed || (prompts.length && prompts.every(text => /^\\[\\d+\\]:/.test(text)));
-        }""", timeout=300_000)
+        }""",
+        timeout=300_000,
+    )
     screenshots = Path(os.environ.get("MRCNN_SCREENSHOTS", tmp_path))
     _screenshots(page, screenshots, name)
 

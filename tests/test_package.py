@@ -1,4 +1,5 @@
 """`import mrcnn`: quick, without keras, with the public names; and packaging files that agree with one another."""
+
 import ast
 import json
 import re
@@ -74,7 +75,9 @@ def test_requirements_are_all_that_samples_and_notebooks_use():
     extras = PROJECT["optional-dependencies"]
     used = sorted(extras.keys() - {"jax", "test", "dev"})
     assert [line for line in lines if line and not line.startswith("#")] == [
-        *PROJECT["dependencies"], *(line for name in used for line in extras[name])]
+        *PROJECT["dependencies"],
+        *(line for name in used for line in extras[name]),
+    ]
 
 
 def test_lowest_versions_are_written_down():
@@ -85,10 +88,12 @@ def test_lowest_versions_are_written_down():
     lines = chain(PROJECT["dependencies"], *extras.values())
     wanted = [Requirement(line) for line in lines if not line.startswith(f"{PROJECT['name']}[")]
     named = [r for r in wanted if canonicalize_name(r.name) in lowest]
-    assert {r.name for r in wanted} - {r.name for r in named} <= {"build"}      # for a release, not for the tests
+    assert {r.name for r in wanted} - {r.name for r in named} <= {"build"}  # for a release, not for the tests
     for requirement in named:
-        version, (bound,) = lowest[canonicalize_name(requirement.name)], [
-            s.version for s in requirement.specifier if s.operator == ">="]
+        version, (bound,) = (
+            lowest[canonicalize_name(requirement.name)],
+            [s.version for s in requirement.specifier if s.operator == ">="],
+        )
         assert version in requirement.specifier, requirement.name
         assert Version(version).release[:2] == (*Version(bound).release, 0)[:2], f"make lowest: {requirement.name}"
 
@@ -103,8 +108,11 @@ def test_every_extra_that_another_extra_asks_for_exists():
 def test_every_import_of_the_package_is_declared():
     """A library that is imported but not declared works only on the machine of whoever wrote the import."""
     distribution = {"PIL": "pillow", "skimage": "scikit-image", "imgaug": "imaug", "distributed": "dask"}
-    declared = {re.match(r"[\w-]+", line).group().lower()
-                for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in lines}
+    declared = {
+        re.match(r"[\w-]+", line).group().lower()
+        for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+        for line in lines
+    }
     found = set()
     for path in (ROOT / "mrcnn").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -131,7 +139,11 @@ def test_make_knows_its_targets(target):
 
 @pytest.mark.skipif(not shutil.which("make"), reason="There is no make here, as on Windows.")
 def test_make_says_that_python_is_missing(tmp_path):
-    done = subprocess.run(["make", "test", f"VENV={tmp_path / 'venv'}", "PYTHON=python-that-is-not-there"], cwd=ROOT,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "test", f"VENV={tmp_path / 'venv'}", "PYTHON=python-that-is-not-there"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode != 0
     assert "There is no python-that-is-not-there. Install Python 3.11 or newer" in done.stdout

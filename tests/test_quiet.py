@@ -179,6 +179,10 @@ print(len(model.predict([np.zeros((64, 64, 3), np.uint8)])))
 
 @pytest.mark.skipif(version("tensorflow").startswith("2.19."), reason="2.19 warns of each CropAndResize, at any level.")
 def test_tensorflow_starts_and_detects_without_a_word(tmp_path):
-    done = subprocess.run([sys.executable, "-c", QUIET, str(ROOT / "tests" / "nets"), str(tmp_path)],
-                          env=environment(tmp_path, KERAS_BACKEND="tensorflow"), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET, str(ROOT / "tests" / "nets"), str(tmp_path)],
+        env=environment(tmp_path, KERAS_BACKEND="tensorflow"),
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

@@ -1,4 +1,5 @@
 """`mrcnn.utils`: Matterport's numbers under his names, and what was wrong in his package."""
+
 import hashlib
 import random
 import threading
@@ -34,23 +35,38 @@ CALLS = {
     "box_refinement": (refined, ["deltas", "deltas"]),
     "compute_overlaps": (lambda boxes1, boxes2: [utils.compute_overlaps(boxes1, boxes2)], ["overlaps"]),
     "compute_overlaps_masks": (lambda masks1, masks2: [utils.compute_overlaps_masks(masks1, masks2)], ["overlaps"]),
-    "compute_recall": (lambda pred_boxes, gt_boxes: [
-        *utils.compute_recall(pred_boxes, gt_boxes, 0.5), *utils.compute_recall(pred_boxes, gt_boxes, 0.3)],
-        ["recall_50", "positive_ids_50", "recall_30", "positive_ids_30"]),
+    "compute_recall": (
+        lambda pred_boxes, gt_boxes: [
+            *utils.compute_recall(pred_boxes, gt_boxes, 0.5),
+            *utils.compute_recall(pred_boxes, gt_boxes, 0.3),
+        ],
+        ["recall_50", "positive_ids_50", "recall_30", "positive_ids_30"],
+    ),
     "expand_mask": (lambda **given: [utils.expand_mask(**given)], ["mask"]),
     "extract_bboxes": (lambda mask: [utils.extract_bboxes(mask)], ["boxes"]),
     "generate_pyramid_anchors": (
         lambda image_shape, scales, ratios, feature_strides, anchor_stride, feature_shapes: [
-            utils.generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, int(anchor_stride))],
-        ["anchors"]),
+            utils.generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, int(anchor_stride))
+        ],
+        ["anchors"],
+    ),
     "minimize_mask": (lambda **given: [utils.minimize_mask(**given)], ["mini_mask"]),
     "non_max_suppression": (lambda **given: [utils.non_max_suppression(**given)], ["keep"]),
-    "norm_denorm_boxes": (lambda boxes_px, boxes_normalised, shape: [
-        utils.norm_boxes(boxes_px, shape), utils.denorm_boxes(utils.norm_boxes(boxes_px, shape), shape),
-        utils.denorm_boxes(boxes_normalised, shape)], ["norm_boxes", "denorm_of_norm", "denorm_boxes"]),
+    "norm_denorm_boxes": (
+        lambda boxes_px, boxes_normalised, shape: [
+            utils.norm_boxes(boxes_px, shape),
+            utils.denorm_boxes(utils.norm_boxes(boxes_px, shape), shape),
+            utils.denorm_boxes(boxes_normalised, shape),
+        ],
+        ["norm_boxes", "denorm_of_norm", "denorm_boxes"],
+    ),
     "resize_image": (resized, ["image", "window", "scale", "padding", "crop"]),
-    "resize_mask": (lambda mask, scale, padding, crop: [
-        utils.resize_mask(mask, float(scale), padding, crop if len(crop) else None)], ["mask"]),
+    "resize_mask": (
+        lambda mask, scale, padding, crop: [
+            utils.resize_mask(mask, float(scale), padding, crop if len(crop) else None)
+        ],
+        ["mask"],
+    ),
     "unmold_mask": (lambda **given: [utils.unmold_mask(**given)], ["mask"]),
 }
 
@@ -171,7 +187,7 @@ def test_molded_masks_are_mini_masks_that_expand_back(seed):
     rng = np.random.default_rng(seed)
     y, x = rng.integers(0, 20, 2)
     mask = np.zeros((60, 60, 1), np.uint8)
-    mask[y:y + rng.integers(5, 40), x:x + rng.integers(5, 40)] = 1
+    mask[y : y + rng.integers(5, 40), x : x + rng.integers(5, 40)] = 1
     mini = utils.mold_mask(mask, Config(MINI_MASK_SHAPE=(14, 14)))
     assert (mini.shape, mini.dtype) == ((14, 14, 1), bool)
     np.testing.assert_array_equal(utils.expand_mask(utils.extract_bboxes(mask), mini, mask.shape), mask)
@@ -184,8 +200,12 @@ def test_batch_slice_runs_once_an_image():
     from keras import ops
 
     boxes, scores = np.arange(24.0).reshape(2, 3, 4), np.array([[1.0, 2, 3], [4, 5, 6]])
-    both = utils.batch_slice([ops.convert_to_tensor(boxes), ops.convert_to_tensor(scores)],
-                             lambda b, s: (b * s[:, None], ops.sum(s)), 2, names=["boxes", "sums"])
+    both = utils.batch_slice(
+        [ops.convert_to_tensor(boxes), ops.convert_to_tensor(scores)],
+        lambda b, s: (b * s[:, None], ops.sum(s)),
+        2,
+        names=["boxes", "sums"],
+    )
     np.testing.assert_allclose(both[0], boxes * scores[..., None])
     np.testing.assert_allclose(both[1], [6, 15])
     np.testing.assert_allclose(utils.batch_slice(ops.convert_to_tensor(scores), lambda s: s + 1, 2), scores + 1)

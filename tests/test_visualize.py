@@ -1,4 +1,5 @@
 """`mrcnn.visualize`: what is drawn where, for any number of channels, on the axes that are given."""
+
 import random
 import sys
 import types
@@ -85,8 +86,9 @@ def test_without_axes_a_figure_is_made_and_shown(shown):
 
 
 def test_colors_and_captions_of_the_caller(ax):
-    visualize.display_instances(picture(), *objects(), NAMES, ax=ax, colors=[(1, 0, 0), (0, 0, 1, 0.5)],
-                                captions=["a", ""])
+    visualize.display_instances(
+        picture(), *objects(), NAMES, ax=ax, colors=[(1, 0, 0), (0, 0, 1, 0.5)], captions=["a", ""]
+    )
     assert texts(ax) == ["a"]
     assert pixels(ax)[6, 3].tolist() == [178, 50, 50]
     assert pixels(ax)[6, 15].tolist() == [50, 50, 178]
@@ -133,9 +135,10 @@ def test_eight_bit_values_of_other_types_look_as_they_are():
 def test_differences_name_score_and_overlap(ax, shown):
     boxes, masks, class_ids = objects(3)
     found, scores = masks.copy(), np.array([0.6, 0.9, 0.55])
-    found[5:10, :, 1] = False       # half of the second
-    visualize.display_differences(picture(), boxes[:2], class_ids[:2], masks[..., :2], boxes, class_ids, scores, found,
-                                  NAMES, ax=ax)
+    found[5:10, :, 1] = False  # half of the second
+    visualize.display_differences(
+        picture(), boxes[:2], class_ids[:2], masks[..., :2], boxes, class_ids, scores, found, NAMES, ax=ax
+    )
     assert texts(ax) == ["0.60 / 1.00", "0.90 / 0.50", "0.55 / 0.00"]
     assert ax.get_title().startswith("Ground Truth and Detections")
     assert shown == []
@@ -150,8 +153,9 @@ def test_differences_without_truth_or_detections(ax):
     assert texts(ax) == ["0.75 / 0.00"]
     padded = np.zeros((4, 4), np.int32)
     padded[:1] = boxes
-    visualize.display_differences(picture(), padded, np.array([1, 0, 0, 0]), masks, none[0], none[1], np.zeros(0),
-                                  none[2], NAMES, "one", ax)
+    visualize.display_differences(
+        picture(), padded, np.array([1, 0, 0, 0]), masks, none[0], none[1], np.zeros(0), none[2], NAMES, "one", ax
+    )
     assert len(texts(ax)) == 1 and ax.get_title() == "one"
 
 
@@ -187,7 +191,7 @@ def test_boxes_on_the_axes_given_and_on_new_ones(channels, ax, shown):
     boxes, masks, class_ids = objects(3)
     five = np.concatenate([boxes, class_ids[:, None]], axis=1)
     visualize.draw_boxes(picture(channels), five, boxes + 1, masks, ["a", "", "c", "of nothing"], [0, 1, 2], "b", ax)
-    assert len(ax.collections) == 1 + 3 + 3      # a box of visibility 0 is drawn without its refinement
+    assert len(ax.collections) == 1 + 3 + 3  # a box of visibility 0 is drawn without its refinement
     assert texts(ax) == ["a", "c"] and ax.get_title() == "b"
     visualize.draw_boxes(picture(channels), refined_boxes=boxes)
     assert plt.gca() is not ax and len(plt.gca().collections) == 3
@@ -218,8 +222,12 @@ def test_a_box_that_leaves_the_image_draws_only_its_part_inside(box):
 
 
 # --- Masks and colours ---
-@given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from([None, 1, 2, 3, 4]),
-       st.sampled_from([np.uint8, np.uint32, np.float32]))
+@given(
+    st.integers(0, 2**31),
+    st.floats(0, 1),
+    st.sampled_from([None, 1, 2, 3, 4]),
+    st.sampled_from([np.uint8, np.uint32, np.float32]),
+)
 def test_a_mask_is_tinted_in_place(seed, alpha, channels, dtype):
     rng = np.random.default_rng(seed)
     shape = (12, 15) if channels is None else (12, 15, channels)
@@ -228,7 +236,7 @@ def test_a_mask_is_tinted_in_place(seed, alpha, channels, dtype):
     assert visualize.apply_mask(image, mask.astype(int), color, alpha) is image
     after = image.reshape(12, 15, -1)
     np.testing.assert_array_equal(after[~mask], before[~mask])
-    values = [color.mean()] if after.shape[2] == 1 else color[:after.shape[2]]
+    values = [color.mean()] if after.shape[2] == 1 else color[: after.shape[2]]
     for c, value in enumerate(values):
         expected = (before[mask][:, c] * (1 - alpha) + alpha * value * 255).astype(dtype)
         np.testing.assert_allclose(after[mask][:, c], expected, rtol=1e-6)
@@ -324,9 +332,11 @@ class FakeLayer:
 
 
 def test_weights_that_look_wrong_are_marked(capsys):
-    layers = [FakeLayer("conv1", kernel=np.array([[-1.5, 2.0]]), bias=np.zeros(2)),
-              FakeLayer("conv2", kernel=np.ones((2, 2)), bias=np.array([0, 2000.0])),
-              FakeLayer("bn", gamma=np.array([1, np.nan]))]
+    layers = [
+        FakeLayer("conv1", kernel=np.array([[-1.5, 2.0]]), bias=np.zeros(2)),
+        FakeLayer("conv2", kernel=np.ones((2, 2)), bias=np.array([0, 2000.0])),
+        FakeLayer("bn", gamma=np.array([1, np.nan])),
+    ]
     visualize.display_weight_stats(types.SimpleNamespace(get_trainable_layers=lambda: layers))
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == ["WEIGHT", "NAME", "SHAPE", "MIN", "MAX", "STD"]

@@ -6,6 +6,7 @@
 The address of the repository is `Repository` under `[project.urls]` in pyproject.toml. Until it is there, the cell says
 what to set, and there is no badge.
 """
+
 import argparse
 import json
 import re
@@ -15,11 +16,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACEHOLDER = "https://github.com/OWNER/REPOSITORY"
-GITHUB = "https://github.com/"      # Colab opens notebooks from there
+GITHUB = "https://github.com/"  # Colab opens notebooks from there
 BRANCH = "main"
 
 # What is longer is in notebooks/colab_setup.py, which the cell runs. SystemExit stops "Run all" and shows one line.
-CELL = '''\
+CELL = """\
 # On Google Colab this installs mrcnn; elsewhere it does nothing (see README.md).
 import sys
 
@@ -38,12 +39,12 @@ if "google.colab" in sys.modules:
         if not os.path.exists(SETUP):
             raise SystemExit(f"Cannot fetch {ADDRESS}: check it and the network.")
     runpy.run_path(SETUP, run_name="__main__")
-    %cd -q {CLONE}/notebooks'''
+    %cd -q {CLONE}/notebooks"""
 # Only while the address is not known: git must not fetch whatever somebody may put at the placeholder.
-UNSET = '''\
+UNSET = """\
         if ADDRESS == "@ADDRESS@":
             raise SystemExit("Set ADDRESS, in this cell, to mrcnn's repository.")
-'''
+"""
 
 
 def repository_address(pyproject):
@@ -84,8 +85,10 @@ def rewritten(content, name, address):
     notebook = json.loads(content)
     first, second = notebook["cells"][:2]
     if second["cell_type"] != "code" or '"google.colab" in sys.modules' not in "".join(second["source"]):
-        raise SystemExit(f"{name}: the second cell is not the install cell; put a code cell there that holds "
-                         '`"google.colab" in sys.modules`, and run this again.')
+        raise SystemExit(
+            f"{name}: the second cell is not the install cell; put a code cell there that holds "
+            '`"google.colab" in sys.modules`, and run this again.'
+        )
     first["source"] = with_badge("".join(first["source"]), badge(address, name)).splitlines(keepends=True)
     second["source"] = install_cell(address).splitlines(keepends=True)
     notebook["metadata"] = dict(sorted({**notebook["metadata"], "accelerator": "GPU"}.items()))

@@ -5,6 +5,7 @@
 
 The order is here, and tests/test_architecture.py holds the imports to it.
 """
+
 import argparse
 import ast
 import sys

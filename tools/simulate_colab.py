@@ -7,6 +7,7 @@ Needs git, Linux, the network, 3 GB in the folder WORK and the extra `test`, and
 this working tree, committed or not. What is checked: it stops with one sentence where it cannot go on, it puts a half
 clone aside, nothing that was installed is replaced, and notebooks run, in the kernel that installed and in a new one.
 """
+
 import argparse
 import json
 import os
@@ -54,17 +55,26 @@ class Colab:
             subprocess.run([self.python, "-m", "pip", "install", "-q", *packages], check=True)
             preinstalled.write_text("\n".join(self.freeze()), encoding="utf-8")
         for line in self.freeze() - set(preinstalled.read_text(encoding="utf-8").splitlines()):
-            name = re.match(r"[\w.-]+", line).group()       # added by an earlier simulation
+            name = re.match(r"[\w.-]+", line).group()  # added by an earlier simulation
             subprocess.run([self.python, "-m", "pip", "uninstall", "-q", "-y", name], check=True)
         git = ["git", "--git-dir", self.repository, "--work-tree", ROOT]
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", self.repository], check=True)
         subprocess.run([*git, "add", "--all", "."], check=True, cwd=ROOT)
-        subprocess.run([*git, "-c", "user.name=none", "-c", "user.email=none", "commit", "-q", "-m", "Working tree"],
-                       check=True, cwd=ROOT)
+        subprocess.run(
+            [*git, "-c", "user.name=none", "-c", "user.email=none", "commit", "-q", "-m", "Working tree"],
+            check=True,
+            cwd=ROOT,
+        )
         kernel = self.content.parent / "jupyter" / "kernels" / "colab"
         kernel.mkdir(parents=True, exist_ok=True)
-        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}",
-                   f"--IPKernelApp.exec_lines={AS_COLAB}"]
+        command = [
+            str(self.python),
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+            f"--IPKernelApp.exec_lines={AS_COLAB}",
+        ]
         about = {"argv": command, "display_name": "Colab", "language": "python"}
         (kernel / "kernel.json").write_text(json.dumps(about), encoding="utf-8")
         os.environ["JUPYTER_PATH"] = str(kernel.parents[1])
@@ -77,8 +87,9 @@ class Colab:
     def run(self, *cells, **environment):
         """Run cells in a new kernel; their text, or of the cell that fails the name and the message of its error."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-        client = NotebookClient(notebook, timeout=1800, kernel_name="colab",
-                                resources={"metadata": {"path": str(self.content)}})
+        client = NotebookClient(
+            notebook, timeout=1800, kernel_name="colab", resources={"metadata": {"path": str(self.content)}}
+        )
         unset = {"PYTHONPATH": "", "MRCNN_NOTEBOOK_FAST": "1", "MRCNN_COLAB_FOLDER": str(self.clone)}
         try:
             client.execute(env={**os.environ, **unset, **environment})

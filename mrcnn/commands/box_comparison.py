@@ -1,4 +1,5 @@
 """What a comparison script of boxes does: several models on the same images, one table by class, pictures of each."""
+
 import gc
 import time
 from pathlib import Path
@@ -44,7 +45,7 @@ def compare(domain, options):
         peaks = restart_peak()
         settings = {**options, "weights": weights, "min_score": min(LOWEST_SCORE, min_score)}
         detector = load_detector(domain, settings)
-        if dataset is None:      # the classes are those of the first model, and the others must have the same
+        if dataset is None:  # the classes are those of the first model, and the others must have the same
             dataset, errors = _images(domain, options, read, detector.config)
             pictures = {i: {} for i in shown_images(len(dataset.image_ids), options.get("pictures", 3))}
         detector.config.validate(dataset.class_names)
@@ -77,15 +78,18 @@ def _draw(dataset, image_id, found, out):
     image, truth = dataset.load_image(image_id), dataset.load_instances(image_id)
     panels = {"Truth": truth.select(truth.class_ids > 0), **found}
     titles = [f"{name}: {len(objects)}" for name, objects in panels.items()]
-    figure = show_classes([(image, objects) for objects in panels.values()], dataset.class_names, titles, scores=True,
-                          outlines=True)
+    figure = show_classes(
+        [(image, objects) for objects in panels.values()], dataset.class_names, titles, scores=True, outlines=True
+    )
     save_figure(figure, out / f"compare_{file_name(str(dataset.image_info[image_id]['id']))}.png")
 
 
 def _same_classes(name, found, expected):
     if tuple(found) != tuple(expected):
-        raise ConfigError(f"The model '{name}' has the classes {', '.join(found[1:])}, but the images "
-                          f"{', '.join(expected[1:])}: models of the same classes can be compared.")
+        raise ConfigError(
+            f"The model '{name}' has the classes {', '.join(found[1:])}, but the images "
+            f"{', '.join(expected[1:])}: models of the same classes can be compared."
+        )
 
 
 def judged(detector, dataset, min_score, iou, keep, name):
@@ -102,14 +106,14 @@ def judged(detector, dataset, min_score, iou, keep, name):
     for i in tqdm(dataset.image_ids, desc=name, unit="image", disable=None):
         image, gt = dataset.load_image(i), dataset.load_instances(i)
         if not seconds:
-            detector.predict([image])      # the first one compiles, and is not timed
+            detector.predict([image])  # the first one compiles, and is not timed
         began = time.perf_counter()
         objects = detector.predict([image])[0]
         seconds.append(time.perf_counter() - began)
         found.append(objects.as_boxes())
         if i in keep:
             shown[i] = objects.select(objects.scores > min_score)
-        truths.append(gt.select(gt.class_ids > 0).as_boxes())      # crowds are neither to be found nor errors
+        truths.append(gt.select(gt.class_ids > 0).as_boxes())  # crowds are neither to be found nor errors
     report = evaluate_classes(truths, found, dataset.class_names, min_score, iou)
     report |= {"seconds_per_image": float(np.median(seconds)), "weights_mb": weights_mb(detector)}
     return report, shown
@@ -148,8 +152,12 @@ def rows_of(reports):
         for name in first["per_class"]:
             rows.append((f"{label}, {name}", {m: r["per_class"][name][score] for m, r in reports.items()}))
         rows.append((f"{label}, mean", {m: r["mean"][score] for m, r in reports.items()}))
-    for key, label in (("seconds_per_image", "s per image"), ("seconds_per_epoch", "s per epoch of its training"),
-                       ("peak_mb", "MB of memory at most"), ("weights_mb", "MB of weights")):
+    for key, label in (
+        ("seconds_per_image", "s per image"),
+        ("seconds_per_epoch", "s per epoch of its training"),
+        ("peak_mb", "MB of memory at most"),
+        ("weights_mb", "MB of weights"),
+    ):
         rows.append((label, {m: r[key] for m, r in reports.items()}))
     return rows
 
@@ -157,16 +165,18 @@ def rows_of(reports):
 def format_comparison(reports, markdown=False):
     """The table as text: a row a score, a column a model."""
     first = next(iter(reports.values()))
-    about = (f"{first['images']} images; boxes of IoU {first['iou_threshold']:g}; F1 of scores above "
-             f"{first['min_score']:g}")
+    about = (
+        f"{first['images']} images; boxes of IoU {first['iou_threshold']:g}; F1 of scores above {first['min_score']:g}"
+    )
     cells = [["", *reports], *([label, *(_text(v) for v in values.values())] for label, values in rows_of(reports))]
     if markdown:
         lines = [f"| {' | '.join(row)} |" for row in cells]
         lines.insert(1, "| --- |" + " ---: |" * len(reports))
     else:
         widths = [max(map(len, column)) for column in zip(*cells)]
-        lines = ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
-                 for row in cells]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]) for row in cells
+        ]
     return "\n".join([about, "", *lines])
 
 

@@ -1,4 +1,5 @@
 """What an evaluation script of boxes does: scores by class, confusion, curves, and pictures of the worst images."""
+
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from mrcnn.options.box_arguments import MIN_SCORE
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.instances import compare_truth
 
-LOWEST_SCORE = 0.05      # of what the curves are made of
+LOWEST_SCORE = 0.05  # of what the curves are made of
 
 
 def evaluate(domain, options):
@@ -36,8 +37,15 @@ def evaluate(domain, options):
     dataset = annotated_data(domain, options, read, detector.config)
     detector.config.validate(dataset.class_names)
     ids, errors = judged_images(dataset, options)
-    report = evaluate_to(detector, dataset.subset(ids), Path(options["out"]), min_score, options.get("iou", 0.5),
-                         options.get("worst", 5), options["weights"])
+    report = evaluate_to(
+        detector,
+        dataset.subset(ids),
+        Path(options["out"]),
+        min_score,
+        options.get("iou", 0.5),
+        options.get("worst", 5),
+        options["weights"],
+    )
     print(format_classes(report))
     print(f"\nThe metrics and the pictures are in {options['out']}.")
     return exit_code(errors)
@@ -69,7 +77,7 @@ def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, w
     truths, found = [], []
     for image_id in tqdm(dataset.image_ids, unit="image", disable=None):
         gt = dataset.load_instances(image_id)
-        truths.append(gt.select(gt.class_ids > 0))      # crowds, below 0, are neither to be found nor errors
+        truths.append(gt.select(gt.class_ids > 0))  # crowds, below 0, are neither to be found nor errors
         found.append(detector.predict([dataset.load_image(image_id)])[0])
     names = dataset.class_names
     report = evaluate_classes(truths, found, names, min_score, iou)
@@ -89,6 +97,5 @@ def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, w
 
 def _worst(truths, found, names, min_score, iou):
     """Indices of the images, the one with the most missed, false and mistaken objects first."""
-    tables = [class_confusion([gt], [pred], len(names), min_score, iou)
-              for gt, pred in zip(truths, found, strict=True)]
+    tables = [class_confusion([gt], [pred], len(names), min_score, iou) for gt, pred in zip(truths, found, strict=True)]
     return np.argsort([np.trace(t) - t.sum() for t in tables], kind="stable").tolist()

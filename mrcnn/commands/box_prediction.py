@@ -1,4 +1,5 @@
 """What a prediction script that finds boxes does: pictures in; detections.csv, COCO results and a few pictures out."""
+
 import hashlib
 import json
 import sys
@@ -41,8 +42,9 @@ def predict(domain, options):
     """
     out = results_folder(options)
     if options.get("masks") and options.get("parts"):
-        raise ConfigError("--masks are written into detections.json, which --parts does not write. Leave one of them "
-                          "out.")
+        raise ConfigError(
+            "--masks are written into detections.json, which --parts does not write. Leave one of them out."
+        )
     paths, missing = find_images(options["images"])
     names = result_names(paths)
     detector = load_detector(domain, options)
@@ -58,11 +60,13 @@ def predict(domain, options):
         print("None of the inputs could be used; the messages above say why.", file=sys.stderr)
         return USAGE
     results.write(failed)
-    print(f"{results.total('detections')} {domain.name} in {results.total('count')} pictures. The results are in "
-          f"{out}.")
+    print(
+        f"{results.total('detections')} {domain.name} in {results.total('count')} pictures. The results are in {out}."
+    )
     if failed:
-        print(f"{len(failed)} of the inputs failed, listed in {out / 'failed.csv'}. The others are done.",
-              file=sys.stderr)
+        print(
+            f"{len(failed)} of the inputs failed, listed in {out / 'failed.csv'}. The others are done.", file=sys.stderr
+        )
     return FAILED if failed else 0
 
 
@@ -89,16 +93,29 @@ class BoxResults:
         self.detector, self.out, self.paths, self.names, self.options = detector, out, paths, names, options
         self.called = table_names(paths)
         config = detector.config
-        self.work = PartWork(names_of(config), int(config.IMAGE_SHAPE[2]), bool(config.USE_MASK_HEAD),
-                             bool(options.get("masks")), bool(options.get("cells")),
-                             options.get("batch") or (4 if has_gpu() else 1), options.get("pixel_size_nm"))
+        self.work = PartWork(
+            names_of(config),
+            int(config.IMAGE_SHAPE[2]),
+            bool(config.USE_MASK_HEAD),
+            bool(options.get("masks")),
+            bool(options.get("cells")),
+            options.get("batch") or (4 if has_gpu() else 1),
+            options.get("pixel_size_nm"),
+        )
         size = options.get("part_size") or PART_SIZE
         self.parts = [range(i, min(i + size, len(paths))) for i in range(0, len(paths), size)]
-        run = {"pictures": hashlib.blake2b("\0".join(str(p.resolve()) for p in paths).encode(),
-                                           digest_size=16).hexdigest(),
-               "part size": size, "joined": not options.get("parts"), "masks": self.work.masks,
-               "cells": self.work.cells, "pixel size": self.work.pixel_size_nm,
-               "weights": weights_fingerprint(detector), "settings": settings_fingerprint(detector)}
+        run = {
+            "pictures": hashlib.blake2b(
+                "\0".join(str(p.resolve()) for p in paths).encode(), digest_size=16
+            ).hexdigest(),
+            "part size": size,
+            "joined": not options.get("parts"),
+            "masks": self.work.masks,
+            "cells": self.work.cells,
+            "pixel size": self.work.pixel_size_nm,
+            "weights": weights_fingerprint(detector),
+            "settings": settings_fingerprint(detector),
+        }
         self.store = PartStore(out / "parts", options.get("parts") or "csv", run, bool(options.get("resume")))
         self._records = {}
 
@@ -143,8 +160,12 @@ class BoxResults:
         for _, error in result.failed:
             _report(error)
         tables = {"detections": result.detections, **({"cells": result.cells} if self.work.cells else {})}
-        record = {"stamps": stamps, "count": result.count, "detections": len(result.detections),
-                  "failed": [(path, error.problem, error.cure) for path, error in result.failed]}
+        record = {
+            "stamps": stamps,
+            "count": result.count,
+            "detections": len(result.detections),
+            "failed": [(path, error.problem, error.cure) for path, error in result.failed],
+        }
         if not self.options.get("parts"):
             record["coco"] = result.entries
         self.store.put(number, tables, record)
@@ -165,14 +186,19 @@ class BoxResults:
 
     def failed(self):
         """(file, DataError) of each file that could not be used, in the order of the files."""
-        return [(path, DataError(path, problem, cure)) for number in range(len(self.parts))
-                for path, problem, cure in self._records[number]["failed"]]
+        return [
+            (path, DataError(path, problem, cure))
+            for number in range(len(self.parts))
+            for path, problem, cure in self._records[number]["failed"]
+        ]
 
     def write(self, failed):
         """Write `failed.csv`; and without --parts `detections.csv`, `detections.json` and `cells.csv` of all parts."""
         if failed:
-            write_csv(pd.DataFrame([(path, str(error)) for path, error in failed], columns=["file", "problem"]),
-                      self.out / "failed.csv")
+            write_csv(
+                pd.DataFrame([(path, str(error)) for path, error in failed], columns=["file", "problem"]),
+                self.out / "failed.csv",
+            )
         else:
             (self.out / "failed.csv").unlink(missing_ok=True)
         if self.options.get("parts"):
@@ -190,7 +216,7 @@ class BoxResults:
             file.write("[")
             for number in range(len(self.parts)):
                 record = self.store.record(number)
-                for entry in record["coco"]:      # COCO's image ids are from 1
+                for entry in record["coco"]:  # COCO's image ids are from 1
                     file.write(separator + json.dumps({**entry, "image_id": before + entry["image_id"]}))
                     separator = ",\n"
                 before += record["count"]

@@ -1,4 +1,5 @@
 """One part of a prediction: some files, and what is found in them. Nothing here needs Keras."""
+
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -110,7 +111,7 @@ class PartWork:
                 found.append((page, instances if is_shown else None, *written))
             if page.page < page.pages - 1:
                 continue
-            if page.index in errors:      # of a file that cannot be used, nothing is in the results
+            if page.index in errors:  # of a file that cannot be used, nothing is in the results
                 result.failed.append((str(page.path), errors[page.index]))
                 found = []
             for each, instances, own_rows, entries, table in found:
@@ -136,8 +137,14 @@ class PartWork:
         entries = coco_results(instances, page.called, 0, self.masks)
         table = None
         if self.cells:
-            table = cell_table(instances, image, class_names=self.names, image_name=page.called,
-                               region="mask" if self.real_masks else "box", pixel_size_nm=self.pixel_size_nm)
+            table = cell_table(
+                instances,
+                image,
+                class_names=self.names,
+                image_name=page.called,
+                region="mask" if self.real_masks else "box",
+                pixel_size_nm=self.pixel_size_nm,
+            )
         return instances, detection_rows(instances, page.called, self.names), entries, table
 
     def _cells(self, tables):
@@ -146,15 +153,16 @@ class PartWork:
         if filled:
             return pd.concat(filled, ignore_index=True)
         empty = np.zeros((1, 1, self.channels), np.uint8)
-        return cell_table(Instances((1, 1)), empty, class_names=self.names, image_name="",
-                          pixel_size_nm=self.pixel_size_nm)
+        return cell_table(
+            Instances((1, 1)), empty, class_names=self.names, image_name="", pixel_size_nm=self.pixel_size_nm
+        )
 
 
 def _pages(files):
     for index, (path, name) in enumerate(files):
         try:
             pages = page_count(path)
-        except DataError:      # reading it will say why
+        except DataError:  # reading it will say why
             pages = 1
         for page in range(pages):
             yield Page(index, path, name, page, pages)

@@ -1,4 +1,5 @@
 """Data sets of boxes for a `Domain`, and what a training script that learns from boxes adds to the shared one."""
+
 from mrcnn.commands.datasets import evaluation_data
 from mrcnn.commands.settings import absolute
 from mrcnn.data.readers.boxes import BoxDataset
@@ -18,7 +19,7 @@ def open_boxes(path, truth=None, **options):
     """
     if truth is not None:
         raise ConfigError(f"--truth {truth}: annotations say themselves which pictures they are of.")
-    if isinstance(options.get("classes"), str):      # from --dataset-option
+    if isinstance(options.get("classes"), str):  # from --dataset-option
         options["classes"] = [name.strip() for name in options["classes"].split(",")]
     return BoxDataset(path, **options)
 

@@ -1,4 +1,5 @@
 """What a comparison script does: several models on the same images, one table, pictures of each beside the truth."""
+
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,8 +122,13 @@ def entries_of(domain, name, weights, options):
 
 def weights_mb(detector):
     """Megabytes of a model's weights as they are in memory."""
-    return sum(int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
-               for w in detector.keras_model.weights) / 1e6
+    return (
+        sum(
+            int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
+            for w in detector.keras_model.weights
+        )
+        / 1e6
+    )
 
 
 def judged(entry, dataset, keep=()):
@@ -137,10 +143,10 @@ def judged(entry, dataset, keep=()):
     truths, found, names, seconds, kept = [], [], [], [], {}
     for i in tqdm(dataset.image_ids, desc=entry.name, unit="image", disable=None):
         image, gt = dataset.load_image(i), dataset.load_instances(i)
-        gt = gt.select(gt.class_ids > 0)      # a crowd, which is below 0, is neither to be found nor an error
+        gt = gt.select(gt.class_ids > 0)  # a crowd, which is below 0, is neither to be found nor an error
         path = dataset.image_reference(i)
         if not seconds:
-            entry.predict(image, gt.pixel_size_nm, path)      # the first one compiles, and is not timed
+            entry.predict(image, gt.pixel_size_nm, path)  # the first one compiles, and is not timed
         objects, taken = entry.predict(image, gt.pixel_size_nm, path)
         truths.append(gt)
         found.append(objects)
@@ -162,8 +168,12 @@ def shown_images(count, wanted):
 
 def row_of(name, report):
     """A model's row of the table: plain columns, as for CSV."""
-    row = {"model": name, "images": report["images"], "foreground_iou": report["foreground_iou"],
-           "dice": report["dice"]}
+    row = {
+        "model": name,
+        "images": report["images"],
+        "foreground_iou": report["foreground_iou"],
+        "dice": report["dice"],
+    }
     for score in ("threat_score", "f1"):
         row |= {f"{score}_{t.replace('0.', '')}": value for t, value in report[score].items()}
     row |= {"panoptic_quality_50": report["panoptic_quality"]["0.50"], "AP": report["coco_ap"]["AP"]}
@@ -197,8 +207,11 @@ def format_comparison(reports, markdown=False):
     for score, label in (("threat_score", "threat score"), ("f1", "F1")):
         rows += [(f"{label} at {t}", lambda r, s=score, t=t: r[s][t]) for t in first[score]]
     rows += [(error, lambda r, e=error: r["errors"][e]) for error in _ERRORS]
-    rows += [("objects found", lambda r: r["objects_predicted"]), ("s per image", lambda r: r["seconds_per_image"]),
-             ("MB of weights", lambda r: r["weights_mb"])]
+    rows += [
+        ("objects found", lambda r: r["objects_predicted"]),
+        ("s per image", lambda r: r["seconds_per_image"]),
+        ("MB of weights", lambda r: r["weights_mb"]),
+    ]
     cells = [["", *reports]] + [[label, *(_text(value(r)) for r in reports.values())] for label, value in rows]
     about = f"{first['images']} images, {first['objects_true']} true objects"
     if markdown:
@@ -206,15 +219,25 @@ def format_comparison(reports, markdown=False):
         lines.insert(1, " | ".join(["---"] + ["---:"] * len(reports)))
         return "\n".join([about, "", *(f"| {line} |" for line in lines)])
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join([about, ""] + ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in
-                                              enumerate(zip(row, widths))) for row in cells])
+    return "\n".join(
+        [about, ""]
+        + [
+            "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
+            for row in cells
+        ]
+    )
 
 
 def draw(dataset, image_id, found, out):
     """Write `compare_<image>.png`: the original, the truth and each model."""
     name = str(dataset.image_info[image_id]["id"])
-    compare_models(dataset.load_image(image_id), dataset.load_instances(image_id), found,
-                   out / f"compare_{file_name(name)}.png", title=name)
+    compare_models(
+        dataset.load_image(image_id),
+        dataset.load_instances(image_id),
+        found,
+        out / f"compare_{file_name(name)}.png",
+        title=name,
+    )
 
 
 def _text(value):

@@ -1,4 +1,5 @@
 """From the options to data sets: what to learn from, to validate on, to evaluate on."""
+
 import sys
 
 from mrcnn.commands.preparation import NAMES, prepared
@@ -30,25 +31,38 @@ def training_data(domain, options, seed=0, channels=None):
     if not 0 <= options["validation"] < 1:
         raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
     if not options.get("dataset"):
-        _refuse_without_dataset(options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option",
-                                 *NAMES)
-        print("No data set is named: learning from synthetic pictures. They show how it works; a model for real "
-              "pictures needs real ones.")
+        _refuse_without_dataset(
+            options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option", *NAMES
+        )
+        print(
+            "No data set is named: learning from synthetic pictures. They show how it works; a model for real "
+            "pictures needs real ones."
+        )
         return domain.synthetic("train"), domain.synthetic("validation") if options["validation"] else None
     train = _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
     if options.get("validation_dataset"):
-        return train, _open(domain, options, options["validation_dataset"], options.get("validation_truth"),
-                            options.get("validation_slices"), channels)
+        return train, _open(
+            domain,
+            options,
+            options["validation_dataset"],
+            options.get("validation_truth"),
+            options.get("validation_slices"),
+            channels,
+        )
     if options.get("validation_slices"):
         if not options.get("slices"):
-            raise ConfigError("--validation-slices without --slices: say which slices to learn from, so that none is "
-                              "in both.")
+            raise ConfigError(
+                "--validation-slices without --slices: say which slices to learn from, so that none is in both."
+            )
         (first, end), (other, other_end) = options["slices"], options["validation_slices"]
         if first < other_end and other < end:
-            raise ConfigError(f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
-                              "model is judged on what it has not seen.")
-        return train, _open(domain, options, options["dataset"], options.get("truth"), options["validation_slices"],
-                            channels)
+            raise ConfigError(
+                f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
+                "model is judged on what it has not seen."
+            )
+        return train, _open(
+            domain, options, options["dataset"], options.get("truth"), options["validation_slices"], channels
+        )
     if not options["validation"]:
         return train, None
     learn, judge = split(train, seed=seed, validation=options["validation"], gap=GAP_SLICES)
@@ -97,9 +111,11 @@ def readable(dataset, limit=None):
             shape, objects = dataset.load_image(image_id).shape, dataset.load_instances(image_id)
             if objects.image_shape != shape[:2]:
                 rows, columns = objects.image_shape
-                raise DataError(dataset.image_reference(image_id),
-                                f"the image is {shape[0]} x {shape[1]} pixels, its masks are {rows} x {columns}",
-                                "Masks must have the size of their image")
+                raise DataError(
+                    dataset.image_reference(image_id),
+                    f"the image is {shape[0]} x {shape[1]} pixels, its masks are {rows} x {columns}",
+                    "Masks must have the size of their image",
+                )
             ids.append(int(image_id))
         except DataError as error:
             errors.append(error)
@@ -112,14 +128,19 @@ def judged_images(dataset, options, purpose="evaluated", thing="image"):
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if not ids:
-        raise DataError(options.get("dataset"), f"has no {thing} that can be {purpose}",
-                        "See the messages above, or check the folder")
+        raise DataError(
+            options.get("dataset"),
+            f"has no {thing} that can be {purpose}",
+            "See the messages above, or check the folder",
+        )
     return ids, errors
 
 
 def exit_code(errors, things="images"):
     """0, or 1 with a word on the images that are not in the figures."""
     if errors:
-        print(f"{len(errors)} {things} could not be read and are not in these figures; the messages above say why.",
-              file=sys.stderr)
+        print(
+            f"{len(errors)} {things} could not be read and are not in these figures; the messages above say why.",
+            file=sys.stderr,
+        )
     return FAILED if errors else 0

@@ -1,4 +1,5 @@
 """`Domain`: what a sample tells the shared scripts about its objects, settings and data."""
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,4 +1,5 @@
 """What an evaluation script does: detect, compare with truth, write the metrics and pictures of the worst images."""
+
 from pathlib import Path
 
 from tqdm import tqdm
@@ -29,12 +30,14 @@ def evaluate(domain, options):
     """
     detector = load_detector(domain, options)
     # The synthetic pictures are as they are, whatever the run was trained with.
-    dataset = evaluation_data(domain, with_recorded(options) if options.get("dataset") else options,
-                              detector.config.IMAGE_CHANNEL_COUNT)
+    dataset = evaluation_data(
+        domain, with_recorded(options) if options.get("dataset") else options, detector.config.IMAGE_CHANNEL_COUNT
+    )
     detector.config.validate(dataset.class_names)
     ids, errors = judged_images(dataset, options)
-    report = evaluate_to(detector, dataset.subset(ids), Path(options["out"]), options.get("worst", 5),
-                         options["weights"])
+    report = evaluate_to(
+        detector, dataset.subset(ids), Path(options["out"]), options.get("worst", 5), options["weights"]
+    )
     print(format_table(report))
     print(f"\nThe metrics and the pictures of the worst images are in {options['out']}.")
     return exit_code(errors)

@@ -1,4 +1,5 @@
 """From what is named on a command line to picture files, and where the results of each go."""
+
 import glob
 import os
 import re
@@ -44,7 +45,7 @@ def find_images(arguments):
 def _in_folder(folder, errors):
     try:
         pictures = list_images(folder)
-    except DataError as error:      # one of a format that is not read; the others are
+    except DataError as error:  # one of a format that is not read; the others are
         errors.append(error)
         pictures = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
         pictures = sorted((p for p in pictures if p.is_file()), key=natural_key)
@@ -57,8 +58,10 @@ def results_folder(options):
     """The folder `options["out"]`; a folder that is among the pictures `options["images"]` raises `ConfigError`."""
     out = Path(options["out"])
     if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
-        raise ConfigError(f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
-                          "pictures. Choose another.")
+        raise ConfigError(
+            f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
+            "pictures. Choose another."
+        )
     return out
 
 
@@ -102,15 +105,17 @@ def result_names(paths):
     levels = [0] * len(paths)
     while True:
         names = [_name(path, level) for path, level in zip(paths, levels)]
-        clashes = _clashes(name.lower() for name in names)      # some file systems take A and a for one
+        clashes = _clashes(name.lower() for name in names)  # some file systems take A and a for one
         if not clashes:
             return names
         for indices in clashes:
             if all(levels[i] > len(paths[i].resolve().parts) for i in indices):
                 first, second = (paths[i] for i in indices[:2])
-                raise ConfigError(f"The results of {first} and {second} would have the same name "
-                                  f"({names[indices[0]]}). Rename one, or predict them in two runs with an --out of "
-                                  "their own.")
+                raise ConfigError(
+                    f"The results of {first} and {second} would have the same name "
+                    f"({names[indices[0]]}). Rename one, or predict them in two runs with an --out of "
+                    "their own."
+                )
             for i in indices:
                 levels[i] += 1
 
@@ -125,6 +130,6 @@ def _clashes(names):
 
 def _name(path, level):
     stem = path.name if path.suffix.lower() not in EXTENSIONS else path.stem
-    folders = path.resolve().parent.parts[1:][-max(1, level - 1):] if level else ()
+    folders = path.resolve().parent.parts[1:][-max(1, level - 1) :] if level else ()
     stem = "_".join([*folders, stem])
     return f"{stem}_{path.suffix.lstrip('.').lower()}" if level >= 2 else stem

@@ -1,4 +1,5 @@
 """What the learning-curve script does: the same training on ever more images, judged on the same others."""
+
 import json
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def learning_curve(domain, given):
         raise ConfigError(f"--images {counts[-1]}: there are {available} images to learn from.")
     config = new_config(domain, options, train_data)
     if config.STEPS_PER_EPOCH is None:
-        whole = recipe_of(config).batches(train_data.subset(choose_images(available, counts[-1])), config, None, None,
-                                        epoch=0, first_step=0)
+        whole = recipe_of(config).batches(
+            train_data.subset(choose_images(available, counts[-1])), config, None, None, epoch=0, first_step=0
+        )
         options["steps"] = whole.steps
     out = Path(options.get("out", "learning_curve"))
     folder = out / (config.SEMANTIC_MODEL or "mask")
@@ -67,8 +69,11 @@ def learning_curve(domain, given):
 def judging_data(domain, options, channels):
     """The images to judge on: none of them is learnt from or validated on."""
     if options.get("test_dataset"):
-        return evaluation_data(domain, {**options, "dataset": options["test_dataset"], "slices": None,
-                                        "truth": options.get("test_truth")}, channels)
+        return evaluation_data(
+            domain,
+            {**options, "dataset": options["test_dataset"], "slices": None, "truth": options.get("test_truth")},
+            channels,
+        )
     if not options.get("dataset"):
         return evaluation_data(domain, options, channels)
     if not options.get("test_slices"):
@@ -77,8 +82,10 @@ def judging_data(domain, options, channels):
     for name in ("slices", "validation_slices"):
         low, high = options.get(name) or ((0, np.inf) if name == "slices" else (0, 0))
         if low < end and first < high:
-            raise ConfigError(f"--test-slices {first}:{end} and --{name.replace('_', '-')} share slices: a model is "
-                              "judged on what it has not seen.")
+            raise ConfigError(
+                f"--test-slices {first}:{end} and --{name.replace('_', '-')} share slices: a model is "
+                "judged on what it has not seen."
+            )
     return evaluation_data(domain, {**options, "slices": options["test_slices"]}, channels)
 
 
@@ -87,7 +94,7 @@ def choose_images(available, count, blocks=None, seed=0):
     blocks = count if blocks is None else min(blocks, count)
     sizes = np.array([len(part) for part in np.array_split(np.arange(count), blocks)])
     places = (np.arange(blocks) + np.random.default_rng(seed).random(blocks)) / blocks
-    free = (places * (available - count + 1)).astype(int)       # images left out before each run, ascending
+    free = (places * (available - count + 1)).astype(int)  # images left out before each run, ascending
     starts = np.concatenate([[0], sizes.cumsum()[:-1]]) + free
     return np.concatenate([np.arange(start, start + size) for start, size in zip(starts, sizes)])
 
@@ -110,8 +117,9 @@ def one_run(domain, options, train_data, validation_data, test_data, place):
     augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
     for layers, learning_rate, epochs in plan(options, config):
         limit = {"epochs": epochs} if epochs is not None else {"hours": options["hours"]}
-        history = model.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation,
-                              verbose=0, **limit)
+        history = model.train(
+            train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, verbose=0, **limit
+        )
     epochs = model.epoch
     if config.SEMANTIC_MODEL and has_images(validation_data):
         keep_watershed(model, validation_data)
@@ -131,8 +139,10 @@ def keep_options(folder, options):
         then = _read_options(path)
         changed = [n for n in (sorted({*then, *now}) if path == own else _JUDGED_ON) if then.get(n) != now.get(n)]
         if changed:
-            raise ConfigError(f"{path.parent} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
-                              f"{now.get(changed[0])!r} now. Repeat its options, or choose another --out.")
+            raise ConfigError(
+                f"{path.parent} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
+                f"{now.get(changed[0])!r} now. Repeat its options, or choose another --out."
+            )
     if not own.is_file():
         write_json(own, now)
 
@@ -151,8 +161,9 @@ def report_curve(out):
         try:
             rows.append(_row(read_json(path)))
         except (ValueError, KeyError) as error:
-            raise ConfigError(f"{path}: is no result of a run ({error!r}). Remove it: the run is judged "
-                              "again.") from error
+            raise ConfigError(
+                f"{path}: is no result of a run ({error!r}). Remove it: the run is judged again."
+            ) from error
     table = pd.DataFrame(rows).sort_values(["model", "images", "seed"], kind="stable")
     write_csv(table, out / "runs.csv")
     plot_learning_curve(table, out / "foreground_iou.png")

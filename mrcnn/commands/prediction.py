@@ -1,4 +1,5 @@
 """What a prediction script does: pictures in; label images, overlays and tables out."""
+
 import sys
 
 import pandas as pd
@@ -34,7 +35,7 @@ def predict(domain, options):
         Exit code: 1 when a file failed and the others are done, 2 when every one failed.
     """
     if options.get("rois"):
-        need_roifile()             # before hours of detection, not behind them
+        need_roifile()  # before hours of detection, not behind them
     out = results_folder(options)
     paths, errors = find_images(options["images"])
     names = result_names(paths)
@@ -43,8 +44,16 @@ def predict(domain, options):
         _report(error)
     class_list = class_names(domain, detector.config)
     linking = Linking(out, options, class_list) if options.get("link_slices") else None
-    results = Results(detector, out, class_list, options.get("pixel_size_nm"), options.get("overlays", 4),
-                      preparation(with_recorded(options)), linking, options.get("rois", False))
+    results = Results(
+        detector,
+        out,
+        class_list,
+        options.get("pixel_size_nm"),
+        options.get("overlays", 4),
+        preparation(with_recorded(options)),
+        linking,
+        options.get("rois", False),
+    )
     for path, name in zip(tqdm(paths, unit="file", disable=None), names, strict=True):
         try:
             results.add_file(path, name)
@@ -111,16 +120,26 @@ class Results:
             image, instances = self._detect(path, page, size)
             window = self.preparation.window(image.shape)
             table = measure(instances, image, class_names=self.names)
-            if self.preparation:      # the edge of the rows kept cuts objects as that of the picture does
+            if self.preparation:  # the edge of the rows kept cuts objects as that of the picture does
                 table["touches_border"] |= _touches(instances.boxes, window)
             tables.append(_with_place(table, path, page))
-            summaries.append({"image": path.name, "page": page, "labels": f"{name}_labels.tif",
-                              **summarize(table, (window[2] - window[0], window[3] - window[1]), size)})
+            summaries.append(
+                {
+                    "image": path.name,
+                    "page": page,
+                    "labels": f"{name}_labels.tif",
+                    **summarize(table, (window[2] - window[0], window[3] - window[1]), size),
+                }
+            )
             found.append(instances)
             if page < self.overlays:
                 self._draw(image, instances, name, page)
-        write_label_tiff(self.out / f"{name}_labels.tif", found if pages > 1 else found[0], size,
-                         depth if pages > 1 and size is not None else None)
+        write_label_tiff(
+            self.out / f"{name}_labels.tif",
+            found if pages > 1 else found[0],
+            size,
+            depth if pages > 1 and size is not None else None,
+        )
         if self.rois:
             write_imagej_rois(self.out / f"{name}_rois.zip", found if pages > 1 else found[0])
         if self.linking is not None and pages > 1:
@@ -154,8 +173,10 @@ class Results:
         filled = [t for t in self.tables if len(t)] or self.tables[:1]
         table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["image", "page"])
         write_csv(table, self.out / "instances.csv")
-        write_csv(pd.DataFrame(self.summaries, columns=None if self.summaries else ["image", "page", "count"]),
-                  self.out / "summary.csv")
+        write_csv(
+            pd.DataFrame(self.summaries, columns=None if self.summaries else ["image", "page", "count"]),
+            self.out / "summary.csv",
+        )
         if self.linking is not None:
             self.linking.write_tables()
 

@@ -1,4 +1,5 @@
 """--keep-rows and --downscale: as given, else as the run was trained with."""
+
 from pathlib import Path
 
 from mrcnn.commands.settings import OPTIONS_FILE
@@ -29,8 +30,10 @@ def with_recorded(options):
     recorded = _record(options["weights"]) if missing else {}
     taken = {name: recorded[name] for name in missing if recorded.get(name) is not None}
     if taken and preparation(taken):
-        print(f"Pictures are prepared as for the training: {preparation(taken)} (otherwise with --keep-rows, "
-              "--downscale).")
+        print(
+            f"Pictures are prepared as for the training: {preparation(taken)} (otherwise with --keep-rows, "
+            "--downscale)."
+        )
     return {**options, **taken}
 
 
@@ -49,5 +52,7 @@ def _record(weights):
     try:
         return read_json(record)
     except ValueError as error:
-        raise ConfigError(f"{record}: cannot be read ({error}), so it is not known how the pictures of the training "
-                          "were prepared. Say so with --keep-rows and --downscale.") from error
+        raise ConfigError(
+            f"{record}: cannot be read ({error}), so it is not known how the pictures of the training "
+            "were prepared. Say so with --keep-rows and --downscale."
+        ) from error

@@ -1,12 +1,13 @@
 """The settings of a model: of a new training by its options, of a trained one from beside its weights."""
+
 from pathlib import Path
 
 from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.errors import ConfigError
 from mrcnn.training.checkpoints import read_state, resolve_weights
 
-OPTIONS_FILE = "training.json"      # the options of a run, in its folder
-TILES = 4      # of a picture that a semantic network predicts together
+OPTIONS_FILE = "training.json"  # the options of a run, in its folder
+TILES = 4  # of a picture that a semantic network predicts together
 
 
 def new_config(domain, options, dataset=None):
@@ -49,11 +50,15 @@ def _fresh_config(domain, options):
     if name is None:
         return domain.configs[options["size"]]()
     if "semantic" not in domain.configs:
-        raise ConfigError(f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
-                          "give settings by --config.")
+        raise ConfigError(
+            f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
+            "give settings by --config."
+        )
     if options.get("size") not in (None, "semantic"):
-        raise ConfigError(f"--{options['size']} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
-                          "SEMANTIC_DECODER by --set.")
+        raise ConfigError(
+            f"--{options['size']} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
+            "SEMANTIC_DECODER by --set."
+        )
     config = domain.configs["semantic"]()
     config.SEMANTIC_MODEL = name
     return config
@@ -61,9 +66,14 @@ def _fresh_config(domain, options):
 
 def changed(domain, config, options):
     """The config with what the options change in it; `--set` comes last."""
-    for name, setting in (("backbone", "BACKBONE"), ("steps", "STEPS_PER_EPOCH"), ("batch", "IMAGES_PER_GPU"),
-                          ("seed", "SEED"), ("pixel_size_nm", "PIXEL_SIZE_NM"),
-                          ("min_score", "DETECTION_MIN_CONFIDENCE")):
+    for name, setting in (
+        ("backbone", "BACKBONE"),
+        ("steps", "STEPS_PER_EPOCH"),
+        ("batch", "IMAGES_PER_GPU"),
+        ("seed", "SEED"),
+        ("pixel_size_nm", "PIXEL_SIZE_NM"),
+        ("min_score", "DETECTION_MIN_CONFIDENCE"),
+    ):
         if options.get(name) is not None:
             setattr(config, setting, options[name])
     for assignment in options.get("set") or ():
@@ -119,9 +129,11 @@ def _stored_config(domain, path, given):
         return base.from_json(beside)
     state = read_state(path) if path.suffix != ".npz" else None
     if state is None:
-        raise ConfigError(f"{path}: holds weights, but not the settings that they belong to. Give them with --config "
-                          f"FILE.json (the config.json "
-                          "of the run), or give the run's folder.")
+        raise ConfigError(
+            f"{path}: holds weights, but not the settings that they belong to. Give them with --config "
+            f"FILE.json (the config.json "
+            "of the run), or give the run's folder."
+        )
     return base.from_dict(state.config)
 
 

@@ -1,4 +1,5 @@
 """What a training script does: settings, data, weights, stages; and how an interrupted run is taken up again."""
+
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mrcnn.training.run import check_call, has_images
 from mrcnn.training.stages import select_layers
 
 DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
-WATERSHED_IMAGES = 10      # to choose the watershed's settings on
+WATERSHED_IMAGES = 10  # to choose the watershed's settings on
 WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
 _NOT_KEPT = ("resume", "logs")
 _PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")
@@ -55,8 +56,9 @@ def train(domain, given):
     stages = plan(options, config)
     left = [stage for stage in stages if stage[2] is None or stage[2] > detector.epoch]
     if not left:
-        print(f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with "
-              f"--epochs.")
+        print(
+            f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with --epochs."
+        )
         if config.SEMANTIC_MODEL and has_images(validation_data) and lacks_watershed(detector.log_dir):
             keep_watershed(detector, validation_data)
         return 0
@@ -72,8 +74,10 @@ def train(domain, given):
         detector.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, **limit)
     if config.SEMANTIC_MODEL and has_images(validation_data):
         keep_watershed(detector, validation_data)
-    print(f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
-          f"Next: predict.py --weights {detector.log_dir} --out found IMAGES")
+    print(
+        f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
+        f"Next: predict.py --weights {detector.log_dir} --out found IMAGES"
+    )
     return 0
 
 
@@ -160,7 +164,7 @@ def plan(options, config):
     if not loaded:
         return [("all", rate, epochs)]
     heads = max(1, epochs // 4)
-    return [("heads", rate, heads), ("all", rate / 10, epochs)][:1 if epochs == heads else 2]
+    return [("heads", rate, heads), ("all", rate / 10, epochs)][: 1 if epochs == heads else 2]
 
 
 def model_size(options):
@@ -202,8 +206,11 @@ def load_start(detector, options):
 def last_run(logs):
     """Folder of the run in `logs` that was started or written to last, or None."""
     logs = Path(logs)
-    runs = [(max(p.stat().st_mtime_ns for p in files), folder) for folder in (logs.iterdir() if logs.is_dir() else ())
-            if folder.is_dir() and (files := [*_states(folder), *folder.glob(OPTIONS_FILE)])]
+    runs = [
+        (max(p.stat().st_mtime_ns for p in files), folder)
+        for folder in (logs.iterdir() if logs.is_dir() else ())
+        if folder.is_dir() and (files := [*_states(folder), *folder.glob(OPTIONS_FILE)])
+    ]
     return max(runs)[1] if runs else None
 
 
@@ -241,5 +248,6 @@ def _kept_options(folder):
     try:
         return read_json(path)
     except ValueError as error:
-        raise ConfigError(f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside "
-                          f"--resume.") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside --resume."
+        ) from error

@@ -1,4 +1,5 @@
 """What a search script does: trials of a training, in one or several processes, and the report."""
+
 import json
 import subprocess
 import sys
@@ -55,8 +56,16 @@ def search(domain, given, command=()):
     def fit(model, callback):
         for layers, learning_rate, epochs in plan(options, model.config):
             if not callback.ended:
-                model.train(train_data, validation_data, learning_rate, epochs=epochs, layers=layers,
-                            augmentation=augmentation, custom_callbacks=[callback], verbose=0)
+                model.train(
+                    train_data,
+                    validation_data,
+                    learning_rate,
+                    epochs=epochs,
+                    layers=layers,
+                    augmentation=augmentation,
+                    custom_callbacks=[callback],
+                    verbose=0,
+                )
 
     objective = _told(TrainingTrial(config, monitor, build, fit, out / "trials"), monitor)
     about, pruner = _about(options), options.get("pruner", "median")
@@ -73,8 +82,10 @@ def search(domain, given, command=()):
     print(f"\nThe best of {found['trials']} trials is number {found['trial']}, {monitor} {found['score']:.4f}:")
     for name, value in found["settings"].items():
         print(f"  {name} = {value}")
-    print(f"The table and pictures of all trials are in {out}.\nNext: train.py --config {out / 'best.json'}, and the "
-          "options of the data")
+    print(
+        f"The table and pictures of all trials are in {out}.\nNext: train.py --config {out / 'best.json'}, and the "
+        "options of the data"
+    )
     if failed:
         print(f"{failed} of the workers failed; their messages are above.", file=sys.stderr)
     return FAILED if failed else 0
@@ -124,12 +135,15 @@ class Workers:
 
 def _told(objective, monitor):
     """The objective, saying what each trial is and came to."""
+
     def call(values, watch):
         print(f"\nTrial {watch.number}: {', '.join(f'{n} = {v}' for n, v in values.items())}", flush=True)
         score = objective(values, watch)
         why = {"pruned": ", ended early: worse than others", "time": ", ended early: the time is over"}
-        print(f"Trial {watch.number}: {monitor} {'none' if score is None else f'{score:.4f}'}"
-              f"{why.get(watch.ended, '')}", flush=True)
+        print(
+            f"Trial {watch.number}: {monitor} {'none' if score is None else f'{score:.4f}'}{why.get(watch.ended, '')}",
+            flush=True,
+        )
         return score
 
     return call

@@ -1,4 +1,5 @@
 """What a prediction does with the slices of a stack: objects linked through z, their volumes, the label stack."""
+
 import pandas as pd
 
 from mrcnn.results.linking import LinkSettings, link_slices
@@ -22,8 +23,9 @@ class Linking:
     def __init__(self, out, options, names=None):
         low, high = options["link_scores"]
         self.out, self.names, self.distance = out, names, options.get("slice_distance_nm")
-        self.settings = LinkSettings(options["link_iou"], low, high, max_gap=options["link_gap"],
-                                     min_slices=options["min_slices"])
+        self.settings = LinkSettings(
+            options["link_iou"], low, high, max_gap=options["link_gap"], min_slices=options["min_slices"]
+        )
         self.tables, self.summaries = [], []
 
     def add_stack(self, path, name, pages, size, depth):
@@ -33,16 +35,19 @@ class Linking:
         write_volume_tiff(self.out / f"{name}_objects.tif", pages, ids, size, depth)
         table = measure_volumes(pages, ids, size, depth, self.names)
         shape = (len(pages), *pages[0].image_shape)
-        self.summaries.append({"stack": path.name, "labels": f"{name}_objects.tif",
-                               **summarize_volumes(table, shape, size, depth)})
+        self.summaries.append(
+            {"stack": path.name, "labels": f"{name}_objects.tif", **summarize_volumes(table, shape, size, depth)}
+        )
         table.insert(0, "stack", path.name)
         self.tables.append(table)
 
     def write_tables(self):
         """Write `objects.csv` and `stacks.csv`; without a stack neither, and say so."""
         if not self.tables:
-            print("--link-slices: none of the pictures is a stack, so nothing is linked. Slices in files of their own "
-                  "are linked once they are one TIFF stack.")
+            print(
+                "--link-slices: none of the pictures is a stack, so nothing is linked. Slices in files of their own "
+                "are linked once they are one TIFF stack."
+            )
         else:
             filled = [t for t in self.tables if len(t)] or self.tables[:1]
             write_csv(pd.concat(filled, ignore_index=True), self.out / "objects.csv")

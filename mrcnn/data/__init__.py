@@ -3,6 +3,7 @@
 `split` is the module; its function `split` is `split_dataset` here. All transforms of augmentation are in
 `mrcnn.data.augment`.
 """
+
 from mrcnn.lazy import names_on_first_use
 
 _HOMES = {

@@ -16,8 +16,24 @@ from mrcnn.data.synthetic.mitochondria_stack import generate_stack
 from mrcnn.data.synthetic.shapes import ShapesDataset
 
 __all__ = [
-    "BoxDataset", "ChannelStack", "DSBDataset", "Dataset", "LabelImageDataset", "MaskFolderDataset",
-    "PreparedDataset", "ShapesDataset", "StackDataset", "SyntheticMitochondria", "apply_augmentation",
-    "dataset_tables", "generate_stack", "mean_pixel", "micrograph_augmentation", "open_dataset", "resize_image",
-    "split_dataset", "unmold_image", "validate_dataset",
+    "BoxDataset",
+    "ChannelStack",
+    "DSBDataset",
+    "Dataset",
+    "LabelImageDataset",
+    "MaskFolderDataset",
+    "PreparedDataset",
+    "ShapesDataset",
+    "StackDataset",
+    "SyntheticMitochondria",
+    "apply_augmentation",
+    "dataset_tables",
+    "generate_stack",
+    "mean_pixel",
+    "micrograph_augmentation",
+    "open_dataset",
+    "resize_image",
+    "split_dataset",
+    "unmold_image",
+    "validate_dataset",
 ]

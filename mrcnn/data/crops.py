@@ -1,4 +1,5 @@
 """Crops of pictures with the class of each pixel, for semantic networks."""
+
 import numpy as np
 
 from mrcnn.data.dataset import name_of, validate_dataset
@@ -8,7 +9,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.tiles import tile_windows
 from mrcnn.images.recent import Recent
 
-CACHE_BYTES = 512 * 2**20      # of decoded pictures that one source of crops remembers
+CACHE_BYTES = 512 * 2**20  # of decoded pictures that one source of crops remembers
 
 
 class CropSource:
@@ -57,12 +58,18 @@ class CropSource:
         else:
             instances = dataset.load_instances(image_id)
         if instances.image_shape != image.shape[:2]:
-            raise DataError(path, "the image is {} x {} pixels, its masks are {} x {}".format(
-                *image.shape[:2], *instances.image_shape), "Masks must have the size of their image")
+            raise DataError(
+                path,
+                "the image is {} x {} pixels, its masks are {} x {}".format(*image.shape[:2], *instances.image_shape),
+                "Masks must have the size of their image",
+            )
         largest = int(np.abs(instances.class_ids).max(initial=0))
         if largest >= self.config.NUM_CLASSES:
-            raise DataError(path, f"has an object of the class {largest}, but NUM_CLASSES is {self.config.NUM_CLASSES}",
-                            "Class ids go from 1 to NUM_CLASSES - 1")
+            raise DataError(
+                path,
+                f"has an object of the class {largest}, but NUM_CLASSES is {self.config.NUM_CLASSES}",
+                "Class ids go from 1 to NUM_CLASSES - 1",
+            )
         return image, instances
 
     def crop(self, image_id, window, augmentation=None, rng=None):
@@ -99,8 +106,11 @@ class CropSource:
 
             image, instances = apply_augmentation(augmentation, image, instances, rng)
             if image.shape[:2] != (y2 - y1, x2 - x1) or instances.image_shape != image.shape[:2]:
-                raise DataError(name_of(self.dataset, image_id), f"augmentation changed a crop to {image.shape} and "
-                                f"its masks to {instances.image_shape}", "Use augmenters that keep an image's size")
+                raise DataError(
+                    name_of(self.dataset, image_id),
+                    f"augmentation changed a crop to {image.shape} and its masks to {instances.image_shape}",
+                    "Use augmenters that keep an image's size",
+                )
         return image, semantic_labels(instances)
 
 
@@ -142,10 +152,12 @@ def validate_semantic(dataset, config):
         if not missing:
             return
     names = ", ".join(f"'{dataset.class_names[c]}'" for c in sorted(missing))
-    raise DataError(name_of(dataset, 0) if dataset.image_info else type(dataset).__name__,
-                    f"neither this nor any other of the {dataset.num_images} pictures of {type(dataset).__name__} has "
-                    f"an object of the class {names}, which can so not be learnt",
-                    "Label some, or leave the class out of the data set and of NUM_CLASSES")
+    raise DataError(
+        name_of(dataset, 0) if dataset.image_info else type(dataset).__name__,
+        f"neither this nor any other of the {dataset.num_images} pictures of {type(dataset).__name__} has "
+        f"an object of the class {names}, which can so not be learnt",
+        "Label some, or leave the class out of the data set and of NUM_CLASSES",
+    )
 
 
 def check_sizes(dataset, config):
@@ -157,8 +169,11 @@ def check_sizes(dataset, config):
         if min(height, width) < side:
             smaller = min(height, width) // 32 * 32
             cure = f"Set SEMANTIC_CROP = {smaller}" if smaller else "Enlarge it (its sides must be at least 32 pixels)"
-            raise DataError(name_of(dataset, image_id), f"has {height} x {width} pixels, too few for the crops of "
-                            f"{side} x {side} that are learnt from", f"{cure}, or leave it out")
+            raise DataError(
+                name_of(dataset, image_id),
+                f"has {height} x {width} pixels, too few for the crops of {side} x {side} that are learnt from",
+                f"{cure}, or leave it out",
+            )
     return shapes
 
 
@@ -172,8 +187,11 @@ def _objects_of_classes(labels, class_count, path):
     """A label image [H, W] as `Instances`: one object a class."""
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "bui":
-        raise DataError(path, f"its semantic mask is {labels.dtype} of the shape {labels.shape}",
-                        "It must hold one whole number a pixel, [height, width]")
+        raise DataError(
+            path,
+            f"its semantic mask is {labels.dtype} of the shape {labels.shape}",
+            "It must hold one whole number a pixel, [height, width]",
+        )
     values = np.unique(labels)
     if class_count == 2 and set(values.tolist()) <= {0, 255}:
         labels, values = labels > 0, values > 0
@@ -181,8 +199,11 @@ def _objects_of_classes(labels, class_count, path):
     if wrong:
         shown = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
         expected = "0 and 1, or 0 and 255" if class_count == 2 else f"class ids from 0 to {class_count - 1}"
-        raise DataError(path, f"its semantic mask has the values {shown} beside those expected ({expected})",
-                        "Save masks without interpolation or JPEG, and without other classes")
+        raise DataError(
+            path,
+            f"its semantic mask has the values {shown} beside those expected ({expected})",
+            "Save masks without interpolation or JPEG, and without other classes",
+        )
     return Instances.from_label_image(labels.astype(np.uint8), [int(v) for v in values if v > 0])
 
 

@@ -1,4 +1,5 @@
 """`Dataset`: the pictures and objects to train and evaluate on, with Matterport's contract."""
+
 import copy
 import os
 from collections.abc import Sequence
@@ -93,7 +94,8 @@ class Dataset:
         # The background belongs to every source.
         self.source_class_ids = {
             source: [i for i, info in enumerate(self.class_info) if i == 0 or info["source"] == source]
-            for source in self.sources}
+            for source in self.sources
+        }
 
     def subset(self, image_ids: Sequence[int] | np.ndarray) -> Self:
         """A prepared data set of the same class with only these pictures (ids int [K]); there they are 0 to K - 1.
@@ -101,8 +103,9 @@ class Dataset:
         Raises `ConfigError` for an id that there is not.
         """
         image_ids = np.atleast_1d(np.asarray(image_ids))
-        if image_ids.size and (image_ids.dtype.kind not in "ui" or image_ids.min() < 0 or
-                               image_ids.max() >= len(self.image_info)):
+        if image_ids.size and (
+            image_ids.dtype.kind not in "ui" or image_ids.min() < 0 or image_ids.max() >= len(self.image_info)
+        ):
             raise ConfigError(f"subset takes image ids from 0 to {len(self.image_info) - 1}, not {image_ids.tolist()}.")
         view = copy.copy(self)
         view.class_info = list(self.class_info)
@@ -198,11 +201,18 @@ class Dataset:
         for i in looked_at:
             class_ids = self.load_instances(i).class_ids
             counts += np.bincount(class_ids[class_ids > 0], minlength=len(counts))
-        size = "none" if not sizes else " x ".join(map(str, sizes[0])) if len(sizes) == 1 else (
-            f"{len(sizes)} sizes from {' x '.join(map(str, sizes[0]))} to {' x '.join(map(str, sizes[-1]))}")
+        size = (
+            "none"
+            if not sizes
+            else " x ".join(map(str, sizes[0]))
+            if len(sizes) == 1
+            else (f"{len(sizes)} sizes from {' x '.join(map(str, sizes[0]))} to {' x '.join(map(str, sizes[-1]))}")
+        )
         part = "" if len(looked_at) == len(self.image_info) else f" (in the first {len(looked_at)} pictures)"
-        lines = [f"{len(self.image_info)} pictures, {len({self.group(i) for i in range(len(self.image_info))})} groups",
-                 f"size (rows x columns): {size}"]
+        lines = [
+            f"{len(self.image_info)} pictures, {len({self.group(i) for i in range(len(self.image_info))})} groups",
+            f"size (rows x columns): {size}",
+        ]
         lines += [f"{info['name']}: {n} objects{part}" for info, n in zip(self.class_info[1:], counts[1:], strict=True)]
         return "\n".join(lines)
 
@@ -229,9 +239,11 @@ def validate_dataset(dataset: Dataset, config: Config) -> None:
     if not dataset.image_info:
         raise DataError(name, "has no pictures", "Check the folder that it was made from")
     if not count_objects(dataset, limit=1):
-        raise DataError(dataset.image_info[0]["path"] or name,
-                        f"neither this nor any other of the {dataset.num_images} pictures of {name} has an object",
-                        "Label some, or check that the masks were found: there is nothing to learn from")
+        raise DataError(
+            dataset.image_info[0]["path"] or name,
+            f"neither this nor any other of the {dataset.num_images} pictures of {name} has an object",
+            "Label some, or check that the masks were found: there is nothing to learn from",
+        )
 
 
 def name_of(dataset, image_id):
@@ -251,13 +263,23 @@ def _instances_of(dataset, image_id, loaded):
     masks, class_ids = loaded
     masks, class_ids = np.asarray(masks), np.asarray(class_ids)
     if masks.ndim != 3 or class_ids.shape != (masks.shape[-1],):
-        raise DataError(name_of(dataset, image_id), f"load_mask gave masks of the shape {masks.shape} and class ids of "
-                        f"the shape {class_ids.shape}", "It must give [height, width, objects] and [objects]")
+        raise DataError(
+            name_of(dataset, image_id),
+            f"load_mask gave masks of the shape {masks.shape} and class ids of the shape {class_ids.shape}",
+            "It must give [height, width, objects] and [objects]",
+        )
     if class_ids.size and class_ids.max() >= len(dataset.class_info):
-        raise DataError(name_of(dataset, image_id), f"load_mask gave the class id {class_ids.max()}, but there are "
-                        f"only {len(dataset.class_info)} classes, background included",
-                        "Add the class with add_class before prepare")
+        raise DataError(
+            name_of(dataset, image_id),
+            f"load_mask gave the class id {class_ids.max()}, but there are "
+            f"only {len(dataset.class_info)} classes, background included",
+            "Add the class with add_class before prepare",
+        )
     # A picture without objects has a mask without size in many scripts, so the size is the picture's.
     shape = masks.shape[:2] if masks.shape[-1] else dataset.image_shape(image_id)[:2]
-    return Instances.from_mask_iterator(shape, (masks[..., i] > 0 for i in range(masks.shape[-1])), class_ids,
-                                        pixel_size_nm=dataset.pixel_size_nm(image_id))
+    return Instances.from_mask_iterator(
+        shape,
+        (masks[..., i] > 0 for i in range(masks.shape[-1])),
+        class_ids,
+        pixel_size_nm=dataset.pixel_size_nm(image_id),
+    )

@@ -1,4 +1,5 @@
 """From an image as stored to an image as the network takes it: channels, intensities, size, mean, and its meta data."""
+
 import random
 
 import numpy as np
@@ -8,7 +9,7 @@ from mrcnn.config_checks import RESIZE_MODES
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.resample import resize_bilinear
 
-LUMINANCE = np.array([0.2125, 0.7154, 0.0721])      # of linear R, G, B (ITU-R BT.709, as scikit-image's rgb2gray)
+LUMINANCE = np.array([0.2125, 0.7154, 0.0721])  # of linear R, G, B (ITU-R BT.709, as scikit-image's rgb2gray)
 
 
 def to_channels(image, count, path="image"):
@@ -35,8 +36,11 @@ def to_channels(image, count, path="image"):
     """
     image = np.asarray(image)
     if image.ndim not in (2, 3) or 0 in image.shape:
-        raise DataError(path, f"an array of shape {image.shape} is no image",
-                        "Expected [height, width] or [height, width, channels] with at least one pixel")
+        raise DataError(
+            path,
+            f"an array of shape {image.shape} is no image",
+            "Expected [height, width] or [height, width, channels] with at least one pixel",
+        )
     image = image if image.ndim == 3 else image[..., None]
     found = image.shape[2]
     if found == count or count is None and found > 1:
@@ -48,9 +52,12 @@ def to_channels(image, count, path="image"):
     if found == 3 and count == 1:
         grey = image @ LUMINANCE
         return (np.rint(grey) if image.dtype.kind in "iub" else grey).astype(image.dtype)[..., None]
-    raise DataError(path, f"the image has {found} channels, but IMAGE_CHANNEL_COUNT is {count}",
-                    _kept_alpha(count, found) + f"et IMAGE_CHANNEL_COUNT = {found} (with a MEAN_PIXEL of {found} "
-                    f"numbers), or let load_image return {count} channels")
+    raise DataError(
+        path,
+        f"the image has {found} channels, but IMAGE_CHANNEL_COUNT is {count}",
+        _kept_alpha(count, found) + f"et IMAGE_CHANNEL_COUNT = {found} (with a MEAN_PIXEL of {found} "
+        f"numbers), or let load_image return {count} channels",
+    )
 
 
 def _kept_alpha(count, found):
@@ -161,8 +168,14 @@ def _refuse_not_finite(image):
         raise ValueError(f"{bad} pixel value{'s are' if bad > 1 else ' is'} NaN or infinite")
 
 
-def resize_image(image: np.ndarray, min_dim: int | None = None, max_dim: int | None = None,
-                 min_scale: float | None = None, mode: str = "square", rng: np.random.Generator | None = None) -> tuple:
+def resize_image(
+    image: np.ndarray,
+    min_dim: int | None = None,
+    max_dim: int | None = None,
+    min_scale: float | None = None,
+    mode: str = "square",
+    rng: np.random.Generator | None = None,
+) -> tuple:
     """Scale an image and pad or crop it to a size that the network takes (Matterport's `resize_image`).
 
     Parameters
@@ -209,15 +222,20 @@ def resize_image(image: np.ndarray, min_dim: int | None = None, max_dim: int | N
     if scale != 1:
         dtype, (height, width) = image.dtype, (round(height * scale), round(width * scale))
         if not height or not width:
-            raise ValueError(f"an image of {image.shape[0]} x {image.shape[1]} pixels is too elongated for "
-                             f"IMAGE_MAX_DIM = {max_dim}: a side would have no pixel")
+            raise ValueError(
+                f"an image of {image.shape[0]} x {image.shape[1]} pixels is too elongated for "
+                f"IMAGE_MAX_DIM = {max_dim}: a side would have no pixel"
+            )
         image = resize_bilinear(image, (height, width)).astype(dtype)
     if mode == "crop":
         last_y, last_x = height - min_dim, width - min_dim
-        y, x = ((random.randint(0, last_y), random.randint(0, last_x)) if rng is None
-                else (int(v) for v in rng.integers(0, (last_y + 1, last_x + 1))))
+        y, x = (
+            (random.randint(0, last_y), random.randint(0, last_x))
+            if rng is None
+            else (int(v) for v in rng.integers(0, (last_y + 1, last_x + 1)))
+        )
         crop = (y, x, min_dim, min_dim)
-        return image[y:y + min_dim, x:x + min_dim], (0, 0, min_dim, min_dim), scale, padding, crop
+        return image[y : y + min_dim, x : x + min_dim], (0, 0, min_dim, min_dim), scale, padding, crop
     missing = [max_dim - side if mode == "square" else -side % 64 for side in (height, width)]
     padding = [(m // 2, m - m // 2) for m in missing] + [(0, 0)]
     (top, _), (left, _), _ = padding

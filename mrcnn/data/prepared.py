@@ -1,4 +1,5 @@
 """The first steps of `preprocess` without writing files: a data set seen cropped and downscaled, and the way back."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,10 @@ class Preparation:
         if self.keep_rows is not None:
             rows = tuple(self.keep_rows)
             if len(rows) != 2 or not all(_whole(v) for v in rows) or not 0 <= rows[0] < rows[1]:
-                raise ConfigError(f"keep_rows is the first row to keep and the one behind the last, such as (0, 3264), "
-                                  f"not {self.keep_rows!r}.")
+                raise ConfigError(
+                    f"keep_rows is the first row to keep and the one behind the last, such as (0, 3264), "
+                    f"not {self.keep_rows!r}."
+                )
             object.__setattr__(self, "keep_rows", rows)
         if not _whole(self.downscale) or self.downscale < 1:
             raise ConfigError(f"downscale must be a whole number of at least 1, not {self.downscale!r}.")
@@ -59,12 +62,18 @@ class Preparation:
         """
         factor, (top, bottom) = self.downscale, self.keep_rows or (0, shape[0])
         if bottom > shape[0]:
-            raise DataError(path, f"has {shape[0]} rows, so rows {top}:{bottom} cannot be kept",
-                            "Keep rows that all pictures have, or take pictures of another size apart")
+            raise DataError(
+                path,
+                f"has {shape[0]} rows, so rows {top}:{bottom} cannot be kept",
+                "Keep rows that all pictures have, or take pictures of another size apart",
+            )
         height, width = (bottom - top) // factor * factor, shape[1] // factor * factor
         if not height or not width:
-            raise DataError(path, f"is left with {bottom - top} x {shape[1]} pixels, too few to downscale by {factor}",
-                            "Downscale less, or leave this picture out")
+            raise DataError(
+                path,
+                f"is left with {bottom - top} x {shape[1]} pixels, too few to downscale by {factor}",
+                "Downscale less, or leave this picture out",
+            )
         return top, 0, top + height, width
 
     def shape(self, shape, path="image"):
@@ -90,7 +99,7 @@ class Preparation:
 
         Raises as `window`.
         """
-        if not self or labels.ndim != 2:      # who uses them says what is wrong with labels of another shape
+        if not self or labels.ndim != 2:  # who uses them says what is wrong with labels of another shape
             return labels
         labels, factor = crop_image(labels, self.window(labels.shape, path)), self.downscale
         blocks = labels.reshape(labels.shape[0] // factor, factor, labels.shape[1] // factor, factor)
@@ -155,8 +164,9 @@ class PreparedDataset(Dataset):
 
     def _semantic_mask(self, image_id):
         """The picture's label image [H, W]."""
-        return self.preparation.labels(np.asarray(self.source.load_semantic_mask(self._index(image_id))),
-                                       self.image_reference(image_id))
+        return self.preparation.labels(
+            np.asarray(self.source.load_semantic_mask(self._index(image_id))), self.image_reference(image_id)
+        )
 
     def load_image(self, image_id):
         """Picture [H, W, C] in its file's type."""
@@ -164,8 +174,9 @@ class PreparedDataset(Dataset):
 
     def load_instances(self, image_id):
         """The picture's objects, as many as are left."""
-        return self.preparation.instances(self.source.load_instances(self._index(image_id)),
-                                          self.image_reference(image_id))
+        return self.preparation.instances(
+            self.source.load_instances(self._index(image_id)), self.image_reference(image_id)
+        )
 
     def has_masks(self, image_id):
         """As of the source."""

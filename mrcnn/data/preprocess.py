@@ -1,4 +1,5 @@
 """The first steps with pictures from the microscope: cut off the caption bar, downscale, write mirrored copies."""
+
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def downscale_image(image, factor):
     """
     factor = _checked_factor(factor, image.shape)
     height, width = (n // factor for n in image.shape[:2])
-    blocks = image[:height * factor, :width * factor].reshape(height, factor, width, factor, *image.shape[2:])
+    blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor, *image.shape[2:])
     mean = blocks.mean(axis=(1, 3), dtype=np.float64)
     return (np.rint(mean) if image.dtype.kind in "uib" else mean).astype(image.dtype)
 
@@ -71,20 +72,26 @@ def downscale_instances(instances, factor):
     for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks, strict=True):
         top, left = y1 // factor, x1 // factor
         bottom, right = min(-(-y2 // factor), height), min(-(-x2 // factor), width)
-        if top >= bottom or left >= right:      # all of it lies in the cut-off rest
+        if top >= bottom or left >= right:  # all of it lies in the cut-off rest
             boxes.append((0, 0, 0, 0))
             masks.append(np.zeros((0, 0), bool))
             continue
         full = np.zeros(((bottom - top) * factor, (right - left) * factor), bool)
         row, column = y1 - top * factor, x1 - left * factor
-        fits = mask[:full.shape[0] - row, :full.shape[1] - column]      # what lies in the cut-off rest falls away
-        full[row:row + fits.shape[0], column:column + fits.shape[1]] = fits
+        fits = mask[: full.shape[0] - row, : full.shape[1] - column]  # what lies in the cut-off rest falls away
+        full[row : row + fits.shape[0], column : column + fits.shape[1]] = fits
         share = full.reshape(bottom - top, factor, right - left, factor).mean(axis=(1, 3))
         boxes.append((top, left, bottom, right))
         masks.append(share >= 0.5)
     size = instances.pixel_size_nm
-    smaller = Instances((height, width), boxes, instances.class_ids, instances.scores, masks,
-                        None if size is None else tuple(v * factor for v in size))
+    smaller = Instances(
+        (height, width),
+        boxes,
+        instances.class_ids,
+        instances.scores,
+        masks,
+        None if size is None else tuple(v * factor for v in size),
+    )
     return smaller.moved_with_indices((0, 0), (height, width))
 
 
@@ -146,8 +153,11 @@ def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, fl
         raise DataError(target, "exists already, and nothing is overwritten", "Choose another name, or remove it first")
     dataset = open_dataset(source, **options)
     if len(dataset.class_info) != 2:
-        raise DataError(source, f"has {len(dataset.class_info) - 1} classes, but a mask folder holds one",
-                        "Prepare the classes one by one")
+        raise DataError(
+            source,
+            f"has {len(dataset.class_info) - 1} classes, but a mask folder holds one",
+            "Prepare the classes one by one",
+        )
     summary = PreprocessSummary(target)
     with whole_folder(target, cure="Check free space and your rights on the folder") as unfinished:
         (unfinished / "Images").mkdir()
@@ -188,12 +198,22 @@ def _prepared(dataset, image_id, crop, keep_rows, downscale, summary):
 def _write_picture(folder, name, image, pixel_size_nm):
     import tifffile
 
-    size = {} if pixel_size_nm is None else {
-        "resolution": (NM["cm"] / pixel_size_nm[1], NM["cm"] / pixel_size_nm[0]), "resolutionunit": "CENTIMETER"}
+    size = (
+        {}
+        if pixel_size_nm is None
+        else {"resolution": (NM["cm"] / pixel_size_nm[1], NM["cm"] / pixel_size_nm[0]), "resolutionunit": "CENTIMETER"}
+    )
     colour = image.ndim == 3 and image.shape[-1] == 3 and image.dtype.kind == "u"
     planes = {"planarconfig": "contig"} if image.ndim == 3 else {}
-    tifffile.imwrite(folder / "Images" / f"{name}.tif", image, photometric="rgb" if colour else "minisblack",
-                     compression="deflate", metadata=None, **planes, **size)
+    tifffile.imwrite(
+        folder / "Images" / f"{name}.tif",
+        image,
+        photometric="rgb" if colour else "minisblack",
+        compression="deflate",
+        metadata=None,
+        **planes,
+        **size,
+    )
 
 
 def _write_masks(folder, name, objects):
@@ -212,13 +232,16 @@ def _checked_crop(crop, shape):
     except (TypeError, ValueError):
         raise ConfigError(f"A crop is (y1, x1, y2, x2) in pixels, not {crop!r}.") from None
     if not (0 <= y1 < y2 <= shape[0] and 0 <= x1 < x2 <= shape[1]):
-        raise ConfigError(f"The crop {(y1, x1, y2, x2)} (y1, x1, y2, x2) does not lie in a picture of {shape[0]} rows "
-                          f"and {shape[1]} columns.")
+        raise ConfigError(
+            f"The crop {(y1, x1, y2, x2)} (y1, x1, y2, x2) does not lie in a picture of {shape[0]} rows "
+            f"and {shape[1]} columns."
+        )
     return y1, x1, y2, x2
 
 
 def _checked_factor(factor, shape):
     if isinstance(factor, bool) or not isinstance(factor, (int, np.integer)) or not 1 <= factor <= min(shape[:2]):
-        raise ConfigError(f"downscale must be a whole number from 1 to the picture's shorter side ({min(shape[:2])}), "
-                          f"not {factor!r}.")
+        raise ConfigError(
+            f"downscale must be a whole number from 1 to the picture's shorter side ({min(shape[:2])}), not {factor!r}."
+        )
     return int(factor)

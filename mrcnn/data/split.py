@@ -1,4 +1,5 @@
 """Split a data set by seed and by source picture, so that no copy or neighbour of a picture is on both sides."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,8 +8,13 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 
 
-def split(dataset: Dataset, fractions: Sequence[float] = (0.8, 0.2), seed: int = 0, validation: float | None = None,
-          gap: int = 0) -> list[np.ndarray]:
+def split(
+    dataset: Dataset,
+    fractions: Sequence[float] = (0.8, 0.2),
+    seed: int = 0,
+    validation: float | None = None,
+    gap: int = 0,
+) -> list[np.ndarray]:
     """Image ids of each part of a data set; all pictures of one group go to the same part.
 
     Parameters
@@ -43,9 +49,13 @@ def split(dataset: Dataset, fractions: Sequence[float] = (0.8, 0.2), seed: int =
         groups.setdefault(dataset.group(image_id), []).append(image_id)
     if len(groups) < len(fractions):
         where = next(iter(groups), type(dataset).__name__)
-        raise DataError(where, f"is one of only {len(groups)} source pictures (or blocks of slices), too few for "
-                        f"{len(fractions)} parts" if groups else "has no pictures to split",
-                        "Label another picture, take smaller blocks of a stack, or give a validation set of its own")
+        raise DataError(
+            where,
+            f"is one of only {len(groups)} source pictures (or blocks of slices), too few for {len(fractions)} parts"
+            if groups
+            else "has no pictures to split",
+            "Label another picture, take smaller blocks of a stack, or give a validation set of its own",
+        )
     members = list(groups.values())
     order = np.random.default_rng(seed).permutation(len(members))
     # Large groups first, in random order among equals: the small ones then even out the shares.

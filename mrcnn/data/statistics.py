@@ -1,4 +1,5 @@
 """What a data set consists of, as tables: a row a picture, and a row an object."""
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,11 +46,27 @@ def _looked_at(dataset, image_id):
     image, instances = dataset.load_image(image_id), dataset.load_instances(image_id)
     image = image[..., None] if image.ndim == 2 else image
     height, width, channels = image.shape
-    picture = {"image_id": image_id, "name": str(dataset.image_info[image_id]["id"]), "height": height, "width": width,
-               "channels": channels, "mean": float(image.mean()), "sd": float(image.std()),
-               **{f"mean_{c}": float(image[..., c].mean()) for c in range(channels)}, "objects": len(instances)}
+    picture = {
+        "image_id": image_id,
+        "name": str(dataset.image_info[image_id]["id"]),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "mean": float(image.mean()),
+        "sd": float(image.std()),
+        **{f"mean_{c}": float(image[..., c].mean()) for c in range(channels)},
+        "objects": len(instances),
+    }
     sizes = instances.boxes[:, 2:] - instances.boxes[:, :2]
     return picture, [
-        {"image_id": image_id, "class": dataset.class_names[abs(int(class_id))], "height": int(h), "width": int(w),
-         "area": int(area), "share_of_picture": area / (height * width), "width_by_height": w / h}
-        for class_id, (h, w), area in zip(instances.class_ids, sizes, instances.areas(), strict=True)]
+        {
+            "image_id": image_id,
+            "class": dataset.class_names[abs(int(class_id))],
+            "height": int(h),
+            "width": int(w),
+            "area": int(area),
+            "share_of_picture": area / (height * width),
+            "width_by_height": w / h,
+        }
+        for class_id, (h, w), area in zip(instances.class_ids, sizes, instances.areas(), strict=True)
+    ]

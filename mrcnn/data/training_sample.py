@@ -1,4 +1,5 @@
 """What one image of a data set becomes for training: resized image, meta, class ids, boxes and masks."""
+
 import random
 from dataclasses import dataclass
 
@@ -130,13 +131,21 @@ def _load_resized(dataset, config, image_id, rng):
     instances = dataset.load_instances(image_id)
     original_shape = image.shape
     if instances.image_shape != original_shape[:2]:
-        raise DataError(path, "the image is {} x {} pixels, its masks are {} x {}".format(
-            *original_shape[:2], *instances.image_shape), "Masks must have the size of their image")
+        raise DataError(
+            path,
+            "the image is {} x {} pixels, its masks are {} x {}".format(*original_shape[:2], *instances.image_shape),
+            "Masks must have the size of their image",
+        )
     try:
         image = intensities(image, config)
         image, window, scale, padding, crop = resize_image(
-            image, min_dim=config.IMAGE_MIN_DIM, max_dim=config.IMAGE_MAX_DIM, min_scale=config.IMAGE_MIN_SCALE,
-            mode=config.IMAGE_RESIZE_MODE, rng=rng)
+            image,
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+            mode=config.IMAGE_RESIZE_MODE,
+            rng=rng,
+        )
     except MrcnnError:
         raise
     except ValueError as error:
@@ -155,8 +164,11 @@ def _augmented(dataset, image_id, augmentation, image, instances, rng):
     shape = image.shape
     image, instances = apply_augmentation(augmentation, image, instances, rng)
     if image.shape != shape or instances.image_shape != shape[:2]:
-        raise DataError(_path(dataset, image_id), f"augmentation changed the image from {shape} to {image.shape} and "
-                        f"its masks to {instances.image_shape}", "Use augmenters that keep the size of the image")
+        raise DataError(
+            _path(dataset, image_id),
+            f"augmentation changed the image from {shape} to {image.shape} and its masks to {instances.image_shape}",
+            "Use augmenters that keep the size of the image",
+        )
     return image, instances.tightened()
 
 

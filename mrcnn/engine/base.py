@@ -95,8 +95,14 @@ class Trainable:
             f"{self.model_dir}: holds no checkpoint of a run named '{name}'. Train first, or give a weight file."
         )
 
-    def load_weights(self, filepath: str | os.PathLike, by_name: bool = False, exclude: Sequence[str] | None = None,
-                     at_least: int = 1, verbose: int = 1) -> LoadReport:
+    def load_weights(
+        self,
+        filepath: str | os.PathLike,
+        by_name: bool = False,
+        exclude: Sequence[str] | None = None,
+        at_least: int = 1,
+        verbose: int = 1,
+    ) -> LoadReport:
         """Load weights, print what was loaded, and take log folder and epoch from the path.
 
         Parameters

@@ -147,8 +147,12 @@ class MaskRCNN(Trainable):
         """
         return mold_inputs(images, self.config)
 
-    def predict(self, images: Sequence[ArrayLike], pixel_size_nm: float | tuple[float, float] | None = None,
-                min_score: float | None = None) -> list[Instances]:
+    def predict(
+        self,
+        images: Sequence[ArrayLike],
+        pixel_size_nm: float | tuple[float, float] | None = None,
+        min_score: float | None = None,
+    ) -> list[Instances]:
         """Detect objects, with masks only as large as their boxes.
 
         Parameters

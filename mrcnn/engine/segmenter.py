@@ -148,8 +148,9 @@ class SemanticSegmenter(Trainable):
         )
 
     # --- Prediction ---
-    def predict_probability(self, image: ArrayLike, tile: int | None = None, overlap: int | None = None,
-                            flips: bool | None = None) -> np.ndarray:
+    def predict_probability(
+        self, image: ArrayLike, tile: int | None = None, overlap: int | None = None, flips: bool | None = None
+    ) -> np.ndarray:
         """Probabilities of a picture of any size, computed in overlapping tiles that are blended smoothly.
 
         Parameters
@@ -177,8 +178,13 @@ class SemanticSegmenter(Trainable):
         """
         return self._probability(np.asarray(image), "image", tile, overlap, flips)
 
-    def predict(self, images: Sequence[ArrayLike], pixel_size_nm: float | tuple[float, float] | None = None,
-                min_score: float | None = None, settings: WatershedSettings | None = None) -> list[Instances]:
+    def predict(
+        self,
+        images: Sequence[ArrayLike],
+        pixel_size_nm: float | tuple[float, float] | None = None,
+        min_score: float | None = None,
+        settings: WatershedSettings | None = None,
+    ) -> list[Instances]:
         """Objects of each picture: its probabilities parted by `mrcnn.results.watershed`.
 
         Parameters

@@ -1,4 +1,5 @@
 """How good a result is: matching, average precision, counts of errors, semantic scores."""
+
 from mrcnn.lazy import names_on_first_use
 
 _HOMES = {

@@ -6,7 +6,24 @@ from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.evaluate.semantic import PixelCounts, pixel_counts
 
 __all__ = [
-    "Counts", "Errors", "Matching", "PixelCounts", "ScoreCurve", "ap_of_instances", "class_confusion", "coco_ap",
-    "compute_recall", "count_objects", "evaluate_classes", "evaluate_set", "find_errors", "format_classes",
-    "format_table", "mask_overlaps", "match_instances", "pixel_counts", "score_curves", "worst_images",
+    "Counts",
+    "Errors",
+    "Matching",
+    "PixelCounts",
+    "ScoreCurve",
+    "ap_of_instances",
+    "class_confusion",
+    "coco_ap",
+    "compute_recall",
+    "count_objects",
+    "evaluate_classes",
+    "evaluate_set",
+    "find_errors",
+    "format_classes",
+    "format_table",
+    "mask_overlaps",
+    "match_instances",
+    "pixel_counts",
+    "score_curves",
+    "worst_images",
 ]

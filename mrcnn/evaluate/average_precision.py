@@ -5,6 +5,7 @@ all classes together. `coco_ap` ranks the predictions of all images, class by cl
 averages over ten IoU thresholds. The threshold-wise TP / (TP + FP + FN) that StarDist, Cellpose and the Data Science
 Bowl call AP is `counts.threat_score`.
 """
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +17,9 @@ IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
 
-def compute_ap(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-               iou_threshold=0.5):
+def compute_ap(
+    gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_threshold=0.5
+):
     """Average precision of one image in the manner of Pascal VOC 2010 (Matterport's `utils.compute_ap`).
 
     Parameters
@@ -35,8 +37,9 @@ def compute_ap(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pre
     overlaps : float [M, N]
         IoU, rows in descending order of score.
     """
-    gt_match, pred_match, overlaps = compute_matches(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids,
-                                                     pred_scores, pred_masks, iou_threshold)
+    gt_match, pred_match, overlaps = compute_matches(
+        gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_threshold
+    )
     return *_ap_of_matches(gt_match, pred_match), overlaps
 
 
@@ -53,8 +56,9 @@ def _ap_of_matches(gt_match, pred_match):
 ap_per_image = compute_ap
 
 
-def ap_of_instances(gt: Instances, pred: Instances, iou_threshold: float = 0.5,
-                    overlaps: np.ndarray | None = None) -> float:
+def ap_of_instances(
+    gt: Instances, pred: Instances, iou_threshold: float = 0.5, overlaps: np.ndarray | None = None
+) -> float:
     """`ap_per_image` of two `Instances`, without full-size masks; only the number.
 
     Parameters
@@ -71,8 +75,17 @@ def ap_of_instances(gt: Instances, pred: Instances, iou_threshold: float = 0.5,
     return _ap_of_matches(*greedy_matches(overlaps.T[order], gt.class_ids, pred.class_ids[order], iou_threshold))[0]
 
 
-def compute_ap_range(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-                     iou_thresholds=None, verbose=1):
+def compute_ap_range(
+    gt_boxes,
+    gt_class_ids,
+    gt_masks,
+    pred_boxes,
+    pred_class_ids,
+    pred_scores,
+    pred_masks,
+    iou_thresholds=None,
+    verbose=1,
+):
     """Mean of `compute_ap` over IoU thresholds, by default 0.50, 0.55, ..., 0.95 (`utils.compute_ap_range`).
 
     Parameters
@@ -95,8 +108,11 @@ def compute_ap_range(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_id
         raise ValueError("iou_thresholds is empty: give at least one, for example [0.5].")
     aps = []
     for threshold in thresholds:
-        aps.append(compute_ap(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-                              threshold)[0])
+        aps.append(
+            compute_ap(
+                gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, threshold
+            )[0]
+        )
         if verbose:
             print(f"AP @{threshold:.2f}:\t {aps[-1]:.3f}")
     if verbose:
@@ -104,8 +120,14 @@ def compute_ap_range(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_id
     return float(np.mean(aps))
 
 
-def coco_ap(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_count: int, iou_type: str = "segm",
-            max_detections: int | None = 100, overlaps: Sequence[np.ndarray] | None = None) -> dict:
+def coco_ap(
+    gt_list: Sequence[Instances],
+    pred_list: Sequence[Instances],
+    class_count: int,
+    iou_type: str = "segm",
+    max_detections: int | None = 100,
+    overlaps: Sequence[np.ndarray] | None = None,
+) -> dict:
     """COCO's average precision of a set of images (area range "all", no crowds).
 
     Parameters

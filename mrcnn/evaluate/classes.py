@@ -4,6 +4,7 @@ A prediction counts when its score is above the threshold. Matching is greedy, t
 free true object of the highest IoU, so predictions of low scores take nothing from the others: the counts at every
 threshold are read from one ranking.
 """
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from mrcnn.evaluate.matching import greedy_matches
 from mrcnn.evaluate.to_json import plain
 from mrcnn.geometry.instances import Instances
 
-MIN_SCORE = 0.7      # what is displayed by default: scores above 0.7
+MIN_SCORE = 0.7  # what is displayed by default: scores above 0.7
 ALL_CLASSES = "all classes"
 
 
@@ -82,9 +83,15 @@ class ScoreCurve:
         return float(thresholds[np.argmax(f1s)]), float(f1s.max())
 
 
-def score_curves(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_names: Sequence[str],
-                 iou_threshold: float = 0.5, iou_type: str = "bbox", max_detections: int | None = None,
-                 overlaps: Sequence[np.ndarray] | None = None) -> dict[str, ScoreCurve]:
+def score_curves(
+    gt_list: Sequence[Instances],
+    pred_list: Sequence[Instances],
+    class_names: Sequence[str],
+    iou_threshold: float = 0.5,
+    iou_type: str = "bbox",
+    max_detections: int | None = None,
+    overlaps: Sequence[np.ndarray] | None = None,
+) -> dict[str, ScoreCurve]:
     """`ScoreCurve` of each class over a set of images.
 
     Parameters
@@ -120,8 +127,11 @@ def score_curves(gt_list: Sequence[Instances], pred_list: Sequence[Instances], c
     ranked = [_ranked(*image, iou_threshold) for image in zip(gt_list, pred_list, overlaps, strict=True)]
     curves = {}
     for class_id, name in enumerate(class_names[1:], start=1):
-        own = [(scores[of][:max_detections], hits[of][:max_detections])
-               for scores, hits, class_ids in ranked for of in [class_ids == class_id]]
+        own = [
+            (scores[of][:max_detections], hits[of][:max_detections])
+            for scores, hits, class_ids in ranked
+            for of in [class_ids == class_id]
+        ]
         truths = sum(int(np.count_nonzero(gt.class_ids == class_id)) for gt in gt_list)
         curves[str(name)] = _curve(own, truths)
     return curves
@@ -157,13 +167,20 @@ def _curve(parts, truths):
 
 def pooled_curve(curves):
     """The predictions of all classes as one `ScoreCurve`: what a single threshold for all of them does."""
-    return _curve([(curve.scores, curve.hits) for curve in curves.values()],
-                  sum(curve.truths for curve in curves.values()))
+    return _curve(
+        [(curve.scores, curve.hits) for curve in curves.values()], sum(curve.truths for curve in curves.values())
+    )
 
 
-def class_confusion(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_count: int,
-                    min_score: float = MIN_SCORE, iou_threshold: float = 0.5, iou_type: str = "bbox",
-                    overlaps: Sequence[np.ndarray] | None = None) -> np.ndarray:
+def class_confusion(
+    gt_list: Sequence[Instances],
+    pred_list: Sequence[Instances],
+    class_count: int,
+    min_score: float = MIN_SCORE,
+    iou_threshold: float = 0.5,
+    iou_type: str = "bbox",
+    overlaps: Sequence[np.ndarray] | None = None,
+) -> np.ndarray:
     """Which class was taken for which, by greedy matching whatever the class, the highest score first.
 
     Parameters
@@ -188,17 +205,24 @@ def class_confusion(gt_list: Sequence[Instances], pred_list: Sequence[Instances]
     for gt, pred, ious in zip(gt_list, pred_list, overlaps, strict=True):
         order = np.argsort(-pred.scores, kind="stable")
         order = order[pred.scores[order].astype(np.float64) > min_score]
-        found_by, found = greedy_matches(np.asarray(ious).T[order], np.zeros(len(gt)), np.zeros(len(order)),
-                                         iou_threshold)
+        found_by, found = greedy_matches(
+            np.asarray(ious).T[order], np.zeros(len(gt)), np.zeros(len(order)), iou_threshold
+        )
         true_class = np.where(found >= 0, gt.class_ids[found.astype(int)], 0) if len(gt) else np.zeros(len(order), int)
         np.add.at(table, (true_class, pred.class_ids[order]), 1)
         np.add.at(table[:, 0], gt.class_ids[found_by < 0], 1)
     return table
 
 
-def evaluate_classes(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_names: Sequence[str],
-                     min_score: float = MIN_SCORE, iou_threshold: float = 0.5, iou_type: str = "bbox",
-                     max_detections: int | None = None) -> dict:
+def evaluate_classes(
+    gt_list: Sequence[Instances],
+    pred_list: Sequence[Instances],
+    class_names: Sequence[str],
+    min_score: float = MIN_SCORE,
+    iou_threshold: float = 0.5,
+    iou_type: str = "bbox",
+    max_detections: int | None = None,
+) -> dict:
     """Every score by class of a set of images.
 
     Parameters
@@ -235,18 +259,32 @@ def evaluate_classes(gt_list: Sequence[Instances], pred_list: Sequence[Instances
     per_class = {}
     for class_id, (name, curve) in enumerate(curves.items(), start=1):
         counts = curve.counts(min_score)
-        per_class[name] = {"objects_true": curve.truths, "objects_predicted": counts.tp + counts.fp, **coco[class_id],
-                           "AP_voc": curve.voc_area, **_at_threshold(curve, counts)}
+        per_class[name] = {
+            "objects_true": curve.truths,
+            "objects_predicted": counts.tp + counts.fp,
+            **coco[class_id],
+            "AP_voc": curve.voc_area,
+            **_at_threshold(curve, counts),
+        }
     table = class_confusion(gt_list, pred_list, len(class_names), min_score, iou_threshold, iou_type, overlaps)
     pooled = pooled_curve(curves)
-    means = {score: _mean([row[score] for row in per_class.values()])
-             for score in ("AP", "AP50", "AP75", "AP_voc", "precision", "recall", "f1")}
-    return plain({
-        "images": len(gt_list), "min_score": min_score, "iou_threshold": iou_threshold, "iou_type": iou_type,
-        "max_detections": max_detections, "per_class": per_class, "mean": means,
-        "all_classes": _at_threshold(pooled, pooled.counts(min_score)),
-        "confusion": {"classes": [str(name) for name in class_names], "counts": table.tolist()},
-    })
+    means = {
+        score: _mean([row[score] for row in per_class.values()])
+        for score in ("AP", "AP50", "AP75", "AP_voc", "precision", "recall", "f1")
+    }
+    return plain(
+        {
+            "images": len(gt_list),
+            "min_score": min_score,
+            "iou_threshold": iou_threshold,
+            "iou_type": iou_type,
+            "max_detections": max_detections,
+            "per_class": per_class,
+            "mean": means,
+            "all_classes": _at_threshold(pooled, pooled.counts(min_score)),
+            "confusion": {"classes": [str(name) for name in class_names], "counts": table.tolist()},
+        }
+    )
 
 
 def format_classes(report: dict) -> str:
@@ -254,9 +292,12 @@ def format_classes(report: dict) -> str:
     columns = ("AP", "AP50", "AP75", "AP_voc", "precision", "recall", "f1", "best_threshold", "best_f1")
     rows = {**report["per_class"], "mean of classes": report["mean"], ALL_CLASSES: report["all_classes"]}
     width = max(18, *(len(name) + 2 for name in rows))
-    lines = [f"{report['images']} images; matched by {'boxes' if report['iou_type'] == 'bbox' else 'masks'} of IoU "
-             f"{report['iou_threshold']:g}; precision, recall and f1 of scores above {report['min_score']:g}", "",
-             f"{'class':{width}}{'true':>7}{'found':>7}" + "".join(f"{c.replace('_', ' '):>16}" for c in columns)]
+    lines = [
+        f"{report['images']} images; matched by {'boxes' if report['iou_type'] == 'bbox' else 'masks'} of IoU "
+        f"{report['iou_threshold']:g}; precision, recall and f1 of scores above {report['min_score']:g}",
+        "",
+        f"{'class':{width}}{'true':>7}{'found':>7}" + "".join(f"{c.replace('_', ' '):>16}" for c in columns),
+    ]
     for name, row in rows.items():
         counts = "".join(f"{row.get(c, ''):>7}" for c in ("objects_true", "objects_predicted"))
         lines.append(f"{name:{width}}{counts}" + "".join(f"{_number(row.get(c)):>16}" for c in columns))
@@ -270,8 +311,13 @@ def format_classes(report: dict) -> str:
 
 def _at_threshold(curve, counts):
     threshold, best = curve.best()
-    return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1 if curve.truths else math.nan,
-            "best_threshold": threshold, "best_f1": best}
+    return {
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1 if curve.truths else math.nan,
+        "best_threshold": threshold,
+        "best_f1": best,
+    }
 
 
 def _mean(values):

@@ -1,4 +1,5 @@
 """Scores from counts of objects, and the four errors: split, merged, missed, false."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,8 +95,13 @@ class Counts:
         return self.segmentation_quality * self.f1
 
 
-def count_objects(gt: Instances, pred: Instances, iou_thresholds: Sequence[float] | np.ndarray,
-                  overlaps: np.ndarray | None = None, class_aware: bool = True) -> list[Counts]:
+def count_objects(
+    gt: Instances,
+    pred: Instances,
+    iou_thresholds: Sequence[float] | np.ndarray,
+    overlaps: np.ndarray | None = None,
+    class_aware: bool = True,
+) -> list[Counts]:
     """`Counts` of one image at each IoU threshold.
 
     Parameters
@@ -174,14 +180,24 @@ class Errors:
 
     def counts(self) -> dict[str, int]:
         """Number of events: true objects correct, split and missed; predictions that merge or are false."""
-        return {"correct": len(self.gt_indices("correct")), "split": len(self.gt_indices("split")),
-                "merged": len(self.pred_indices("merged")), "missed": len(self.gt_indices("missed")),
-                "false": len(self.pred_indices("false"))}
+        return {
+            "correct": len(self.gt_indices("correct")),
+            "split": len(self.gt_indices("split")),
+            "merged": len(self.pred_indices("merged")),
+            "missed": len(self.gt_indices("missed")),
+            "false": len(self.pred_indices("false")),
+        }
 
 
-def find_errors(gt: Instances, pred: Instances, iou_threshold: float = 0.5,
-                overlaps: tuple[np.ndarray, np.ndarray] | None = None, class_aware: bool = True, inside: float = 0.5,
-                least_share: float = 0.1) -> Errors:
+def find_errors(
+    gt: Instances,
+    pred: Instances,
+    iou_threshold: float = 0.5,
+    overlaps: tuple[np.ndarray, np.ndarray] | None = None,
+    class_aware: bool = True,
+    inside: float = 0.5,
+    least_share: float = 0.1,
+) -> Errors:
     """Sort all objects of one image into correct ones and the four errors.
 
     Parameters

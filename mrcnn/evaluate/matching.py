@@ -1,4 +1,5 @@
 """Which prediction found which true object: Matterport's greedy matching, and the best one-to-one matching."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,18 @@ def trim_zeros(x):
     return x[np.any(x != 0, axis=1)]
 
 
-def compute_matches(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks,
-                    iou_threshold=0.5, score_threshold=0.0, matterport_exact=False):
+def compute_matches(
+    gt_boxes,
+    gt_class_ids,
+    gt_masks,
+    pred_boxes,
+    pred_class_ids,
+    pred_scores,
+    pred_masks,
+    iou_threshold=0.5,
+    score_threshold=0.0,
+    matterport_exact=False,
+):
     """Match predictions to true objects greedily, the highest score first (Matterport's `utils.compute_matches`).
 
     A prediction takes, among the true objects of its class that are still free, the one of the highest mask IoU, if
@@ -69,8 +80,9 @@ def compute_matches(gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids
     pred_scores = pred_scores[order]
     overlaps = np.zeros((pred_count, gt_count), np.float32)
     if gt_count and pred_count:
-        overlaps = compute_overlaps_masks(np.asarray(pred_masks)[..., :pred_count],
-                                          np.asarray(gt_masks)[..., :gt_count])[order]
+        overlaps = compute_overlaps_masks(
+            np.asarray(pred_masks)[..., :pred_count], np.asarray(gt_masks)[..., :gt_count]
+        )[order]
 
     allowed = (overlaps >= score_threshold) if matterport_exact else (pred_scores >= score_threshold)[:, None]
     gt_match, pred_match = greedy_matches(overlaps, gt_class_ids, pred_class_ids, iou_threshold, allowed)
@@ -186,8 +198,13 @@ def mask_overlaps(gt: Instances, pred: Instances) -> tuple[np.ndarray, np.ndarra
     return np.divide(intersections, unions, out=np.zeros_like(unions), where=unions > 0), intersections
 
 
-def match_instances(gt: Instances, pred: Instances, iou_threshold: float = 0.5, overlaps: np.ndarray | None = None,
-                    class_aware: bool = True) -> Matching:
+def match_instances(
+    gt: Instances,
+    pred: Instances,
+    iou_threshold: float = 0.5,
+    overlaps: np.ndarray | None = None,
+    class_aware: bool = True,
+) -> Matching:
     """The one-to-one matching with the most pairs of at least this IoU, and among such the highest sum of IoUs.
 
     Parameters
@@ -224,5 +241,9 @@ def match_instances(gt: Instances, pred: Instances, iou_threshold: float = 0.5, 
     i, j = linear_sum_assignment(gain, maximize=True)
     kept = part_allowed[i, j]
     pairs = np.stack([rows[i[kept]], columns[j[kept]]], axis=1).astype(np.int64).reshape(-1, 2)
-    return Matching(pairs, overlaps[pairs[:, 0], pairs[:, 1]], np.setdiff1d(np.arange(len(gt)), pairs[:, 0]),
-                    np.setdiff1d(np.arange(len(pred)), pairs[:, 1]))
+    return Matching(
+        pairs,
+        overlaps[pairs[:, 0], pairs[:, 1]],
+        np.setdiff1d(np.arange(len(gt)), pairs[:, 0]),
+        np.setdiff1d(np.arange(len(pred)), pairs[:, 1]),
+    )

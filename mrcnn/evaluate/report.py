@@ -1,4 +1,5 @@
 """All scores of a set in one dict ready for JSON (`evaluate_set`), as text (`format_table`), and the worst images."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +14,13 @@ from mrcnn.geometry.instances import Instances
 _ERROR_NAMES = ("correct", "split", "merged", "missed", "false")
 
 
-def evaluate_set(gt_list: Sequence[Instances], pred_list: Sequence[Instances], class_names: Sequence[str],
-                 names: Sequence[str] | None = None, max_detections: int | None = None) -> dict:
+def evaluate_set(
+    gt_list: Sequence[Instances],
+    pred_list: Sequence[Instances],
+    class_names: Sequence[str],
+    names: Sequence[str] | None = None,
+    max_detections: int | None = None,
+) -> dict:
     """Every score of a set of images.
 
     Parameters
@@ -54,8 +60,10 @@ def evaluate_set(gt_list: Sequence[Instances], pred_list: Sequence[Instances], c
     """
     names = [str(i) for i in range(len(gt_list))] if names is None else [str(n) for n in names]
     if not len(gt_list) == len(pred_list) == len(names):
-        raise ValueError(f"{len(gt_list)} images of truth, {len(pred_list)} of predictions and {len(names)} names: "
-                         "pass the same images.")
+        raise ValueError(
+            f"{len(gt_list)} images of truth, {len(pred_list)} of predictions and {len(names)} names: "
+            "pass the same images."
+        )
     overlaps = [mask_overlaps(gt, pred) for gt, pred in zip(gt_list, pred_list, strict=True)]
     ious = [o[0] for o in overlaps]
     class_count = len(class_names)
@@ -73,22 +81,37 @@ def evaluate_set(gt_list: Sequence[Instances], pred_list: Sequence[Instances], c
         table += confusion(gt, pred, class_count, 0.5, overlap[0])
         pixels += image_pixels
         aps.append(ap_of_instances(gt, pred, 0.5, overlap[0]))
-        per_image.append({"name": name, "objects_true": len(gt), "objects_predicted": len(pred),
-                          "threat_score_50": counts[0].threat_score, "foreground_iou": image_pixels.iou,
-                          "errors": find_errors(gt, pred, 0.5, overlap).counts()})
-    return plain({
-        "images": len(gt_list), "objects_true": sum(map(len, gt_list)), "objects_predicted": sum(map(len, pred_list)),
-        **{score: _by_threshold(at_thresholds, score)
-           for score in ("threat_score", "f1", "precision", "recall", "panoptic_quality", "segmentation_quality")},
-        "coco_ap": {**_ap_only(segm), "max_detections": max_detections},
-        "coco_ap_boxes": {**_ap_only(bbox), "max_detections": max_detections},
-        "ap_per_image_50": float(np.mean(aps)) if aps else None,
-        "foreground_iou": pixels.iou, "dice": pixels.dice, "pixel_accuracy": pixels.accuracy,
-        "errors": {e: sum(image["errors"][e] for image in per_image) for e in _ERROR_NAMES},
-        "per_class": {str(class_names[c]): _of_class(n, segm["per_class"][c]) for c, n in by_class.items()},
-        "confusion": {"classes": [str(n) for n in class_names], "counts": table.tolist()},
-        "per_image": per_image,
-    })
+        per_image.append(
+            {
+                "name": name,
+                "objects_true": len(gt),
+                "objects_predicted": len(pred),
+                "threat_score_50": counts[0].threat_score,
+                "foreground_iou": image_pixels.iou,
+                "errors": find_errors(gt, pred, 0.5, overlap).counts(),
+            }
+        )
+    return plain(
+        {
+            "images": len(gt_list),
+            "objects_true": sum(map(len, gt_list)),
+            "objects_predicted": sum(map(len, pred_list)),
+            **{
+                score: _by_threshold(at_thresholds, score)
+                for score in ("threat_score", "f1", "precision", "recall", "panoptic_quality", "segmentation_quality")
+            },
+            "coco_ap": {**_ap_only(segm), "max_detections": max_detections},
+            "coco_ap_boxes": {**_ap_only(bbox), "max_detections": max_detections},
+            "ap_per_image_50": float(np.mean(aps)) if aps else None,
+            "foreground_iou": pixels.iou,
+            "dice": pixels.dice,
+            "pixel_accuracy": pixels.accuracy,
+            "errors": {e: sum(image["errors"][e] for image in per_image) for e in _ERROR_NAMES},
+            "per_class": {str(class_names[c]): _of_class(n, segm["per_class"][c]) for c, n in by_class.items()},
+            "confusion": {"classes": [str(n) for n in class_names], "counts": table.tolist()},
+            "per_image": per_image,
+        }
+    )
 
 
 def format_table(report: dict) -> str:
@@ -104,17 +127,23 @@ def format_table(report: dict) -> str:
         Several lines, without a line break at the end.
     """
     thresholds = ("0.50", "0.75", "0.90")
-    lines = [f"{report['images']} images, {report['objects_true']} true objects, "
-             f"{report['objects_predicted']} predicted"]
+    lines = [
+        f"{report['images']} images, {report['objects_true']} true objects, {report['objects_predicted']} predicted"
+    ]
     if report.get("images_by_boxes"):
         lines.append(f"{report['images_by_boxes']} images are compared by boxes, filled, for want of masks")
     lines += ["", f"{'at IoU':24}" + "".join(f"{t:>8}" for t in thresholds)]
     for score in ("threat_score", "f1", "precision", "recall", "panoptic_quality"):
         lines.append(f"{score.replace('_', ' '):24}" + "".join(f"{_number(report[score][t]):>8}" for t in thresholds))
     lines.append("")
-    scores = [("COCO AP", report["coco_ap"]["AP"]), ("COCO AP at 0.50", report["coco_ap"]["AP50"]),
-              ("COCO AP at 0.75", report["coco_ap"]["AP75"]), ("AP per image at 0.50", report["ap_per_image_50"]),
-              ("foreground IoU", report["foreground_iou"]), ("Dice", report["dice"])]
+    scores = [
+        ("COCO AP", report["coco_ap"]["AP"]),
+        ("COCO AP at 0.50", report["coco_ap"]["AP50"]),
+        ("COCO AP at 0.75", report["coco_ap"]["AP75"]),
+        ("AP per image at 0.50", report["ap_per_image_50"]),
+        ("foreground IoU", report["foreground_iou"]),
+        ("Dice", report["dice"]),
+    ]
     lines += [f"{name:24}{_number(value):>8}" for name, value in scores]
     lines += ["", "errors at IoU 0.50:     " + ", ".join(f"{report['errors'][e]} {e}" for e in _ERROR_NAMES)]
     if len(report["per_class"]) > 1:
@@ -157,9 +186,15 @@ def _ap_only(result):
 
 
 def _of_class(counts, ap):
-    return {"objects_true": counts.tp + counts.fn, "objects_predicted": counts.tp + counts.fp,
-            "precision_50": counts.precision, "recall_50": counts.recall, "threat_score_50": counts.threat_score,
-            "f1_50": counts.f1, **ap}
+    return {
+        "objects_true": counts.tp + counts.fn,
+        "objects_predicted": counts.tp + counts.fp,
+        "precision_50": counts.precision,
+        "recall_50": counts.recall,
+        "threat_score_50": counts.threat_score,
+        "f1_50": counts.f1,
+        **ap,
+    }
 
 
 def _number(value):

@@ -1,4 +1,5 @@
 """How well the union of all objects agrees, whatever the separation: foreground IoU, Dice, accuracy of pixels."""
+
 from dataclasses import dataclass
 
 import numpy as np

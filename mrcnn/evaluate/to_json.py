@@ -1,4 +1,5 @@
 """Scores as JSON takes them."""
+
 import math
 
 import numpy as np

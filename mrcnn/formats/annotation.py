@@ -1,4 +1,5 @@
 """`ImageAnnotation`: what every format is read into and written from; and the checks of an object that all share."""
+
 import difflib
 import math
 from dataclasses import dataclass, field, replace
@@ -9,8 +10,8 @@ import numpy as np
 from mrcnn.errors import ConfigError, DataError
 
 OUTSIDE = ("error", "clip")
-FLAGS = ("difficult", "truncated", "crowd")     # of an object
-LARGEST = 2**31 - 1        # of a coordinate
+FLAGS = ("difficult", "truncated", "crowd")  # of an object
+LARGEST = 2**31 - 1  # of a coordinate
 
 
 @dataclass(eq=False)
@@ -62,8 +63,10 @@ class ImageAnnotation:
         parts = self.class_names, self.difficult, self.truncated, self.crowd, self.segments or self.boxes
         lengths = [len(part) for part in parts]
         if lengths != [count] * len(parts):
-            raise ValueError(f"{count} boxes, but {lengths} class names, difficult, truncated and crowd flags and "
-                             "segments: all must be of one length.")
+            raise ValueError(
+                f"{count} boxes, but {lengths} class names, difficult, truncated and crowd flags and "
+                "segments: all must be of one length."
+            )
 
     def __len__(self):
         return len(self.boxes)
@@ -72,8 +75,13 @@ class ImageAnnotation:
         """The same picture with its single objects, for formats that have no word for a crowd."""
         kept = np.flatnonzero(~self.crowd)
         segments = None if self.segments is None else [self.segments[i] for i in kept]
-        return replace(self, boxes=self.boxes[kept], class_names=[self.class_names[i] for i in kept], segments=segments,
-                       **{flag: getattr(self, flag)[kept] for flag in FLAGS})
+        return replace(
+            self,
+            boxes=self.boxes[kept],
+            class_names=[self.class_names[i] for i in kept],
+            segments=segments,
+            **{flag: getattr(self, flag)[kept] for flag in FLAGS},
+        )
 
     def segment(self, index):
         """What outlines this object, or None where only its box is known."""
@@ -112,9 +120,17 @@ class Objects:
     def annotation(self):
         """All that was added, as an `ImageAnnotation`."""
         boxes, names, difficult, truncated, segments, crowd = zip(*self._found) if self._found else ([],) * 6
-        return ImageAnnotation(self.image, self.image_shape, np.array(boxes, np.int32).reshape(-1, 4), names,
-                               np.array(difficult, bool), np.array(truncated, bool), list(segments), self.where,
-                               np.array(crowd, bool))
+        return ImageAnnotation(
+            self.image,
+            self.image_shape,
+            np.array(boxes, np.int32).reshape(-1, 4),
+            names,
+            np.array(difficult, bool),
+            np.array(truncated, bool),
+            list(segments),
+            self.where,
+            np.array(crowd, bool),
+        )
 
 
 def check_outside(outside):
@@ -129,8 +145,11 @@ def check_class(where, name, classes):
         raise DataError(where, "has no class", "Give the object a class, or delete it")
     if classes is not None and name not in classes:
         near = difflib.get_close_matches(name, list(classes), 1, 0.7)
-        raise DataError(where, f"has the class '{name}', which is not in the list ({', '.join(map(str, classes))})",
-                        (f"Is '{near[0]}' meant? " if near else "") + "Correct the class, or add it to the list")
+        raise DataError(
+            where,
+            f"has the class '{name}', which is not in the list ({', '.join(map(str, classes))})",
+            (f"Is '{near[0]}' meant? " if near else "") + "Correct the class, or add it to the list",
+        )
 
 
 def number(where, name, value):
@@ -140,8 +159,9 @@ def number(where, name, value):
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise DataError(where, f"has {name} = {value!r}, where a number is expected",
-                        "Correct it, or delete the object")
+        raise DataError(
+            where, f"has {name} = {value!r}, where a number is expected", "Correct it, or delete the object"
+        )
     return found
 
 
@@ -181,12 +201,19 @@ def checked_box(where, box, image_shape=None, outside="error"):
     if outside == "error" or empty:
         size = "the picture" if image_shape is None else f"the picture of {width} x {height} pixels (width x height)"
         cure = "Correct it, or delete the object" if empty else "Correct it, or pass outside='clip' to cut it off there"
-        raise DataError(where, f"has a box from x = {x1} to {x2}, y = {y1} to {y2}, which is "
-                        f"{'' if empty else 'partly '}outside of {size}", cure)
+        raise DataError(
+            where,
+            f"has a box from x = {x1} to {x2}, y = {y1} to {y2}, which is "
+            f"{'' if empty else 'partly '}outside of {size}",
+            cure,
+        )
     return inside
 
 
 def _inverted(where, box):
     y1, x1, y2, x2 = box
-    return DataError(where, f"has a box without an area: x from {x1:g} to {x2:g}, y from {y1:g} to {y2:g}",
-                     "The first corner is the upper left one, the second the lower right one: correct or delete it")
+    return DataError(
+        where,
+        f"has a box without an area: x from {x1:g} to {x2:g}, y from {y1:g} to {y2:g}",
+        "The first corner is the upper left one, the second the lower right one: correct or delete it",
+    )

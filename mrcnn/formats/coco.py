@@ -1,4 +1,5 @@
 """COCO's JSON of instances: boxes, polygons and run lengths."""
+
 import json
 import math
 from pathlib import Path
@@ -62,12 +63,20 @@ def read(path, images=None, classes=None, outside="error"):
         where = f"{path}, annotation {entry.get('id', f'number {i}')}"
         for key, known in (("image_id", pictures), ("category_id", names)):
             if not _is_id(entry.get(key)) or entry[key] not in known:
-                raise DataError(where, f"has {key} = {entry.get(key)!r}, which is not in the file",
-                                "Correct it, or delete the annotation")
+                raise DataError(
+                    where,
+                    f"has {key} = {entry.get(key)!r}, which is not in the file",
+                    "Correct it, or delete the annotation",
+                )
         objects = pictures[entry["image_id"]]
         flags = {flag: bool(entry.get(key)) for key, flag in _FLAGS.items()}
-        objects.add(where, names[entry["category_id"]], _box(where, entry.get("bbox")), **flags,
-                    segment=_segment(where, entry.get("segmentation")))
+        objects.add(
+            where,
+            names[entry["category_id"]],
+            _box(where, entry.get("bbox")),
+            **flags,
+            segment=_segment(where, entry.get("segmentation")),
+        )
     return refuse_twice([objects.annotation() for objects in pictures.values()])
 
 
@@ -94,8 +103,11 @@ def write(path, annotations, images=None, classes=None):
     annotations = refuse_twice(list(annotations))
     folder = Path(path).parent if images is None else Path(images)
     classes = sorted({n for a in annotations for n in a.class_names}) if classes is None else list(classes)
-    content = {"images": [], "annotations": [],
-               "categories": [{"id": i, "name": name} for i, name in enumerate(classes, start=1)]}
+    content = {
+        "images": [],
+        "annotations": [],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(classes, start=1)],
+    }
     for image_id, annotation in enumerate(annotations, start=1):
         height, width = shape = needed_shape(annotation, path)
         name = written_name(annotation, folder, path)
@@ -103,15 +115,24 @@ def write(path, annotations, images=None, classes=None):
         content["images"].append({"id": image_id, "file_name": name, "width": width, "height": height})
         for i, ((y1, x1, y2, x2), class_name) in enumerate(zip(annotation.boxes.tolist(), annotation.class_names)):
             if class_name not in classes:
-                raise DataError(path, f"would hold the class '{class_name}', which is not in the list "
-                                f"({', '.join(classes)})", "Add it to the list")
+                raise DataError(
+                    path,
+                    f"would hold the class '{class_name}', which is not in the list ({', '.join(classes)})",
+                    "Add it to the list",
+                )
             segment = annotation.segment(i)
             area = (y2 - y1) * (x2 - x1) if segment is None else int(segment.mask(shape, path).sum())
-            content["annotations"].append({
-                "id": len(content["annotations"]) + 1, "image_id": image_id,
-                "category_id": classes.index(class_name) + 1, "bbox": [x1, y1, x2 - x1, y2 - y1], "area": area,
-                **{key: int(getattr(annotation, flag)[i]) for key, flag in _FLAGS.items()},
-                "segmentation": [] if segment is None else segmentation(segment)})
+            content["annotations"].append(
+                {
+                    "id": len(content["annotations"]) + 1,
+                    "image_id": image_id,
+                    "category_id": classes.index(class_name) + 1,
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "area": area,
+                    **{key: int(getattr(annotation, flag)[i]) for key, flag in _FLAGS.items()},
+                    "segmentation": [] if segment is None else segmentation(segment),
+                }
+            )
     write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -125,8 +146,9 @@ def segmentation(segment):
 # --- Checks ---
 def _checked(path, content):
     if not isinstance(content, dict) or any(part not in content for part in _PARTS):
-        raise DataError(path, f"is no COCO file: it has not all of {', '.join(_PARTS)}",
-                        "Export the labels as COCO instances")
+        raise DataError(
+            path, f"is no COCO file: it has not all of {', '.join(_PARTS)}", "Export the labels as COCO instances"
+        )
     for part in _PARTS:
         if not isinstance(content[part], list) or not all(isinstance(entry, dict) for entry in content[part]):
             raise DataError(path, f"is no COCO file: its {part} are no list of objects", "Export it again")
@@ -161,8 +183,11 @@ def _shape(where, entry):
 
 def _box(where, bbox):
     if not isinstance(bbox, list) or len(bbox) != 4:
-        raise DataError(where, f"has bbox = {bbox!r}, where [x, y, width, height] is expected",
-                        "Correct it, or delete the annotation")
+        raise DataError(
+            where,
+            f"has bbox = {bbox!r}, where [x, y, width, height] is expected",
+            "Correct it, or delete the annotation",
+        )
     x, y, width, height = (number(where, f"bbox[{i}]", value) for i, value in enumerate(bbox))
     return box_of_edges(where, y, x, y + height, x + width)
 
@@ -172,20 +197,27 @@ def _segment(where, found):
         return None
     sound = _run_lengths(found) if isinstance(found, dict) else isinstance(found, list) and all(map(_polygon, found))
     if not sound:
-        raise DataError(where, "has a segmentation that is neither polygons of at least 3 points nor run lengths",
-                        "Export it again, or delete the key segmentation to use the box alone")
+        raise DataError(
+            where,
+            "has a segmentation that is neither polygons of at least 3 points nor run lengths",
+            "Export it again, or delete the key segmentation to use the box alone",
+        )
     return CocoSegment(found)
 
 
 def _polygon(points):
-    return (isinstance(points, list) and len(points) >= 6 and len(points) % 2 == 0
-            and all(isinstance(v, (int, float)) and abs(v) < LARGEST for v in points))      # neither infinity nor NaN
+    return (
+        isinstance(points, list)
+        and len(points) >= 6
+        and len(points) % 2 == 0
+        and all(isinstance(v, (int, float)) and abs(v) < LARGEST for v in points)
+    )  # neither infinity nor NaN
 
 
 def _run_lengths(found):
     size, counts = found.get("size"), found.get("counts")
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(v, int) and v > 0 for v in size)):
         return False
-    if isinstance(counts, list):      # pycocotools trusts them, and would write outside of the mask
+    if isinstance(counts, list):  # pycocotools trusts them, and would write outside of the mask
         return all(isinstance(v, int) and v >= 0 for v in counts) and sum(counts) == math.prod(size)
     return isinstance(counts, str)

@@ -1,4 +1,5 @@
 """keras-frcnn's `annot.txt`: a row `path,x1,y1,x2,y2,class` for each box, with or without quotes and header."""
+
 import csv
 import io
 from pathlib import Path
@@ -18,8 +19,12 @@ from mrcnn.formats.paths import (
 COLUMNS = ("path", "x1", "y1", "x2", "y2", "class")
 _ALIASES = {
     "path": ("path", "filepath", "file_path", "filename", "file_name", "file", "image", "image_path", "image_name"),
-    "x1": ("x1", "xmin", "x_min"), "y1": ("y1", "ymin", "y_min"), "x2": ("x2", "xmax", "x_max"),
-    "y2": ("y2", "ymax", "y_max"), "class": ("class", "class_name", "classname", "label", "name")}
+    "x1": ("x1", "xmin", "x_min"),
+    "y1": ("y1", "ymin", "y_min"),
+    "x2": ("x2", "xmax", "x_max"),
+    "y2": ("y2", "ymax", "y_max"),
+    "class": ("class", "class_name", "classname", "label", "name"),
+}
 _COLUMN = {alias: column for column, aliases in _ALIASES.items() for alias in aliases}
 
 
@@ -59,8 +64,11 @@ def read(path, images=None, classes=None, outside="error"):
         without = not any(row[name] for name in COLUMNS[1:])
         # Only the first row of a picture may say so, and then it is the only one.
         if image in empty or without and not is_new:
-            raise DataError(where, f"lists the picture {row['path']} again, which has a row without a box",
-                            "Delete that row, or those with boxes")
+            raise DataError(
+                where,
+                f"lists the picture {row['path']} again, which has a row without a box",
+                "Delete that row, or those with boxes",
+            )
         if without:
             empty.add(image)
             continue
@@ -116,8 +124,9 @@ def _rows(path):
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(f"{path}, line {rows.line_num}", f"cannot be parsed ({error})",
-                            "Check its quotes") from error
+            raise DataError(
+                f"{path}, line {rows.line_num}", f"cannot be parsed ({error})", "Check its quotes"
+            ) from error
         if not any(row):
             continue
         if order is None:
@@ -126,9 +135,11 @@ def _rows(path):
                 continue
             order = COLUMNS
         if len(row) != len(order):
-            raise DataError(f"{path}, line {rows.line_num}", f"has {len(row)} columns, where {len(order)} are "
-                            f"expected ({','.join(order)})",
-                            "Complete the row; a path with a comma in it must be in quotes")
+            raise DataError(
+                f"{path}, line {rows.line_num}",
+                f"has {len(row)} columns, where {len(order)} are expected ({','.join(order)})",
+                "Complete the row; a path with a comma in it must be in quotes",
+            )
         yield rows.line_num, dict(zip(order, row))
 
 
@@ -139,11 +150,15 @@ def _header(path, line, row):
         return None
     missing = [name for name in COLUMNS if name not in named]
     if missing:
-        raise DataError(f"{path}, line {line}", f"is a header without the column {missing[0]}",
-                        f"Name the columns {','.join(COLUMNS)}")
+        raise DataError(
+            f"{path}, line {line}",
+            f"is a header without the column {missing[0]}",
+            f"Name the columns {','.join(COLUMNS)}",
+        )
     if any(named.count(name) > 1 for name in COLUMNS):
-        raise DataError(f"{path}, line {line}", "is a header that names a column twice",
-                        f"Name the columns {','.join(COLUMNS)}")
+        raise DataError(
+            f"{path}, line {line}", "is a header that names a column twice", f"Name the columns {','.join(COLUMNS)}"
+        )
     return [name or cell for name, cell in zip(named, row)]
 
 

@@ -1,4 +1,5 @@
 """`read_annotations`: find out in which format annotations are, and read them."""
+
 import inspect
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from mrcnn.formats.paths import read_json
 
 FORMATS = {"labelimg": voc, "keras-frcnn": keras_frcnn, "yolo": yolo, "coco": coco, "via": via}
 _FOLDERS = ("annotations", "labels")
-_LOOKED_FOR = ("Looked for: a folder of XML files (LabelImg), or of text files with classes.txt (YOLO); a .json file "
-               "of COCO or the VGG Image Annotator; rows path,x1,y1,x2,y2,class in a .txt or .csv file (keras-frcnn)")
+_LOOKED_FOR = (
+    "Looked for: a folder of XML files (LabelImg), or of text files with classes.txt (YOLO); a .json file "
+    "of COCO or the VGG Image Annotator; rows path,x1,y1,x2,y2,class in a .txt or .csv file (keras-frcnn)"
+)
 
 
 def read_annotations(path, images=None, classes=None, outside="error", annotation_format=None, **options):
@@ -48,8 +51,10 @@ def read_annotations(path, images=None, classes=None, outside="error", annotatio
     known = list(inspect.signature(read).parameters)[1:]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ConfigError(f"{path} is of the format {annotation_format}, which has no option {unknown[0]}. It has: "
-                          f"{', '.join(known)}.")
+        raise ConfigError(
+            f"{path} is of the format {annotation_format}, which has no option {unknown[0]}. It has: "
+            f"{', '.join(known)}."
+        )
     return read(path, images=images, classes=classes, outside=outside, **options)
 
 
@@ -81,8 +86,11 @@ def _of_folder(path, below=True):
     xml, text = ({p.stem for p in names if p.suffix.lower() == suffix} for suffix in (".xml", ".txt"))
     if xml & text:
         stem = min(xml & text)
-        raise DataError(path, f"holds both {stem}.xml and {stem}.txt, annotations of one picture in two formats",
-                        "Move one kind away, or say which to read: annotation_format='labelimg' or 'yolo'")
+        raise DataError(
+            path,
+            f"holds both {stem}.xml and {stem}.txt, annotations of one picture in two formats",
+            "Move one kind away, or say which to read: annotation_format='labelimg' or 'yolo'",
+        )
     if xml:
         return "labelimg", path
     if text:
@@ -101,6 +109,7 @@ def _of_json(path):
         if "_via_img_metadata" in content or any(isinstance(v, dict) and "regions" in v for v in content.values()):
             return "via"
     elif isinstance(content, list) and content and isinstance(content[0], dict) and "image_id" in content[0]:
-        raise DataError(path, "is a list of COCO results, which are detections",
-                        "Give the annotations that they were compared with")
+        raise DataError(
+            path, "is a list of COCO results, which are detections", "Give the annotations that they were compared with"
+        )
     raise DataError(path, "is JSON, but neither of COCO nor of the VGG Image Annotator", _LOOKED_FOR)

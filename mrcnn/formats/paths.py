@@ -1,4 +1,5 @@
 """Names of pictures in annotation files: inside of the data folder, each once; and reading and writing text."""
+
 import json
 import os
 from pathlib import Path, PureWindowsPath
@@ -34,8 +35,11 @@ def image_path(name, folder, where):
     path = Path(os.path.normpath(root / text))
     # By the names alone: a link inside of the folder is of the user's own making.
     if PureWindowsPath(text).drive or root not in path.parents:
-        raise DataError(where, f"names the picture {name}, which is outside of the data folder {folder}",
-                        "Write its path relative to that folder, or pass the folder that holds the pictures as images")
+        raise DataError(
+            where,
+            f"names the picture {name}, which is outside of the data folder {folder}",
+            "Write its path relative to that folder, or pass the folder that holds the pictures as images",
+        )
     return Path(folder) / path.relative_to(root)
 
 
@@ -59,8 +63,11 @@ def written_name(annotation, folder, where):
     """The picture's path relative to `folder`, with slashes; raises `DataError` when it is not in there."""
     root, path = Path(os.path.abspath(folder)), Path(os.path.abspath(annotation.image))
     if root not in path.parents:
-        raise DataError(where, f"would name the picture {annotation.image}, which is outside of {folder}",
-                        "Pass the folder that holds the pictures as images, or write the file there")
+        raise DataError(
+            where,
+            f"would name the picture {annotation.image}, which is outside of {folder}",
+            "Pass the folder that holds the pictures as images, or write the file there",
+        )
     return path.relative_to(root).as_posix()
 
 
@@ -73,8 +80,11 @@ def needed_shape(annotation, where):
     """Rows and columns of an annotation's picture; raises `DataError` when nobody knows them."""
     shape = annotation.image_shape or shape_of(annotation.image)
     if shape is None:
-        raise DataError(where, f"needs the size of {annotation.image}, which is not there",
-                        "Give image_shape, or the path under which the picture is")
+        raise DataError(
+            where,
+            f"needs the size of {annotation.image}, which is not there",
+            "Give image_shape, or the path under which the picture is",
+        )
     return shape
 
 
@@ -84,8 +94,11 @@ def pictures_in(folders):
         found = list_images(folder) if Path(folder).is_dir() else []
         if found:
             return found
-    raise DataError(folders[0], "has no pictures in it or beside it",
-                    f"Pass the folder that holds them as images (readable are {', '.join(EXTENSIONS)})")
+    raise DataError(
+        folders[0],
+        "has no pictures in it or beside it",
+        f"Pass the folder that holds them as images (readable are {', '.join(EXTENSIONS)})",
+    )
 
 
 def files_of(folder, suffix):
@@ -95,14 +108,21 @@ def files_of(folder, suffix):
     """
     if not Path(folder).is_dir():
         raise DataError(folder, "is no folder", "Check the path")
-    found = sorted((path for path in Path(folder).iterdir() if path.is_file() and path.suffix.lower() == suffix
-                    and not path.name.startswith(".")), key=lambda path: (natural_key(path), path.name))
+    found = sorted(
+        (
+            path
+            for path in Path(folder).iterdir()
+            if path.is_file() and path.suffix.lower() == suffix and not path.name.startswith(".")
+        ),
+        key=lambda path: (natural_key(path), path.name),
+    )
     stems = {}
     for path in found:
         other = stems.setdefault(path.stem, path)
         if other is not path:
-            raise DataError(path, f"has the same name as {other.name}, but for the case of {suffix}",
-                            "Keep one of them")
+            raise DataError(
+                path, f"has the same name as {other.name}, but for the case of {suffix}", "Keep one of them"
+            )
     return found
 
 
@@ -112,8 +132,11 @@ def refuse_twice(annotations):
     for annotation in annotations:
         key = os.path.abspath(annotation.image)
         if key in seen:
-            raise DataError(annotation.where, f"is of the picture {annotation.image}, which is listed before, in "
-                            f"{seen[key]}", "Keep one of them, with the objects of both")
+            raise DataError(
+                annotation.where,
+                f"is of the picture {annotation.image}, which is listed before, in {seen[key]}",
+                "Keep one of them, with the objects of both",
+            )
         seen[key] = annotation.where
     return annotations
 
@@ -123,10 +146,13 @@ def file_names(annotations, folder, suffix):
     paths, owners = [], {}
     for annotation in annotations:
         path = Path(folder) / f"{annotation.image.stem}{suffix}"
-        owner = owners.setdefault(path.name.lower(), annotation)      # some file systems take A and a for one
+        owner = owners.setdefault(path.name.lower(), annotation)  # some file systems take A and a for one
         if owner is not annotation:
-            raise DataError(path, f"would be of both {owner.image} and {annotation.image}",
-                            "Rename one of the pictures, or write them to two folders")
+            raise DataError(
+                path,
+                f"would be of both {owner.image} and {annotation.image}",
+                "Rename one of the pictures, or write them to two folders",
+            )
         paths.append(path)
     return paths
 
@@ -134,8 +160,9 @@ def file_names(annotations, folder, suffix):
 def check_name(where, name):
     """Raise `DataError` for a name with line breaks or other control characters, which no annotation format holds."""
     if not str(name).isprintable():
-        raise DataError(where, f"would hold the name {name!r}, which has characters that cannot be printed",
-                        "Rename it")
+        raise DataError(
+            where, f"would hold the name {name!r}, which has characters that cannot be printed", "Rename it"
+        )
 
 
 def read_text(path):
@@ -153,9 +180,12 @@ def read_json(path):
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}", f"is no JSON ({error.msg})",
-                        "The file is damaged or of another format: export it again") from error
-    except (ValueError, RecursionError) as error:      # a number of too many digits, or lists within lists
+        raise DataError(
+            f"{path}, line {error.lineno}",
+            f"is no JSON ({error.msg})",
+            "The file is damaged or of another format: export it again",
+        ) from error
+    except (ValueError, RecursionError) as error:  # a number of too many digits, or lists within lists
         raise DataError(path, f"cannot be read as JSON ({error})", "Export it again") from error
 
 

@@ -1,4 +1,5 @@
 """Outlines of annotated objects: polygons, and COCO's segmentations; pixel 0 of the picture covers 0 to 1."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Polygons:
         _check_near(self.polygons, image_shape, where)
         full = np.zeros(image_shape[:2], bool)
         for polygon in self.polygons:
-            centred = np.asarray(polygon, np.float64) - 0.5      # of mrcnn.geometry: centres at whole numbers
+            centred = np.asarray(polygon, np.float64) - 0.5  # of mrcnn.geometry: centres at whole numbers
             y1, x1, y2, x2 = box = polygon_box(centred, image_shape)
             full[y1:y2, x1:x2] |= polygon_mask(centred, box)
         return full
@@ -66,15 +67,19 @@ class CocoSegment:
         """Run lengths as a list that is sure to fill the picture: pycocotools would leave or take memory of others."""
         size, counts = self.segmentation["size"], self.segmentation["counts"]
         if tuple(size) != image_shape:
-            raise DataError(where, f"has run lengths of a picture of {size} rows and columns, but its own is of "
-                            f"{list(image_shape)}", "Export the masks again from the pictures that they belong to")
+            raise DataError(
+                where,
+                f"has run lengths of a picture of {size} rows and columns, but its own is of {list(image_shape)}",
+                "Export the masks again from the pictures that they belong to",
+            )
         try:
             counts = _unpacked(counts) if isinstance(counts, (str, bytes)) else counts
         except IndexError:
             counts = [-1]
         if min(counts, default=0) < 0 or sum(counts) != image_shape[0] * image_shape[1]:
-            raise DataError(where, "has run lengths that cannot be decoded, or do not fill the picture",
-                            "Export the masks again")
+            raise DataError(
+                where, "has run lengths that cannot be decoded, or do not fill the picture", "Export the masks again"
+            )
         return counts
 
 
@@ -99,5 +104,8 @@ def _check_near(polygons, image_shape, where):
     for polygon in polygons:
         low, high = np.min(polygon, axis=0), np.max(polygon, axis=0)
         if (low < (-height, -width)).any() or (high > (2 * height, 2 * width)).any():
-            raise DataError(where, f"has an outline that reaches far outside of the picture of {width} x {height} "
-                            "pixels", "Correct it, or delete the object")
+            raise DataError(
+                where,
+                f"has an outline that reaches far outside of the picture of {width} x {height} pixels",
+                "Correct it, or delete the object",
+            )

@@ -1,4 +1,5 @@
 """JSON of the VGG Image Annotator, versions 1 and 2: rectangles, polygons, circles and ellipses."""
+
 import json
 import math
 from pathlib import Path
@@ -18,8 +19,8 @@ from mrcnn.formats.paths import (
 )
 from mrcnn.formats.segments import Polygons
 
-_ATTRIBUTES = ("class", "label", "name", "type")      # tried in this order where regions have several
-_CORNERS = 64                                         # of the polygon that a circle or ellipse becomes
+_ATTRIBUTES = ("class", "label", "name", "type")  # tried in this order where regions have several
+_CORNERS = 64  # of the polygon that a circle or ellipse becomes
 
 
 def read(path, images=None, classes=None, outside="error", attribute=None, unlabelled=None):
@@ -95,8 +96,11 @@ def write(path, annotations, images=None, attribute="class", version=2):
         size = annotation.image.stat().st_size if annotation.image.is_file() else -1
         regions = [_region(annotation, i, attribute) for i in range(len(annotation))]
         content[f"{name}{size}"] = {
-            "filename": name, "size": size, "file_attributes": {},
-            "regions": regions if version == 2 else {str(i): region for i, region in enumerate(regions)}}
+            "filename": name,
+            "size": size,
+            "file_attributes": {},
+            "regions": regions if version == 2 else {str(i): region for i, region in enumerate(regions)},
+        }
     write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -105,17 +109,26 @@ def _entries(path, content):
     """The pictures' entries, each with `filename` and a list of `regions`."""
     if isinstance(content, dict) and "_via_img_metadata" in content:
         content = content["_via_img_metadata"]
-    if not isinstance(content, dict) or not content or not all(
-            isinstance(entry, dict) and isinstance(entry.get("filename"), str) for entry in content.values()):
-        raise DataError(path, "is no file of the VGG Image Annotator 1 or 2: it has no entries with a filename",
-                        "Export the annotations as JSON, or save the project")
+    if (
+        not isinstance(content, dict)
+        or not content
+        or not all(isinstance(entry, dict) and isinstance(entry.get("filename"), str) for entry in content.values())
+    ):
+        raise DataError(
+            path,
+            "is no file of the VGG Image Annotator 1 or 2: it has no entries with a filename",
+            "Export the annotations as JSON, or save the project",
+        )
     entries = []
     for entry in content.values():
         regions = entry.get("regions") or []
         regions = list(regions.values()) if isinstance(regions, dict) else regions
         if not isinstance(regions, list) or not all(isinstance(region, dict) for region in regions):
-            raise DataError(f"{path}, {entry['filename']}", "has regions that are no list of objects",
-                            "Export the annotations again")
+            raise DataError(
+                f"{path}, {entry['filename']}",
+                "has regions that are no list of objects",
+                "Export the annotations again",
+            )
         entries.append({"filename": entry["filename"], "regions": regions})
     return entries
 
@@ -125,8 +138,11 @@ def _attribute(path, entries):
     names = {name: None for found in attributes if isinstance(found, dict) for name in found if name not in FLAGS}
     known = [name for name in _ATTRIBUTES if name in names]
     if len(names) > 1 and not known:
-        raise DataError(path, f"has the region attributes {', '.join(names)}, any of which may be the class",
-                        "Say which one it is: attribute=...")
+        raise DataError(
+            path,
+            f"has the region attributes {', '.join(names)}, any of which may be the class",
+            "Say which one it is: attribute=...",
+        )
     return known[0] if known else next(iter(names), _ATTRIBUTES[0])
 
 
@@ -141,7 +157,7 @@ def _add_region(objects, where, region, attribute, unlabelled):
 
 
 def _class(where, value, attribute):
-    if isinstance(value, dict):      # boxes to tick: {"cell": true}
+    if isinstance(value, dict):  # boxes to tick: {"cell": true}
         ticked = [name for name, on in value.items() if on]
         if len(ticked) > 1:
             raise DataError(where, f"has several classes in '{attribute}' ({', '.join(ticked)})", "Tick one of them")
@@ -160,8 +176,9 @@ def _shape(where, shape):
     elif kind in ("circle", "ellipse"):
         points = _ellipse(where, shape, kind)
     else:
-        raise DataError(where, f"is a {kind}, but an object is an area",
-                        "Draw it as a rectangle, polygon, circle or ellipse")
+        raise DataError(
+            where, f"is a {kind}, but an object is an area", "Draw it as a rectangle, polygon, circle or ellipse"
+        )
     (y1, x1), (y2, x2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return box_of_edges(where, y1, x1, y2, x2), Polygons([points])
 
@@ -181,8 +198,10 @@ def _ellipse(where, shape, kind):
     turn = number(where, "theta", shape.get("theta", 0))
     angles = np.arange(_CORNERS) * (2 * math.pi / _CORNERS)
     along, across = radii[0] * np.cos(angles), radii[1] * np.sin(angles)
-    return np.stack([y + along * math.sin(turn) + across * math.cos(turn),
-                     x + along * math.cos(turn) - across * math.sin(turn)], axis=1)
+    return np.stack(
+        [y + along * math.sin(turn) + across * math.cos(turn), x + along * math.cos(turn) - across * math.sin(turn)],
+        axis=1,
+    )
 
 
 # --- Writing ---
@@ -190,8 +209,11 @@ def _region(annotation, index, attribute):
     segment, (y1, x1, y2, x2) = annotation.segment(index), annotation.boxes[index].tolist()
     polygons = (segment.polygons if segment is not None else None) or []
     if len(polygons) == 1:
-        shape = {"name": "polygon", "all_points_x": polygons[0][:, 1].tolist(),
-                 "all_points_y": polygons[0][:, 0].tolist()}
+        shape = {
+            "name": "polygon",
+            "all_points_x": polygons[0][:, 1].tolist(),
+            "all_points_y": polygons[0][:, 0].tolist(),
+        }
     else:
         shape = {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
     flags = {name: "1" for name in FLAGS if getattr(annotation, name)[index]}

@@ -1,4 +1,5 @@
 """LabelImg's Pascal VOC XML: a file a picture, corners counted from 1, the upper ones within the box."""
+
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -98,8 +99,13 @@ def _read_file(path, images, classes, outside):
             raise DataError(where, "has no bndbox", "Draw its box again in LabelImg, or delete the object")
         x1, y1, x2, y2 = (int(number(where, name, _text(box, name, where))) for name in _CORNERS)
         box = *(v - 1 if v else 0 for v in (y1, x1)), y2, x2
-        objects.add(where, _text(element, "name", where), box, _flag(element, "difficult", where),
-                    _flag(element, "truncated", where))
+        objects.add(
+            where,
+            _text(element, "name", where),
+            box,
+            _flag(element, "difficult", where),
+            _flag(element, "truncated", where),
+        )
     return objects.annotation()
 
 
@@ -107,18 +113,26 @@ def _parsed(path):
     try:
         root = parse(path, forbid_dtd=True).getroot()
     except DefusedXmlException as error:
-        raise DataError(path, f"declares a document type or entities ({type(error).__name__}), which annotations do "
-                        "not need and which can be used to attack the reader",
-                        "Use it only if you know where it is from: then delete its DOCTYPE") from error
+        raise DataError(
+            path,
+            f"declares a document type or entities ({type(error).__name__}), which annotations do "
+            "not need and which can be used to attack the reader",
+            "Use it only if you know where it is from: then delete its DOCTYPE",
+        ) from error
     except ElementTree.ParseError as error:
-        raise DataError(path, f"is no readable XML ({error})",
-                        "It is damaged or cut off: save it again in LabelImg") from error
-    except (OSError, ValueError, LookupError) as error:      # an encoding that is wrong or not known
-        raise DataError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})",
-                        "Check the path and the file") from error
+        raise DataError(
+            path, f"is no readable XML ({error})", "It is damaged or cut off: save it again in LabelImg"
+        ) from error
+    except (OSError, ValueError, LookupError) as error:  # an encoding that is wrong or not known
+        raise DataError(
+            path, f"cannot be read ({getattr(error, 'strerror', None) or error})", "Check the path and the file"
+        ) from error
     if root.tag != "annotation":
-        raise DataError(path, f"is XML of another kind: its outermost element is '{root.tag}', not 'annotation'",
-                        "Save the labels in LabelImg, in the format PascalVOC")
+        raise DataError(
+            path,
+            f"is XML of another kind: its outermost element is '{root.tag}', not 'annotation'",
+            "Save the labels in LabelImg, in the format PascalVOC",
+        )
     return root
 
 
@@ -161,7 +175,7 @@ def _element(path, annotation):
     for name, value in (("width", width), ("height", height), ("depth", stored[2] if len(stored) == 3 else 1)):
         _add(size, name, value)
     _add(root, "segmented", 0)
-    difficult = annotation.difficult | annotation.crowd      # there is no flag for crowds
+    difficult = annotation.difficult | annotation.crowd  # there is no flag for crowds
     for i, ((y1, x1, y2, x2), name) in enumerate(zip(annotation.boxes.tolist(), annotation.class_names)):
         check_name(path, name)
         element = _add(root, "object")

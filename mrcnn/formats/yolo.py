@@ -1,4 +1,5 @@
 """YOLO's text files: a file a picture, rows `class x_centre y_centre width height` in parts of the picture's size."""
+
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, DataError
@@ -53,23 +54,31 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
     """
     path = Path(path)
     if images_without_labels not in ("error", "background"):
-        raise ConfigError("images_without_labels must be 'error' or 'background', not "
-                          f"{images_without_labels!r}.")
+        raise ConfigError(f"images_without_labels must be 'error' or 'background', not {images_without_labels!r}.")
     class_file = find_class_file(path) if class_file is None else Path(class_file)
     names = _class_names(class_file)
-    labels = {file.stem: file for file in files_of(path, ".txt")
-              if file.name.lower() not in CLASS_FILES and file.resolve() != class_file.resolve()}
+    labels = {
+        file.stem: file
+        for file in files_of(path, ".txt")
+        if file.name.lower() not in CLASS_FILES and file.resolve() != class_file.resolve()
+    }
     pictures = pictures_in(image_folders(path) if images is None else [Path(images)])
     by_stem = _by_stem(pictures)
     for stem, file in labels.items():
         if stem not in by_stem:
-            raise DataError(file, f"belongs to no picture: there is no {stem} in {pictures[0].parent}",
-                            "Add the picture, or move the file away")
+            raise DataError(
+                file,
+                f"belongs to no picture: there is no {stem} in {pictures[0].parent}",
+                "Add the picture, or move the file away",
+            )
     found = []
     for stem, picture in by_stem.items():
         if stem not in labels and images_without_labels == "error":
-            raise DataError(picture, f"has no labels: there is no {path / stem}.txt", "Add the file (empty if there is "
-                            "no object), or pass images_without_labels='background'")
+            raise DataError(
+                picture,
+                f"has no labels: there is no {path / stem}.txt",
+                "Add the file (empty if there is no object), or pass images_without_labels='background'",
+            )
         found.append(_read_file(labels.get(stem), picture, names, class_file, classes, outside))
     return found
 
@@ -101,16 +110,22 @@ def write(path, annotations, classes=None):
     files, texts = file_names(annotations, path, ".txt"), []
     for file, annotation in zip(files, annotations):
         if file.name.lower() == CLASS_FILES[0]:
-            raise DataError(file, "would hold the classes and the labels of a picture of that name",
-                            "Rename the picture")
+            raise DataError(
+                file, "would hold the classes and the labels of a picture of that name", "Rename the picture"
+            )
         height, width = needed_shape(annotation, file)
         rows = []
         for (y1, x1, y2, x2), name in zip(annotation.boxes.tolist(), annotation.class_names):
             if name not in classes:
-                raise DataError(file, f"would hold the class '{name}', which is not in the list ({', '.join(classes)})",
-                                "Add it to the list")
-            rows.append(f"{classes.index(name)} {(x1 + x2) / 2 / width} {(y1 + y2) / 2 / height} "
-                        f"{(x2 - x1) / width} {(y2 - y1) / height}\n")
+                raise DataError(
+                    file,
+                    f"would hold the class '{name}', which is not in the list ({', '.join(classes)})",
+                    "Add it to the list",
+                )
+            rows.append(
+                f"{classes.index(name)} {(x1 + x2) / 2 / width} {(y1 + y2) / 2 / height} "
+                f"{(x2 - x1) / width} {(y2 - y1) / height}\n"
+            )
         texts.append("".join(rows))
     for name in classes:
         check_name(path / CLASS_FILES[0], name)
@@ -126,8 +141,11 @@ def find_class_file(folder):
         for name in CLASS_FILES:
             if (place / name).is_file():
                 return place / name
-    raise DataError(folder, f"has no file of class names ({' or '.join(CLASS_FILES)})",
-                    "Write it, a name a line in the order of the numbers, or pass its path as class_file")
+    raise DataError(
+        folder,
+        f"has no file of class names ({' or '.join(CLASS_FILES)})",
+        "Write it, a name a line in the order of the numbers, or pass its path as class_file",
+    )
 
 
 def _class_names(file):
@@ -135,9 +153,12 @@ def _class_names(file):
     while lines and not lines[-1]:
         lines.pop()
     for number_, name in enumerate(lines, start=1):
-        if not name or name in lines[:number_ - 1]:
-            raise DataError(f"{file}, line {number_}", f"names the class '{name}' twice" if name else "is empty",
-                            "Each line is the name of one class")
+        if not name or name in lines[: number_ - 1]:
+            raise DataError(
+                f"{file}, line {number_}",
+                f"names the class '{name}' twice" if name else "is empty",
+                "Each line is the name of one class",
+            )
     return lines
 
 
@@ -145,8 +166,12 @@ def _by_stem(pictures):
     by_stem = {}
     for picture in pictures:
         if picture.stem in by_stem:
-            raise DataError(picture, f"has the same name as {by_stem[picture.stem].name}, so the labels {picture.stem}"
-                            ".txt are those of both", "Rename one of them")
+            raise DataError(
+                picture,
+                f"has the same name as {by_stem[picture.stem].name}, so the labels {picture.stem}"
+                ".txt are those of both",
+                "Rename one of them",
+            )
         by_stem[picture.stem] = picture
     return by_stem
 
@@ -159,11 +184,17 @@ def _read_file(file, picture, names, class_file, classes, outside):
             continue
         where, row = f"{file}, line {line}", text.split()
         if len(row) != 5:
-            raise DataError(where, f"has {len(row)} numbers, where a box has 5 (class, {', '.join(_COLUMNS)})",
-                            "Export boxes; outlines are read from COCO or VIA")
+            raise DataError(
+                where,
+                f"has {len(row)} numbers, where a box has 5 (class, {', '.join(_COLUMNS)})",
+                "Export boxes; outlines are read from COCO or VIA",
+            )
         if not row[0].isdecimal() or int(row[0]) >= len(names):
-            raise DataError(where, f"has the class number {row[0]}, but {class_file} has {len(names)} classes, from 0",
-                            "Correct it, or complete the file of classes")
+            raise DataError(
+                where,
+                f"has the class number {row[0]}, but {class_file} has {len(names)} classes, from 0",
+                "Correct it, or complete the file of classes",
+            )
         x, y, w, h = (number(where, name, value) for name, value in zip(_COLUMNS, row[1:]))
         edges = (y - h / 2) * height, (x - w / 2) * width, (y + h / 2) * height, (x + w / 2) * width
         objects.add(where, names[int(row[0])], box_of_edges(where, *edges))

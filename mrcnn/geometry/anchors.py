@@ -1,4 +1,5 @@
 """Anchors: the boxes that the region proposal network starts from."""
+
 import numpy as np
 
 
@@ -43,9 +44,9 @@ def generate_anchors(scales, ratios, shape, feature_stride, anchor_stride):
         so anchors reach outside the image.
     """
     scales, ratios = (grid.ravel() for grid in np.meshgrid(np.array(scales), np.array(ratios)))
-    sizes = np.stack([scales / np.sqrt(ratios), scales * np.sqrt(ratios)], axis=1)           # [K, (h, w)]
+    sizes = np.stack([scales / np.sqrt(ratios), scales * np.sqrt(ratios)], axis=1)  # [K, (h, w)]
     y, x = (np.arange(0, cells, anchor_stride) * feature_stride for cells in shape)
-    centres = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 1, 2)          # [cells, 1, (y, x)]
+    centres = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 1, 2)  # [cells, 1, (y, x)]
     return np.concatenate([centres - 0.5 * sizes, centres + 0.5 * sizes], axis=-1).reshape(-1, 4)
 
 
@@ -68,5 +69,9 @@ def generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, an
     float64 [A, 4]
         In pixels; the levels one after the other, within a level as in `generate_anchors`.
     """
-    return np.concatenate([generate_anchors(scale, ratios, shape, stride, anchor_stride)
-                           for scale, shape, stride in zip(scales, feature_shapes, feature_strides)])
+    return np.concatenate(
+        [
+            generate_anchors(scale, ratios, shape, stride, anchor_stride)
+            for scale, shape, stride in zip(scales, feature_shapes, feature_strides)
+        ]
+    )

@@ -1,4 +1,5 @@
 """Boxes (y1, x1, y2, x2) as plain arrays: from masks, overlap, suppression, refinement, normalisation."""
+
 import numpy as np
 
 
@@ -24,7 +25,7 @@ def extract_bboxes(mask):
         (y1, x1, y2, x2) in pixels, y2 and x2 exclusive; zeros for a mask without a pixel.
     """
     mask = np.asarray(mask)
-    rows, columns = mask.any(axis=1), mask.any(axis=0)          # [H, N], [W, N]
+    rows, columns = mask.any(axis=1), mask.any(axis=0)  # [H, N], [W, N]
     sides = []
     for occupied in (rows, columns):
         if not occupied.size:

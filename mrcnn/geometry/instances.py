@@ -1,4 +1,5 @@
 """`Instances`: the objects of one image, with masks that are only as large as their boxes."""
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,8 +38,8 @@ class Instances:
 
     image_shape: tuple[int, int]
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int32))
-    class_ids: np.ndarray = None    # type: ignore[assignment]      # __post_init__ makes an array of it
-    scores: np.ndarray = None       # type: ignore[assignment]
+    class_ids: np.ndarray = None  # type: ignore[assignment]      # __post_init__ makes an array of it
+    scores: np.ndarray = None  # type: ignore[assignment]
     masks: list[np.ndarray] = field(default_factory=list)
     pixel_size_nm: tuple[float, float] | None = None
 
@@ -50,8 +51,10 @@ class Instances:
         self.scores = np.asarray(np.ones(count) if self.scores is None else self.scores, np.float32).reshape(-1)
         self.masks = [np.asarray(m, bool) for m in self.masks]
         if not count == len(self.class_ids) == len(self.scores) == len(self.masks):
-            raise ValueError(f"{count} boxes, {len(self.class_ids)} class ids, {len(self.scores)} scores and "
-                             f"{len(self.masks)} masks: all must be of one length.")
+            raise ValueError(
+                f"{count} boxes, {len(self.class_ids)} class ids, {len(self.scores)} scores and "
+                f"{len(self.masks)} masks: all must be of one length."
+            )
         for i, (box, mask) in enumerate(zip(self.boxes, self.masks)):
             if mask.shape != (box[2] - box[0], box[3] - box[1]):
                 raise ValueError(f"The mask of object {i} is {mask.shape}, its box {tuple(box)}.")
@@ -60,21 +63,37 @@ class Instances:
         return len(self.boxes)
 
     @classmethod
-    def from_masks(cls, masks: ArrayLike, class_ids: ArrayLike | None = None, scores: ArrayLike | None = None,
-                   pixel_size_nm: tuple[float, float] | None = None, drop_empty: bool = True) -> "Instances":
+    def from_masks(
+        cls,
+        masks: ArrayLike,
+        class_ids: ArrayLike | None = None,
+        scores: ArrayLike | None = None,
+        pixel_size_nm: tuple[float, float] | None = None,
+        drop_empty: bool = True,
+    ) -> "Instances":
         """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score, or kept."""
         masks = np.asarray(masks)
         # All boxes in one pass over the memory, in which the masks of a pixel lie side by side; then the crops only.
         boxes = extract_bboxes(masks > 0 if masks.dtype.kind in "if" else masks)
         kept = np.flatnonzero(boxes.any(axis=1)) if drop_empty else np.arange(len(boxes))
         crops = [masks[y1:y2, x1:x2, i] > 0 for i, (y1, x1, y2, x2) in zip(kept, boxes[kept])]
-        return cls(masks.shape[:2], boxes[kept], *(None if v is None else np.asarray(v)[kept]
-                                                   for v in (class_ids, scores)), crops, pixel_size_nm)
+        return cls(
+            masks.shape[:2],
+            boxes[kept],
+            *(None if v is None else np.asarray(v)[kept] for v in (class_ids, scores)),
+            crops,
+            pixel_size_nm,
+        )
 
     @classmethod
-    def from_mask_iterator(cls, image_shape: Sequence[int], masks: Iterable[np.ndarray],
-                           class_ids: ArrayLike | None = None, scores: ArrayLike | None = None,
-                           pixel_size_nm: tuple[float, float] | None = None) -> "Instances":
+    def from_mask_iterator(
+        cls,
+        image_shape: Sequence[int],
+        masks: Iterable[np.ndarray],
+        class_ids: ArrayLike | None = None,
+        scores: ArrayLike | None = None,
+        pixel_size_nm: tuple[float, float] | None = None,
+    ) -> "Instances":
         """From an iterable of full-size masks [H, W], decoded one at a time; empty ones are dropped."""
         boxes, crops, kept = [], [], []
         for i, mask in enumerate(masks):
@@ -85,13 +104,23 @@ class Instances:
             boxes.append(box)
             crops.append(np.array(mask[y1:y2, x1:x2], bool))
             kept.append(i)
-        return cls(image_shape, np.array(boxes, np.int32).reshape(-1, 4),
-                   None if class_ids is None else np.asarray(class_ids)[kept],
-                   None if scores is None else np.asarray(scores)[kept], crops, pixel_size_nm)
+        return cls(
+            image_shape,
+            np.array(boxes, np.int32).reshape(-1, 4),
+            None if class_ids is None else np.asarray(class_ids)[kept],
+            None if scores is None else np.asarray(scores)[kept],
+            crops,
+            pixel_size_nm,
+        )
 
     @classmethod
-    def from_label_image(cls, labels: ArrayLike, class_ids: ArrayLike | None = None, scores: ArrayLike | None = None,
-                         pixel_size_nm: tuple[float, float] | None = None) -> "Instances":
+    def from_label_image(
+        cls,
+        labels: ArrayLike,
+        class_ids: ArrayLike | None = None,
+        scores: ArrayLike | None = None,
+        pixel_size_nm: tuple[float, float] | None = None,
+    ) -> "Instances":
         """From an integer label image [H, W], 0 background; objects in ascending order of their label.
 
         `class_ids` and `scores`, where given, are in that same order.
@@ -110,8 +139,9 @@ class Instances:
         return cls(labels.shape, np.array(boxes, np.int32).reshape(-1, 4), class_ids, scores, crops, pixel_size_nm)
 
     @classmethod
-    def from_matterport(cls, result: dict, image_shape: Sequence[int],
-                        pixel_size_nm: tuple[float, float] | None = None) -> "Instances":
+    def from_matterport(
+        cls, result: dict, image_shape: Sequence[int], pixel_size_nm: tuple[float, float] | None = None
+    ) -> "Instances":
         """From a dict of `MaskRCNN.detect` (`rois`, `class_ids`, `scores`, `masks` [H, W, N])."""
         boxes = np.asarray(result["rois"], np.int32).reshape(-1, 4)
         crops = [result["masks"][y1:y2, x1:x2, i] for i, (y1, x1, y2, x2) in enumerate(boxes)]
@@ -148,8 +178,14 @@ class Instances:
         """The objects at these indices (or where a bool mask is True), in this order."""
         indices = np.asarray(indices)
         indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
-        return Instances(self.image_shape, self.boxes[indices], self.class_ids[indices], self.scores[indices],
-                         [self.masks[i] for i in indices], self.pixel_size_nm)
+        return Instances(
+            self.image_shape,
+            self.boxes[indices],
+            self.class_ids[indices],
+            self.scores[indices],
+            [self.masks[i] for i in indices],
+            self.pixel_size_nm,
+        )
 
     def as_boxes(self) -> "Instances":
         """The same objects, each with its box filled as its mask."""
@@ -173,14 +209,13 @@ class Instances:
         """
         return self.moved_with_indices(offset, image_shape)[0]
 
-    def moved_with_indices(self, offset: Sequence[int],
-                           image_shape: Sequence[int]) -> "tuple[Instances, np.ndarray]":
+    def moved_with_indices(self, offset: Sequence[int], image_shape: Sequence[int]) -> "tuple[Instances, np.ndarray]":
         """What `moved` gives, and the indices of the objects that are kept, int64 [K]."""
         height, width = image_shape[:2]
         boxes, crops, kept = [], [], []
         for i, ((y1, x1, y2, x2), mask) in enumerate(zip(self.boxes.tolist(), self.masks)):
             y1, x1, y2, x2 = y1 + offset[0], x1 + offset[1], y2 + offset[0], x2 + offset[1]
-            inside = mask[max(-y1, 0):max(height - y1, 0), max(-x1, 0):max(width - x1, 0)]
+            inside = mask[max(-y1, 0) : max(height - y1, 0), max(-x1, 0) : max(width - x1, 0)]
             tight = tight_box(inside)
             if tight is None:
                 continue
@@ -190,11 +225,18 @@ class Instances:
             crops.append(inside[top:bottom, left:right])
             kept.append(i)
         kept = np.array(kept, np.int64)
-        return Instances(image_shape, np.array(boxes, np.int32).reshape(-1, 4), self.class_ids[kept], self.scores[kept],
-                         crops, self.pixel_size_nm), kept
+        return Instances(
+            image_shape,
+            np.array(boxes, np.int32).reshape(-1, 4),
+            self.class_ids[kept],
+            self.scores[kept],
+            crops,
+            self.pixel_size_nm,
+        ), kept
 
-    def resized(self, scale: float, padding: Sequence[Sequence[int]] | None = None,
-                crop: Sequence[int] | None = None) -> "Instances":
+    def resized(
+        self, scale: float, padding: Sequence[Sequence[int]] | None = None, crop: Sequence[int] | None = None
+    ) -> "Instances":
         """The objects as `resize_image` did their image: pixel for pixel `resize_mask` of the full-size masks.
 
         Parameters
@@ -226,5 +268,11 @@ class Instances:
         boxes = self.boxes.copy()
         boxes[:, axis] = self.image_shape[axis] - self.boxes[:, axis + 2]
         boxes[:, axis + 2] = self.image_shape[axis] - self.boxes[:, axis]
-        return Instances(self.image_shape, boxes, self.class_ids, self.scores, [np.flip(m, axis) for m in self.masks],
-                         self.pixel_size_nm)
+        return Instances(
+            self.image_shape,
+            boxes,
+            self.class_ids,
+            self.scores,
+            [np.flip(m, axis) for m in self.masks],
+            self.pixel_size_nm,
+        )

@@ -3,6 +3,7 @@
 `Instances` hold masks as large as their boxes. Functions that end in ``_local`` or take `Instances` never create planes
 of the image's size; each is tested to equal its full-size counterpart.
 """
+
 import numpy as np
 
 from mrcnn.geometry.instances import Instances
@@ -62,8 +63,11 @@ def instance_overlaps(a, b):
     intersection = np.zeros((len(a), len(b)), np.float32)
     for i, j in np.argwhere((bottom_right > top_left).all(axis=2)):
         (y1, x1), (y2, x2) = top_left[i, j], bottom_right[i, j]
-        crops = (objects.masks[k][y1 - y:y2 - y, x1 - x:x2 - x]
-                 for objects, k in ((a, i), (b, j)) for y, x in (objects.boxes[k, :2],))
+        crops = (
+            objects.masks[k][y1 - y : y2 - y, x1 - x : x2 - x]
+            for objects, k in ((a, i), (b, j))
+            for y, x in (objects.boxes[k, :2],)
+        )
         intersection[i, j] = np.count_nonzero(np.logical_and(*crops))
     union = a.areas()[:, None].astype(np.float32) + b.areas()[None, :].astype(np.float32) - intersection
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
@@ -93,7 +97,7 @@ def resize_mask(mask, scale, padding, crop=None):
     resized[:, columns == width] = 0
     if crop is not None:
         y, x, height, width = crop
-        return resized[y:y + height, x:x + width]
+        return resized[y : y + height, x : x + width]
     return np.pad(resized, padding)
 
 
@@ -127,8 +131,10 @@ def minimize_mask(bbox, mask, mini_shape):
         y1, x1, y2, x2 = bbox[i][:4]
         crop = mask[y1:y2, x1:x2, i]
         if crop.size == 0:
-            raise ValueError(f"Box {i}, {(int(y1), int(x1), int(y2), int(x2))}, has no area inside the image of "
-                             f"{mask.shape[0]} x {mask.shape[1]} pixels: leave the object out.")
+            raise ValueError(
+                f"Box {i}, {(int(y1), int(x1), int(y2), int(x2))}, has no area inside the image of "
+                f"{mask.shape[0]} x {mask.shape[1]} pixels: leave the object out."
+            )
         mini_mask[..., i] = _minimize(crop.astype(bool), mini_shape)
     return mini_mask
 

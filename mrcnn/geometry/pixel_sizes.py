@@ -1,4 +1,5 @@
 """Pixel sizes: a number or (y, x), and the units of length that they are given in."""
+
 import math
 import numbers
 
@@ -7,10 +8,30 @@ import numpy as np
 from mrcnn.errors import ConfigError
 
 # Nanometres in a unit, by its names in the headers of image files.
-NM = {"nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "um": 1e3, "micron": 1e3, "microns": 1e3,
-      "micrometer": 1e3, "micrometers": 1e3, "micrometre": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7,
-      "centimeter": 1e7, "m": 1e9, "meter": 1e9, "inch": 2.54e7, "inches": 2.54e7, "in": 2.54e7, "pm": 1e-3, "a": 0.1,
-      "angstrom": 0.1}
+NM = {
+    "nm": 1.0,
+    "nanometer": 1.0,
+    "nanometers": 1.0,
+    "nanometre": 1.0,
+    "um": 1e3,
+    "micron": 1e3,
+    "microns": 1e3,
+    "micrometer": 1e3,
+    "micrometers": 1e3,
+    "micrometre": 1e3,
+    "mm": 1e6,
+    "millimeter": 1e6,
+    "cm": 1e7,
+    "centimeter": 1e7,
+    "m": 1e9,
+    "meter": 1e9,
+    "inch": 2.54e7,
+    "inches": 2.54e7,
+    "in": 2.54e7,
+    "pm": 1e-3,
+    "a": 0.1,
+    "angstrom": 0.1,
+}
 
 
 def unit_in_nm(text):

@@ -2,6 +2,7 @@
 
 A polygon is float64 [P, 2], points (y, x) in pixels, closed by itself; pixel centres are at whole numbers.
 """
+
 import math
 
 import numpy as np
@@ -35,17 +36,29 @@ def check_polygon(points, where):
         raise DataError(where, "has points that are no pairs of numbers", "Draw this outline again") from error
     count = len(polygon) if polygon.ndim else 0
     if count < 3:
-        raise DataError(where, f"is an outline of {count} point{'s' * (count != 1)}, but an area needs at least 3",
-                        "Draw the outline again, or delete it")
+        raise DataError(
+            where,
+            f"is an outline of {count} point{'s' * (count != 1)}, but an area needs at least 3",
+            "Draw the outline again, or delete it",
+        )
     if polygon.ndim != 2 or polygon.shape[1] != 2:
-        raise DataError(where, f"has points of the shape {polygon.shape[1:]}, where pairs are expected",
-                        "Each point is two numbers, x and y")
+        raise DataError(
+            where,
+            f"has points of the shape {polygon.shape[1:]}, where pairs are expected",
+            "Each point is two numbers, x and y",
+        )
     if not np.isfinite(polygon).all():
-        raise DataError(where, f"has {int((~np.isfinite(polygon)).sum())} coordinates that are NaN or infinite",
-                        "Draw the outline again, or correct its numbers")
+        raise DataError(
+            where,
+            f"has {int((~np.isfinite(polygon)).sum())} coordinates that are NaN or infinite",
+            "Draw the outline again, or correct its numbers",
+        )
     if polygon_area(polygon) <= 0:
-        raise DataError(where, f"is an outline without an area: its {count} points lie on one line",
-                        "Draw the outline again, or delete it")
+        raise DataError(
+            where,
+            f"is an outline without an area: its {count} points lie on one line",
+            "Draw the outline again, or delete it",
+        )
     return polygon
 
 
@@ -114,9 +127,9 @@ def polygon_mask(polygon, box):
         return mask
     filled = grid_points_in_poly((own_y2 - own_y1, own_x2 - own_x1), np.asarray(polygon, np.float64) - (own_y1, own_x1))
     top, left = own_y1 - y1, own_x1 - x1
-    seen = filled[max(-top, 0):max(mask.shape[0] - top, 0), max(-left, 0):max(mask.shape[1] - left, 0)]
+    seen = filled[max(-top, 0) : max(mask.shape[0] - top, 0), max(-left, 0) : max(mask.shape[1] - left, 0)]
     top, left = max(top, 0), max(left, 0)
-    mask[top:top + seen.shape[0], left:left + seen.shape[1]] = seen
+    mask[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
     return mask
 
 
@@ -149,8 +162,12 @@ def polygons_to_instances(polygons, class_ids, image_shape, window=None, min_pix
     boxes = np.clip(boxes, (top, left, top, left), (bottom, right, bottom, right))
     kept = np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
     masks = [polygon_mask(polygons[i], boxes[i]) for i in kept]
-    found = Instances((bottom - top, right - left), boxes[kept] - np.array([top, left, top, left], np.int32),
-                      np.asarray(class_ids, np.int32).reshape(-1)[kept], masks=masks).tightened()
+    found = Instances(
+        (bottom - top, right - left),
+        boxes[kept] - np.array([top, left, top, left], np.int32),
+        np.asarray(class_ids, np.int32).reshape(-1)[kept],
+        masks=masks,
+    ).tightened()
     return found.select(found.areas() >= min_pixels) if min_pixels > 1 else found
 
 
@@ -194,7 +211,7 @@ def oriented_box(points):
 
     rectangle = shapely.oriented_envelope(shapely.MultiPoint(np.asarray(points, np.float64)))
     corners = shapely.get_coordinates(rectangle)
-    if len(corners) < 4:       # one line, or one point
+    if len(corners) < 4:  # one line, or one point
         corners = corners[[0, -1, -1, 0]]
     edges = np.diff(corners[:3], axis=0)
     lengths = np.hypot(*edges.T)

@@ -1,13 +1,23 @@
 """Resizing with the numerics of Matterport's code, which the trained weights and the reference numbers rest on."""
+
 from functools import lru_cache
 
 import numpy as np
 
-BLOCK_BYTES = 1 << 19       # of one intermediate of `resize_bilinear`: a few of them stay in a core's cache
+BLOCK_BYTES = 1 << 19  # of one intermediate of `resize_bilinear`: a few of them stay in a core's cache
 
 
-def resize(image, output_shape, order=1, mode="constant", cval=0, clip=True, preserve_range=False, anti_aliasing=False,
-           anti_aliasing_sigma=None):
+def resize(
+    image,
+    output_shape,
+    order=1,
+    mode="constant",
+    cval=0,
+    clip=True,
+    preserve_range=False,
+    anti_aliasing=False,
+    anti_aliasing_sigma=None,
+):
     """`skimage.transform.resize` with Matterport's defaults (his `utils.resize`).
 
     Parameters
@@ -28,9 +38,17 @@ def resize(image, output_shape, order=1, mode="constant", cval=0, clip=True, pre
 
     image = np.asarray(image)
     image = image.astype(np.float64) if image.dtype == bool else image
-    return skimage_resize(image, output_shape, order=order, mode=mode, cval=cval, clip=clip,
-                          preserve_range=preserve_range, anti_aliasing=anti_aliasing,
-                          anti_aliasing_sigma=anti_aliasing_sigma)
+    return skimage_resize(
+        image,
+        output_shape,
+        order=order,
+        mode=mode,
+        cval=cval,
+        clip=clip,
+        preserve_range=preserve_range,
+        anti_aliasing=anti_aliasing,
+        anti_aliasing_sigma=anti_aliasing_sigma,
+    )
 
 
 def resize_bilinear(array, output_shape):

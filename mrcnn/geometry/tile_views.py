@@ -1,4 +1,5 @@
 """What overlapping tiles saw of the objects of one image, and which of it is of the same object."""
+
 import numpy as np
 
 from mrcnn.geometry.instances import Instances
@@ -10,7 +11,6 @@ SAME_OBJECT_IOU = 0.3
 PIECE_INSIDE = 0.5
 # A network's masks end up to so many pixels before the edge that cuts the object.
 EDGE_MARGIN = 2
-
 
 
 class Views:
@@ -43,9 +43,19 @@ class Views:
         self.tile = np.repeat(np.arange(len(own)), [len(found) for found in own])
         boxes = [found.boxes + np.tile(window[:2], 2) for window, found in zip(self.windows, own)]
         classes, scores = ([getattr(found, name) for found in own] for name in ("class_ids", "scores"))
-        self.instances = Instances(shape, *(np.concatenate([v, *parts]) for v, parts in (
-            (np.zeros((0, 4), np.int32), boxes), (np.zeros(0, np.int32), classes), (np.zeros(0, np.float32), scores))),
-            [mask for found in own for mask in found.masks], next((found.pixel_size_nm for found in own), None))
+        self.instances = Instances(
+            shape,
+            *(
+                np.concatenate([v, *parts])
+                for v, parts in (
+                    (np.zeros((0, 4), np.int32), boxes),
+                    (np.zeros(0, np.int32), classes),
+                    (np.zeros(0, np.float32), scores),
+                )
+            ),
+            [mask for found in own for mask in found.masks],
+            next((found.pixel_size_nm for found in own), None),
+        )
         self.cut = self.ends_at(self.instances.boxes, self.windows[self.tile])
 
     def ends_at(self, boxes, windows):
@@ -78,8 +88,10 @@ class Views:
         for s, t, common in _overlaps(self.windows):
             ours, theirs = (own[_meets(boxes[own], common)] for own in (by_tile[s], by_tile[t]))
             near = classes[ours][:, None] == classes[theirs][None]
-            near &= (np.maximum(boxes[ours][:, None, :2], boxes[theirs][None, :, :2])
-                     < np.minimum(boxes[ours][:, None, 2:], boxes[theirs][None, :, 2:])).all(axis=2)
+            near &= (
+                np.maximum(boxes[ours][:, None, :2], boxes[theirs][None, :, :2])
+                < np.minimum(boxes[ours][:, None, 2:], boxes[theirs][None, :, 2:])
+            ).all(axis=2)
             for a, b in np.argwhere(near):
                 i, j = ours[a], theirs[b]
                 shared, either = self._compare(i, j, common)
@@ -101,7 +113,7 @@ class Views:
 
     def _crop(self, i, window):
         y, x = self.instances.boxes[i, :2]
-        return self.instances.masks[i][window[0] - y:window[2] - y, window[1] - x:window[3] - x]
+        return self.instances.masks[i][window[0] - y : window[2] - y, window[1] - x : window[3] - x]
 
     def seen_elsewhere(self, indices):
         """Of these cut views, those that another tile sees whole and with room around: bool array."""
@@ -123,7 +135,12 @@ def _overlaps(windows):
     order = np.argsort(windows[:, 0], kind="stable")
     tops = windows[order, 0]
     for place, s in enumerate(order):
-        near = order[place + 1:np.searchsorted(tops, windows[s, 2])]
+        near = order[place + 1 : np.searchsorted(tops, windows[s, 2])]
         for t in near[_meets(windows[near], windows[s])]:
-            yield s, t, np.concatenate([np.maximum(windows[s, :2], windows[t, :2]),
-                                        np.minimum(windows[s, 2:], windows[t, 2:])])
+            yield (
+                s,
+                t,
+                np.concatenate(
+                    [np.maximum(windows[s, :2], windows[t, :2]), np.minimum(windows[s, 2:], windows[t, 2:])]
+                ),
+            )

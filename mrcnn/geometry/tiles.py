@@ -9,6 +9,7 @@ Three rules say which of several views of an object counts:
 
 Windows are (y1, x1, y2, x2) in pixels of the image, y2 and x2 exclusive.
 """
+
 import numpy as np
 
 from mrcnn.errors import ConfigError
@@ -54,8 +55,10 @@ def owner_regions(image_shape, tile=1024, overlap=256):
         In the order of `tile_windows`.
     """
     sizes, starts = _grid(image_shape, tile, overlap)
-    borders = [np.concatenate([[0], (first[:-1] + size + first[1:]) // 2, [length]])
-               for first, size, length in zip(starts, sizes, image_shape)]
+    borders = [
+        np.concatenate([[0], (first[:-1] + size + first[1:]) // 2, [length]])
+        for first, size, length in zip(starts, sizes, image_shape)
+    ]
     low = np.meshgrid(*(b[:-1] for b in borders), indexing="ij")
     high = np.meshgrid(*(b[1:] for b in borders), indexing="ij")
     return np.stack([axis.ravel() for axis in (*low, *high)], axis=1)
@@ -71,8 +74,10 @@ def _grid(image_shape, tile, overlap):
     """Sizes of a window, and the first pixels of windows, of both axes."""
     tile, overlap = as_pair(tile), as_pair(overlap)
     if min(tile) < 1 or min(overlap) < 0 or overlap[0] >= tile[0] or overlap[1] >= tile[1]:
-        raise ConfigError(f"A tile of {tile[0]} x {tile[1]} pixels cannot overlap its neighbours by {overlap[0]} x "
-                          f"{overlap[1]}: the overlap must be at least 0 and smaller than the tile.")
+        raise ConfigError(
+            f"A tile of {tile[0]} x {tile[1]} pixels cannot overlap its neighbours by {overlap[0]} x "
+            f"{overlap[1]}: the overlap must be at least 0 and smaller than the tile."
+        )
     sizes = [min(size, int(length)) for size, length in zip(tile, image_shape)]
     starts = []
     for length, size, shared in zip(image_shape, sizes, overlap):
@@ -98,8 +103,10 @@ def seed_windows(image_shape, size=1024):
     if size % 16 or size < 16:
         raise ConfigError(f"The seed's rule divides a tile into sixteenths: {size} is no multiple of 16.")
     if min(image_shape[:2]) < size:
-        raise ConfigError(f"The seed's rule needs an image of at least {size} x {size} pixels, and this one has "
-                          f"{image_shape[0]} x {image_shape[1]}. Use the rule 'centre' or 'merge'.")
+        raise ConfigError(
+            f"The seed's rule needs an image of at least {size} x {size} pixels, and this one has "
+            f"{image_shape[0]} x {image_shape[1]}. Use the rule 'centre' or 'merge'."
+        )
     step = 3 * size // 4
     rows, columns = (np.arange((int(length) - size) // step + 1) for length in image_shape[:2])
     rows, columns = (axis.ravel() for axis in np.meshgrid(rows, columns, indexing="ij"))
@@ -140,8 +147,10 @@ def seed_instances(tiles, columns, rows, image_shape=None):
     Instances
         In pixels of the image.
     """
-    kept = [(window, found.select(seed_rule_keep(found.boxes, column, row, int(window[2] - window[0]))))
-            for (window, found), column, row in zip(tiles, columns, rows)]
+    kept = [
+        (window, found.select(seed_rule_keep(found.boxes, column, row, int(window[2] - window[0]))))
+        for (window, found), column, row in zip(tiles, columns, rows)
+    ]
     return Views(kept, image_shape).instances
 
 
@@ -237,8 +246,14 @@ def merge_instances(tiles, iou=SAME_OBJECT_IOU, image_shape=None):
     for g in members if count else ():
         if g[0] not in dropped:
             parts.append(_one_object(found, g, views.cut[g], areas[g]))
-    return Instances(found.image_shape, [p[0] for p in parts], [p[1] for p in parts], [p[2] for p in parts],
-                     [p[3] for p in parts], found.pixel_size_nm)
+    return Instances(
+        found.image_shape,
+        [p[0] for p in parts],
+        [p[1] for p in parts],
+        [p[2] for p in parts],
+        [p[3] for p in parts],
+        found.pixel_size_nm,
+    )
 
 
 def _one_object(found, members, cut, areas):

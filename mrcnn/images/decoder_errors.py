@@ -1,4 +1,5 @@
 """What libraries raise on damaged bytes, library by library; anything else that they raise is a bug and stays one."""
+
 import contextlib
 import lzma
 import struct
@@ -13,30 +14,30 @@ from mrcnn.errors import DataError, MrcnnError
 FILE = (OSError, EOFError)
 TIFF = (
     *FILE,
-    tifffile.TiffFileError,     # tifffile's own; a ValueError in newer versions only
-    ValueError,                 # a tag that contradicts another, a segment of the wrong size, text in no encoding
-    struct.error,               # a directory or tag that ends early
-    LookupError,                # tags that must be there and are not, tables shorter than declared
-    ArithmeticError,            # sizes of 0 or beyond 64 bits
-    RuntimeError,               # imagecodecs: each codec has a class of its own, and nothing else in common
-    zlib.error,                 # where tifffile decodes by Python's zlib
+    tifffile.TiffFileError,  # tifffile's own; a ValueError in newer versions only
+    ValueError,  # a tag that contradicts another, a segment of the wrong size, text in no encoding
+    struct.error,  # a directory or tag that ends early
+    LookupError,  # tags that must be there and are not, tables shorter than declared
+    ArithmeticError,  # sizes of 0 or beyond 64 bits
+    RuntimeError,  # imagecodecs: each codec has a class of its own, and nothing else in common
+    zlib.error,  # where tifffile decodes by Python's zlib
 )
 PILLOW = (
-    *FILE,                      # also `UnidentifiedImageError`, and most of what its decoders say
-    ValueError,                 # text and numbers of a chunk
-    SyntaxError,                # no file of this format, or a broken chunk
-    struct.error,               # a chunk that ends early
-    LookupError,                # a chunk that ends early
-    RuntimeError,               # imagecodecs
+    *FILE,  # also `UnidentifiedImageError`, and most of what its decoders say
+    ValueError,  # text and numbers of a chunk
+    SyntaxError,  # no file of this format, or a broken chunk
+    struct.error,  # a chunk that ends early
+    LookupError,  # a chunk that ends early
+    RuntimeError,  # imagecodecs
 )
 ZARR = (
-    *FILE,                      # also zarr's `NodeNotFoundError`
-    ValueError,                 # most of zarr's own errors, text that is no JSON, chunks of the wrong size
-    LookupError,                # entries of the metadata that must be there
-    ArithmeticError,            # a fill value that the type does not hold
-    RuntimeError,               # numcodecs: Blosc, Zstd and LZ4
-    zlib.error,                 # numcodecs: Deflate and gzip
-    lzma.LZMAError,             # numcodecs: LZMA
+    *FILE,  # also zarr's `NodeNotFoundError`
+    ValueError,  # most of zarr's own errors, text that is no JSON, chunks of the wrong size
+    LookupError,  # entries of the metadata that must be there
+    ArithmeticError,  # a fill value that the type does not hold
+    RuntimeError,  # numcodecs: Blosc, Zstd and LZ4
+    zlib.error,  # numcodecs: Deflate and gzip
+    lzma.LZMAError,  # numcodecs: LZMA
 )
 # Parser errors are SyntaxErrors; defusedxml's refusals and encodings of several bytes ValueErrors, unknown encodings
 # LookupErrors.
@@ -61,7 +62,7 @@ def damage_named(errors, path, problem, cure="The file is damaged or cut off: ex
     """
     try:
         yield
-    except (MrcnnError, *BUGS):      # an `MrcnnError` is a ValueError, too, and says already what is wrong
+    except (MrcnnError, *BUGS):  # an `MrcnnError` is a ValueError, too, and says already what is wrong
         raise
     except errors as error:
         raise DataError(path, f"{problem} ({type(error).__name__}: {error})", cure) from error
@@ -79,10 +80,13 @@ def is_of_zarr_metadata(error):
     that ends in zarr, or in the registry of numcodecs, below such a method is damage; any other is a bug.
     """
     return ends_in(error, "zarr", "numcodecs") and any(
-        module.startswith("zarr.") and function == "from_dict" for module, function in _places(error))
+        module.startswith("zarr.") and function == "from_dict" for module, function in _places(error)
+    )
 
 
 def _places(error):
     """(module, function) of each frame that an error went through, the one that raised it last."""
-    return [(frame.f_globals.get("__name__", ""), frame.f_code.co_name)
-            for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [
+        (frame.f_globals.get("__name__", ""), frame.f_code.co_name)
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]

@@ -1,11 +1,12 @@
 """The size of a pixel from a file's header: OME-XML, ImageJ metadata, plain TIFF resolution."""
+
 import math
 
 from mrcnn.errors import DataError
 from mrcnn.geometry.pixel_sizes import NM, unit_in_nm
 from mrcnn.images.tiff import ome_root, open_tiff, tiff_layout
 
-_RESOLUTION_UNITS = {2: NM["inch"], 3: NM["cm"]}      # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
+_RESOLUTION_UNITS = {2: NM["inch"], 3: NM["cm"]}  # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
 # Programs write 72, 96 or 300 dpi into pictures that were never calibrated. These are sizes on paper (85 to 353 um), no
 # microscope's: a resolution tag coarser than this, without metadata that names a unit, is not taken for a pixel size.
 COARSEST_TAG_NM = 10_000.0
@@ -39,7 +40,7 @@ def read_voxel_size_nm(path):
         raise DataError(path, f"cannot be opened ({error.strerror})", "Check the name and your rights on it") from error
     if mark not in (b"II", b"MM"):
         return None, None, None
-    tiff_layout(path)      # the file is sound, and its XML harmless
+    tiff_layout(path)  # the file is sound, and its XML harmless
     with open_tiff(path) as tif:
         if tif.is_ome:
             return _from_ome(ome_root(tif, path))

@@ -1,4 +1,5 @@
 """Pictures from files: TIFF by tifffile, PNG, JPEG and BMP by Pillow, with one clear error for what cannot be used."""
+
 import os
 import re
 from pathlib import Path
@@ -14,15 +15,25 @@ from mrcnn.images.decoder_errors import damage_named
 from mrcnn.images.pixel_size import read_pixel_size_nm, read_voxel_size_nm
 from mrcnn.images.tiff import read_tiff, tiff_layout
 
-__all__ = ["EXTENSIONS", "MAX_PIXELS", "check_shape", "image_shape", "is_tiff", "list_images", "natural_key",
-           "page_count", "read_image", "read_pixel_size_nm", "read_voxel_size_nm"]
+__all__ = [
+    "EXTENSIONS",
+    "MAX_PIXELS",
+    "check_shape",
+    "image_shape",
+    "is_tiff",
+    "list_images",
+    "natural_key",
+    "page_count",
+    "read_image",
+    "read_pixel_size_nm",
+    "read_voxel_size_nm",
+]
 
 # Values (rows x columns x channels) of the largest image that is decoded: a small file can declare a size that no
 # memory holds. Set mrcnn.images.read.MAX_PIXELS higher for larger pictures.
 MAX_PIXELS = 1_000_000_000
 EXTENSIONS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
-_FOREIGN = (".czi", ".lif", ".nd2", ".dm3", ".dm4", ".mrc", ".oib", ".oif", ".gif", ".webp", ".jp2",
-            ".heic", ".npy")
+_FOREIGN = (".czi", ".lif", ".nd2", ".dm3", ".dm4", ".mrc", ".oib", ".oif", ".gif", ".webp", ".jp2", ".heic", ".npy")
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The format is told by the first bytes: files are misnamed often. Pillow's classes are named here one by one because
 # `Image.open` tries every format it knows and has a limit on pixels of its own.
@@ -61,8 +72,11 @@ def read_image(path, page=None, *, keep_alpha=False, indices=False):
         raise DataError(path, f"has pixels of the type {image.dtype}", "Convert it to 8 or 16 bit, or to 32-bit float")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         bad = int(image.size - np.count_nonzero(np.isfinite(image)))
-        raise DataError(path, f"has {bad} NaN or infinite values" + ("" if page is None else f" in page {page}"),
-                        "Replace them by a number, for example the mean of the picture")
+        raise DataError(
+            path,
+            f"has {bad} NaN or infinite values" + ("" if page is None else f" in page {page}"),
+            "Replace them by a number, for example the mean of the picture",
+        )
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
 
@@ -89,8 +103,11 @@ def is_tiff(path):
 def check_shape(path, shape, expected, reference):
     """Raise `DataError` unless two pictures have the same rows and columns."""
     if tuple(shape[:2]) != tuple(expected[:2]):
-        raise DataError(path, f"is {shape[0]} x {shape[1]} pixels, but {reference} is {expected[0]} x {expected[1]}",
-                        "Both must show the same field: export the mask again from the picture that it belongs to")
+        raise DataError(
+            path,
+            f"is {shape[0]} x {shape[1]} pixels, but {reference} is {expected[0]} x {expected[1]}",
+            "Both must show the same field: export the mask again from the picture that it belongs to",
+        )
 
 
 def list_images(folder):
@@ -101,8 +118,11 @@ def list_images(folder):
     found = [p for p in Path(folder).iterdir() if p.is_file() and not p.name.startswith(".")]
     for p in sorted(found):
         if p.suffix.lower() in _FOREIGN:
-            raise DataError(p, f"is of the format {p.suffix}, which is not read",
-                            "Export it as TIFF (Fiji: File > Save As > Tiff), or move it out of the folder")
+            raise DataError(
+                p,
+                f"is of the format {p.suffix}, which is not read",
+                "Export it as TIFF (Fiji: File > Save As > Tiff), or move it out of the folder",
+            )
     return sorted((p for p in found if p.suffix.lower() in EXTENSIONS), key=natural_key)
 
 
@@ -148,8 +168,11 @@ class _Source:
         values = int(np.prod(self.declared, dtype=object))
         if values > MAX_PIXELS:
             size = " x ".join(map(str, self.declared))
-            raise DataError(self.path, f"declares {size} = {values} values, more than the limit of {MAX_PIXELS}",
-                            "Cut it into parts, or raise mrcnn.images.read.MAX_PIXELS if you trust the file")
+            raise DataError(
+                self.path,
+                f"declares {size} = {values} values, more than the limit of {MAX_PIXELS}",
+                "Cut it into parts, or raise mrcnn.images.read.MAX_PIXELS if you trust the file",
+            )
 
 
 class _Tiff(_Source):
@@ -159,8 +182,11 @@ class _Tiff(_Source):
         count = self.layout.count
         if page is None and count > 1:
             size = " x ".join(map(str, self.layout.shape[:2]))
-            raise DataError(path, f"is a stack of {count} pages of {size} pixels, where one picture is expected",
-                            "Use it as a stack; if the pages are channels, save them with the axis C (ImageJ or OME)")
+            raise DataError(
+                path,
+                f"is a stack of {count} pages of {size} pixels, where one picture is expected",
+                "Use it as a stack; if the pages are channels, save them with the axis C (ImageJ or OME)",
+            )
         if not 0 <= self.page < count:
             raise DataError(path, f"has no page {page}: it holds {count}", f"Choose pages from 0 to {count - 1}")
         self.declared = self.layout.shape

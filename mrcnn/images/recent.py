@@ -1,4 +1,5 @@
 """`Recent`: what was decoded last, up to a number of bytes."""
+
 import collections
 import threading
 
@@ -38,7 +39,7 @@ class Recent:
             while self.size > self.limit:
                 self.size -= self.entries.popitem(last=False)[1][1]
 
-    def __getstate__(self):      # a worker process starts with nothing remembered, and with a lock of its own
+    def __getstate__(self):  # a worker process starts with nothing remembered, and with a lock of its own
         return {"limit": self.limit}
 
     def __setstate__(self, state):

@@ -1,4 +1,5 @@
 """Pages of TIFF files: the layout from the header, and one image of a stack at a time."""
+
 import contextlib
 import functools
 import logging
@@ -19,8 +20,8 @@ from mrcnn.images.tiff_tags import unsound_tag
 
 OLDEST_TIFFFILE = "2024.9.20"
 _COMPRESSIONS_READ = "Save it without compression, or by LZW, Deflate or ZSTD"
-MOST_CHANNELS = 16   # that an array of channels last is thought to have
-ALPHA = (1, 2)      # TIFF tag ExtraSamples: premultiplied and plain alpha; 0 is a channel like any other
+MOST_CHANNELS = 16  # that an array of channels last is thought to have
+ALPHA = (1, 2)  # TIFF tag ExtraSamples: premultiplied and plain alpha; 0 is a channel like any other
 
 
 def check_tifffile(version):
@@ -76,12 +77,13 @@ def open_tiff(path):
     try:
         with damage_named(decoder_errors.TIFF, path, "cannot be read as a TIFF file"), tifffile.TiffFile(path) as tif:
             yield tif
-    except TypeError as error:      # of tifffile, or here, where a tag is no number: see `tiff_tags`
+    except TypeError as error:  # of tifffile, or here, where a tag is no number: see `tiff_tags`
         tag = unsound_tag(path)
         if tag is None:
             raise
-        raise DataError(path, f"cannot be read as a TIFF file: its tag {tag} is damaged or missing",
-                        "Export or copy it again") from error
+        raise DataError(
+            path, f"cannot be read as a TIFF file: its tag {tag} is damaged or missing", "Export or copy it again"
+        ) from error
     finally:
         logger.removeFilter(quiet)
 
@@ -116,31 +118,41 @@ def _cached_layout(path, _changed, _size):
 def _layout(tif, path):
     _refuse_broken_chain(tif, path)
     if tif.is_ome:
-        ome_root(tif, path)        # refuses hostile XML before tifffile parses it
+        ome_root(tif, path)  # refuses hostile XML before tifffile parses it
     _refuse_unknown_pixels(tif, path)
     series = tif.series[0]
     if series.kind in ("generic", "uniform") and len(tif.pages) > len(series.pages):
         sizes = sorted({tif.pages[i].shape for i in range(len(tif.pages))})
-        raise DataError(path, f"its {len(tif.pages)} pages differ in size or type ({', '.join(map(str, sizes))})",
-                        "Save pages of one size and type as one stack each")
+        raise DataError(
+            path,
+            f"its {len(tif.pages)} pages differ in size or type ({', '.join(map(str, sizes))})",
+            "Save pages of one size and type as one stack each",
+        )
     page = series.keyframe
     axes, shape = page.axes, page.shape
     if set(axes) - set("YXS") or not {"Y", "X"} <= set(axes) or 0 in shape:
-        raise DataError(path, f"has pages with the axes {axes} and the shape {shape}, which is no picture",
-                        "Save it as a plain TIFF: pages of rows and columns")
+        raise DataError(
+            path,
+            f"has pages with the axes {axes} and the shape {shape}, which is no picture",
+            "Save it as a plain TIFF: pages of rows and columns",
+        )
     height, width = shape[axes.index("Y")], shape[axes.index("X")]
     if series.kind == "shaped" and width <= MOST_CHANNELS < min(height, len(series.pages)):
         # Python programs write an array [H, W, C] so, which would pass as a stack of H slivers.
-        raise DataError(path, f"is a stack of {len(series.pages)} pages of {height} x {width} pixels: its {width} "
-                        "channels were taken for columns", "Save it with the channels first and the axis C: tifffile."
-                        "imwrite(path, numpy.moveaxis(image, -1, 0), imagej=True, metadata={'axes': 'CYX'})")
+        raise DataError(
+            path,
+            f"is a stack of {len(series.pages)} pages of {height} x {width} pixels: its {width} "
+            "channels were taken for columns",
+            "Save it with the channels first and the axis C: tifffile."
+            "imwrite(path, numpy.moveaxis(image, -1, 0), imagej=True, metadata={'axes': 'CYX'})",
+        )
     samples = shape[axes.index("S")] if "S" in axes else 1
     # Axes of length 1 are left out by some versions of tifffile and kinds of file, and change nothing.
     outer = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if a not in "YXS" and n > 1]
     numbers = np.arange(math.prod(n for _, n in outer)).reshape([n for _, n in outer])
     channel_axis = next((i for i, (a, _) in enumerate(outer) if a == "C"), None)
     if channel_axis is not None and samples > 1:
-        channel_axis = None        # a stack of RGB pictures: ImageJ calls its slices channels
+        channel_axis = None  # a stack of RGB pictures: ImageJ calls its slices channels
     grouped = numbers[..., None] if channel_axis is None else np.moveaxis(numbers, channel_axis, -1)
     grouped = grouped.reshape(-1, grouped.shape[-1])
     channels = samples * grouped.shape[1]
@@ -149,12 +161,23 @@ def _layout(tif, path):
     dtype = np.dtype(series.dtype)
     if len(series.pages) < numbers.size:
         if series.dataoffset is None or samples > 1:
-            raise DataError(path, f"declares {numbers.size} pages and holds {len(series.pages)}",
-                            "The file is cut off or spread over several files: save it again as one file")
-        return TiffLayout(one, dtype.newbyteorder(tif.byteorder), len(grouped), alpha, (), series.dataoffset,
-                          (*numbers.shape, height, width), channel_axis)
+            raise DataError(
+                path,
+                f"declares {numbers.size} pages and holds {len(series.pages)}",
+                "The file is cut off or spread over several files: save it again as one file",
+            )
+        return TiffLayout(
+            one,
+            dtype.newbyteorder(tif.byteorder),
+            len(grouped),
+            alpha,
+            (),
+            series.dataoffset,
+            (*numbers.shape, height, width),
+            channel_axis,
+        )
     members = list(series.pages)
-    if any(p is None or p.parent is not tif for p in members[:numbers.size]):
+    if any(p is None or p.parent is not tif for p in members[: numbers.size]):
         raise DataError(path, "is spread over several files", "Save it again as one file")
     index = [p.index for p in members]
     return TiffLayout(one, dtype, len(grouped), alpha, tuple(tuple(index[n] for n in row) for row in grouped))
@@ -171,15 +194,16 @@ def read_tiff(path, index, layout):
         pages = [tif.pages[number] for number in layout.pages[index]]
         planes = [_decode(page, path) for page in pages]
         image = planes[0] if len(planes) == 1 else np.concatenate([np.atleast_3d(p) for p in planes], axis=-1)
-        return image.reshape(layout.shape)      # of a damaged page there may be less
+        return image.reshape(layout.shape)  # of a damaged page there may be less
 
 
 def check_codec(page, path):
     """Raise `DataError` for a page whose compression tifffile and imagecodecs, as they are installed, do not decode."""
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:
         name = getattr(page.compression, "name", page.compression)
-        raise DataError(path, f"is compressed by {name}, which the installed imagecodecs does not decode",
-                        _COMPRESSIONS_READ)
+        raise DataError(
+            path, f"is compressed by {name}, which the installed imagecodecs does not decode", _COMPRESSIONS_READ
+        )
 
 
 @contextlib.contextmanager
@@ -227,8 +251,11 @@ def _refuse_unknown_pixels(tif, path):
     """What tifffile takes for granted when it looks for the stacks of a file."""
     page = tif.pages.first
     if page.dtype is None:
-        raise DataError(path, f"has pixels of {page.bitspersample} bits in the sample format {page.sampleformat}",
-                        "Convert it to 8 or 16 bit, or to 32-bit float")
+        raise DataError(
+            path,
+            f"has pixels of {page.bitspersample} bits in the sample format {page.sampleformat}",
+            "Convert it to 8 or 16 bit, or to 32-bit float",
+        )
     for name, value in (tif.imagej_metadata or {}).items():
         kind = int if name in ("images", "channels", "slices", "frames") else str if name == "order" else object
         if not isinstance(value, kind):
@@ -239,6 +266,7 @@ def ome_root(tif, path):
     """Root element of the file's OME-XML, parsed by defusedxml."""
     from defusedxml import ElementTree
 
-    with damage_named(decoder_errors.XML, path, "has OME-XML that cannot be read",
-                      "Save it again without OME metadata"):
+    with damage_named(
+        decoder_errors.XML, path, "has OME-XML that cannot be read", "Save it again without OME metadata"
+    ):
         return ElementTree.fromstring(tif.ome_metadata)

@@ -1,4 +1,5 @@
 """Windows of a compressed TIFF page: only the strips or tiles that a window touches are read and decoded."""
+
 import os
 from operator import index
 
@@ -46,8 +47,10 @@ class TiffSegments:
     def read(self, y1, x1, y2, x2):
         """Pixels [h, w] or [h, w, S] of a window; raises `DataError` when a segment in it is damaged."""
         window = np.empty((self.planes, y2 - y1, x2 - x1, self.samples), self.dtype)
-        with damage_named(decoder_errors.TIFF, self.path, f"cannot be read in rows {y1} to {y2}"), \
-                open(self.path, "rb") as file:
+        with (
+            damage_named(decoder_errors.TIFF, self.path, f"cannot be read in rows {y1} to {y2}"),
+            open(self.path, "rb") as file,
+        ):
             for plane in range(self.planes):
                 for row in range(y1 // self.rows, -(-y2 // self.rows)):
                     for column in range(x1 // self.columns, -(-x2 // self.columns)):
@@ -64,9 +67,9 @@ class TiffSegments:
         segment = self._segment(file, (plane * down + row) * across + column)
         top, left = row * self.rows - y1, column * self.columns - x1
         # Of the window, not of the segment: one that is too small for its place is an error.
-        target = window[max(top, 0):top + self.rows, max(left, 0):left + self.columns]
+        target = window[max(top, 0) : top + self.rows, max(left, 0) : left + self.columns]
         y, x = max(-top, 0), max(-left, 0)
-        target[...] = segment[y:y + target.shape[0], x:x + target.shape[1]]
+        target[...] = segment[y : y + target.shape[0], x : x + target.shape[1]]
 
     def _segment(self, file, number):
         """Pixels [h, w, samples]; those of the page's border may reach beyond it."""
@@ -83,8 +86,11 @@ class TiffSegments:
             file.seek(offset)
             data = file.read(count)
             if len(data) < count:
-                raise DataError(self.path, f"is cut off: it declares {offset + count} bytes and holds "
-                                f"{os.fstat(file.fileno()).st_size}", "Export or copy it again")
+                raise DataError(
+                    self.path,
+                    f"is cut off: it declares {offset + count} bytes and holds {os.fstat(file.fileno()).st_size}",
+                    "Export or copy it again",
+                )
         with known_kind(self.path):
             pixels, _, (_, rows, columns, samples) = self._decode(data, number, **self._tables)
         # A segment without bytes is one that nothing was written into.

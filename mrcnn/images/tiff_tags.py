@@ -2,18 +2,43 @@
 
 Only what went wrong is looked at here, so that a `TypeError` in a sound file is told for the bug that it is.
 """
+
 import os
 import struct
 
-_WHOLE = (1, 3, 4, 6, 8, 9, 13, 16, 17, 18)      # the types BYTE, SHORT, LONG, ... of the format that are whole numbers
+_WHOLE = (1, 3, 4, 6, 8, 9, 13, 16, 17, 18)  # the types BYTE, SHORT, LONG, ... of the format that are whole numbers
 _RATIONAL = (5, 10)
 # Tags of one whole number, and of one for each channel, strip or tile.
-_ONE = {254: "NewSubfileType", 255: "SubfileType", 256: "ImageWidth", 257: "ImageLength", 259: "Compression",
-        262: "PhotometricInterpretation", 266: "FillOrder", 274: "Orientation", 277: "SamplesPerPixel",
-        278: "RowsPerStrip", 284: "PlanarConfiguration", 296: "ResolutionUnit", 317: "Predictor", 322: "TileWidth",
-        323: "TileLength", 32997: "ImageDepth", 32998: "TileDepth"}
-_SEVERAL = {258: "BitsPerSample", 273: "StripOffsets", 279: "StripByteCounts", 324: "TileOffsets",
-            325: "TileByteCounts", 330: "SubIFDs", 338: "ExtraSamples", 339: "SampleFormat", 530: "YCbCrSubSampling"}
+_ONE = {
+    254: "NewSubfileType",
+    255: "SubfileType",
+    256: "ImageWidth",
+    257: "ImageLength",
+    259: "Compression",
+    262: "PhotometricInterpretation",
+    266: "FillOrder",
+    274: "Orientation",
+    277: "SamplesPerPixel",
+    278: "RowsPerStrip",
+    284: "PlanarConfiguration",
+    296: "ResolutionUnit",
+    317: "Predictor",
+    322: "TileWidth",
+    323: "TileLength",
+    32997: "ImageDepth",
+    32998: "TileDepth",
+}
+_SEVERAL = {
+    258: "BitsPerSample",
+    273: "StripOffsets",
+    279: "StripByteCounts",
+    324: "TileOffsets",
+    325: "TileByteCounts",
+    330: "SubIFDs",
+    338: "ExtraSamples",
+    339: "SampleFormat",
+    530: "YCbCrSubSampling",
+}
 _FRACTIONS = {282: "XResolution", 283: "YResolution"}
 _MOST_DIRECTORIES = 100_000
 
@@ -59,13 +84,13 @@ def _of_pixels(codes):
 def _directory(file, offset, order, big):
     """[(code, type, count)] of the tags of a page, as many as there are, and the offset of the page behind it."""
     file.seek(offset)
-    number, entry, following = (("Q", "HHQ8x", "Q") if big else ("H", "HHI4x", "I"))
+    number, entry, following = ("Q", "HHQ8x", "Q") if big else ("H", "HHI4x", "I")
     entry = struct.Struct(order + entry)
     head = file.read(struct.calcsize(order + number))
     if len(head) < struct.calcsize(order + number):
         return [], []
     # No more tags than there are numbers for: a damaged count is not believed.
     data = file.read(entry.size * min(struct.unpack(order + number, head)[0], 2**16))
-    tags = list(entry.iter_unpack(data[:len(data) // entry.size * entry.size]))
+    tags = list(entry.iter_unpack(data[: len(data) // entry.size * entry.size]))
     end = file.read(struct.calcsize(order + following))
     return tags, list(struct.unpack(order + following, end)) if len(end) == struct.calcsize(order + following) else []

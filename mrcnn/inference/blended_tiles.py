@@ -79,8 +79,7 @@ def blending_window(tile, overlap):
 
 
 def _run_whole(run, tiles, batch, flips):
-    """Mean probabilities of up to `batch` tiles over mirrorings; the batch is filled, so that one program serves all.
-    """
+    """Mean probabilities of up to `batch` tiles over mirrorings; the batch is padded so that one program serves all."""
     filled = np.concatenate([tiles, np.repeat(tiles[:1], batch - len(tiles), axis=0)])
     total = sum(np.flip(np.asarray(run(np.flip(filled, axes)), np.float32), axes) for axes in flips)
     return total[: len(tiles)] / len(flips)

@@ -1,4 +1,5 @@
 """A detector on the workers of a Dask cluster: each makes it once, and takes task after task."""
+
 import io
 import os
 import tempfile
@@ -98,8 +99,9 @@ def result_of(future, thing, cure):
     try:
         return future.result()
     except KilledWorker as error:
-        raise MrcnnError(f"Dask: workers died again and again at one {thing}, most likely for want of memory "
-                         f"({error}). {cure}") from error
+        raise MrcnnError(
+            f"Dask: workers died again and again at one {thing}, most likely for want of memory ({error}). {cure}"
+        ) from error
 
 
 @contextmanager
@@ -124,13 +126,15 @@ def client_of(dask):
             yield client
         return
     if "://" not in text:
-        raise ConfigError(f"dask must be 'local:N', the address of a scheduler as 'tcp://host:8786', or a Client, not "
-                          f"{text!r}.")
+        raise ConfigError(
+            f"dask must be 'local:N', the address of a scheduler as 'tcp://host:8786', or a Client, not {text!r}."
+        )
     try:
         client = Client(text)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"No Dask scheduler answers at {text} ({error}). Start one there, or use 'local:N'.") from error
+            f"No Dask scheduler answers at {text} ({error}). Start one there, or use 'local:N'."
+        ) from error
     with client:
         yield client
 

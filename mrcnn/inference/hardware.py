@@ -54,16 +54,14 @@ def has_amx():
 
 
 def precision_of(config):
-    """The Keras dtype policy that `config.PRECISION` stands for: "auto" is bfloat16 on GPUs and AMX, float32 elsewhere.
-    """
+    """Keras dtype policy for `config.PRECISION`: "auto" is bfloat16 on GPUs and on CPUs with AMX, float32 elsewhere."""
     if config.PRECISION != "auto":
         return config.PRECISION
     return "mixed_bfloat16" if has_gpu() or has_amx() else "float32"
 
 
 def jit_choice():
-    """Value of `jit_compile` for Keras: TensorFlow's own kernels (oneDNN, NMS) beat XLA here, and JAX always compiles.
-    """
+    """`jit_compile` for Keras: TensorFlow's own kernels (oneDNN, NMS) beat XLA here, and JAX always compiles."""
     return False if keras.backend.backend() == "tensorflow" else "auto"
 
 

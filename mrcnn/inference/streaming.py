@@ -1,4 +1,5 @@
 """Detection in more pictures than memory holds: threads read and finish others while the network works on some."""
+
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import numpy as np
 
 from mrcnn.errors import MrcnnError, without_frames
 
-THREADS = 8      # at most, by default: reading and molding a picture takes a small part of the network's time
+THREADS = 8  # at most, by default: reading and molding a picture takes a small part of the network's time
 
 
 def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):

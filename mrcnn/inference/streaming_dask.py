@@ -1,4 +1,5 @@
 """Work that needs a detector on a Dask cluster, for any number of tasks."""
+
 from mrcnn.inference.dask_workers import in_order_done, result_of, submitted
 
 _CURE = "Give them more memory, or start fewer of them; what is done is kept for --resume."
@@ -35,5 +36,5 @@ def work_on_dask(dask, detector, work, tasks):
     with submitted(dask, detector, work, tasks) as waiting:
         for future in in_order_done(waiting):
             result = result_of(future, "part", _CURE)
-            future.release()      # the cluster need not keep it
+            future.release()  # the cluster need not keep it
             yield waiting.pop(future), result

@@ -1,4 +1,5 @@
 """Finished tiles of a large image, in memory and in a folder that a killed run can go on from."""
+
 import hashlib
 import json
 import re
@@ -14,9 +15,26 @@ from mrcnn.geometry.instances import Instances
 FORMAT = 1
 RUN_FILE = "tiles.json"
 # Settings that change what is detected; others may differ between a run and its continuation.
-_DETECTION_SETTINGS = ("IMAGE_", "MEAN_PIXEL", "BACKBONE", "COMPUTE_BACKBONE", "TOP_DOWN", "NUM_CLASSES", "RPN_",
-                       "PRE_NMS", "POST_NMS_ROIS_INFERENCE", "BBOX_STD", "ROI_ALIGN", "POOL_SIZE", "FPN_",
-                       "USE_MASK_HEAD", "MASK_", "DETECTION_", "MATTERPORT_EXACT", "PRECISION")
+_DETECTION_SETTINGS = (
+    "IMAGE_",
+    "MEAN_PIXEL",
+    "BACKBONE",
+    "COMPUTE_BACKBONE",
+    "TOP_DOWN",
+    "NUM_CLASSES",
+    "RPN_",
+    "PRE_NMS",
+    "POST_NMS_ROIS_INFERENCE",
+    "BBOX_STD",
+    "ROI_ALIGN",
+    "POOL_SIZE",
+    "FPN_",
+    "USE_MASK_HEAD",
+    "MASK_",
+    "DETECTION_",
+    "MATTERPORT_EXACT",
+    "PRECISION",
+)
 
 
 class TileStore:
@@ -63,8 +81,10 @@ class TileStore:
         before = self._run_before(path) if path.exists() or kept else run
         different = [name for name in run if before.get(name) != run[name]]
         if different:
-            raise ConfigError(f"{self.folder}: holds tiles of another run (other {', '.join(different)}). Choose "
-                              "another folder, or delete this one.")
+            raise ConfigError(
+                f"{self.folder}: holds tiles of another run (other {', '.join(different)}). Choose "
+                "another folder, or delete this one."
+            )
         if not path.exists():
             write_json(path, run)
         for leftover in self.folder.glob(".writing-*.npz"):  # of a run that was killed while it wrote
@@ -93,13 +113,18 @@ def write_instances(path, found):
     """
     flat = np.concatenate([np.zeros(0, bool), *(mask.ravel() for mask in found.masks)])
     with whole_file(path, flush=True) as temporary:
-        np.savez(temporary, shape=found.image_shape, boxes=found.boxes, class_ids=found.class_ids, scores=found.scores,
-                 bits=np.packbits(flat))
+        np.savez(
+            temporary,
+            shape=found.image_shape,
+            boxes=found.boxes,
+            class_ids=found.class_ids,
+            scores=found.scores,
+            bits=np.packbits(flat),
+        )
 
 
 def read_instances(path):
-    """Objects written by `write_instances`, without their pixel size; None when the file is damaged or cannot be read.
-    """
+    """Objects that `write_instances` wrote, without their pixel size; None when the file cannot be read."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             boxes = file["boxes"]

@@ -1,4 +1,5 @@
 """Detection in images too large for the network: tile by tile, with every object once in the result."""
+
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -101,8 +102,10 @@ class TilePlan:
         self.windows = tile_windows(self.image_shape, self.tile, self.overlap)
         if rule == "seed":
             if self.tile[0] != self.tile[1] or any(4 * shared != self.tile[0] for shared in self.overlap):
-                raise ConfigError("The seed's rule is for square tiles that overlap by a quarter: with a tile of "
-                                  f"{self.tile[0]}, set the overlap to {self.tile[0] // 4}.")
+                raise ConfigError(
+                    "The seed's rule is for square tiles that overlap by a quarter: with a tile of "
+                    f"{self.tile[0]}, set the overlap to {self.tile[0] // 4}."
+                )
             self.windows, self._columns, self._rows = seed_windows(self.image_shape, self.tile[0])
 
     @property
@@ -128,8 +131,19 @@ class TilePlan:
         return int(((sizes > self.overlap) & several).any(axis=1).sum()) if self.rule == "centre" else 0
 
 
-def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, batch=None, progress=True,
-                 resume_dir=None, executor=None, min_score=None, pixel_size_nm=None):
+def detect_tiled(
+    detector,
+    source,
+    tile=1024,
+    overlap=256,
+    rule=DEFAULT_RULE,
+    batch=None,
+    progress=True,
+    resume_dir=None,
+    executor=None,
+    min_score=None,
+    pixel_size_nm=None,
+):
     """Detect objects in an image of any size.
 
     One window of the source for each tile at work is in memory, and objects are box-local, so that a wafer takes
@@ -187,8 +201,12 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
     windows = {i: plan.windows[i] for i in todo}
     running = (executor or detect_windows)(detector, source, windows, plan.tile, batch)
     try:
-        with closing(running), tqdm(total=len(plan.windows), initial=len(plan.windows) - len(todo), unit="tile",
-                                    disable=not progress) as bar:
+        with (
+            closing(running),
+            tqdm(
+                total=len(plan.windows), initial=len(plan.windows) - len(todo), unit="tile", disable=not progress
+            ) as bar,
+        ):
             for i, found in running:
                 store.put(i, found)
                 bar.update()
@@ -200,9 +218,11 @@ def detect_tiled(detector, source, tile=1024, overlap=256, rule=DEFAULT_RULE, ba
     instances = plan.joined(found)
     instances.pixel_size_nm = as_pixel_size(pixel_size_nm)
     if progress and plan.count_too_large(instances):
-        print(f"{plan.count_too_large(instances)} of {len(instances)} objects are larger than the overlap of "
-              f"{plan.overlap[0]} x {plan.overlap[1]} pixels and may be cut: use a larger one, or the rule 'merge'.",
-              file=sys.stderr)
+        print(
+            f"{plan.count_too_large(instances)} of {len(instances)} objects are larger than the overlap of "
+            f"{plan.overlap[0]} x {plan.overlap[1]} pixels and may be cut: use a larger one, or the rule 'merge'.",
+            file=sys.stderr,
+        )
     return instances
 
 
@@ -210,8 +230,10 @@ def _with_way_on(error, store, total):
     """The error, saying that the finished tiles are kept."""
     if store.folder is None:
         return error
-    cure = (f"{error.cure.rstrip('.')}. {len(store.tiles)} of {total} tiles are kept in {store.folder}: repeat the "
-            "call with it to go on from there")
+    cure = (
+        f"{error.cure.rstrip('.')}. {len(store.tiles)} of {total} tiles are kept in {store.folder}: repeat the "
+        "call with it to go on from there"
+    )
     return DataError(error.path, error.problem, cure)
 
 
@@ -256,7 +278,7 @@ def detect_windows(detector, source, windows, tile, batch):
 
 def predict_padded(detector, images, batch):
     """Objects of up to `batch` images; one is repeated to fill the batch, so that no second program is compiled."""
-    return detector.predict([*images, *images[:1] * (batch - len(images))])[:len(images)]
+    return detector.predict([*images, *images[:1] * (batch - len(images))])[: len(images)]
 
 
 @contextmanager
@@ -302,7 +324,10 @@ def read_window(source, window, tile=(0, 0)):
     with damage_named(decoder_errors.ANY, name, problem, "Export or copy the file again"):
         pixels = np.asarray(source.read(y1, x1, y2, x2))
     if pixels.shape[:2] != (y2 - y1, x2 - x1):
-        raise DataError(name, f"gave {pixels.shape[0]} x {pixels.shape[1]} pixels for the window ({y1}, {x1}, {y2}, "
-                        f"{x2})", "Export or copy the file again")
+        raise DataError(
+            name,
+            f"gave {pixels.shape[0]} x {pixels.shape[1]} pixels for the window ({y1}, {x1}, {y2}, {x2})",
+            "Export or copy the file again",
+        )
     missing = [(0, max(0, size - have)) for size, have in zip(tile, pixels.shape)]
     return np.pad(pixels, [*missing, *[(0, 0)] * (pixels.ndim - 2)]) if np.any(missing) else pixels

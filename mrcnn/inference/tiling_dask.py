@@ -1,4 +1,5 @@
 """Tiles on a Dask cluster: the model goes to every worker once, and a worker that dies loses nothing."""
+
 import functools
 
 from mrcnn.inference.dask_workers import in_order_done, result_of, submitted
@@ -66,7 +67,7 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
     if not windows:
         return
     keys = list(windows)
-    groups = [keys[i:i + batch] for i in range(0, len(keys), batch)]
+    groups = [keys[i : i + batch] for i in range(0, len(keys), batch)]
     tasks = {group[0]: {key: windows[key] for key in group} for group in groups}
     with submitted(dask, detector, TileWork(source, tile, batch), tasks) as waiting:
         for future in in_order_done(waiting):
@@ -77,5 +78,5 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
                 for other in [f for f in waiting if f.status == "finished"]:
                     yield from other.result()
                 raise
-            future.release()      # its objects are here: the cluster need not keep them
+            future.release()  # its objects are here: the cluster need not keep them
             yield from found

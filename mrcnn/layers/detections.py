@@ -56,8 +56,7 @@ def refine_detections(rois, probabilities, deltas, window, count, min_confidence
 
 
 class DetectionLayer(keras.layers.Layer):
-    """`refine_detections` as a layer: called with [rois, mrcnn_class, mrcnn_bbox, image_meta] (Matterport's signature).
-    """
+    """`refine_detections` as a layer, called with [rois, mrcnn_class, mrcnn_bbox, image_meta] as Matterport's."""
 
     def __init__(self, count, min_confidence, nms_threshold, std_dev, exact=False, **kwargs):
         kwargs.setdefault("dtype", "float32")

@@ -51,9 +51,7 @@ def build_rpn_model(anchor_stride, anchors_per_location, depth):
     return keras.Model(feature_map, rpn_graph(feature_map, anchors_per_location, anchor_stride), name="rpn_model")
 
 
-def fpn_classifier_graph(
-    rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True, fc_layers_size=1024
-):
+def fpn_classifier_graph(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True, fc_layers_size=1024):
     """Class and box of regions: logits [B, N, C], probabilities [B, N, C], deltas [B, N, C, 4].
 
     rois [B, N, 4] normalised; feature_maps [P2, P3, P4, P5]; image_meta [B, 12 + NUM_CLASSES].

@@ -1,4 +1,5 @@
 """What the old pictures need: images and masks in the forms that scripts hand over, drawn as one layer each."""
+
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb as named_color
@@ -10,7 +11,7 @@ from mrcnn.legacy.grey_levels import to_grey_levels
 from mrcnn.plot.instances import draw_instances, rectangle
 from mrcnn.plot.rgb import to_rgb
 
-MARGIN = 10     # pixels shown around an image
+MARGIN = 10  # pixels shown around an image
 
 
 def as_shown(image):
@@ -57,9 +58,9 @@ def roi_masks(masks, rois, wanted, image_shape):
         y1, x1, y2, x2 = (int(v) for v in rois[i, :4])
         if y2 <= y1 or x2 <= x1:
             continue
-        inside = planes[max(y1, 0):max(y2, 0), max(x1, 0):max(x2, 0), i]
-        mask = unmold_mask_local(masks[i], (y1, x1, y2, x2))[max(-y1, 0):, max(-x1, 0):]
-        inside[...] = mask[:inside.shape[0], :inside.shape[1]]
+        inside = planes[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0), i]
+        mask = unmold_mask_local(masks[i], (y1, x1, y2, x2))[max(-y1, 0) :, max(-x1, 0) :]
+        inside[...] = mask[: inside.shape[0], : inside.shape[1]]
     return planes
 
 
@@ -81,8 +82,12 @@ def draw_objects(ax, image, boxes, objects, colors, captions, show_mask, show_bb
     objects, boxes, colors = objects.select(shown), boxes[shown, :4], [colors[i] for i in shown]
     draw_instances(as_shown(image), objects, ax, colors=colors, show_mask=show_mask, alpha=0.5)
     if show_bbox:
-        ax.add_collection(LineCollection([rectangle(box) for box in boxes], colors=colors, linewidths=2, alpha=0.7,
-                                         linestyles="dashed"), autolim=False)
+        ax.add_collection(
+            LineCollection(
+                [rectangle(box) for box in boxes], colors=colors, linewidths=2, alpha=0.7, linestyles="dashed"
+            ),
+            autolim=False,
+        )
     stroke = [withStroke(linewidth=1.5, foreground="black")]
     for (y1, x1, _, _), i in zip(boxes, shown):
         if captions[i]:

@@ -1,4 +1,5 @@
 """Tables in notebooks and terminals, and the one of a model's weights."""
+
 import importlib
 import re
 import sys
@@ -9,7 +10,7 @@ from mrcnn.plot.weights import weight_alerts
 def show_table(table):
     """Show rows of cells: by IPython where it runs, with HTML for a notebook and text for a terminal, else as text."""
     rows = [[str(cell) for cell in row] for row in table]
-    ipython = sys.modules.get("IPython")       # whoever runs in it has it loaded
+    ipython = sys.modules.get("IPython")  # whoever runs in it has it loaded
     if ipython is None or ipython.get_ipython() is None:
         print(as_text(rows))
         return

@@ -64,8 +64,7 @@ def interleave(blocks):
 
 
 class MaskClassifier(layers.Conv2D):
-    """A 1 x 1 convolution and a sigmoid in float32, on blocks of regions: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K].
-    """
+    """A 1 x 1 convolution and a sigmoid in float32 on blocks of RoIs: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K]."""
 
     def build(self, input_shape):
         super().build((None, *input_shape[-3:]))

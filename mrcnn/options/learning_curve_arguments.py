@@ -1,4 +1,5 @@
 """The options of a learning curve over the number of images. Nothing here imports Keras or NumPy."""
+
 import argparse
 
 from mrcnn.options.arguments import add_training, base_parser
@@ -7,29 +8,49 @@ from mrcnn.options.option_values import positive_number, slices, whole_number
 
 def learning_curve_parser(description, prepares=False, semantic=False):
     """Options of the script: those of a training but its run, and how many images to learn from."""
-    parser = base_parser(description, "exit code: 0 done, 2 nothing could be done (options, data, weights), 130 "
-                         "interrupted by Ctrl+C. The same command goes on where it was interrupted; another --model "
-                         "with the same --out goes into the same table and picture")
+    parser = base_parser(
+        description,
+        "exit code: 0 done, 2 nothing could be done (options, data, weights), 130 "
+        "interrupted by Ctrl+C. The same command goes on where it was interrupted; another --model "
+        "with the same --out goes into the same table and picture",
+    )
     training = add_training(parser, prepares, semantic)
     if semantic:
-        training.add_argument("--hours", type=positive_number, metavar="H",
-                              help="unet and fcn: how long each training takes, instead of --epochs")
+        training.add_argument(
+            "--hours",
+            type=positive_number,
+            metavar="H",
+            help="unet and fcn: how long each training takes, instead of --epochs",
+        )
     training.add_argument("--learning-rate", type=float, metavar="X", help="default: LEARNING_RATE of the settings")
     group = parser.add_argument_group("learning curve")
-    group.add_argument("--images", type=numbers, required=True, metavar="N,N,...",
-                       help="numbers of images to learn from, such as 12,40,165; all trainings take equally many steps "
-                            "(--steps an epoch; default: those that show every image of the largest number once)")
-    group.add_argument("--seeds", type=seeds, metavar="N,N,...",
-                       help="train on each number so often, with other images and weights (default 0)")
-    group.add_argument("--blocks", type=whole_number, metavar="N",
-                       help="take the images as N runs of neighbouring slices, spread over the stack (default: every "
-                            "image by itself, as neighbours show nearly the same)")
-    group.add_argument("--test-slices", type=slices, metavar="FIRST:END",
-                       help="judge on these slices of the stack, END not included")
+    group.add_argument(
+        "--images",
+        type=numbers,
+        required=True,
+        metavar="N,N,...",
+        help="numbers of images to learn from, such as 12,40,165; all trainings take equally many steps "
+        "(--steps an epoch; default: those that show every image of the largest number once)",
+    )
+    group.add_argument(
+        "--seeds",
+        type=seeds,
+        metavar="N,N,...",
+        help="train on each number so often, with other images and weights (default 0)",
+    )
+    group.add_argument(
+        "--blocks",
+        type=whole_number,
+        metavar="N",
+        help="take the images as N runs of neighbouring slices, spread over the stack (default: every "
+        "image by itself, as neighbours show nearly the same)",
+    )
+    group.add_argument(
+        "--test-slices", type=slices, metavar="FIRST:END", help="judge on these slices of the stack, END not included"
+    )
     group.add_argument("--test-dataset", metavar="DIR|STACK.tif", help="judge on a data set of its own")
     group.add_argument("--test-truth", metavar="STACK.tif|DIR", help="its truth")
-    group.add_argument("--out", metavar="DIR",
-                       help="where runs, runs.csv and the pictures go (default learning_curve)")
+    group.add_argument("--out", metavar="DIR", help="where runs, runs.csv and the pictures go (default learning_curve)")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 """
+
 import argparse
 
 
@@ -20,8 +21,9 @@ def rows_to_keep(text):
     try:
         return slices(text)
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no range of rows; write FIRST:END, such as 0:3264, or "
-                                         "all") from None
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no range of rows; write FIRST:END, such as 0:3264, or all"
+        ) from None
 
 
 def pixel_size(text):
@@ -31,8 +33,9 @@ def pixel_size(text):
     except ValueError:
         values = []
     if len(values) not in (1, 2) or not all(0 < v < float("inf") for v in values):
-        raise argparse.ArgumentTypeError(f"'{text}' is no pixel size; write nm, such as 5, or height and width, such "
-                                         f"as 5,4")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no pixel size; write nm, such as 5, or height and width, such as 5,4"
+        )
     return values[0], values[-1]
 
 

@@ -1,4 +1,5 @@
 """Pictures: objects over images, curves, and looks into data and model."""
+
 from mrcnn.lazy import names_on_first_use
 
 _HOMES = {

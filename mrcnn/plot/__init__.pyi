@@ -8,8 +8,24 @@ from mrcnn.plot.rgb import to_rgb
 from mrcnn.plot.tables import show_table
 
 __all__ = [
-    "CLASS_COLORS", "ERROR_COLORS", "MODEL_COLORS", "compare_models", "compare_truth", "display_images", "draw_boxes",
-    "draw_errors", "draw_instances", "overlay_image", "plot_class_counts", "plot_classes", "plot_history",
-    "plot_learning_curve", "plot_threat_scores", "show_anchors", "show_augmented", "show_classes", "show_table",
+    "CLASS_COLORS",
+    "ERROR_COLORS",
+    "MODEL_COLORS",
+    "compare_models",
+    "compare_truth",
+    "display_images",
+    "draw_boxes",
+    "draw_errors",
+    "draw_instances",
+    "overlay_image",
+    "plot_class_counts",
+    "plot_classes",
+    "plot_history",
+    "plot_learning_curve",
+    "plot_threat_scores",
+    "show_anchors",
+    "show_augmented",
+    "show_classes",
+    "show_table",
     "to_rgb",
 ]

@@ -1,4 +1,5 @@
 """Pictures with their objects in the colours of their classes, side by side."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,15 +23,21 @@ MIDDLE_GREY = 128
 
 
 def class_colors(class_ids, bright=False):
-    """A colour for each object, by its class, for a dark or a `bright` ground; they repeat from the seventh class on.
-    """
+    """A colour per object, by class, for a dark or a `bright` background; colours repeat from the seventh class on."""
     colors = CLASS_COLORS_ON_BRIGHT if bright else CLASS_COLORS
     return [colors[(int(c) - 1) % len(colors)] for c in class_ids]
 
 
-def show_classes(samples: Sequence[tuple[ArrayLike, Instances]], class_names: Sequence[str],
-                 titles: Sequence[str] | None = None, cols: int = 4, side: float = 3.0, boxes: bool = True,
-                 outlines: bool = False, scores: bool = False) -> Figure:
+def show_classes(
+    samples: Sequence[tuple[ArrayLike, Instances]],
+    class_names: Sequence[str],
+    titles: Sequence[str] | None = None,
+    cols: int = 4,
+    side: float = 3.0,
+    boxes: bool = True,
+    outlines: bool = False,
+    scores: bool = False,
+) -> Figure:
     """A grid of pictures with the boxes of their objects, and a legend of the classes.
 
     Colours are those for a bright ground where the pictures are, taken together, brighter than a middle grey.
@@ -80,14 +87,18 @@ def show_classes(samples: Sequence[tuple[ArrayLike, Instances]], class_names: Se
         colors = class_colors(instances.class_ids, bright)
         draw_instances(image, instances, ax, colors=colors, show_mask=False, outlines=outlines)
         if boxes:
-            ax.add_collection(LineCollection([rectangle(box) for box in instances.boxes], colors=colors,
-                                             linewidths=1.3), autolim=False)
+            ax.add_collection(
+                LineCollection([rectangle(box) for box in instances.boxes], colors=colors, linewidths=1.3),
+                autolim=False,
+            )
         if scores and (instances.scores < 1).any():
             _write_scores(ax, instances, colors, bright)
         if title:
             ax.set_title(str(title), fontsize=10)
-    handles = [Line2D([], [], color=color, linewidth=3, label=str(name))
-               for name, color in zip(class_names[1:], class_colors(range(1, len(class_names)), bright), strict=True)]
+    handles = [
+        Line2D([], [], color=color, linewidth=3, label=str(name))
+        for name, color in zip(class_names[1:], class_colors(range(1, len(class_names)), bright), strict=True)
+    ]
     # Some of the colours for a dark ground cannot be seen on white.
     ground = {} if bright else {"facecolor": "0.25", "labelcolor": "white"}
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), **ground)
@@ -99,6 +110,13 @@ def _write_scores(ax, instances, colors, bright):
     room = instances.image_shape[0] * 0.05
     for (y1, x1, _, _), score, color in zip(instances.boxes, instances.scores, colors, strict=True):
         inside = y1 < room
-        ax.text(x1 + (2 if inside else 0), y1 + (2 if inside else -2), f"{score:.2f}", color=color, size=8,
-                va="top" if inside else "bottom", clip_on=True,
-                path_effects=[withStroke(linewidth=2, foreground="white" if bright else "black")])
+        ax.text(
+            x1 + (2 if inside else 0),
+            y1 + (2 if inside else -2),
+            f"{score:.2f}",
+            color=color,
+            size=8,
+            va="top" if inside else "bottom",
+            clip_on=True,
+            path_effects=[withStroke(linewidth=2, foreground="white" if bright else "black")],
+        )

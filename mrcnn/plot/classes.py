@@ -1,4 +1,5 @@
 """Scores by class as pictures: confusion, precision against recall, F1 against the threshold; and counts by class."""
+
 import os
 from pathlib import Path
 
@@ -46,16 +47,24 @@ def plot_confusion(counts, class_names, path=None, ax=None):
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = ["nothing", *(str(name) for name in class_names[1:])]
     steep = sum(map(len, names)) > 40
-    ax.set_xticks(range(len(names)), names, rotation=45 if steep else 0, ha="right" if steep else "center",
-                  rotation_mode="anchor")
+    ax.set_xticks(
+        range(len(names)), names, rotation=45 if steep else 0, ha="right" if steep else "center", rotation_mode="anchor"
+    )
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="Found as", ylabel="True class", title="Confusion")
     for row, column in np.ndindex(counts.shape) if counts.size <= _MOST_TEXTS else ():
-        if (row, column) != (0, 0):        # where there is nothing and nothing is found, there is nothing to count
+        if (row, column) != (0, 0):  # where there is nothing and nothing is found, there is nothing to count
             share = shares[row, column]
             percent = f"\n{100 * share:.0f} %" if row else ""
-            ax.text(column, row, f"{counts[row, column]}{percent}", ha="center", va="center", fontsize="small",
-                    color="white" if share > 0.6 else "black")
+            ax.text(
+                column,
+                row,
+                f"{counts[row, column]}{percent}",
+                ha="center",
+                va="center",
+                fontsize="small",
+                color="white" if share > 0.6 else "black",
+            )
     return _saved(ax.figure, path)
 
 
@@ -82,8 +91,9 @@ def plot_class_curves(curves, min_score=MIN_SCORE, path=None, ax=None):
         _, precisions, recalls, _ = curve.points()
         # What no threshold keeps has no precision: the curve begins at the precision of the first prediction.
         start = precisions[1:2] if len(precisions) > 1 else np.ones(1)
-        ax.plot(recalls, np.concatenate([start, precisions[1:]]), color=f"C{i}",
-                label=f"{name} (AP {curve.voc_area:.3f})")
+        ax.plot(
+            recalls, np.concatenate([start, precisions[1:]]), color=f"C{i}", label=f"{name} (AP {curve.voc_area:.3f})"
+        )
         if min_score is not None:
             counts = curve.counts(min_score)
             ax.plot(counts.recall, counts.precision, "o", color=f"C{i}", markersize=6)
@@ -111,8 +121,13 @@ def plot_f1(curves, min_score=MIN_SCORE, path=None, ax=None):
     for name, curve, color in drawn:
         thresholds, _, _, f1s = curve.points()
         threshold, best = curve.best()
-        ax.plot(np.append(thresholds, 0), np.append(f1s, f1s[-1]), drawstyle="steps-mid", color=color,
-                label=f"{name} ({best:.3f} at {threshold:.2f})")
+        ax.plot(
+            np.append(thresholds, 0),
+            np.append(f1s, f1s[-1]),
+            drawstyle="steps-mid",
+            color=color,
+            label=f"{name} ({best:.3f} at {threshold:.2f})",
+        )
         ax.plot(threshold, best, "o", color=color, markersize=6)
     if min_score is not None:
         ax.axvline(min_score, color="grey", linestyle="--", linewidth=1)
@@ -145,13 +160,18 @@ def plot_classes(report: dict, curves: dict[str, ScoreCurve], path: str | os.Pat
     plot_confusion(report["confusion"]["counts"], names, ax=first)
     first.set_title(f"Confusion (scores above {report['min_score']:g})")
     plot_class_curves(curves, report["min_score"], ax=second)
-    second.set_title("Precision and recall")        # the first panel says what score the points are of
+    second.set_title("Precision and recall")  # the first panel says what score the points are of
     plot_f1(curves, report["min_score"], ax=third)
     return _saved(figure, path)
 
 
-def plot_class_counts(counts: dict[str, int], title: str = "Objects by class", unit: str = "Objects",
-                      path: str | os.PathLike | None = None, ax: Axes | None = None) -> Figure:
+def plot_class_counts(
+    counts: dict[str, int],
+    title: str = "Objects by class",
+    unit: str = "Objects",
+    path: str | os.PathLike | None = None,
+    ax: Axes | None = None,
+) -> Figure:
     """How often each class occurs, as bars, the most frequent on top.
 
     Parameters

@@ -1,4 +1,5 @@
 """Several models on one image: the original, the truth, and what each found in its own colour."""
+
 import os
 from pathlib import Path
 
@@ -17,8 +18,15 @@ TRUTH_COLOR = "#009E73"
 MODEL_COLORS = ("#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#F0E442")
 
 
-def compare_models(image: ArrayLike, gt: Instances, found: dict[str, Instances], path: str | os.PathLike | None = None,
-                   title: str | None = None, columns: int = 3, side: float = 4.0) -> Figure:
+def compare_models(
+    image: ArrayLike,
+    gt: Instances,
+    found: dict[str, Instances],
+    path: str | os.PathLike | None = None,
+    title: str | None = None,
+    columns: int = 3,
+    side: float = 4.0,
+) -> Figure:
     """Draw the original, the truth and the objects of each model, a panel each.
 
     Parameters
@@ -45,8 +53,9 @@ def compare_models(image: ArrayLike, gt: Instances, found: dict[str, Instances],
     panels = 2 + len(found)
     columns = min(columns, panels)
     rows = -(-panels // columns)
-    figure = new_figure(columns * max(width, 2), rows * (max(height, 1) + 0.35) + 0.4 * bool(title),
-                        layout="constrained")
+    figure = new_figure(
+        columns * max(width, 2), rows * (max(height, 1) + 0.35) + 0.4 * bool(title), layout="constrained"
+    )
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
@@ -59,12 +68,17 @@ def compare_models(image: ArrayLike, gt: Instances, found: dict[str, Instances],
     if title:
         figure.suptitle(title)
     if path is not None:
-        save_figure(figure, Path(path), dpi=150)     # a file may be larger than a page
+        save_figure(figure, Path(path), dpi=150)  # a file may be larger than a page
     return figure
 
 
-def plot_learning_curve(table: pd.DataFrame, path: str | os.PathLike | None = None, by: str = "images",
-                        score: str = "foreground_iou", label: str = "Foreground IoU") -> Figure:
+def plot_learning_curve(
+    table: pd.DataFrame,
+    path: str | os.PathLike | None = None,
+    by: str = "images",
+    score: str = "foreground_iou",
+    label: str = "Foreground IoU",
+) -> Figure:
     """A score against the number of images learnt from: the mean over runs as a line, each run as a point.
 
     Parameters

@@ -1,4 +1,5 @@
 """Curves: how training went, precision against recall, scores against the IoU asked for."""
+
 import os
 from pathlib import Path
 
@@ -11,10 +12,18 @@ from mrcnn.config import LOSS_NAMES
 from mrcnn.errors import DataError
 from mrcnn.plot.figures import PAGE_WIDTH, new_figure, save_figure
 
-_LOSS_LABELS = {"rpn_class_loss": "RPN class", "rpn_bbox_loss": "RPN box", "mrcnn_class_loss": "class",
-                "mrcnn_bbox_loss": "box", "mrcnn_mask_loss": "mask"}
-_SCORE_LABELS = {"val_threat_score": "threat score at IoU 0.5", "val_ap50": "AP at IoU 0.5",
-                 "val_foreground_iou": "foreground IoU"}
+_LOSS_LABELS = {
+    "rpn_class_loss": "RPN class",
+    "rpn_bbox_loss": "RPN box",
+    "mrcnn_class_loss": "class",
+    "mrcnn_bbox_loss": "box",
+    "mrcnn_mask_loss": "mask",
+}
+_SCORE_LABELS = {
+    "val_threat_score": "threat score at IoU 0.5",
+    "val_ap50": "AP at IoU 0.5",
+    "val_foreground_iou": "foreground IoU",
+}
 
 _SEMANTIC_LABELS = {"loss": "Loss", "accuracy": "Accuracy", "foreground_iou": "Foreground IoU"}
 
@@ -104,8 +113,13 @@ def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):
     """
     ax = new_figure(5, 5, layout="constrained").subplots() if ax is None else ax
     ax.plot(recalls, precisions, drawstyle="steps-pre")
-    ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.02), ylim=(0, 1.02),
-           title="Precision and recall" if ap is None else f"Precision and recall, AP at IoU 0.5 = {ap:.3f}")
+    ax.set(
+        xlabel="Recall",
+        ylabel="Precision",
+        xlim=(0, 1.02),
+        ylim=(0, 1.02),
+        title="Precision and recall" if ap is None else f"Precision and recall, AP at IoU 0.5 = {ap:.3f}",
+    )
     ax.grid(alpha=0.3)
     return _saved(ax.figure, path)
 
@@ -134,7 +148,7 @@ def plot_threat_scores(scores: dict, path: str | os.PathLike | None = None) -> F
         ax.plot(*np.array(points, float).reshape(-1, 2).T, marker="o", markersize=3, label=name.replace("_", " "))
     ax.set(xlabel="IoU that a match needs", ylabel="Score", ylim=(0, 1.02), title="Scores by IoU threshold")
     ax.grid(alpha=0.3)
-    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))      # many names would hide curves
+    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))  # many names would hide curves
     return _saved(figure, path)
 
 
@@ -142,17 +156,23 @@ def _read_history(path):
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise DataError(path, f"cannot be read as a run's history ({error})",
-                        "Name the history.csv that training writes into the run's folder.") from error
+        raise DataError(
+            path,
+            f"cannot be read as a run's history ({error})",
+            "Name the history.csv that training writes into the run's folder.",
+        ) from error
     if "epoch" not in table or "loss" not in table or not len(table):
-        raise DataError(path, "holds no epochs, or has no columns epoch and loss",
-                        "Name the history.csv that training writes into the run's folder.")
+        raise DataError(
+            path,
+            "holds no epochs, or has no columns epoch and loss",
+            "Name the history.csv that training writes into the run's folder.",
+        )
     return table
 
 
 def _curve(ax, table, name, label, **style):
     if name in table:
-        rows = table[table[name].notna()]     # scores may be taken every few epochs only: joined over the gaps
+        rows = table[table[name].notna()]  # scores may be taken every few epochs only: joined over the gaps
         ax.plot(rows["epoch"], rows[name], label=label, marker="o" if len(rows) < 30 else None, markersize=3, **style)
 
 

@@ -1,4 +1,5 @@
 """Figures without pyplot: no window, no global state, so they work headless, in notebooks and in threads."""
+
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -61,5 +62,8 @@ def save_figure(figure, path, dpi=100):
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=dpi)
     except OSError as error:
-        raise DataError(path, f"the picture cannot be written ({error.strerror or error})",
-                        "Free some space or choose another folder, then run it again.") from error
+        raise DataError(
+            path,
+            f"the picture cannot be written ({error.strerror or error})",
+            "Free some space or choose another folder, then run it again.",
+        ) from error

@@ -1,4 +1,5 @@
 """Looks into data and model: grids of pictures, boxes before and after refinement, anchors, augmented samples."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,9 +19,16 @@ _ANCHOR_KINDS = ((0, "neutral", "0.7", 0.5), (-1, "negative", "#D55E00", 0.8), (
 _VISIBILITY = (("0.9", "dotted", 0.7), (None, "dotted", 1.0), (None, "solid", 1.0))
 
 
-def display_images(images: Sequence[ArrayLike], titles: Sequence[str] | None = None, cols: int = 4,
-                   cmap: str | None = None, side: float = 3.0, norm=None, interpolation=None,
-                   figure: Figure | None = None) -> Figure:
+def display_images(
+    images: Sequence[ArrayLike],
+    titles: Sequence[str] | None = None,
+    cols: int = 4,
+    cmap: str | None = None,
+    side: float = 3.0,
+    norm=None,
+    interpolation=None,
+    figure: Figure | None = None,
+) -> Figure:
     """A grid of pictures.
 
     Parameters
@@ -68,8 +76,12 @@ def display_images(images: Sequence[ArrayLike], titles: Sequence[str] | None = N
     return figure
 
 
-def show_augmented(samples: Sequence[tuple[ArrayLike, Instances]], titles: Sequence[str] | None = None, cols: int = 4,
-                   side: float = 3.0) -> Figure:
+def show_augmented(
+    samples: Sequence[tuple[ArrayLike, Instances]],
+    titles: Sequence[str] | None = None,
+    cols: int = 4,
+    side: float = 3.0,
+) -> Figure:
     """Samples as training gets them, with their objects, to see that images and masks moved together.
 
     Parameters
@@ -86,9 +98,16 @@ def show_augmented(samples: Sequence[tuple[ArrayLike, Instances]], titles: Seque
     return display_images([overlay_image(image, instances) for image, instances in samples], titles, cols, side=side)
 
 
-def draw_boxes(image: ArrayLike, boxes: ArrayLike | None = None, refined_boxes: ArrayLike | None = None,
-               masks: ArrayLike | None = None, captions: Sequence[str] | None = None,
-               visibilities: Sequence[int] | None = None, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_boxes(
+    image: ArrayLike,
+    boxes: ArrayLike | None = None,
+    refined_boxes: ArrayLike | None = None,
+    masks: ArrayLike | None = None,
+    captions: Sequence[str] | None = None,
+    visibilities: Sequence[int] | None = None,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
     """Boxes, and what refinement made of them, over an image (Matterport's `visualize.draw_boxes`).
 
     Parameters
@@ -142,13 +161,27 @@ def draw_boxes(image: ArrayLike, boxes: ArrayLike | None = None, refined_boxes: 
                 _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", opacity)
         if captions is not None and captions[i]:
             y1, x1 = (main if refined is None else refined)[i, :2]
-            ax.text(x1, y1, str(captions[i]), size=9, color="white", va="top", clip_on=True,
-                    path_effects=[withStroke(linewidth=2, foreground="black")])
+            ax.text(
+                x1,
+                y1,
+                str(captions[i]),
+                size=9,
+                color="white",
+                va="top",
+                clip_on=True,
+                path_effects=[withStroke(linewidth=2, foreground="black")],
+            )
     return ax
 
 
-def show_anchors(image: ArrayLike, anchors: ArrayLike, matches: ArrayLike, limit: int = 100, ax: Axes | None = None,
-                 title: str | None = None) -> Axes:
+def show_anchors(
+    image: ArrayLike,
+    anchors: ArrayLike,
+    matches: ArrayLike,
+    limit: int = 100,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
     """Anchors over an image by what they are taken for in training.
 
     Parameters
@@ -177,8 +210,10 @@ def show_anchors(image: ArrayLike, anchors: ArrayLike, matches: ArrayLike, limit
         indices = np.flatnonzero(matches == value)
         shown = indices[np.linspace(0, len(indices) - 1, min(limit, len(indices))).round().astype(int)]
         label = f"{len(indices)} {name}" + (f" ({len(shown)} drawn)" if len(shown) < len(indices) else "")
-        ax.add_collection(LineCollection([rectangle(anchors[i]) for i in shown], colors=color, linewidths=width,
-                                         label=label), autolim=False)
+        ax.add_collection(
+            LineCollection([rectangle(anchors[i]) for i in shown], colors=color, linewidths=width, label=label),
+            autolim=False,
+        )
     _fit(ax, np.shape(image))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False)
     if title:
@@ -187,8 +222,9 @@ def show_anchors(image: ArrayLike, anchors: ArrayLike, matches: ArrayLike, limit
 
 
 def _lines(ax, lines, color, style, opacity):
-    ax.add_collection(LineCollection(lines, colors=[color], linestyles=style, linewidths=1.5, alpha=opacity),
-                      autolim=False)
+    ax.add_collection(
+        LineCollection(lines, colors=[color], linestyles=style, linewidths=1.5, alpha=opacity), autolim=False
+    )
 
 
 def _fit(ax, image_shape):

@@ -1,4 +1,5 @@
 """Objects over their image: for one set of objects, for truth beside prediction, and for the errors between them."""
+
 import os
 from collections.abc import Sequence
 
@@ -24,10 +25,19 @@ from mrcnn.plot.rgb import instance_colors, to_rgb
 ERROR_COLORS = {"correct": "#009E73", "split": "#F0E442", "merged": "#CC79A7", "missed": "#D55E00", "false": "#56B4E9"}
 
 
-def draw_instances(image: ArrayLike, instances: Instances, ax: Axes | None = None,
-                   captions: str | Sequence[str] | None = None, colors: ArrayLike | Sequence | None = None,
-                   show_box: bool = False, show_mask: bool = True, outlines: bool = True, alpha: float = 0.3,
-                   title: str | None = None, class_names: Sequence[str] | None = None) -> Axes:
+def draw_instances(
+    image: ArrayLike,
+    instances: Instances,
+    ax: Axes | None = None,
+    captions: str | Sequence[str] | None = None,
+    colors: ArrayLike | Sequence | None = None,
+    show_box: bool = False,
+    show_mask: bool = True,
+    outlines: bool = True,
+    alpha: float = 0.3,
+    title: str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Axes:
     """Draw objects over their image.
 
     Parameters
@@ -65,8 +75,9 @@ def draw_instances(image: ArrayLike, instances: Instances, ax: Axes | None = Non
     if outlines:
         _draw_outlines(ax, instances, colors)
     if show_box:
-        ax.add_collection(LineCollection([rectangle(b) for b in instances.boxes], colors=colors, linewidths=1,
-                                         linestyles="dashed"))
+        ax.add_collection(
+            LineCollection([rectangle(b) for b in instances.boxes], colors=colors, linewidths=1, linestyles="dashed")
+        )
     _write_captions(ax, instances, _captions(instances, captions, class_names))
     if title:
         ax.set_title(title)
@@ -82,8 +93,9 @@ def blend(picture, instances, colors, alpha):
         When picture and objects differ in size.
     """
     if picture.shape[:2] != instances.image_shape:
-        raise ValueError(f"The image is {list(picture.shape[:2])}, the objects are of one of "
-                         f"{list(instances.image_shape)} pixels.")
+        raise ValueError(
+            f"The image is {list(picture.shape[:2])}, the objects are of one of {list(instances.image_shape)} pixels."
+        )
     blended = picture.copy()
     if not alpha:
         return blended
@@ -94,8 +106,13 @@ def blend(picture, instances, colors, alpha):
     return blended
 
 
-def overlay_image(image: ArrayLike, instances: Instances, colors: ArrayLike | Sequence | None = None,
-                  alpha: float = 0.25, thickness: int | None = None) -> np.ndarray:
+def overlay_image(
+    image: ArrayLike,
+    instances: Instances,
+    colors: ArrayLike | Sequence | None = None,
+    alpha: float = 0.25,
+    thickness: int | None = None,
+) -> np.ndarray:
     """Objects over their image as pixels, at the image's own size.
 
     Parameters
@@ -120,8 +137,14 @@ def overlay_image(image: ArrayLike, instances: Instances, colors: ArrayLike | Se
     return picture
 
 
-def compare_truth(image: ArrayLike, gt: Instances, pred: Instances, path: str | os.PathLike | None = None,
-                  captions: str | Sequence[str] | None = None, title: str | None = None) -> Figure:
+def compare_truth(
+    image: ArrayLike,
+    gt: Instances,
+    pred: Instances,
+    path: str | os.PathLike | None = None,
+    captions: str | Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Truth beside prediction; what matches at IoU 0.5 has the same colour on both sides.
 
     Parameters
@@ -142,20 +165,27 @@ def compare_truth(image: ArrayLike, gt: Instances, pred: Instances, path: str | 
     """
     picture, palette = to_rgb(image), instance_colors(len(gt) + len(pred))
     true, found = match_instances(gt, pred, class_aware=False).pairs.T
-    colors = palette[len(gt):]
+    colors = palette[len(gt) :]
     colors[found] = palette[true]
     left, right = picture_axes(gt.image_shape, columns=2, side=PAGE_WIDTH / 2, margin=0.8 if title else 0.4)
-    draw_instances(picture, gt, left, captions, palette[:len(gt)], title=f"Truth: {_count(gt)}")
+    draw_instances(picture, gt, left, captions, palette[: len(gt)], title=f"Truth: {_count(gt)}")
     draw_instances(picture, pred, right, captions, colors, title=f"Found: {_count(pred)}")
     if title:
         left.figure.suptitle(title)
     if path is not None:
-        save_figure(left.figure, path, dpi=150)     # a file may be larger than a page
+        save_figure(left.figure, path, dpi=150)  # a file may be larger than a page
     return left.figure
 
 
-def draw_errors(image: ArrayLike, gt: Instances, pred: Instances, errors: Errors | None = None, ax: Axes | None = None,
-                path: str | os.PathLike | None = None, title: str | None = None) -> Axes:
+def draw_errors(
+    image: ArrayLike,
+    gt: Instances,
+    pred: Instances,
+    errors: Errors | None = None,
+    ax: Axes | None = None,
+    path: str | os.PathLike | None = None,
+    title: str | None = None,
+) -> Axes:
     """What was found, coloured by whether it is right, and what was not found.
 
     Predictions are filled and have solid outlines; true objects that were split, merged or missed have white dashed
@@ -179,8 +209,9 @@ def draw_errors(image: ArrayLike, gt: Instances, pred: Instances, errors: Errors
     """
     errors = find_errors(gt, pred) if errors is None else errors
     ax = picture_axes(gt.image_shape, margin=0.9)[0] if ax is None else ax
-    found, true = (_colors([ERROR_COLORS[s] for s in states], len(states))
-                   for states in (errors.pred_states, errors.gt_states))
+    found, true = (
+        _colors([ERROR_COLORS[s] for s in states], len(states)) for states in (errors.pred_states, errors.gt_states)
+    )
     missed, wrong = errors.gt_indices("missed"), np.flatnonzero(errors.gt_states != "correct")
     picture = blend(to_rgb(image), gt.select(missed), true[missed], 0.35)
     ax.imshow(blend(picture, pred, found, 0.35))
@@ -188,13 +219,21 @@ def draw_errors(image: ArrayLike, gt: Instances, pred: Instances, errors: Errors
     _draw_outlines(ax, pred, found)
     _draw_outlines(ax, gt.select(wrong), np.ones((len(wrong), 3)), (0, (4, 3)))
     counts = errors.counts()
-    handles = [*(Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()),
-               Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error")]
+    handles = [
+        *(Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()),
+        Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error"),
+    ]
     # One row of them is as wide as a picture of its own; under one of several there is room for half.
     room = ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False,
-              ncols=len(handles) if room > 6 else len(handles) // 2,
-              handlelength=1.4, columnspacing=1.4)
+    ax.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        frameon=False,
+        ncols=len(handles) if room > 6 else len(handles) // 2,
+        handlelength=1.4,
+        columnspacing=1.4,
+    )
     if title:
         ax.set_title(title)
     if path is not None:
@@ -234,8 +273,9 @@ def _draw_outlines(ax, instances, colors, style="solid", width=1.2):
             lines.append(line[:, ::-1] + (x1 - 1, y1 - 1))
             owners.append(i)
     if lines:
-        ax.add_collection(LineCollection(lines, colors=colors[owners], linewidths=width, linestyles=style),
-                          autolim=False)
+        ax.add_collection(
+            LineCollection(lines, colors=colors[owners], linewidths=width, linestyles=style), autolim=False
+        )
 
 
 def _captions(instances, captions, class_names):

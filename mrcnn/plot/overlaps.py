@@ -1,4 +1,5 @@
 """The overlaps of predictions and true objects as a grid of colours and numbers."""
+
 import numpy as np
 
 from mrcnn.plot.figures import new_figure
@@ -33,8 +34,10 @@ def show_overlaps(overlaps, gt_names, pred_names, same_class, threshold=0.5, ax=
     """
     overlaps = np.nan_to_num(np.asarray(overlaps, float))
     if overlaps.shape != (len(pred_names), len(gt_names)):
-        raise ValueError(f"Overlaps of the shape {overlaps.shape} for {len(pred_names)} predictions and "
-                         f"{len(gt_names)} true objects.")
+        raise ValueError(
+            f"Overlaps of the shape {overlaps.shape} for {len(pred_names)} predictions and "
+            f"{len(gt_names)} true objects."
+        )
     ax = new_figure(12, 10, layout="constrained").subplots() if ax is None else ax
     ax.set(xlabel="Ground truth", ylabel="Predictions")
     if not overlaps.size:
@@ -47,6 +50,13 @@ def show_overlaps(overlaps, gt_names, pred_names, same_class, threshold=0.5, ax=
     for i, j in np.argwhere((overlaps > 0) | (overlaps.size <= MOST_TEXTS)):
         iou = overlaps[i, j]
         verdict = "" if iou <= threshold else "match" if same_class[i, j] else "wrong"
-        ax.text(j, i, f"{iou:.3f}\n{verdict}", ha="center", va="center", fontsize=9,
-                color="white" if iou > half else "black" if iou > 0 else "grey")
+        ax.text(
+            j,
+            i,
+            f"{iou:.3f}\n{verdict}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if iou > half else "black" if iou > 0 else "grey",
+        )
     return ax

@@ -1,4 +1,5 @@
 """The search for objects: the anchors of a cell on each level, and what became of each proposal."""
+
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
@@ -8,8 +9,14 @@ from mrcnn.plot.instances import rectangle
 from mrcnn.plot.rgb import to_rgb
 
 # Of Okabe and Ito (2008), which the colour-blind tell apart; drawn in this order, so that what was kept is on top.
-FATE_COLORS = {"background": "0.75", "no area": "#CC79A7", "below the score": "#56B4E9",
-               "beyond the maximum": "#F0E442", "suppressed by NMS": "#D55E00", "kept": "#009E73"}
+FATE_COLORS = {
+    "background": "0.75",
+    "no area": "#CC79A7",
+    "below the score": "#56B4E9",
+    "beyond the maximum": "#F0E442",
+    "suppressed by NMS": "#D55E00",
+    "kept": "#009E73",
+}
 
 
 def draw_fates(image, boxes, reasons, limit=40, ax=None, title=None):
@@ -44,8 +51,9 @@ def draw_fates(image, boxes, reasons, limit=40, ax=None, title=None):
         if not len(own):
             continue
         width = 2.5 if reason == "kept" else 1
-        ax.add_collection(LineCollection([rectangle(boxes[i]) for i in own[:limit]], colors=color, linewidths=width),
-                          autolim=False)
+        ax.add_collection(
+            LineCollection([rectangle(boxes[i]) for i in own[:limit]], colors=color, linewidths=width), autolim=False
+        )
         label = f"{len(own)} {reason}" + (f" ({limit} drawn)" if len(own) > limit else "")
         handles.append(Line2D([], [], color=color, linewidth=max(width, 1.5), label=label))
     if handles:
@@ -78,11 +86,18 @@ def show_cell_anchors(image, levels, ax=None, title="Anchors of the middle cell 
     for number, (anchors, (rows, columns)) in enumerate(levels):
         each, rest = divmod(len(anchors), int(rows) * int(columns))
         if rest or not each:
-            raise ValueError(f"{len(anchors)} anchors for {rows} x {columns} cells of P{number + 2}: each cell has the "
-                             "same number.")
+            raise ValueError(
+                f"{len(anchors)} anchors for {rows} x {columns} cells of P{number + 2}: each cell has the same number."
+            )
         first = (rows // 2 * columns + columns // 2) * each
-        ax.add_collection(LineCollection([rectangle(a) for a in anchors[first:first + each]], colors=f"C{number}",
-                                         linewidths=2, label=f"P{number + 2}"))
+        ax.add_collection(
+            LineCollection(
+                [rectangle(a) for a in anchors[first : first + each]],
+                colors=f"C{number}",
+                linewidths=2,
+                label=f"P{number + 2}",
+            )
+        )
     # The largest anchors are larger than the picture: what they would be compared with is inside.
     height, width = np.shape(image)[:2]
     ax.set_xlim(-0.25 * width, 1.25 * width)

@@ -1,4 +1,5 @@
 """Colours: any image as one that a screen can show, and a colour for each object."""
+
 import numpy as np
 from matplotlib.colors import hsv_to_rgb
 from numpy.typing import ArrayLike
@@ -54,7 +55,7 @@ def _to_uint8(channel):
         return np.zeros(channel.shape, np.uint8)
     step = max(1, finite.size // 1_000_000)
     low, high = np.percentile(finite[::step], (0.1, 99.9))
-    if low == high:     # a few bright pixels on an even ground, such as a mask
+    if low == high:  # a few bright pixels on an even ground, such as a mask
         low, high = finite.min(), finite.max()
     values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     # Halved, as the span of the largest floats is infinite.

@@ -1,4 +1,5 @@
 """Tables in notebooks: the columns that matter first, the others reached by scrolling sideways."""
+
 import math
 import numbers
 from collections.abc import Sequence
@@ -7,17 +8,38 @@ import numpy as np
 import pandas as pd
 
 # What one looks for first in a table of objects or of images, in the order in which it is shown.
-MEASURES = ("image", "instance", "object", "cell", "class", "score", "count", "area_um2", "equivalent_diameter_nm",
-            "perimeter_nm", "major_axis_nm", "minor_axis_nm", "volume_um3", "area_mean_um2", "area_sd_um2",
-            "area_total_um2", "area_fraction", "density_per_um2", "area_px", "equivalent_diameter_px",
-            "touches_border")
+MEASURES = (
+    "image",
+    "instance",
+    "object",
+    "cell",
+    "class",
+    "score",
+    "count",
+    "area_um2",
+    "equivalent_diameter_nm",
+    "perimeter_nm",
+    "major_axis_nm",
+    "minor_axis_nm",
+    "volume_um3",
+    "area_mean_um2",
+    "area_sd_um2",
+    "area_total_um2",
+    "area_fraction",
+    "density_per_um2",
+    "area_px",
+    "equivalent_diameter_px",
+    "touches_border",
+)
 _MOST_DECIMALS = 6
 # Jupyter's own style breaks the lines of cells. This one names more elements, so that it comes before it; without
 # max-content the columns would be squeezed instead of the page scrolled.
 _TABLE = "div.mrcnn-table table.dataframe"
-_STYLE = (f"{_TABLE} {{table-layout: auto; width: max-content; margin: 0}} "
-          f"{_TABLE} th, {_TABLE} td {{white-space: nowrap; text-align: right}} "
-          f"{_TABLE} tbody th {{text-align: left}}")
+_STYLE = (
+    f"{_TABLE} {{table-layout: auto; width: max-content; margin: 0}} "
+    f"{_TABLE} th, {_TABLE} td {{white-space: nowrap; text-align: right}} "
+    f"{_TABLE} tbody th {{text-align: left}}"
+)
 
 
 class ShownTable:
@@ -39,13 +61,22 @@ class ShownTable:
     def _repr_html_(self):
         # Classes instead of an id: the same rule may then stand in the page many times.
         before = self.texts.index.nlevels if self.index else 0
-        rules = [_STYLE] + [f"{_TABLE}.text-{column} tbody td:nth-of-type({column + 1}), {_TABLE}.text-{column} "
-                            f"thead tr:only-child th:nth-of-type({column + 1 + before}) {{text-align: left}}"
-                            for column in self.left]
-        table = self.texts.to_html(index=self.index, border=0, max_rows=len(self.texts), max_cols=self.texts.shape[1],
-                                   classes=[f"text-{column}" for column in self.left])
-        return (f'<style>{" ".join(rules)}</style><div class="mrcnn-table" style="overflow-x: auto; max-width: 100%">'
-                f"{table}</div>")
+        rules = [_STYLE] + [
+            f"{_TABLE}.text-{column} tbody td:nth-of-type({column + 1}), {_TABLE}.text-{column} "
+            f"thead tr:only-child th:nth-of-type({column + 1 + before}) {{text-align: left}}"
+            for column in self.left
+        ]
+        table = self.texts.to_html(
+            index=self.index,
+            border=0,
+            max_rows=len(self.texts),
+            max_cols=self.texts.shape[1],
+            classes=[f"text-{column}" for column in self.left],
+        )
+        return (
+            f'<style>{" ".join(rules)}</style><div class="mrcnn-table" style="overflow-x: auto; max-width: 100%">'
+            f"{table}</div>"
+        )
 
     def __repr__(self):
         return self.texts.to_string(index=self.index)
@@ -86,8 +117,9 @@ def show_table(table: pd.DataFrame, first: Sequence[str] = MEASURES, digits: int
     order = [names.index(name) for name in first if name in names]
     order += [i for i in range(len(names)) if i not in order]
     columns = [table.iloc[:, i].tolist() for i in order]
-    texts = pd.DataFrame({i: _texts(column, digits, each) for i, column in enumerate(columns)}, index=table.index,
-                         dtype=object)
+    texts = pd.DataFrame(
+        {i: _texts(column, digits, each) for i, column in enumerate(columns)}, index=table.index, dtype=object
+    )
     texts.columns = table.columns[order]
     left = [i for i, column in enumerate(columns) if any(isinstance(value, str) for value in column)]
     return ShownTable(texts, left, index=not isinstance(table.index, pd.RangeIndex))
@@ -107,7 +139,7 @@ def _decimals(values, digits):
     sizes = [abs(value) for value in values if _is_number(value) and math.isfinite(value)]
     if all(float(size).is_integer() for size in sizes):
         return 0
-    before = math.floor(math.log10(max(sizes))) + (max(sizes) != 1)      # a score of 1 is written like those below it
+    before = math.floor(math.log10(max(sizes))) + (max(sizes) != 1)  # a score of 1 is written like those below it
     return int(np.clip(digits - before, 0, _MOST_DECIMALS))
 
 

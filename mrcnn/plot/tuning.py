@@ -1,4 +1,5 @@
 """Pictures of a search of settings: its scores in order, and which settings gave which."""
+
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +34,21 @@ def plot_search_history(table, score_name="score", lower_is_better=False, path=N
     figure = new_figure(7, 4, layout="constrained")
     ax = figure.subplots()
     complete = scored["state"] == "complete"
-    for chosen, label, style in ((complete, "complete", {"color": "C0"}),
-                                 (~complete, "ended early", {"color": "0.6", "marker": "x"})):
+    for chosen, label, style in (
+        (complete, "complete", {"color": "C0"}),
+        (~complete, "ended early", {"color": "0.6", "marker": "x"}),
+    ):
         if chosen.any():
             ax.scatter(scored["trial"][chosen], scored["score"][chosen].astype(float), label=label, s=30, **style)
     if complete.any():
         running = scored["score"][complete].astype(float)
         best = running.cummin() if lower_is_better else running.cummax()
         ax.step(scored["trial"][complete], best, where="post", color="C1", label="best so far")
-    ax.set(xlabel="Trial", ylabel=score_name, title=f"{len(table)} trials, "
-           f"{'lower' if lower_is_better else 'higher'} is better")
+    ax.set(
+        xlabel="Trial",
+        ylabel=score_name,
+        title=f"{len(table)} trials, {'lower' if lower_is_better else 'higher'} is better",
+    )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     if len(scored):
@@ -84,18 +90,32 @@ def plot_parallel_coordinates(table, names, score_name="score", lower_is_better=
     for x, (_, ticks) in enumerate(columns):
         ax.axvline(x, color="0.3", linewidth=0.8)
         for height, label in ticks:
-            ax.text(x + 0.03, height, label, fontsize="x-small", va="center", bbox={"color": "white", "pad": 0.5,
-                                                                                   "alpha": 0.7})
+            ax.text(
+                x + 0.03,
+                height,
+                label,
+                fontsize="x-small",
+                va="center",
+                bbox={"color": "white", "pad": 0.5, "alpha": 0.7},
+            )
     scores = scored["score"].astype(float).to_numpy()
     norm = Normalize(scores.min(), scores.max() if np.ptp(scores) else scores.min() + 1)
     heights = np.stack([heights for heights, _ in columns], axis=1)
-    order = np.argsort(-scores if lower_is_better else scores)       # the best drawn last
+    order = np.argsort(-scores if lower_is_better else scores)  # the best drawn last
     lines = [np.column_stack([np.arange(len(columns)), heights[i]]) for i in order]
-    ax.add_collection(LineCollection(lines, array=scores[order], norm=norm, alpha=0.8,
-                                     cmap="viridis_r" if lower_is_better else "viridis",
-                                     linewidths=[1.2] * (len(order) - 1) + [3.5]))
-    figure.colorbar(ScalarMappable(norm, "viridis_r" if lower_is_better else "viridis"), ax=ax, label=score_name,
-                    pad=0.02)
+    ax.add_collection(
+        LineCollection(
+            lines,
+            array=scores[order],
+            norm=norm,
+            alpha=0.8,
+            cmap="viridis_r" if lower_is_better else "viridis",
+            linewidths=[1.2] * (len(order) - 1) + [3.5],
+        )
+    )
+    figure.colorbar(
+        ScalarMappable(norm, "viridis_r" if lower_is_better else "viridis"), ax=ax, label=score_name, pad=0.02
+    )
     return _saved(figure, path)
 
 

@@ -1,4 +1,5 @@
 """Weights and gradients: what looks wrong, histograms, and how strongly each loss pulls at each part."""
+
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
@@ -8,8 +9,8 @@ from mrcnn.plot.figures import new_figure
 
 _LABELS = dict(zip(LOSS_NAMES, ("RPN class", "RPN box", "class", "box", "mask"), strict=True), loss="all together")
 
-_LARGEST = 1000           # weights beyond it are on their way to infinity
-_LEAST_SPREAD = 1e-6      # standard deviation of a kernel; fresh ones have a thousandth and more
+_LARGEST = 1000  # weights beyond it are on their way to infinity
+_LEAST_SPREAD = 1e-6  # standard deviation of a kernel; fresh ones have a thousandth and more
 # What batch normalisation starts with. It may stay so: frozen, its means and variances are never updated.
 _START = {"gamma": 1, "moving_variance": 1, "beta": 0, "moving_mean": 0}
 
@@ -43,8 +44,11 @@ def weight_alerts(name, values):
             dead = values.size > 1 and np.ptp(values) == 0 and values.flat[0] != start
         else:
             dead = values.size > 1 and values.ndim > 1 and values.std(dtype=float) < _LEAST_SPREAD
-        found = {"dead?": dead, "Overflow?": np.abs(values).max(initial=0) > _LARGEST,
-                 "NaN or infinite": not np.isfinite(values).all()}
+        found = {
+            "dead?": dead,
+            "Overflow?": np.abs(values).max(initial=0) > _LARGEST,
+            "NaN or infinite": not np.isfinite(values).all(),
+        }
     return [alert for alert, holds in found.items() if holds]
 
 
@@ -89,11 +93,13 @@ def plot_weight_histograms(weights, before=None, cols=5, bins=50):
         ax.set_yticks([])
         ax.tick_params(labelsize=8)
         ax.locator_params(axis="x", nbins=4)
-    for ax in axes[len(weights):]:
+    for ax in axes[len(weights) :]:
         ax.set_axis_off()
     if before:
-        handles = [Line2D([], [], color=color, linewidth=6, label=label)
-                   for color, label in (("0.75", "before training"), ("C0", "now"))]
+        handles = [
+            Line2D([], [], color=color, linewidth=6, label=label)
+            for color, label in (("0.75", "before training"), ("C0", "now"))
+        ]
         figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
     return figure
 
@@ -125,15 +131,17 @@ def plot_gradient_norms(norms, title=None, ax=None):
     ax = new_figure(1.3 * len(names) + 2.5, 0.5 * len(norms) + 1, layout="constrained").subplots() if ax is None else ax
     positive = values[(values > 0) & np.isfinite(values)]
     highest = positive.max() if positive.size else 1
-    norm = LogNorm(max(positive.min(), highest / 1e4) if positive.size and positive.min() < highest else highest / 10,
-                   highest)
+    norm = LogNorm(
+        max(positive.min(), highest / 1e4) if positive.size and positive.min() < highest else highest / 10, highest
+    )
     shades = np.ma.masked_where(~(values > 0), values)
     ax.imshow(shades, cmap="Blues", norm=norm, aspect="auto")
     for row, column in np.ndindex(values.shape):
         value = values[row, column]
         dark = np.isfinite(value) and value > 0 and norm(value) > 0.6
-        ax.text(column, row, f"{value:.2g}" if value else "0", ha="center", va="center",
-                color="white" if dark else "black")
+        ax.text(
+            column, row, f"{value:.2g}" if value else "0", ha="center", va="center", color="white" if dark else "black"
+        )
     ax.set_xticks(range(len(names)), [_LABELS.get(name, name) for name in names])
     ax.set_yticks(range(len(norms)), list(norms))
     ax.tick_params(length=0)

@@ -1,4 +1,5 @@
 """Presets for cells in fluorescence images, learnt from boxes or outlines: Faster R-CNN and Mask R-CNN."""
+
 from mrcnn.config import Config
 
 
@@ -12,15 +13,15 @@ class CellConfig(Config):
     NUM_CLASSES = 2
     CLASS_NAMES = ("BG", "cell")
     BACKBONE = "resnet50"
-    IMAGE_MIN_DIM = 0                     # smaller images are not enlarged
+    IMAGE_MIN_DIM = 0  # smaller images are not enlarged
     IMAGE_MAX_DIM = 512
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
     TRAIN_ROIS_PER_IMAGE = 100
-    STEPS_PER_EPOCH = None                # every image once
+    STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None
     LEARNING_RATE_SCHEDULE = "cosine"
     WARMUP_STEPS = 100
-    BOXES_AS_MASKS = False                # True: filled boxes are taken for masks
+    BOXES_AS_MASKS = False  # True: filled boxes are taken for masks
 
 
 class CellSmallConfig(CellConfig):
@@ -36,7 +37,7 @@ class CellSmallConfig(CellConfig):
     TRAIN_ROIS_PER_IMAGE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
-    ROI_ALIGN = "aligned"                 # Matterport's one sample per bin is for his weights
+    ROI_ALIGN = "aligned"  # Matterport's one sample per bin is for his weights
     OPTIMIZER = "adam"
 
 

@@ -1,4 +1,5 @@
 """Presets for objects of one class in grey micrographs, such as organelles in electron microscopy."""
+
 import numpy as np
 
 from mrcnn.config import Config, SemanticConfig
@@ -12,15 +13,15 @@ class MicrographConfig(Config):
     """
 
     NAME = "micrographs"
-    NUM_CLASSES = 2                       # background and object
+    NUM_CLASSES = 2  # background and object
     IMAGES_PER_GPU = 1
     IMAGE_MIN_DIM = 816
     IMAGE_MAX_DIM = 1216
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
     TRAIN_ROIS_PER_IMAGE = 100
-    STEPS_PER_EPOCH = None                # every image once
+    STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None
-    LEARNING_RATE = 0.001                 # for the heads; all layers of a loaded model take a tenth, 1e-4
+    LEARNING_RATE = 0.001  # for the heads; all layers of a loaded model take a tenth, 1e-4
 
 
 class MicrographSmallConfig(MicrographConfig):
@@ -43,7 +44,7 @@ class MicrographSmallConfig(MicrographConfig):
     POST_NMS_ROIS_INFERENCE = 300
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
-    ROI_ALIGN = "aligned"                 # Matterport's one sample per bin is for his weights
+    ROI_ALIGN = "aligned"  # Matterport's one sample per bin is for his weights
     OPTIMIZER = "adam"
     LEARNING_RATE_SCHEDULE = "cosine"
     WARMUP_STEPS = 100
@@ -66,7 +67,7 @@ class MicrographDemoConfig(MicrographSmallConfig):
     MASK_HEAD_SIZE = 64
     LEARNING_RATE = 0.002
     WARMUP_STEPS = 50
-    DETECTION_MIN_CONFIDENCE = 0.8        # scores run high: a third of what was trained on is objects
+    DETECTION_MIN_CONFIDENCE = 0.8  # scores run high: a third of what was trained on is objects
     VALIDATE_EVERY = 4
     KEEP_CHECKPOINTS = 1
 

@@ -1,4 +1,5 @@
 """Presets for brain sections on a wafer: tissue and magnet, in images of a grey and a fluorescence channel."""
+
 import numpy as np
 
 from mrcnn.config import Config
@@ -11,14 +12,14 @@ class SectionConfig(Config):
     """
 
     NAME = "sections"
-    NUM_CLASSES = 3                       # background, tissue, magnet
+    NUM_CLASSES = 3  # background, tissue, magnet
     BACKBONE = "resnet50"
     IMAGES_PER_GPU = 1
     IMAGE_RESIZE_MODE = "crop"
     IMAGE_MIN_DIM = 512
     IMAGE_MAX_DIM = 512
     IMAGE_MIN_SCALE = 2.0
-    IMAGE_CHANNEL_COUNT = 2               # grey, fluorescence
+    IMAGE_CHANNEL_COUNT = 2  # grey, fluorescence
     MEAN_PIXEL = np.array([146.0, 11.0])
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
     RPN_NMS_THRESHOLD = 0.9
@@ -30,7 +31,7 @@ class SectionConfig(Config):
     MAX_GT_INSTANCES = 420
     DETECTION_MAX_INSTANCES = 600
     DETECTION_MIN_CONFIDENCE = 0.9
-    STEPS_PER_EPOCH = None                # every patch once
+    STEPS_PER_EPOCH = None  # every patch once
     VALIDATION_STEPS = None
 
 

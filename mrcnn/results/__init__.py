@@ -2,6 +2,7 @@
 
 `measure` is the module; its function `measure` is `measure_instances` here.
 """
+
 from mrcnn.lazy import names_on_first_use
 
 _HOMES = {

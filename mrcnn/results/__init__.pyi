@@ -10,7 +10,22 @@ from mrcnn.results.volumes import measure_volumes, summarize_volumes, write_volu
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
 
 __all__ = [
-    "Instances", "LinkSettings", "WatershedSettings", "cell_table", "coco_results", "detection_rows",
-    "instances_from_probability", "link_slices", "measure_instances", "measure_volumes", "summarize", "summarize_set",
-    "summarize_volumes", "write_csv", "write_imagej_rois", "write_label_tiff", "write_label_zarr", "write_volume_tiff",
+    "Instances",
+    "LinkSettings",
+    "WatershedSettings",
+    "cell_table",
+    "coco_results",
+    "detection_rows",
+    "instances_from_probability",
+    "link_slices",
+    "measure_instances",
+    "measure_volumes",
+    "summarize",
+    "summarize_set",
+    "summarize_volumes",
+    "write_csv",
+    "write_imagej_rois",
+    "write_label_tiff",
+    "write_label_zarr",
+    "write_volume_tiff",
 ]

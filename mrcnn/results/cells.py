@@ -1,4 +1,5 @@
 """Cells as a table: class, score, area, and the intensity of each stain in the cell and in its surroundings."""
+
 import numbers
 from collections.abc import Sequence
 
@@ -17,9 +18,16 @@ _CHANNEL_NAMES = {1: ("grey",), 3: ("red", "green", "blue"), 4: ("red", "green",
 _INTEGER = ("cell", "class_id", "y1", "x1", "y2", "x2", "area_px", "ring_px")
 
 
-def cell_table(instances: Instances, image: ArrayLike, channel_names: Sequence[str] | None = None,
-               class_names: Sequence[str] | None = None, region: str = "mask", ring_px: tuple[float, float] = (2, 8),
-               pixel_size_nm: float | tuple[float, float] | None = None, image_name: str | None = None) -> pd.DataFrame:
+def cell_table(
+    instances: Instances,
+    image: ArrayLike,
+    channel_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    region: str = "mask",
+    ring_px: tuple[float, float] = (2, 8),
+    pixel_size_nm: float | tuple[float, float] | None = None,
+    image_name: str | None = None,
+) -> pd.DataFrame:
     """Measure each cell's stains, in the cell and in a ring about it.
 
     Parameters
@@ -80,18 +88,29 @@ def cell_table(instances: Instances, image: ArrayLike, channel_names: Sequence[s
     for i, (box, inside) in enumerate(zip(instances.boxes, regions)):
         y1, x1, y2, x2 = (int(v) for v in box)
         row: dict = {} if image_name is None else {"image": str(image_name)}
-        row |= {"cell": i + 1, "class_id": int(instances.class_ids[i]), "class": names[i],
-                "score": round(float(instances.scores[i]), 6), "y1": y1, "x1": x1, "y2": y2, "x2": x2,
-                "touches_border": touches_border(box, inside, instances.image_shape),
-                "area_px": int(np.count_nonzero(inside))}
+        row |= {
+            "cell": i + 1,
+            "class_id": int(instances.class_ids[i]),
+            "class": names[i],
+            "score": round(float(instances.scores[i]), 6),
+            "y1": y1,
+            "x1": x1,
+            "y2": y2,
+            "x2": x2,
+            "touches_border": touches_border(box, inside, instances.image_shape),
+            "area_px": int(np.count_nonzero(inside)),
+        }
         if size is not None:
             row["area_um2"] = row["area_px"] * size[0] * size[1] / 1e6
         window, ring = _ring(box, inside, taken, gap, width)
         row["ring_px"] = int(np.count_nonzero(ring))
         means, around = _means(image[y1:y2, x1:x2], inside), _means(image[window], ring)
         for name, mean, outside in zip(channels, means, around):
-            row |= {f"mean_{name}": mean, f"ring_{name}": outside,
-                    f"ratio_{name}": mean / outside if outside > 0 else float("nan")}
+            row |= {
+                f"mean_{name}": mean,
+                f"ring_{name}": outside,
+                f"ratio_{name}": mean / outside if outside > 0 else float("nan"),
+            }
         rows.append(row)
     columns = _columns(image_name, size, channels)
     table = pd.DataFrame(rows, columns=columns)
@@ -114,10 +133,10 @@ def _ring(box, inside, taken, gap, width):
     y1, x1 = np.maximum(box[:2] - reach, 0)
     y2, x2 = np.minimum(box[2:] + reach, taken.shape)
     window = np.s_[y1:y2, x1:x2]
-    if not inside.any():       # no region, no distance from it
+    if not inside.any():  # no region, no distance from it
         return window, np.zeros((y2 - y1, x2 - x1), bool)
     own = np.zeros((y2 - y1, x2 - x1), bool)
-    own[box[0] - y1:box[2] - y1, box[1] - x1:box[3] - x1] = inside
+    own[box[0] - y1 : box[2] - y1, box[1] - x1 : box[3] - x1] = inside
     distance = distance_transform_edt(~own)
     return window, (distance > gap) & (distance <= gap + width) & ~taken[window]
 
@@ -134,8 +153,10 @@ def _checked_image(image, image_shape):
     image = np.asarray(image)
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape or not image.shape[2]:
-        raise ConfigError(f"The image is {image.shape}, but the cells belong to one of {image_shape[0]} x "
-                          f"{image_shape[1]} pixels: pass the image they were found in.")
+        raise ConfigError(
+            f"The image is {image.shape}, but the cells belong to one of {image_shape[0]} x "
+            f"{image_shape[1]} pixels: pass the image they were found in."
+        )
     return image
 
 
@@ -150,16 +171,32 @@ def _checked_channels(names, count):
 
 def _checked_ring(ring_px):
     pair = tuple(ring_px) if np.iterable(ring_px) else (ring_px,)
-    if len(pair) != 2 or not all(isinstance(v, numbers.Real) and np.isfinite(v) for v in pair) or not (
-            pair[0] >= 0 and pair[1] >= 1):
+    if (
+        len(pair) != 2
+        or not all(isinstance(v, numbers.Real) and np.isfinite(v) for v in pair)
+        or not (pair[0] >= 0 and pair[1] >= 1)
+    ):
         raise ConfigError(f"ring_px is (distance of at least 0, width of at least 1) in pixels, not {ring_px!r}.")
     return pair
 
 
 def _columns(image_name, size, channels):
-    return [*([] if image_name is None else ["image"]), "cell", "class_id", "class", "score", "y1", "x1", "y2", "x2",
-            "touches_border", "area_px", *([] if size is None else ["area_um2"]), "ring_px",
-            *(f"{what}_{name}" for name in channels for what in ("mean", "ring", "ratio"))]
+    return [
+        *([] if image_name is None else ["image"]),
+        "cell",
+        "class_id",
+        "class",
+        "score",
+        "y1",
+        "x1",
+        "y2",
+        "x2",
+        "touches_border",
+        "area_px",
+        *([] if size is None else ["area_um2"]),
+        "ring_px",
+        *(f"{what}_{name}" for name in channels for what in ("mean", "ring", "ratio")),
+    ]
 
 
 def _dtype(column):

@@ -1,4 +1,5 @@
 """Detections as others read them: rows of a table, and entries of COCO's list of results."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,8 +59,13 @@ def coco_results(instances: Instances, image: str, image_id: int, masks: bool = 
     entries = []
     for i in np.argsort(-instances.scores, kind="stable"):
         y1, x1, y2, x2 = instances.boxes[i].tolist()
-        entry = {"image_id": int(image_id), "file_name": image, "category_id": int(instances.class_ids[i]),
-                 "bbox": [x1, y1, x2 - x1, y2 - y1], "score": _score(instances, i)}
+        entry = {
+            "image_id": int(image_id),
+            "file_name": image,
+            "category_id": int(instances.class_ids[i]),
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": _score(instances, i),
+        }
         if masks:
             entry["segmentation"] = _run_lengths(instances, i)
         entries.append(entry)

@@ -1,4 +1,5 @@
 """Files for other programs: label TIFF with its pixel size, and outlines as ROIs for ImageJ."""
+
 import os
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,12 +13,15 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import NM, as_pixel_size
 
 _UINT16_MAX = np.iinfo(np.uint16).max
-_LARGEST_RATIONAL = 2**31 - 1        # ImageJ reads the parts of a TIFF rational as signed 32-bit numbers
+_LARGEST_RATIONAL = 2**31 - 1  # ImageJ reads the parts of a TIFF rational as signed 32-bit numbers
 
 
-def write_label_tiff(path: str | os.PathLike, instances: Instances | Sequence[Instances],
-                     pixel_size_nm: float | tuple[float, float] | None = None,
-                     voxel_depth_nm: float | None = None) -> None:
+def write_label_tiff(
+    path: str | os.PathLike,
+    instances: Instances | Sequence[Instances],
+    pixel_size_nm: float | tuple[float, float] | None = None,
+    voxel_depth_nm: float | None = None,
+) -> None:
     """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
 
     Parameters
@@ -52,8 +56,9 @@ def write_label_tiff(path: str | os.PathLike, instances: Instances | Sequence[In
         # ImageJ has one unit for all three axes: pixels without a size would be read as one unit wide
         raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
     dtype = label_dtype(max(len(p) for p in pages))
-    write_label_pages(path, (page.to_label_image(dtype) for page in pages), (len(pages), *pages[0].image_shape), dtype,
-                      size, depth)
+    write_label_pages(
+        path, (page.to_label_image(dtype) for page in pages), (len(pages), *pages[0].image_shape), dtype, size, depth
+    )
 
 
 def label_dtype(largest):
@@ -125,8 +130,13 @@ def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[I
         for i in range(len(objects)):
             name = f"{page:04d}-{i + 1:04d}" if stack else str(i + 1)
             for part, outline in enumerate(outlines(objects, i), start=1):
-                rois.append(roifile.ImagejRoi.frompoints(outline[:, ::-1], name=name if part == 1 else f"{name}-{part}",
-                                                         position=page - 1 if stack else None))
+                rois.append(
+                    roifile.ImagejRoi.frompoints(
+                        outline[:, ::-1],
+                        name=name if part == 1 else f"{name}-{part}",
+                        position=page - 1 if stack else None,
+                    )
+                )
     with whole_file(path) as temporary:
         # roifile appends to a zip that exists; the temporary name never does
         roifile.roiwrite(temporary, rois, mode="w")
@@ -161,8 +171,10 @@ def check_pages(pages):
     shapes = [page.image_shape for page in pages]
     for number, shape in enumerate(shapes):
         if shape != shapes[0]:
-            raise ConfigError(f"Slice {number} is {shape[0]} x {shape[1]} pixels, slice 0 is {shapes[0][0]} x "
-                              f"{shapes[0][1]}: slices of one file must be of one size. Write them to separate files.")
+            raise ConfigError(
+                f"Slice {number} is {shape[0]} x {shape[1]} pixels, slice 0 is {shapes[0][0]} x "
+                f"{shapes[0][1]}: slices of one file must be of one size. Write them to separate files."
+            )
 
 
 def _imagej_options(size, depth):

@@ -1,4 +1,5 @@
 """Label image of a whole wafer as OME-Zarr: a pyramid in chunks, painted window by window."""
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,17 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.results.units import unit_factors
 
 CHUNK = 1024
-_SMALLEST = 512           # longer side of the last level in pixels
-_VERSION = "0.4"          # of OME-NGFF: what Fiji, napari, QuPath and OMERO read
+_SMALLEST = 512  # longer side of the last level in pixels
+_VERSION = "0.4"  # of OME-NGFF: what Fiji, napari, QuPath and OMERO read
 
 
-def write_label_zarr(path: str | os.PathLike, instances: Instances, sections: Sequence | None = None,
-                     pixel_size_um: float | tuple[float, float] | None = None, chunk: int = CHUNK) -> None:
+def write_label_zarr(
+    path: str | os.PathLike,
+    instances: Instances,
+    sections: Sequence | None = None,
+    pixel_size_um: float | tuple[float, float] | None = None,
+    chunk: int = CHUNK,
+) -> None:
     """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
 
     Parameters
@@ -60,9 +66,17 @@ def write_label_zarr(path: str | os.PathLike, instances: Instances, sections: Se
         group = zarr.open_group(str(temporary), mode="w", zarr_format=2)
         shapes = _level_shapes(instances.image_shape)
         dtype = np.uint16 if len(instances) <= np.iinfo(np.uint16).max else np.uint32
-        levels = [group.create_array(str(n), shape=shape, chunks=(min(chunk, shape[0]), min(chunk, shape[1])),
-                                     dtype=dtype, fill_value=0, chunk_key_encoding={"name": "v2", "separator": "/"})
-                  for n, shape in enumerate(shapes)]
+        levels = [
+            group.create_array(
+                str(n),
+                shape=shape,
+                chunks=(min(chunk, shape[0]), min(chunk, shape[1])),
+                dtype=dtype,
+                fill_value=0,
+                chunk_key_encoding={"name": "v2", "separator": "/"},
+            )
+            for n, shape in enumerate(shapes)
+        ]
         _paint(levels[0], instances, kept, chunk)
         for finer, coarser in zip(levels, levels[1:]):
             _halve(finer, coarser, chunk)
@@ -71,12 +85,16 @@ def write_label_zarr(path: str | os.PathLike, instances: Instances, sections: Se
 
 def _properties(instances, sections):
     if sections is None:
-        return [{"label-value": i + 1, "class_id": int(c), "score": round(float(s), 4)}
-                for i, (c, s) in enumerate(zip(instances.class_ids, instances.scores))]
-    rows = [{"label-value": part.index + 1, "class": name, "section_id": section.section_id,
-             "score": round(part.score, 4)}
-            for section in sections for name, part in (("tissue", section.tissue), ("magnet", section.magnet))
-            if part is not None]
+        return [
+            {"label-value": i + 1, "class_id": int(c), "score": round(float(s), 4)}
+            for i, (c, s) in enumerate(zip(instances.class_ids, instances.scores))
+        ]
+    rows = [
+        {"label-value": part.index + 1, "class": name, "section_id": section.section_id, "score": round(part.score, 4)}
+        for section in sections
+        for name, part in (("tissue", section.tissue), ("magnet", section.magnet))
+        if part is not None
+    ]
     return sorted(rows, key=lambda row: row["label-value"])
 
 
@@ -100,19 +118,19 @@ def _paint(level, instances, kept, chunk):
     for y1, x1, y2, x2 in _windows(level.shape, chunk):
         inside = (boxes[:, 0] < y2) & (boxes[:, 2] > y1) & (boxes[:, 1] < x2) & (boxes[:, 3] > x1)
         if not inside.any():
-            continue            # background is the fill value, and takes no file
+            continue  # background is the fill value, and takes no file
         window = np.zeros((y2 - y1, x2 - x1), level.dtype)
         for i in order[inside]:
             top, left, bottom, right = instances.boxes[i].tolist()
             a, b, c, d = max(top, y1), max(left, x1), min(bottom, y2), min(right, x2)
-            mask = instances.masks[i][a - top:c - top, b - left:d - left]
-            window[a - y1:c - y1, b - x1:d - x1][mask] = i + 1
+            mask = instances.masks[i][a - top : c - top, b - left : d - left]
+            window[a - y1 : c - y1, b - x1 : d - x1][mask] = i + 1
         level[y1:y2, x1:x2] = window
 
 
 def _halve(finer, coarser, chunk):
     for y1, x1, y2, x2 in _windows(coarser.shape, chunk):
-        window = finer[2 * y1:2 * y2, 2 * x1:2 * x2][::2, ::2]
+        window = finer[2 * y1 : 2 * y2, 2 * x1 : 2 * x2][::2, ::2]
         if window.any():
             coarser[y1:y2, x1:x2] = window
 
@@ -121,11 +139,16 @@ def _metadata(level_count, size, properties):
     unit = {} if size is None else {"unit": "micrometer"}
     axes = [{"name": name, "type": "space", **unit} for name in "yx"]
     height, width = size or (1.0, 1.0)
-    datasets = [{"path": str(n), "coordinateTransformations": [
-        {"type": "scale", "scale": [height * 2**n, width * 2**n]}]} for n in range(level_count)]
-    return {"multiscales": [{"version": _VERSION, "name": "sections", "axes": axes, "datasets": datasets,
-                             "type": "nearest"}],
-            "image-label": {"version": _VERSION, "properties": properties}}
+    datasets = [
+        {"path": str(n), "coordinateTransformations": [{"type": "scale", "scale": [height * 2**n, width * 2**n]}]}
+        for n in range(level_count)
+    ]
+    return {
+        "multiscales": [
+            {"version": _VERSION, "name": "sections", "axes": axes, "datasets": datasets, "type": "nearest"}
+        ],
+        "image-label": {"version": _VERSION, "properties": properties},
+    }
 
 
 def _refuse_no_zarr(path):

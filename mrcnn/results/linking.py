@@ -2,6 +2,7 @@
 
 Slices are `Instances`, of a Mask R-CNN or of a semantic network alike.
 """
+
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def link_slices(pages: Sequence[Instances], settings: LinkSettings | None = None
 
 def _links(pages, usable, starts, settings):
     """Pairs of linked instances, int64 [L, 2], counted over all slices."""
-    ended, begun = ([np.zeros(len(page), bool) for page in pages] for _ in range(2))     # have a link on that side
+    ended, begun = ([np.zeros(len(page), bool) for page in pages] for _ in range(2))  # have a link on that side
     links = [np.zeros((0, 2), np.int64)]
     for z in range(1, len(pages)):
         # Nearer slices first: what a gap could bridge may have gone on without one.

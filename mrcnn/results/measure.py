@@ -1,4 +1,5 @@
 """Counts, areas and shapes of objects as tables: `measure` (one row an object), `summarize` and `summarize_set`."""
+
 import os
 from collections.abc import Sequence
 
@@ -14,9 +15,12 @@ from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.results.shapes import PHYSICAL_COLUMNS, SHAPE_COLUMNS, shape_of, touches_border
 
 
-def measure(instances: Instances, image: ArrayLike | None = None,
-            pixel_size_nm: float | tuple[float, float] | None = None,
-            class_names: Sequence[str] | None = None) -> pd.DataFrame:
+def measure(
+    instances: Instances,
+    image: ArrayLike | None = None,
+    pixel_size_nm: float | tuple[float, float] | None = None,
+    class_names: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Measure every object on its own mask, so that overlapping objects do not disturb one another.
 
     Parameters
@@ -75,8 +79,16 @@ def measure(instances: Instances, image: ArrayLike | None = None,
     rows = []
     for i, (box, mask) in enumerate(zip(instances.boxes, instances.masks, strict=True)):
         y1, x1, y2, x2 = (int(v) for v in box)
-        row = {"instance": i + 1, "class_id": int(instances.class_ids[i]), "class": names[i],
-               "score": round(float(instances.scores[i]), 6), "y1": y1, "x1": x1, "y2": y2, "x2": x2}
+        row = {
+            "instance": i + 1,
+            "class_id": int(instances.class_ids[i]),
+            "class": names[i],
+            "score": round(float(instances.scores[i]), 6),
+            "y1": y1,
+            "x1": x1,
+            "y2": y2,
+            "x2": x2,
+        }
         row |= shape_of(box, mask, size)
         row["touches_border"] = touches_border(box, mask, instances.image_shape)
         if image is not None:
@@ -87,8 +99,9 @@ def measure(instances: Instances, image: ArrayLike | None = None,
     return table if rows else table.astype({c: _dtype(c) for c in columns})
 
 
-def summarize(table: pd.DataFrame, image_shape: Sequence[int],
-              pixel_size_nm: float | tuple[float, float] | None = None) -> dict:
+def summarize(
+    table: pd.DataFrame, image_shape: Sequence[int], pixel_size_nm: float | tuple[float, float] | None = None
+) -> dict:
     """Count, areas and density of one image's objects.
 
     Parameters
@@ -110,8 +123,11 @@ def summarize(table: pd.DataFrame, image_shape: Sequence[int],
     return summarize_set([table], [image_shape], [pixel_size_nm])
 
 
-def summarize_set(tables: Sequence[pd.DataFrame], image_shapes: Sequence[Sequence[int]],
-                  pixel_sizes_nm: Sequence | float | None = None) -> dict:
+def summarize_set(
+    tables: Sequence[pd.DataFrame],
+    image_shapes: Sequence[Sequence[int]],
+    pixel_sizes_nm: Sequence | float | None = None,
+) -> dict:
     """As `summarize`, over the objects of several images together; `images` is added when there is not just one.
 
     Parameters
@@ -132,8 +148,10 @@ def summarize_set(tables: Sequence[pd.DataFrame], image_shapes: Sequence[Sequenc
     if not isinstance(pixel_sizes_nm, list):
         pixel_sizes_nm = [pixel_sizes_nm] * len(tables)
     if not len(tables) == len(image_shapes) == len(pixel_sizes_nm):
-        raise ConfigError(f"{len(tables)} tables, {len(image_shapes)} image shapes and {len(pixel_sizes_nm)} pixel "
-                          "sizes: all must be of one length.")
+        raise ConfigError(
+            f"{len(tables)} tables, {len(image_shapes)} image shapes and {len(pixel_sizes_nm)} pixel "
+            "sizes: all must be of one length."
+        )
     sizes = [as_pixel_size(size) for size in pixel_sizes_nm]
     areas = [np.asarray(t["area_px"], float) for t in tables]
     image_areas = np.array([float(shape[0]) * float(shape[1]) for shape in image_shapes])
@@ -181,8 +199,10 @@ def _checked_image(image, image_shape):
     image = np.asarray(image)
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape:
-        raise ConfigError(f"The image is {image.shape}, but the objects belong to one of {image_shape[0]} x "
-                          f"{image_shape[1]} pixels: pass the image they were found in.")
+        raise ConfigError(
+            f"The image is {image.shape}, but the objects belong to one of {image_shape[0]} x "
+            f"{image_shape[1]} pixels: pass the image they were found in."
+        )
     return image
 
 
@@ -214,11 +234,13 @@ def _dtype(column):
 def _area_statistics(areas, image_areas, unit):
     areas = np.concatenate(areas) if areas else np.zeros(0)
     nan = float("nan")
-    return {f"area_total_{unit}": float(areas.sum()),
-            f"area_mean_{unit}": float(areas.mean()) if len(areas) else nan,
-            f"area_median_{unit}": float(np.median(areas)) if len(areas) else nan,
-            f"area_sd_{unit}": float(areas.std(ddof=1)) if len(areas) > 1 else nan,
-            f"image_area_{unit}": float(image_areas.sum())}
+    return {
+        f"area_total_{unit}": float(areas.sum()),
+        f"area_mean_{unit}": float(areas.mean()) if len(areas) else nan,
+        f"area_median_{unit}": float(np.median(areas)) if len(areas) else nan,
+        f"area_sd_{unit}": float(areas.std(ddof=1)) if len(areas) > 1 else nan,
+        f"image_area_{unit}": float(image_areas.sum()),
+    }
 
 
 def _ratio(part, whole):

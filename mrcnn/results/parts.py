@@ -1,4 +1,5 @@
 """Tables of many pictures in parts: each is there whole or not at all, so that a killed run can go on."""
+
 import json
 import re
 from pathlib import Path
@@ -109,15 +110,19 @@ class PartStore:
         path = self.folder / RUN_FILE
         before = self._run_before(path)
         if before is not None and not resume:
-            raise ConfigError(f"{self.folder}: holds the parts of an earlier run. Go on with it by --resume, delete "
-                              "the folder, or choose another --out.")
+            raise ConfigError(
+                f"{self.folder}: holds the parts of an earlier run. Go on with it by --resume, delete "
+                "the folder, or choose another --out."
+            )
         different = [] if before is None else [name for name in run if before.get(name) != run[name]]
         if different:
-            raise ConfigError(f"{self.folder}: holds parts of another run (other {', '.join(different)}). Choose "
-                              "another --out, or delete this folder.")
+            raise ConfigError(
+                f"{self.folder}: holds parts of another run (other {', '.join(different)}). Choose "
+                "another --out, or delete this folder."
+            )
         if before is None:
             write_json(path, run)
-        for leftover in self.folder.glob(".writing-*"):      # of a run that was killed while it wrote
+        for leftover in self.folder.glob(".writing-*"):  # of a run that was killed while it wrote
             leftover.unlink(missing_ok=True)
 
     def _run_before(self, path):

@@ -1,18 +1,32 @@
 """Shape of one object from its box-local mask, in pixels and nm."""
+
 import numpy as np
 from skimage.measure import regionprops_table
 
 # Column of the table: name in skimage
 SHAPE_COLUMNS = {
-    "area_px": "area", "equivalent_diameter_px": "equivalent_diameter_area", "perimeter_px": "perimeter",
-    "major_axis_px": "axis_major_length", "minor_axis_px": "axis_minor_length", "orientation_deg": "orientation",
-    "eccentricity": "eccentricity", "solidity": "solidity", "centroid_y_px": "centroid-0",
+    "area_px": "area",
+    "equivalent_diameter_px": "equivalent_diameter_area",
+    "perimeter_px": "perimeter",
+    "major_axis_px": "axis_major_length",
+    "minor_axis_px": "axis_minor_length",
+    "orientation_deg": "orientation",
+    "eccentricity": "eccentricity",
+    "solidity": "solidity",
+    "centroid_y_px": "centroid-0",
     "centroid_x_px": "centroid-1",
 }
 _PROPERTIES = tuple(name for name in SHAPE_COLUMNS.values() if not name.startswith("centroid")) + ("centroid",)
 _DIRECTIONAL = ("axis_major_length", "axis_minor_length", "orientation", "eccentricity")
-PHYSICAL_COLUMNS = ("area_um2", "equivalent_diameter_nm", "perimeter_nm", "major_axis_nm", "minor_axis_nm",
-                    "centroid_y_nm", "centroid_x_nm")
+PHYSICAL_COLUMNS = (
+    "area_um2",
+    "equivalent_diameter_nm",
+    "perimeter_nm",
+    "major_axis_nm",
+    "minor_axis_nm",
+    "centroid_y_nm",
+    "centroid_x_nm",
+)
 
 
 def shape_of(box, mask, size=None):
@@ -47,16 +61,24 @@ def shape_of(box, mask, size=None):
 def _physical(mask, values, size):
     height, width = size
     area_nm2 = values["area_px"] * height * width
-    physical = {"area_um2": area_nm2 / 1e6, "equivalent_diameter_nm": float(np.sqrt(4 * area_nm2 / np.pi)),
-                "centroid_y_nm": values["centroid_y_px"] * height, "centroid_x_nm": values["centroid_x_px"] * width}
+    physical = {
+        "area_um2": area_nm2 / 1e6,
+        "equivalent_diameter_nm": float(np.sqrt(4 * area_nm2 / np.pi)),
+        "centroid_y_nm": values["centroid_y_px"] * height,
+        "centroid_x_nm": values["centroid_x_px"] * width,
+    }
     if height == width:
         lengths = ("perimeter", "major_axis", "minor_axis")
         return physical | {f"{name}_nm": values[f"{name}_px"] * width for name in lengths}
     found = regionprops_table(mask.astype(np.uint8), properties=_DIRECTIONAL, spacing=size)
     found = {name: float(v[0]) for name, v in found.items()}
     physical["perimeter_nm"] = _crofton_perimeter(mask, size)
-    return physical | {"major_axis_nm": found["axis_major_length"], "minor_axis_nm": found["axis_minor_length"],
-                       "orientation_deg": _angle(found), "eccentricity": found["eccentricity"]}
+    return physical | {
+        "major_axis_nm": found["axis_major_length"],
+        "minor_axis_nm": found["axis_minor_length"],
+        "orientation_deg": _angle(found),
+        "eccentricity": found["eccentricity"],
+    }
 
 
 def _crofton_perimeter(mask, size):
@@ -66,9 +88,9 @@ def _crofton_perimeter(mask, size):
     """
     steps = np.array([(0, 1), (1, 2), (1, 1), (2, 1), (1, 0), (2, -1), (1, -1), (1, -2)])
     vectors = steps * np.asarray(size)
-    angles = np.arctan2(vectors[:, 0], vectors[:, 1])                   # ascending from 0 to below pi
+    angles = np.arctan2(vectors[:, 0], vectors[:, 1])  # ascending from 0 to below pi
     around = np.concatenate([[angles[-1] - np.pi], angles, [angles[0] + np.pi]])
-    weights = (around[2:] - around[:-2]) / 2                            # the directions that each one stands for
+    weights = (around[2:] - around[:-2]) / 2  # the directions that each one stands for
     distances = size[0] * size[1] / np.hypot(*vectors.T)
     padded = np.pad(mask, 2)
     crossings = [np.count_nonzero(padded != np.roll(padded, step, (0, 1))) for step in steps]
@@ -95,6 +117,10 @@ def _no_shape(box, size):
 
 def touches_border(box, mask, image_shape):
     """Whether a pixel of the object (not only its box) lies at the image's edge."""
-    edges = ((box[0] <= 0, mask[:1]), (box[1] <= 0, mask[:, :1]),
-             (box[2] >= image_shape[0], mask[-1:]), (box[3] >= image_shape[1], mask[:, -1:]))
+    edges = (
+        (box[0] <= 0, mask[:1]),
+        (box[1] <= 0, mask[:, :1]),
+        (box[2] >= image_shape[0], mask[-1:]),
+        (box[3] >= image_shape[1], mask[:, -1:]),
+    )
     return any(bool(at_edge) and bool(edge.any()) for at_edge, edge in edges)

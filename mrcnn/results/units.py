@@ -1,4 +1,5 @@
 """What a pixel of a reduced image is at full resolution, and in micrometres."""
+
 import numpy as np
 
 from mrcnn.errors import ConfigError

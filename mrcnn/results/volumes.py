@@ -1,4 +1,5 @@
 """Volumes of a stack's objects in voxels and µm³, as tables; and the stack of their labels."""
+
 import os
 from collections.abc import Sequence
 
@@ -13,9 +14,13 @@ from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border
 
 
-def measure_volumes(pages: Sequence[Instances], ids: Sequence[np.ndarray],
-                    pixel_size_nm: float | tuple[float, float] | None = None, voxel_depth_nm: float | None = None,
-                    class_names: Sequence[str] | None = None) -> pd.DataFrame:
+def measure_volumes(
+    pages: Sequence[Instances],
+    ids: Sequence[np.ndarray],
+    pixel_size_nm: float | tuple[float, float] | None = None,
+    voxel_depth_nm: float | None = None,
+    class_names: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Measure every object of a stack.
 
     Parameters
@@ -62,18 +67,39 @@ def measure_volumes(pages: Sequence[Instances], ids: Sequence[np.ndarray],
     return table
 
 
-_DTYPES = {"object": "int64", "class_id": "int64", "score": float, "score_max": float, "z_first": "int64",
-           "z_last": "int64", "slices": "int64", "y1": "int64", "x1": "int64", "y2": "int64", "x2": "int64",
-           "voxels": "int64", "centroid_z_px": float, "centroid_y_px": float, "centroid_x_px": float,
-           "touches_border": bool}
+_DTYPES = {
+    "object": "int64",
+    "class_id": "int64",
+    "score": float,
+    "score_max": float,
+    "z_first": "int64",
+    "z_last": "int64",
+    "slices": "int64",
+    "y1": "int64",
+    "x1": "int64",
+    "y2": "int64",
+    "x2": "int64",
+    "voxels": "int64",
+    "centroid_z_px": float,
+    "centroid_y_px": float,
+    "centroid_x_px": float,
+    "touches_border": bool,
+}
 
 
 def _part(page, i, z, at_end):
     y, x = np.nonzero(page.masks[i])
     box = page.boxes[i]
-    return {"class_id": page.class_ids[i], "score": page.scores[i], "z": z, "box": box, "area": len(y),
-            "y": y.sum() + len(y) * int(box[0]), "x": x.sum() + len(x) * int(box[1]),
-            "edge": at_end or touches_border(box, page.masks[i], page.image_shape)}
+    return {
+        "class_id": page.class_ids[i],
+        "score": page.scores[i],
+        "z": z,
+        "box": box,
+        "area": len(y),
+        "y": y.sum() + len(y) * int(box[0]),
+        "x": x.sum() + len(x) * int(box[1]),
+        "edge": at_end or touches_border(box, page.masks[i], page.image_shape),
+    }
 
 
 def _object(number, parts):
@@ -82,16 +108,32 @@ def _object(number, parts):
     voxels = int(areas.sum())
     y1, x1 = boxes[:, :2].min(axis=0)
     y2, x2 = boxes[:, 2:].max(axis=0)
-    return {"object": number, "class_id": parts[0]["class_id"], "score": float((scores * areas).sum() / voxels),
-            "score_max": scores.max(), "z_first": z.min(), "z_last": z.max(), "slices": len(set(z.tolist())),
-            "y1": y1, "x1": x1, "y2": y2, "x2": x2, "voxels": voxels,
-            "centroid_z_px": float((z * areas).sum() / voxels), "centroid_y_px": sum(p["y"] for p in parts) / voxels,
-            "centroid_x_px": sum(p["x"] for p in parts) / voxels, "touches_border": any(p["edge"] for p in parts)}
+    return {
+        "object": number,
+        "class_id": parts[0]["class_id"],
+        "score": float((scores * areas).sum() / voxels),
+        "score_max": scores.max(),
+        "z_first": z.min(),
+        "z_last": z.max(),
+        "slices": len(set(z.tolist())),
+        "y1": y1,
+        "x1": x1,
+        "y2": y2,
+        "x2": x2,
+        "voxels": voxels,
+        "centroid_z_px": float((z * areas).sum() / voxels),
+        "centroid_y_px": sum(p["y"] for p in parts) / voxels,
+        "centroid_x_px": sum(p["x"] for p in parts) / voxels,
+        "touches_border": any(p["edge"] for p in parts),
+    }
 
 
-def summarize_volumes(table: pd.DataFrame, stack_shape: Sequence[int],
-                      pixel_size_nm: float | tuple[float, float] | None = None,
-                      voxel_depth_nm: float | None = None) -> dict:
+def summarize_volumes(
+    table: pd.DataFrame,
+    stack_shape: Sequence[int],
+    pixel_size_nm: float | tuple[float, float] | None = None,
+    voxel_depth_nm: float | None = None,
+) -> dict:
     """Count and volumes of a stack's objects.
 
     Parameters
@@ -125,14 +167,21 @@ def summarize_volumes(table: pd.DataFrame, stack_shape: Sequence[int],
 
 def _statistics(values):
     nan = float("nan")
-    return {"total": float(values.sum()), "mean": float(values.mean()) if len(values) else nan,
-            "median": float(np.median(values)) if len(values) else nan,
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else nan}
+    return {
+        "total": float(values.sum()),
+        "mean": float(values.mean()) if len(values) else nan,
+        "median": float(np.median(values)) if len(values) else nan,
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else nan,
+    }
 
 
-def write_volume_tiff(path: str | os.PathLike, pages: Sequence[Instances], ids: Sequence[np.ndarray],
-                      pixel_size_nm: float | tuple[float, float] | None = None,
-                      voxel_depth_nm: float | None = None) -> None:
+def write_volume_tiff(
+    path: str | os.PathLike,
+    pages: Sequence[Instances],
+    ids: Sequence[np.ndarray],
+    pixel_size_nm: float | tuple[float, float] | None = None,
+    voxel_depth_nm: float | None = None,
+) -> None:
     """Write the label stack [Z, H, W]: an object has the same value in all its slices, background is 0.
 
     Parameters

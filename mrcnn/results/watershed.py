@@ -1,4 +1,5 @@
 """From probabilities of pixels to objects: threshold, holes, watershed on the distance to the background, sizes."""
+
 import numbers
 from dataclasses import asdict, dataclass, fields
 
@@ -9,7 +10,7 @@ from scipy.ndimage import binary_fill_holes, distance_transform_edt, find_object
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
-_EIGHT = np.ones((3, 3), int)       # pixels that share a corner are of one object
+_EIGHT = np.ones((3, 3), int)  # pixels that share a corner are of one object
 _FOUR = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
@@ -64,8 +65,11 @@ class WatershedSettings:
         return cls(**values)
 
 
-def instances_from_probability(probability: ArrayLike, settings: WatershedSettings | None = None,
-                               pixel_size_nm: float | tuple[float, float] | None = None) -> Instances:
+def instances_from_probability(
+    probability: ArrayLike,
+    settings: WatershedSettings | None = None,
+    pixel_size_nm: float | tuple[float, float] | None = None,
+) -> Instances:
     """Objects of a semantic segmentation.
 
     Parameters
@@ -164,7 +168,7 @@ def split_objects(mask, seed_depth_px):
 def _watershed(component, margins, depth):
     """Pieces of one connected component [h, w] in its box, numbered from 1."""
     if not margins.any() and component.all():
-        return component.astype(np.int32)       # the whole image is one object: there is no background
+        return component.astype(np.int32)  # the whole image is one object: there is no background
     distance = distance_transform_edt(np.pad(component, margins))
     inside = tuple(slice(before, before + size) for (before, _), size in zip(margins, component.shape))
     distance = distance[inside]
@@ -197,20 +201,30 @@ def _kept(found, settings, shape, pixel_size_nm):
                 masks.append(labels[rows, columns] == i + 1)
                 class_ids.append(class_id)
                 scores.append(means[i])
-    return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), np.array(class_ids, np.int32),
-                     np.array(scores, np.float32), masks, pixel_size_nm)
+    return Instances(
+        shape,
+        np.array(boxes, np.int32).reshape(-1, 4),
+        np.array(class_ids, np.int32),
+        np.array(scores, np.float32),
+        masks,
+        pixel_size_nm,
+    )
 
 
 def _checked(probability):
     probability = np.asarray(probability)
     probability = probability[..., None] if probability.ndim == 2 else probability
     if probability.ndim != 3 or not probability.shape[-1] or probability.dtype.kind not in "bf":
-        raise ConfigError(f"Probabilities are float [H, W] or [H, W, classes], not {probability.dtype} of the shape "
-                          f"{probability.shape}.")
+        raise ConfigError(
+            f"Probabilities are float [H, W] or [H, W, classes], not {probability.dtype} of the shape "
+            f"{probability.shape}."
+        )
     # A rounding beyond 1 is no error; not-a-number fails both comparisons.
     if probability.size and not (probability.min() >= -1e-3 and probability.max() <= 1 + 1e-3):
-        raise ConfigError(f"Probabilities are from 0 to 1, but these are from {probability.min():g} to "
-                          f"{probability.max():g}. Put logits through a sigmoid or softmax first.")
+        raise ConfigError(
+            f"Probabilities are from 0 to 1, but these are from {probability.min():g} to "
+            f"{probability.max():g}. Put logits through a sigmoid or softmax first."
+        )
     return probability
 
 

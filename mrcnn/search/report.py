@@ -1,4 +1,5 @@
 """What a search found: a table of its trials, pictures, and the best settings as a file that a training takes."""
+
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,13 @@ def trials_table(study):
         reported = [v for v in trial.intermediate_values.values() if np.isfinite(v)]
         # The value that optuna gives a pruned trial is the last one reported.
         score = trial.value if trial.state.name == "COMPLETE" else best_of(reported, default=np.nan)
-        row = {"trial": trial.number, "state": _STATES[trial.state.name], "score": score,
-               "epochs": max(trial.intermediate_values, default=0), "seconds": trial.user_attrs.get("seconds", np.nan)}
+        row = {
+            "trial": trial.number,
+            "state": _STATES[trial.state.name],
+            "score": score,
+            "epochs": max(trial.intermediate_values, default=0),
+            "seconds": trial.user_attrs.get("seconds", np.nan),
+        }
         row |= {"ended": _ended(trial), "error": trial.user_attrs.get("error", "")}
         rows.append(row | {p.name: p.read(trial.params[p.name]) for p in space if p.name in trial.params})
     names = ["trial", "state", "score", "epochs", "seconds", "ended", "error"]
@@ -63,9 +69,14 @@ def best_settings(study):
     candidates = complete if len(complete) else scored
     if not len(candidates):
         errors = [e for e in table["error"] if e]
-        raise ConfigError(f"None of {len(table)} trials came to a score"
-                          + (f"; the last error was: {errors[-1]}" if errors else
-                             ": the time was too short for one epoch. Give more hours, or fewer --steps an epoch."))
+        raise ConfigError(
+            f"None of {len(table)} trials came to a score"
+            + (
+                f"; the last error was: {errors[-1]}"
+                if errors
+                else ": the time was too short for one epoch. Give more hours, or fewer --steps an epoch."
+            )
+        )
     scores = candidates["score"].astype(float)
     best = int(scores.idxmin() if study.direction.name == "MINIMIZE" else scores.idxmax())
     trial = study.get_trials(deepcopy=False)[best]

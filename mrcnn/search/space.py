@@ -1,4 +1,5 @@
 """What a search may choose: a range or a list of values for each setting."""
+
 import copy
 import json
 import math
@@ -38,18 +39,22 @@ class Parameter:
             try:
                 texts = {json.dumps(c) for c in self.choices}
             except TypeError:
-                raise ConfigError(f"{self.name}: choices are numbers, texts, lists or None, not "
-                                  f"{self.choices!r}.") from None
+                raise ConfigError(
+                    f"{self.name}: choices are numbers, texts, lists or None, not {self.choices!r}."
+                ) from None
             if self.low is not None or self.high is not None or self.log or not texts or len(texts) < len(self.choices):
-                raise ConfigError(f"{self.name}: give one or more different choices, or two bounds, not "
-                                  f"{self.choices!r}.")
+                raise ConfigError(
+                    f"{self.name}: give one or more different choices, or two bounds, not {self.choices!r}."
+                )
             return
         bounds = (self.low, self.high)
         if not all(isinstance(v, numbers.Real) and not isinstance(v, bool) and math.isfinite(v) for v in bounds):
             raise ConfigError(f"{self.name}: the bounds must be numbers, not {self.low!r} and {self.high!r}.")
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ConfigError(f"{self.name}: the bounds must be of different size, the lower first"
-                              f"{', and above 0' * self.log}, not {self.low} and {self.high}.")
+            raise ConfigError(
+                f"{self.name}: the bounds must be of different size, the lower first"
+                f"{', and above 0' * self.log}, not {self.low} and {self.high}."
+            )
 
     @property
     def whole(self):
@@ -121,7 +126,7 @@ def check_space(space, config):
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{name} is given twice: one range or choice each.")
-        with_settings(config, {name: 0})       # refuses a name that is no setting, and keeps nothing
+        with_settings(config, {name: 0})  # refuses a name that is no setting, and keeps nothing
 
 
 def _plain(value):

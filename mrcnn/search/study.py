@@ -1,4 +1,5 @@
 """Search of settings: trials by optuna, bad ones ended early, kept in a SQLite file that several processes share."""
+
 import contextlib
 import json
 import sqlite3
@@ -14,8 +15,8 @@ from mrcnn.errors import ConfigError, DataError, MissingExtra, MrcnnError
 PRUNERS = ("median", "hyperband", "none")
 _STUDY = "search"
 _LOCK_SECONDS = 60
-_HEARTBEAT_SECONDS, _GRACE_SECONDS = 60, 300      # a worker not heard of for so long was killed
-_HOPELESS = 3                                     # trials that fail before the search is given up
+_HEARTBEAT_SECONDS, _GRACE_SECONDS = 60, 300  # a worker not heard of for so long was killed
+_HOPELESS = 3  # trials that fail before the search is given up
 
 
 @dataclass
@@ -36,8 +37,9 @@ class Budget:
     def __post_init__(self):
         if self.trials is None and self.hours is None:
             raise ConfigError("Say how long to search: a number of trials, or hours.")
-        if self.trials is not None and (isinstance(self.trials, bool) or int(self.trials) != self.trials
-                                        or self.trials < 1):
+        if self.trials is not None and (
+            isinstance(self.trials, bool) or int(self.trials) != self.trials or self.trials < 1
+        ):
             raise ConfigError(f"trials must be a whole number of at least 1, not {self.trials!r}.")
         if self.hours is not None and not 0 < self.hours < np.inf:
             raise ConfigError(f"hours must be a positive number, not {self.hours!r}.")
@@ -150,28 +152,34 @@ def open_study(path, purpose=None, pruner="median"):
         As `tune`.
     """
     optuna, path = _optuna(), Path(path)
-    purpose = None if purpose is None else json.loads(json.dumps(purpose))      # as it will be read back
+    purpose = None if purpose is None else json.loads(json.dumps(purpose))  # as it will be read back
     if purpose is None and not path.is_file():
         raise DataError(path, "there is no such search", "Start one with tune.py, or check the path")
     _check_file(path)
     with clear_storage_errors(path, opening=True), warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)      # heartbeats
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
         storage = optuna.storages.RDBStorage(
-            f"sqlite:///{path}", {"connect_args": {"timeout": _LOCK_SECONDS}},
-            heartbeat_interval=_HEARTBEAT_SECONDS, grace_period=_GRACE_SECONDS)
+            f"sqlite:///{path}",
+            {"connect_args": {"timeout": _LOCK_SECONDS}},
+            heartbeat_interval=_HEARTBEAT_SECONDS,
+            grace_period=_GRACE_SECONDS,
+        )
         if purpose is None:
             return optuna.load_study(study_name=_STUDY, storage=storage)
         direction = "minimize" if "loss" in purpose["monitor"] else "maximize"
-        study = optuna.create_study(storage=storage, study_name=_STUDY, direction=direction, load_if_exists=True,
-                                    pruner=_pruner(optuna, pruner))
+        study = optuna.create_study(
+            storage=storage, study_name=_STUDY, direction=direction, load_if_exists=True, pruner=_pruner(optuna, pruner)
+        )
         kept = study.user_attrs.get("purpose")
         if kept is None:
             study.set_user_attr("purpose", purpose)
     for name in sorted({*purpose, *(kept or purpose)}):
         now, then = purpose.get(name), (kept or purpose).get(name)
         if now != then:
-            raise ConfigError(f"{path} is a search with another {name}: {then!r} then, {now!r} now. Scores of the two "
-                              "cannot be compared: repeat its options, or choose another folder.")
+            raise ConfigError(
+                f"{path} is a search with another {name}: {then!r} then, {now!r} now. Scores of the two "
+                "cannot be compared: repeat its options, or choose another folder."
+            )
     return study
 
 
@@ -210,7 +218,7 @@ def _refuse_hopeless(study):
 
 def _sampler(optuna, seeds):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)      # constant_liar, before optuna 5
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constant_liar, before optuna 5
         return optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]), constant_liar=True)
 
 
@@ -270,8 +278,11 @@ def clear_storage_errors(path, opening=False):
         if opening and isinstance(error, KeyError):
             raise DataError(path, "holds no search of this package", "Choose another file") from error
         if opening and isinstance(error, RuntimeError):
-            raise DataError(path, f"cannot be read by this version of optuna ({error})",
-                            "Install the version it was made with, or start another search") from error
+            raise DataError(
+                path,
+                f"cannot be read by this version of optuna ({error})",
+                "Install the version it was made with, or start another search",
+            ) from error
         raise
 
 
@@ -286,11 +297,16 @@ def _causes(error):
 def _storage_error(path, error):
     text = " ".join(str(e) for e in (error, getattr(error, "__cause__", None)) if e)
     if "locked" in text:
-        return DataError(path, "is locked by another program", "Close what has it open; keep it on a local disk, as "
-                         "network drives often cannot lock; then run it again: finished trials are kept")
+        return DataError(
+            path,
+            "is locked by another program",
+            "Close what has it open; keep it on a local disk, as "
+            "network drives often cannot lock; then run it again: finished trials are kept",
+        )
     if "unable to open" in text or "readonly" in text or "disk" in text and "malformed" not in text:
-        return DataError(path, f"cannot be written ({text.splitlines()[0]})", "Choose a folder you may write to, with "
-                         "space left")
+        return DataError(
+            path, f"cannot be written ({text.splitlines()[0]})", "Choose a folder you may write to, with space left"
+        )
     if isinstance(error, OSError):
         return DataError(path, f"cannot be used ({error.strerror or error})", "Choose another folder")
     return DataError(path, "is damaged, or no file of a search", "Move it away to start anew, or restore a copy")

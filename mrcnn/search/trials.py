@@ -1,4 +1,5 @@
 """A trial of a search that is a training: build a model with the trial's settings, train, watch its score."""
+
 import math
 from pathlib import Path
 
@@ -83,7 +84,7 @@ class TrainingTrial:
         finally:
             for path in folder.rglob("*.h5"):
                 path.unlink()
-            keras.backend.clear_session()       # collects the model, too
+            keras.backend.clear_session()  # collects the model, too
         if not watch.values and not callback.ended:
             told = ", ".join(callback.seen) or "nothing"
             raise ConfigError(f"The training tells no {self.monitor}; it tells {told}. Choose one with --monitor.")

@@ -1,4 +1,5 @@
 """The watershed settings that find the objects of validation images best."""
+
 from itertools import product
 
 import numpy as np
@@ -10,7 +11,7 @@ from mrcnn.results.watershed import WatershedSettings, instances_from_probabilit
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 SEED_DEPTHS_PX = (None, 0.75, 1.5, 3.0, 6.0)
-MIN_SIZE_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)     # of the median area of a true object
+MIN_SIZE_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)  # of the median area of a true object
 
 
 def tune_watershed(probabilities, truths, **grid):
@@ -41,8 +42,15 @@ def tune_watershed(probabilities, truths, **grid):
     return WatershedSettings.from_dict({name: best[name] for name in WatershedSettings().to_dict()})
 
 
-def score_watershed(probabilities, truths, thresholds=THRESHOLDS, seed_depths_px=SEED_DEPTHS_PX, min_sizes_px=None,
-                    max_hole_px=None, iou_threshold=0.5):
+def score_watershed(
+    probabilities,
+    truths,
+    thresholds=THRESHOLDS,
+    seed_depths_px=SEED_DEPTHS_PX,
+    min_sizes_px=None,
+    max_hole_px=None,
+    iou_threshold=0.5,
+):
     """Scores of every combination of settings.
 
     Parameters
@@ -74,9 +82,19 @@ def score_watershed(probabilities, truths, thresholds=THRESHOLDS, seed_depths_px
             for size in sizes:
                 kept = np.flatnonzero(areas >= size)
                 counts[pair, size] += count_objects(gt, found.select(kept), [iou_threshold], overlaps[:, kept])[0]
-    return [{**pair.to_dict(), "min_size_px": size, "threat_score": n.threat_score, "f1": n.f1,
-             "panoptic_quality": n.panoptic_quality, "tp": n.tp, "fp": n.fp, "fn": n.fn}
-            for (pair, size), n in counts.items()]
+    return [
+        {
+            **pair.to_dict(),
+            "min_size_px": size,
+            "threat_score": n.threat_score,
+            "f1": n.f1,
+            "panoptic_quality": n.panoptic_quality,
+            "tp": n.tp,
+            "fp": n.fp,
+            "fn": n.fn,
+        }
+        for (pair, size), n in counts.items()
+    ]
 
 
 def _paired(probabilities, truths):
@@ -85,13 +103,16 @@ def _paired(probabilities, truths):
     except ValueError as error:
         if "zip()" not in str(error):
             raise
-        raise ConfigError(f"There are {len(truths)} images of truth, and another number of predicted ones: pass the "
-                          "same images.") from None
+        raise ConfigError(
+            f"There are {len(truths)} images of truth, and another number of predicted ones: pass the same images."
+        ) from None
 
 
 def _sizes_of(truths):
     areas = np.concatenate([gt.areas() for gt in truths]) if truths else np.zeros(0)
     if not len(areas):
-        raise ConfigError("The watershed is tuned on true objects, and these images have none. Validate on others, or "
-                          "keep the settings as they are.")
+        raise ConfigError(
+            "The watershed is tuned on true objects, and these images have none. Validate on others, or "
+            "keep the settings as they are."
+        )
     return sorted({int(share * np.median(areas)) for share in MIN_SIZE_SHARES})

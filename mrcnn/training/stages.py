@@ -24,8 +24,7 @@ def weighted_layers(model):
 
 
 def _application_stages(model):
-    """Stage (1 or 2 to 5) of each layer of a nested `keras.applications` backbone, by name; empty for other backbones.
-    """
+    """Stage (1 or 2 to 5) of each layer of a nested `keras.applications` backbone, by name; empty for others."""
     backbone = next((layer for layer in model.layers if layer.name == "backbone"), None)
     if backbone is None:
         return {}

@@ -1,4 +1,5 @@
 """Downloading a weight file: whole and checked, or not at all."""
+
 import hashlib
 import os
 import urllib.request
@@ -10,7 +11,7 @@ from mrcnn.files import draft_of
 COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 # Of files whose content is known. Against damage on the way, not against an attacker, so MD5 will do.
 MD5 = {COCO_URL: "e98aaff6f99e307b5e2a8a3ff741a518"}
-TIMEOUT = 30        # seconds without a byte
+TIMEOUT = 30  # seconds without a byte
 BLOCK = 1 << 20
 
 
@@ -44,9 +45,10 @@ def download(url, path, verbose=1):
                 raise OSError(f"only {size} of {announced} bytes came")
             if digest != MD5.get(url, digest):
                 raise OSError(f"its MD5 is {digest} and not {MD5[url]}")
-    except (OSError, ValueError) as error:      # ValueError: no URL at all; URLError and timeouts are OSErrors
-        raise WeightsError(f"{path} cannot be downloaded ({error}): download {url} where there is a connection and put "
-                           f"the file there.") from error
+    except (OSError, ValueError) as error:  # ValueError: no URL at all; URLError and timeouts are OSErrors
+        raise WeightsError(
+            f"{path} cannot be downloaded ({error}): download {url} where there is a connection and put the file there."
+        ) from error
 
 
 def _fetch(url, path, name, verbose):

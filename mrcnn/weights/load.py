@@ -75,8 +75,7 @@ def layer_weights(model):
 
 
 def save_weights(model, path):
-    """Write a model's weights in the legacy `.h5` layout, whole or not at all; `WeightsError` when it cannot be done.
-    """
+    """Write a model's weights in the legacy `.h5` layout, whole or not at all; raises `WeightsError` on failure."""
     with written_whole(path) as file:
         write_weights(model, file)
 

@@ -1,4 +1,5 @@
 """Starting weights that others have trained: backbones from ImageNet, Matterport's model from COCO."""
+
 import http.client
 import re
 import tempfile
@@ -55,12 +56,16 @@ def load_imagenet(detector):
     """
     name = detector.config.BACKBONE
     if not isinstance(name, str):
-        raise ConfigError(f"There are no ImageNet weights for the backbone {name.__name__}. Choose one that has them, "
-                          f"for example "
-                          "--backbone mobilenet_v2, or --weights none.")
+        raise ConfigError(
+            f"There are no ImageNet weights for the backbone {name.__name__}. Choose one that has them, "
+            f"for example "
+            "--backbone mobilenet_v2, or --weights none."
+        )
     _, constructor = find_class(name)
-    trained = _downloaded(f"the ImageNet weights of {name}",
-                          lambda: constructor(include_top=False, weights="imagenet", input_shape=(224, 224, 3)))
+    trained = _downloaded(
+        f"the ImageNet weights of {name}",
+        lambda: constructor(include_top=False, weights="imagenet", input_shape=(224, 224, 3)),
+    )
     load_backbone(detector, trained)
 
 
@@ -80,8 +85,11 @@ def load_backbone(detector, trained):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{detector.config.BACKBONE}_imagenet.h5"
         with h5py.File(path, "w") as file:
-            groups = [_group(name, entries, matterport, scales.get(name)) for name, entries in layer_weights(trained)
-                      if entries]
+            groups = [
+                _group(name, entries, matterport, scales.get(name))
+                for name, entries in layer_weights(trained)
+                if entries
+            ]
             write_legacy_group(file, groups)
         detector.load_weights(path, by_name=True)
 
@@ -89,13 +97,16 @@ def load_backbone(detector, trained):
 def _scales_behind_normalization(trained):
     """Factors by the normalisation before them; Keras' EfficientNets have them only beside ImageNet weights."""
     neighbours = zip(trained.layers, trained.layers[1:])
-    return {first.name: np.asarray(second.scale, np.float32) for first, second in neighbours
-            if isinstance(first, keras.layers.Normalization) and isinstance(second, keras.layers.Rescaling)}
+    return {
+        first.name: np.asarray(second.scale, np.float32)
+        for first, second in neighbours
+        if isinstance(first, keras.layers.Normalization) and isinstance(second, keras.layers.Rescaling)
+    }
 
 
 def _group(name, entries, matterport, scale=None):
     arrays = [(owner, kind, keras.ops.convert_to_numpy(variable)) for owner, kind, variable in entries]
-    if scale is not None:      # the network with random weights has no layer for them, so they go into the variance
+    if scale is not None:  # the network with random weights has no layer for them, so they go into the variance
         arrays = [(owner, kind, value / scale**2 if kind == "variance" else value) for owner, kind, value in arrays]
     if not matterport:
         return name, arrays
@@ -127,9 +138,10 @@ def _downloaded(what, download):
     except Exception as error:
         if not is_failed_download(error):
             raise
-        raise WeightsError(f"{what} cannot be downloaded ({error}). Without a connection, download the file elsewhere "
-                           f"and put it into {keras_cache()}, or start with --weights FILE or --weights none."
-                           ) from error
+        raise WeightsError(
+            f"{what} cannot be downloaded ({error}). Without a connection, download the file elsewhere "
+            f"and put it into {keras_cache()}, or start with --weights FILE or --weights none."
+        ) from error
 
 
 def is_failed_download(error):
@@ -137,5 +149,9 @@ def is_failed_download(error):
 
     Keras raises a bare `Exception`, or a `ValueError` where the file has another checksum.
     """
-    return (type(error) is Exception or isinstance(error, (OSError, http.client.HTTPException))
-            or isinstance(error, ValueError) and "corrupted file" in str(error))
+    return (
+        type(error) is Exception
+        or isinstance(error, (OSError, http.client.HTTPException))
+        or isinstance(error, ValueError)
+        and "corrupted file" in str(error)
+    )

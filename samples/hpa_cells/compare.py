@@ -1,4 +1,5 @@
 """Compare trained models, Faster R-CNN or Mask R-CNN, on the same images: one table, and each beside the truth."""
+
 import sys
 
 from mrcnn.options.arguments import run

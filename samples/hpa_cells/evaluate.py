@@ -1,4 +1,5 @@
 """Compare found boxes with annotated ones: a table by class, confusion, precision, recall and F1 over the threshold."""
+
 import sys
 
 from mrcnn.options.arguments import run

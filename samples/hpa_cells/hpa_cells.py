@@ -2,6 +2,7 @@
 
 The settings themselves are in `mrcnn.presets.cells`; the classes here can override any of them.
 """
+
 from mrcnn.commands.boxes import fit_classes, open_boxes
 from mrcnn.commands.domain import Domain
 from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, Multiply, Rot90, SomeOf
@@ -87,6 +88,13 @@ def augmentation(name):
 
 
 SETTINGS = {"keras-frcnn": KerasFrcnnConfig, "matterport": MatterportBoxesConfig}
-DOMAIN = Domain("cells", CLASS_NAMES,
-                {"full": HpaCellsConfig, "small": HpaCellsSmallConfig, "demo": HpaCellsDemoConfig, **SETTINGS},
-                open_boxes, synthetic, fit_settings=fit_classes, augmentation=augmentation, counts_channels=True)
+DOMAIN = Domain(
+    "cells",
+    CLASS_NAMES,
+    {"full": HpaCellsConfig, "small": HpaCellsSmallConfig, "demo": HpaCellsDemoConfig, **SETTINGS},
+    open_boxes,
+    synthetic,
+    fit_settings=fit_classes,
+    augmentation=augmentation,
+    counts_channels=True,
+)

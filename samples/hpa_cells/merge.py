@@ -3,6 +3,7 @@
 Files are <id>_red.png, _green, _blue and _yellow, or .tif, of 8 or 16 bits. By default RGB: R = red + yellow/2,
 G = green + yellow/2, B = blue, cut off at white.
 """
+
 import argparse
 import sys
 
@@ -27,17 +28,24 @@ def main(argv=None):
 
 def parser():
     """The options."""
-    result = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLE, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     result.add_argument("folder", metavar="FOLDER", help="the folder that holds the fields' pictures")
     result.add_argument("--out", required=True, metavar="DIR", help="gets a picture <id> for each field")
-    result.add_argument("--mode", choices=("rgb", "four"), default="rgb",
-                        help="rgb: PNG, merged by the rule; four: TIFF of four channels, red, green, blue and yellow "
-                             "(default rgb)")
-    result.add_argument("--missing", choices=("error", "zeros"), default="error",
-                        help="a field without one of its channels: is not merged, or has zeros there (default error)")
-    result.add_argument("--workers", type=whole_number, metavar="N",
-                        help="threads (default: one for each processor)")
+    result.add_argument(
+        "--mode",
+        choices=("rgb", "four"),
+        default="rgb",
+        help="rgb: PNG, merged by the rule; four: TIFF of four channels, red, green, blue and yellow (default rgb)",
+    )
+    result.add_argument(
+        "--missing",
+        choices=("error", "zeros"),
+        default="error",
+        help="a field without one of its channels: is not merged, or has zeros there (default error)",
+    )
+    result.add_argument("--workers", type=whole_number, metavar="N", help="threads (default: one for each processor)")
     return result
 
 

@@ -1,4 +1,5 @@
 """Find cells: a table of their boxes, detections.csv, and the same as COCO results, detections.json."""
+
 import sys
 
 from mrcnn.options.arguments import run

@@ -1,4 +1,5 @@
 """Train a Faster R-CNN or a Mask R-CNN from boxes drawn in any tool; without --annotations from synthetic cells."""
+
 import sys
 
 from mrcnn.options.arguments import run

@@ -1,4 +1,5 @@
 """Compare trained models, Mask R-CNN, U-Net or FCN, on the same images: one table, and each beside the truth."""
+
 import sys
 
 from mrcnn.options.arguments import compare_parser, run

@@ -1,4 +1,5 @@
 """The whole way in minutes: draw synthetic micrographs, train on them, detect in unseen ones, measure, evaluate."""
+
 import argparse
 import shutil
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from mrcnn.options.arguments import FAILED, run
 
-GOAL = 0.7                # threat score at IoU 0.5 on pictures that the training has not seen
+GOAL = 0.7  # threat score at IoU 0.5 on pictures that the training has not seen
 EPOCHS = 16
 PIXEL_SIZE_NM = (12.0, 12.0)
 OWN_FOLDERS = ("run", "unseen")
@@ -15,14 +16,21 @@ OWN_FOLDERS = ("run", "unseen")
 
 def main(argv=None):
     """Run the demonstration; returns the exit code, 1 when the score is below the goal."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False,
-                                     epilog="exit code: 0 the score was reached, 1 it was not, 2 something went wrong")
-    parser.add_argument("--out", default="demo_output", metavar="DIR",
-                        help="where the results go (default demo_output); the folders "
-                             f"{' and '.join(OWN_FOLDERS)} in it are made anew")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        allow_abbrev=False,
+        epilog="exit code: 0 the score was reached, 1 it was not, 2 something went wrong",
+    )
+    parser.add_argument(
+        "--out",
+        default="demo_output",
+        metavar="DIR",
+        help=f"where the results go (default demo_output); the folders {' and '.join(OWN_FOLDERS)} in it are made anew",
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"how long to train (default {EPOCHS})")
-    parser.add_argument("--set", action="append", metavar="NAME=VALUE",
-                        help="change any setting of Config; may be repeated")
+    parser.add_argument(
+        "--set", action="append", metavar="NAME=VALUE", help="change any setting of Config; may be repeated"
+    )
     return run(work, parser.parse_args(argv))
 
 
@@ -40,23 +48,33 @@ def work(options):
     print("1. Drawing unseen test pictures with known truth", flush=True)
     write_mask_folders(DOMAIN.synthetic("test"), out / "unseen")
     print("2. Training from random weights", flush=True)
-    train(DOMAIN, {"logs": out / "run", "size": "demo", "epochs": options.epochs, "set": options.set,
-                   "augmentation": "flips"})
+    train(
+        DOMAIN,
+        {"logs": out / "run", "size": "demo", "epochs": options.epochs, "set": options.set, "augmentation": "flips"},
+    )
     print("3. Detecting and measuring in the unseen pictures", flush=True)
-    code = predict(DOMAIN,
-                   {"weights": out / "run", "images": [str(out / "unseen" / "Images")], "out": out,
-                    "pixel_size_nm": PIXEL_SIZE_NM})
+    code = predict(
+        DOMAIN,
+        {
+            "weights": out / "run",
+            "images": [str(out / "unseen" / "Images")],
+            "out": out,
+            "pixel_size_nm": PIXEL_SIZE_NM,
+        },
+    )
     print("4. Comparing with the truth\n", flush=True)
     score = judge(DOMAIN, out)
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
-    print(f"\nThreat score at IoU 0.5 on unseen pictures: {score:.3f} (goal: at least {GOAL}), after {minutes} min "
-          f"{seconds} s.\n"
-          f"Look into {out.resolve()}:\n"
-          "  *_beside_truth.png   truth beside what was found, for each unseen picture; worst_*_errors.png: the errors "
-          "in colours\n"
-          "  *_overlay.png        what was found, with areas; *_labels.tif: the same as label images\n"
-          "  instances.csv, summary.csv, metrics.json, curves.png (how training went)\n"
-          "  unseen, run          the test pictures with their masks; the trained model, for predict.py --weights")
+    print(
+        f"\nThreat score at IoU 0.5 on unseen pictures: {score:.3f} (goal: at least {GOAL}), after {minutes} min "
+        f"{seconds} s.\n"
+        f"Look into {out.resolve()}:\n"
+        "  *_beside_truth.png   truth beside what was found, for each unseen picture; worst_*_errors.png: the errors "
+        "in colours\n"
+        "  *_overlay.png        what was found, with areas; *_labels.tif: the same as label images\n"
+        "  instances.csv, summary.csv, metrics.json, curves.png (how training went)\n"
+        "  unseen, run          the test pictures with their masks; the trained model, for predict.py --weights"
+    )
     if score < GOAL:
         print(f"error: the score is below {GOAL}.", file=sys.stderr)
         return FAILED

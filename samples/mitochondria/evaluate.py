@@ -1,4 +1,5 @@
 """Compare what a model finds with the truth: scores, the four kinds of errors, and pictures of the worst images."""
+
 import sys
 
 from mrcnn.options.arguments import evaluate_parser, run

@@ -1,4 +1,5 @@
 """How many images are needed: the same training on 12, 40, 165, ... images, judged on the same unseen ones."""
+
 import sys
 
 from mrcnn.options.arguments import run

@@ -2,6 +2,7 @@
 
 The settings themselves are in `mrcnn.presets.micrographs`; the classes here can override any of them.
 """
+
 from mrcnn.commands.domain import Domain
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.readers.open import open_dataset
@@ -21,7 +22,7 @@ class MitochondriaConfig(MicrographConfig):
     """For a GPU: a ResNet-101, for images of 1216 x 816 pixels (4864 x 3264, downscaled by 4)."""
 
     NAME = "mitochondria"
-    NUM_CLASSES = 2                       # background and mitochondrion
+    NUM_CLASSES = 2  # background and mitochondrion
 
 
 class MitochondriaSmallConfig(MicrographSmallConfig):
@@ -67,8 +68,14 @@ class MitochondriaDataset(Dataset):
         self.channels = self.files.channels
         self.add_class("mitochondria", 1, CLASS_NAME)
         for index, info in enumerate(self.files.image_info):
-            self.add_image("mitochondria", info["id"], info["path"], page=info.get("page"),
-                           group=self.files.group(index), index=index)
+            self.add_image(
+                "mitochondria",
+                info["id"],
+                info["path"],
+                page=info.get("page"),
+                group=self.files.group(index),
+                index=index,
+            )
         self.prepare()
 
     def load_image(self, image_id):
@@ -100,7 +107,16 @@ def synthetic(part):
     return SyntheticMitochondria(count, seed=seed)
 
 
-DOMAIN = Domain("mitochondria", ("BG", CLASS_NAME),
-                {"full": MitochondriaConfig, "small": MitochondriaSmallConfig, "demo": DemoConfig,
-                 "semantic": MitochondriaSemanticConfig},
-                MitochondriaDataset, synthetic, counts_channels=True)
+DOMAIN = Domain(
+    "mitochondria",
+    ("BG", CLASS_NAME),
+    {
+        "full": MitochondriaConfig,
+        "small": MitochondriaSmallConfig,
+        "demo": DemoConfig,
+        "semantic": MitochondriaSemanticConfig,
+    },
+    MitochondriaDataset,
+    synthetic,
+    counts_channels=True,
+)

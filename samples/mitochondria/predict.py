@@ -1,4 +1,5 @@
 """Find, outline and measure mitochondria: label images, overlays, and tables of areas and shapes."""
+
 import sys
 
 from mrcnn.options.arguments import predict_parser, run

@@ -1,4 +1,5 @@
 """Train a Mask R-CNN, U-Net or FCN that finds mitochondria in micrographs; without --dataset from synthetic ones."""
+
 import sys
 
 from mrcnn.options.arguments import run, train_parser

@@ -1,4 +1,5 @@
 """Search the settings of the best training: learning rate, batch size and whatever else, of any of the models."""
+
 import sys
 
 from mrcnn.options.arguments import run

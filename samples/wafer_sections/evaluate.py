@@ -7,6 +7,7 @@ Patches: AP and recall at IoU 0.5, COCO AP, the kinds of errors. A whole wafer: 
 all, also by their place among the tiles; pairs; errors of centre (pixels) and angle (degrees). Without either,
 synthetic patches that no training sees.
 """
+
 import argparse
 import sys
 

@@ -6,6 +6,7 @@ sections.csv holds one section a line: pixels of the pictures given, then full-r
 Angles are those of the direction magnetic part -> tissue in degrees: 0 to the right, 90 up on the screen. What has no
 partner has empty fields. sections_labelme.json opens in labelme for proof-reading.
 """
+
 import argparse
 import sys
 

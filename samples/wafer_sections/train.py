@@ -4,6 +4,7 @@ For a new wafer start from a trained model and train its heads only, on patches 
 
     train.py --dataset new_wafer/train --weights RUN --layers heads --epochs 20
 """
+
 import argparse
 import sys
 
@@ -14,9 +15,12 @@ def main(argv=None):
     """Train; returns the exit code."""
     parser = train_parser(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--channels", metavar="NAME,...",
-                        help="channels of a picture in their order: grey, fluo, edges (Sobel of grey), zeros; a name "
-                             "may come twice (default grey,fluo)")
+    parser.add_argument(
+        "--channels",
+        metavar="NAME,...",
+        help="channels of a picture in their order: grey, fluo, edges (Sobel of grey), zeros; a name "
+        "may come twice (default grey,fluo)",
+    )
     return run(work, vars(parser.parse_args(argv)))
 
 

@@ -7,6 +7,7 @@ As a script it takes the commands of the first wafer projects:
     python wafer_sections.py train --dataset DIR --weights imagenet|last|FILE --subset NAME [--logs DIR]
     python wafer_sections.py detect --dataset DIR --weights RUN_OR_FILE --subset NAME [--logs DIR]
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ class WaferConfig(SectionConfig):
     """
 
     NAME = "wafer"
-    NUM_CLASSES = len(CLASS_NAMES)        # background, tissue, magnet
+    NUM_CLASSES = len(CLASS_NAMES)  # background, tissue, magnet
     IMAGE_CHANNEL_COUNT = len(CHANNELS)
 
 
@@ -96,13 +97,24 @@ def augmentation(name):
         return SomeOf((0, 2), (*flips, Multiply((0.9, 1.2))))
     if name == "normal":
         return SomeOf((0, 2), (*flips, Multiply((0.8, 1.5)), GaussianBlur((0, 5))))
-    return [*flips, Affine(rotate=(-180, 180), scale=1, p=0.5), Multiply((0.7, 1.5), p=0.7),
-            GaussianBlur((0, 3), p=0.3), GaussianNoise((0, 0.03), p=0.4)]
+    return [
+        *flips,
+        Affine(rotate=(-180, 180), scale=1, p=0.5),
+        Multiply((0.7, 1.5), p=0.7),
+        GaussianBlur((0, 3), p=0.3),
+        GaussianNoise((0, 0.03), p=0.4),
+    ]
 
 
-DOMAIN = Domain("wafer sections", CLASS_NAMES,
-                {"full": WaferConfig, "small": WaferSmallConfig, "demo": WaferSmallConfig}, WaferDataset,
-                synthetic, fit_settings=fit_settings, augmentation=augmentation)
+DOMAIN = Domain(
+    "wafer sections",
+    CLASS_NAMES,
+    {"full": WaferConfig, "small": WaferSmallConfig, "demo": WaferSmallConfig},
+    WaferDataset,
+    synthetic,
+    fit_settings=fit_settings,
+    augmentation=augmentation,
+)
 
 
 def main(argv=None):

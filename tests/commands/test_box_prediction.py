@@ -1,4 +1,5 @@
 """Prediction of many pictures: in parts, interrupted and taken up, with files that cannot be read, on Dask."""
+
 import json
 import shutil
 import weakref
@@ -42,7 +43,8 @@ def test_small_sets_are_joined_whatever_the_size_of_the_parts(predict, tmp_path)
     assert (cells["mean_grey"] == 200).all() and (cells["area_px"] == 25).all() and (cells["ring_grey"] == 0).all()
     entries = json.loads((tmp_path / "out" / "detections.json").read_text())
     assert [(e["image_id"], e["file_name"]) for e in entries] == [
-        (i, name) for i, name in enumerate(IMAGES, 1) for _ in range(IMAGES[name])]
+        (i, name) for i, name in enumerate(IMAGES, 1) for _ in range(IMAGES[name])
+    ]
 
 
 def test_areas_of_cells_in_square_micrometres(predict, tmp_path, capsys):
@@ -60,7 +62,7 @@ def test_an_interrupted_run_goes_on_and_does_again_only_what_changed(predict, de
     seen = []
 
     def interrupted(images):
-        if len(seen) == 4:      # one.tif and the pages of stack.tif are done
+        if len(seen) == 4:  # one.tif and the pages of stack.tif are done
             raise KeyboardInterrupt
         seen.append(images)
         return detect(images)
@@ -72,9 +74,9 @@ def test_an_interrupted_run_goes_on_and_does_again_only_what_changed(predict, de
     assert predict("--part-size", "1", out="other") == 2 and "--resume" in capsys.readouterr().err
     (pictures / "one.tif").write_bytes(b"II*\0 broken meanwhile")
     detector.predict, detector.seen = detect, 0
-    assert predict("--part-size", "2", "--resume", out="other") == 2      # other parts
+    assert predict("--part-size", "2", "--resume", out="other") == 2  # other parts
     assert predict("--part-size", "1", "--resume", out="other") == FAILED
-    assert detector.seen == 2 - 1      # two.tif; one.tif was looked at again, and cannot be read
+    assert detector.seen == 2 - 1  # two.tif; one.tif was looked at again, and cannot be read
     table = pd.read_csv(tmp_path / "other" / "detections.csv")
     assert counts(table) == {**IMAGES, "one.tif": 0}
     failed = pd.read_csv(tmp_path / "other" / "failed.csv")
@@ -105,8 +107,13 @@ def test_pictures_of_one_name_in_several_folders_are_told_apart(predict, picture
     tifffile.imwrite(other / "one.tif", np.zeros((30, 30), np.uint8))
     shutil.copy(pictures / "two.tif", other / "two.tif")
     assert predict("--cells", "--pictures", "9", str(other)) == 0
-    expected = {"pictures/one.tif": 1, "plate_2/two.tif": 2, "pictures/two.tif": 2,
-                "stack.tif[1]": 1, "stack.tif[2]": 2}
+    expected = {
+        "pictures/one.tif": 1,
+        "plate_2/two.tif": 2,
+        "pictures/two.tif": 2,
+        "stack.tif[1]": 1,
+        "stack.tif[2]": 2,
+    }
     for name in ("detections", "cells"):
         assert pd.read_csv(tmp_path / "out" / f"{name}.csv")["image"].value_counts().to_dict() == expected
     entries = json.loads((tmp_path / "out" / "detections.json").read_text())
@@ -128,7 +135,7 @@ def test_of_a_long_stack_only_the_objects_to_be_drawn_stay_in_memory(predict, de
 
     detector.predict = watched
     assert predict("--pictures", "2", "--part-size", "9") == 0
-    assert len(alive) > 150 and max(most) < 60      # as many as are under way in threads
+    assert len(alive) > 150 and max(most) < 60  # as many as are under way in threads
     assert len(list((tmp_path / "out").glob("*_overlay.png"))) == 2
 
 
@@ -140,9 +147,22 @@ def test_options_that_cannot_go_together(predict, capsys):
 def test_dask_gives_the_same(predict, detector, domain, pictures, tmp_path):
     distributed = pytest.importorskip("distributed", exc_type=ModuleNotFoundError)
     assert predict("--cells") == 0
-    options = vars(box_predict_parser("about").parse_args(
-        ["--weights", "none", "--out", str(tmp_path / "dask"), "--pictures", "1", "--cells", "--part-size", "1",
-         str(pictures)]))
+    options = vars(
+        box_predict_parser("about").parse_args(
+            [
+                "--weights",
+                "none",
+                "--out",
+                str(tmp_path / "dask"),
+                "--pictures",
+                "1",
+                "--cells",
+                "--part-size",
+                "1",
+                str(pictures),
+            ]
+        )
+    )
     with distributed.Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
         assert box_prediction.predict(domain, {**options, "dask": client}) == 0
     for name in ("detections.csv", "detections.json", "cells.csv"):

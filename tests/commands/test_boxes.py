@@ -1,4 +1,5 @@
 """From annotated boxes to a trained model, detections and scores, with a network of a few layers."""
+
 import json
 from pathlib import Path
 
@@ -36,8 +37,16 @@ def domain(tiny):
         BOXES_AS_MASKS = True
 
     configs = {"full": Plain, "small": Plain, "demo": Plain, "other": Other, "filled": Filled}
-    return Domain("cells", Plain.CLASS_NAMES, configs, boxes.open_boxes, lambda part: None,
-                  {"backbone": (tiny.backbone, tiny.backbone_shapes)}, boxes.fit_classes, counts_channels=True)
+    return Domain(
+        "cells",
+        Plain.CLASS_NAMES,
+        configs,
+        boxes.open_boxes,
+        lambda part: None,
+        {"backbone": (tiny.backbone, tiny.backbone_shapes)},
+        boxes.fit_classes,
+        counts_channels=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +60,11 @@ def folder(tmp_path_factory):
         for y1, x1, y2, x2 in corners:
             image[y1:y2, x1:x2] = 200
         iio.imwrite(folder / f"field_{i}.png", image)
-        annotations.append(ImageAnnotation(folder / f"field_{i}.png", (48, 64), corners.astype(np.int32),
-                                           ["zebra", "flat"][: len(corners)]))
+        annotations.append(
+            ImageAnnotation(
+                folder / f"field_{i}.png", (48, 64), corners.astype(np.int32), ["zebra", "flat"][: len(corners)]
+            )
+        )
     voc.write(folder, annotations)
     return folder
 
@@ -68,8 +80,11 @@ def test_options_become_those_of_the_shared_script(domain, folder):
     assert made() == {} and made("--model", "faster")["set"] == ["USE_MASK_HEAD=False"]
     assert made("--resume", "--epochs", "3") == {"resume": True, "epochs": 3}
     found = made("--annotations", folder, "--set", "SEED=3", "--model", "mask")
-    assert found == {"dataset": str(folder), "set": ["USE_MASK_HEAD=True", "SEED=3"],
-                     "dataset_option": [("classes", ["flat", "zebra"])]}
+    assert found == {
+        "dataset": str(folder),
+        "set": ["USE_MASK_HEAD=True", "SEED=3"],
+        "dataset_option": [("classes", ["flat", "zebra"])],
+    }
     assert made("--dataset", folder, "--validation-annotations", "v")["validation_dataset"] == "v"
     faster = dict(made("--annotations", folder, "--model", "faster", "--boxes-as-masks")["dataset_option"])
     assert faster == {"classes": ["flat", "zebra"], "outlines": False}
@@ -131,9 +146,22 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
     assert len(history) == 1 and "mrcnn_bbox_loss" in history and "mrcnn_mask_loss" not in history
 
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    options = vars(box_predict_parser("about").parse_args([
-        "--weights", str(run), "--out", str(tmp_path / "out"), "--min-score", "0", "--pictures", "1", str(folder),
-        str(tmp_path / "broken.png")]))
+    options = vars(
+        box_predict_parser("about").parse_args(
+            [
+                "--weights",
+                str(run),
+                "--out",
+                str(tmp_path / "out"),
+                "--min-score",
+                "0",
+                "--pictures",
+                "1",
+                str(folder),
+                str(tmp_path / "broken.png"),
+            ]
+        )
+    )
     assert predict(domain, options) == FAILED
     assert "broken.png" in capsys.readouterr().err
     table = pd.read_csv(tmp_path / "out" / "detections.csv")
@@ -142,14 +170,18 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
     assert (table.x1 < table.x2).all() and (table.x2 <= 64).all() and (table.y2 <= 48).all()
     entries = json.loads((tmp_path / "out" / "detections.json").read_text())
     assert [(e["file_name"], *e["bbox"][:2]) for e in entries] == list(
-        table[["image", "x1", "y1"]].itertuples(index=False, name=None))
+        table[["image", "x1", "y1"]].itertuples(index=False, name=None)
+    )
     assert [p.name for p in (tmp_path / "out").glob("*.png")] == ["field_0_overlay.png"]
     with pytest.raises(ConfigError, match="Faster R-CNN"):
         predict(domain, {**options, "masks": True})
     assert predict(domain, {**options, "images": [str(tmp_path / "broken.png")]}) == USAGE
 
-    options = vars(box_evaluate_parser("about").parse_args([
-        "--weights", str(run), "--out", str(tmp_path / "scores"), "--annotations", str(folder), "--worst", "1"]))
+    options = vars(
+        box_evaluate_parser("about").parse_args(
+            ["--weights", str(run), "--out", str(tmp_path / "scores"), "--annotations", str(folder), "--worst", "1"]
+        )
+    )
     assert evaluate(domain, options) == 0
     assert "zebra" in capsys.readouterr().out
     metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text())

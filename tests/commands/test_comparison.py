@@ -1,4 +1,5 @@
 """Several models on the same images: names, table, pictures, what is placed back, and what is refused."""
+
 import json
 from types import SimpleNamespace
 
@@ -24,8 +25,10 @@ class Semantic:
         self.keras_model = SimpleNamespace(weights=[])
 
     def predict(self, images, pixel_size_nm=None, settings=None):
-        return [instances_from_probability(image[..., 0] / 255, settings or self.watershed, pixel_size_nm)
-                for image in images]
+        return [
+            instances_from_probability(image[..., 0] / 255, settings or self.watershed, pixel_size_nm)
+            for image in images
+        ]
 
 
 class Brighter:
@@ -37,8 +40,10 @@ class Brighter:
 
     def predict(self, images, pixel_size_nm=None):
         self.shapes += [image.shape for image in images]
-        return [Instances.from_label_image(label(image[..., 0] > self.level)[0], pixel_size_nm=pixel_size_nm)
-                for image in images]
+        return [
+            Instances.from_label_image(label(image[..., 0] > self.level)[0], pixel_size_nm=pixel_size_nm)
+            for image in images
+        ]
 
 
 @pytest.fixture
@@ -65,8 +70,13 @@ def compared(domain, stack, monkeypatch):
     monkeypatch.setattr(comparison, "load_detector", load)
 
     def call(*runs, **options):
-        options = {"models": list(runs), "dataset": str(stack / "stack.tif"), "truth": str(stack / "truth.tif"),
-                   "out": str(stack / "out"), **options}
+        options = {
+            "models": list(runs),
+            "dataset": str(stack / "stack.tif"),
+            "truth": str(stack / "truth.tif"),
+            "out": str(stack / "out"),
+            **options,
+        }
         return compare(domain, options), stack / "out", models
 
     return call
@@ -81,8 +91,13 @@ def test_one_table_of_all_models_and_pictures_of_some_images(compared, capsys):
     assert table.loc["blind", columns].tolist() == pytest.approx([0.5, 0.5, 2 / 3, 4])
     assert (table["weights_mb"] == 2).all() and (table["seconds_per_image"] >= 0).all()
     assert {p.name for p in out.iterdir()} == {
-        "comparison.csv", "comparison.md", "comparison.json", "threat_scores.png", "compare_stack_0001.png",
-        "compare_stack_0003.png"}
+        "comparison.csv",
+        "comparison.md",
+        "comparison.json",
+        "threat_scores.png",
+        "compare_stack_0001.png",
+        "compare_stack_0003.png",
+    }
     said = capsys.readouterr().out
     assert "4 images, 8 true objects" in said and "threat score at 0.95" in said
     stored = json.loads((out / "comparison.json").read_text())
@@ -122,8 +137,17 @@ def test_watershed_against_connected_components(domain, tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "s.tif", ((labels[None] > 0) * 200).astype(np.uint8), photometric="minisblack")
     tifffile.imwrite(tmp_path / "t.tif", labels[None].astype(np.uint16), photometric="minisblack")
     monkeypatch.setattr(comparison, "load_detector", lambda domain, options: Semantic(domain.configs["small"]()))
-    compare(domain, {"models": ["unet=run"], "plain": True, "dataset": str(tmp_path / "s.tif"), "pictures": 1,
-                     "truth": str(tmp_path / "t.tif"), "out": str(tmp_path / "out")})
+    compare(
+        domain,
+        {
+            "models": ["unet=run"],
+            "plain": True,
+            "dataset": str(tmp_path / "s.tif"),
+            "pictures": 1,
+            "truth": str(tmp_path / "t.tif"),
+            "out": str(tmp_path / "out"),
+        },
+    )
     table = pd.read_csv(tmp_path / "out" / "comparison.csv").set_index("model")
     assert table["objects_found"].to_dict() == {"unet": 2, "unet, no watershed": 1}
     assert table["merged"].to_dict() == {"unet": 0, "unet, no watershed": 1}
@@ -146,9 +170,13 @@ def test_nothing_to_compare_on_is_an_error(compared, stack):
         compared("a=runs/50", dataset_option=[("mode", "instances")])
 
 
-@pytest.mark.parametrize(("texts", "expected"), [
-    (["unet=logs/u", "mask = logs/m"], {"unet": "logs/u", "mask": "logs/m"}),
-    (["logs/u", "logs/m/best.h5"], {"u": "logs/u", "m": "logs/m/best.h5"})])
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["unet=logs/u", "mask = logs/m"], {"unet": "logs/u", "mask": "logs/m"}),
+        (["logs/u", "logs/m/best.h5"], {"u": "logs/u", "m": "logs/m/best.h5"}),
+    ],
+)
 def test_models_have_names(texts, expected):
     assert named_runs(texts) == expected
 
@@ -159,8 +187,9 @@ def test_names_that_do_not_tell_models_apart_are_refused(texts):
         named_runs(texts)
 
 
-@pytest.mark.parametrize(("count", "wanted", "expected"), [
-    (35, 2, [8, 26]), (3, 5, [0, 1, 2]), (1, 1, [0]), (5, 0, [])])
+@pytest.mark.parametrize(
+    ("count", "wanted", "expected"), [(35, 2, [8, 26]), (3, 5, [0, 1, 2]), (1, 1, [0]), (5, 0, [])]
+)
 def test_images_shown_are_spread(count, wanted, expected):
     assert shown_images(count, wanted) == expected
 

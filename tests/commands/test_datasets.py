@@ -1,4 +1,5 @@
 """What is learned from and what is judged on never share a picture."""
+
 import dataclasses
 
 import numpy as np
@@ -49,12 +50,15 @@ def test_a_fraction_of_a_stack_is_split_by_blocks_and_no_neighbour_leaks(domain,
     assert len({p // 20 for p in pages(validation)}) == 1
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"slices": (0, 40), "validation_slices": (39, 45)}, "share slices"),
-    ({"validation_slices": (39, 45)}, "without --slices"),
-    ({"validation": 1.5}, "fraction"),
-    ({"dataset_option": [("min_sise", 3)]}, "no option min_sise"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"slices": (0, 40), "validation_slices": (39, 45)}, "share slices"),
+        ({"validation_slices": (39, 45)}, "without --slices"),
+        ({"validation": 1.5}, "fraction"),
+        ({"dataset_option": [("min_sise", 3)]}, "no option min_sise"),
+    ],
+)
 def test_options_that_cannot_be_are_refused(domain, stack, options, message):
     with pytest.raises(ConfigError, match=message):
         training_data(domain, {**GIVEN, **stack, **options})

@@ -1,4 +1,5 @@
 """`Domain`: which network the name of a backbone in a file of settings stands for."""
+
 from mrcnn.commands.domain import Domain
 from mrcnn.config import Config
 from mrcnn.nets.backbones import CALLABLES
@@ -16,7 +17,7 @@ def with_backbone(name, **own):
 def test_the_packages_own_backbones_are_known_to_every_domain():
     for name, functions in CALLABLES.items():
         assert with_backbone(name) == with_backbone(name, other=(len, shapes)) == functions
-        assert functions[0].__name__ == name      # what `Config.to_dict` writes
+        assert functions[0].__name__ == name  # what `Config.to_dict` writes
 
 
 def test_a_domains_backbone_comes_before_the_packages():

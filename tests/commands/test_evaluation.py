@@ -1,4 +1,5 @@
 """Metrics, their table, and pictures of the worst images."""
+
 import json
 
 import numpy as np
@@ -44,8 +45,12 @@ def test_metrics_table_and_pictures(evaluated, capsys):
     assert metrics["weights"] == "run"
     assert metrics["threat_score"]["0.50"] == pytest.approx(6 / 7)
     assert metrics["errors"] == {"correct": 6, "split": 0, "merged": 0, "missed": 1, "false": 0}
-    assert {p.name for p in out.iterdir()} == {"metrics.json", "threat_scores.png", "worst_1_p2.png",
-                                               "worst_1_p2_errors.png"}
+    assert {p.name for p in out.iterdir()} == {
+        "metrics.json",
+        "threat_scores.png",
+        "worst_1_p2.png",
+        "worst_1_p2_errors.png",
+    }
     table = capsys.readouterr().out
     assert "threat score" in table
     assert "0.857" in table
@@ -58,7 +63,7 @@ def test_pictures_are_prepared_as_for_the_training(evaluated, tmp_path):
     (run / "training.json").write_text(json.dumps({"keep_rows": [0, 20], "downscale": 5}))
     _, out = evaluated(weights=str(run))
     assert json.loads((out / "metrics.json").read_text())["errors"]["missed"] == 1
-    assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 3      # one a picture above row 20
+    assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 3  # one a picture above row 20
     evaluated(weights=str(run), keep_rows="all")
     assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 6
 

@@ -1,4 +1,5 @@
 """Files, folders and patterns become pictures, and each picture a name of its own."""
+
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,16 @@ def test_fields_of_a_screen_have_as_many_of_their_folders_as_they_need():
     assert table_names([Path("f.png"), Path("f.tif")]) == ["f.png", "f.tif"]
 
 
-@given(st.sets(st.tuples(st.sampled_from(["a", "b", "a_b"]), st.sampled_from(["x", "X", "b_x", "a_x", "x_tif"]),
-                         st.sampled_from([".tif", ".png"])), max_size=12))
+@given(
+    st.sets(
+        st.tuples(
+            st.sampled_from(["a", "b", "a_b"]),
+            st.sampled_from(["x", "X", "b_x", "a_x", "x_tif"]),
+            st.sampled_from([".tif", ".png"]),
+        ),
+        max_size=12,
+    )
+)
 def test_names_never_clash(parts):
     paths = [Path(folder) / f"{stem}{suffix}" for folder, stem, suffix in sorted(parts)]
     assert len(set(table_names(paths))) == len(paths)

@@ -1,4 +1,5 @@
 """The same training on ever more images: which ones, how long, judged on what, taken up, and drawn."""
+
 import json
 
 import numpy as np
@@ -61,9 +62,25 @@ def curve(domain, stack, monkeypatch):
     monkeypatch.setattr(Pretender, "made", [])
 
     def call(*words, judged=("--test-slices", "9:12")):
-        given = learning_curve_parser("x", semantic=True).parse_args([
-            "--dataset", str(stack / "stack.tif"), "--truth", str(stack / "truth.tif"), "--slices", "0:8",
-            "--validation-slices", "8:9", "--epochs", "2", "--small", "--out", str(stack / "out"), *judged, *words])
+        given = learning_curve_parser("x", semantic=True).parse_args(
+            [
+                "--dataset",
+                str(stack / "stack.tif"),
+                "--truth",
+                str(stack / "truth.tif"),
+                "--slices",
+                "0:8",
+                "--validation-slices",
+                "8:9",
+                "--epochs",
+                "2",
+                "--small",
+                "--out",
+                str(stack / "out"),
+                *judged,
+                *words,
+            ]
+        )
         assert learning_curve(domain, vars(given)) == 0
         return stack / "out"
 
@@ -100,7 +117,7 @@ def test_what_is_done_is_not_repeated_and_other_options_are_refused(curve):
 
 def test_models_of_one_table_are_judged_on_the_same_images(curve, stack):
     curve("--images", "6")
-    (stack / "out" / "mask").rename(stack / "out" / "unet")      # as if of another model
+    (stack / "out" / "mask").rename(stack / "out" / "unet")  # as if of another model
     with pytest.raises(ConfigError, match=r"unet holds runs with another test_slices: \[9, 12\] then, \[10, 12\] now"):
         curve("--images", "6", judged=["--test-slices", "10:12"])
     curve("--images", "6", "--learning-rate", "0.5")
@@ -117,11 +134,16 @@ def test_a_result_that_is_cut_off_is_named(curve):
         curve("--images", "6")
 
 
-@pytest.mark.parametrize(("words", "judged", "message"), [
-    (["--images", "9"], ["--test-slices", "9:12"], "there are 8 images"), (["--images", "2"], [], "what to judge on"),
-    (["--images", "2", "--weights", "last"], ["--test-slices", "9:12"], "Name that run.s folder"),
-    (["--images", "2"], ["--test-slices", "7:12"], "--slices share slices"),
-    (["--images", "2"], ["--test-slices", "8:10"], "--validation-slices share slices")])
+@pytest.mark.parametrize(
+    ("words", "judged", "message"),
+    [
+        (["--images", "9"], ["--test-slices", "9:12"], "there are 8 images"),
+        (["--images", "2"], [], "what to judge on"),
+        (["--images", "2", "--weights", "last"], ["--test-slices", "9:12"], "Name that run.s folder"),
+        (["--images", "2"], ["--test-slices", "7:12"], "--slices share slices"),
+        (["--images", "2"], ["--test-slices", "8:10"], "--validation-slices share slices"),
+    ],
+)
 def test_what_cannot_be_judged_is_refused(curve, words, judged, message):
     with pytest.raises(ConfigError, match=message):
         curve(*words, judged=judged)
@@ -131,8 +153,11 @@ def test_what_cannot_be_judged_is_refused(curve, words, judged, message):
 def test_another_data_set_is_judged_on(curve, stack):
     tifffile.imwrite(stack / "other.tif", np.full((1, 40, 50), 100, np.uint8), photometric="minisblack")
     tifffile.imwrite(stack / "other_truth.tif", np.full((1, 40, 50), 255, np.uint8), photometric="minisblack")
-    out = curve("--images", "2,6", judged=["--test-dataset", str(stack / "other.tif"), "--test-truth",
-                                           str(stack / "other_truth.tif")])
+    out = curve(
+        "--images",
+        "2,6",
+        judged=["--test-dataset", str(stack / "other.tif"), "--test-truth", str(stack / "other_truth.tif")],
+    )
     assert pd.read_csv(out / "runs.csv")["foreground_iou"].tolist() == [0, 1]
 
 
@@ -157,10 +182,19 @@ def test_images_are_spread_over_the_stack_and_differ_by_seed():
 
 
 def test_options_of_a_learning_curve():
-    given = vars(learning_curve_parser("x", semantic=True).parse_args(
-        "--images 40,12,165 --seeds 1,0 --blocks 3 --test-slices 130:165 --model unet --hours 2".split()))
-    assert given == {"images": [12, 40, 165], "seeds": [0, 1], "blocks": 3, "test_slices": (130, 165), "model": "unet",
-                     "hours": 2}
+    given = vars(
+        learning_curve_parser("x", semantic=True).parse_args(
+            "--images 40,12,165 --seeds 1,0 --blocks 3 --test-slices 130:165 --model unet --hours 2".split()
+        )
+    )
+    assert given == {
+        "images": [12, 40, 165],
+        "seeds": [0, 1],
+        "blocks": 3,
+        "test_slices": (130, 165),
+        "model": "unet",
+        "hours": 2,
+    }
     for wrong in (["--images", "0"], ["--images", "a"], [], ["--images", "1", "--seeds", "-1"]):
         with pytest.raises(SystemExit):
             learning_curve_parser("x").parse_args(wrong)

@@ -1,4 +1,5 @@
 """Pictures in; label images, overlays and tables out; what fails does not stop the others."""
+
 import json
 import sys
 
@@ -31,9 +32,17 @@ def test_files_of_a_folder(predicted, pictures):
     code, out = predicted(pictures)
     assert code == 0
     assert {p.name for p in out.iterdir()} == {
-        "one_labels.tif", "one_overlay.png", "two_labels.tif", "two_overlay.png", "stack_labels.tif",
+        "one_labels.tif",
+        "one_overlay.png",
+        "two_labels.tif",
+        "two_overlay.png",
+        "stack_labels.tif",
         "stack_overlay.png",
-        "stack_overlay_0001.png", "stack_overlay_0002.png", "instances.csv", "summary.csv"}
+        "stack_overlay_0001.png",
+        "stack_overlay_0002.png",
+        "instances.csv",
+        "summary.csv",
+    }
 
 
 def test_label_images_hold_the_objects_and_the_pixel_size(predicted, pictures):
@@ -50,7 +59,11 @@ def test_tables(predicted, pictures):
     table, summary = pd.read_csv(out / "instances.csv"), pd.read_csv(out / "summary.csv")
     assert list(table.columns[:4]) == ["image", "page", "instance", "class_id"]
     assert table.groupby(["image", "page"]).size().to_dict() == {
-        ("one.tif", 0): 1, ("stack.tif", 1): 1, ("stack.tif", 2): 2, ("two.tif", 0): 2}
+        ("one.tif", 0): 1,
+        ("stack.tif", 1): 1,
+        ("stack.tif", 2): 2,
+        ("two.tif", 0): 2,
+    }
     assert set(table["class"]) == {"blob"}
     one = table[table["image"] == "one.tif"].iloc[0]
     assert (one["area_px"], one["area_um2"]) == (25, pytest.approx(25 * 25e-6))
@@ -77,13 +90,15 @@ def test_files_that_fail_are_named_and_the_others_done(predicted, pictures, caps
     (pictures / "cut.tif").write_bytes((pictures / "two.tif").read_bytes()[:300])
     (pictures / "text.png").write_text("no picture")
     tifffile.imwrite(pictures / "nan.tif", np.full((9, 9), np.nan, np.float32))
-    tifffile.imwrite(pictures / "five.tif", np.zeros((5, 9, 9), np.uint8), photometric="minisblack",
-                     planarconfig="separate")
+    tifffile.imwrite(
+        pictures / "five.tif", np.zeros((5, 9, 9), np.uint8), photometric="minisblack", planarconfig="separate"
+    )
     code, out = predicted(pictures, pictures / "absent.tif")
     assert code == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
-    assert sorted(name for name in ("cut.tif", "text.png", "nan.tif", "five.tif", "absent.tif")
-                  if any(name in e for e in errors)) == ["absent.tif", "cut.tif", "five.tif", "nan.tif", "text.png"]
+    assert sorted(
+        name for name in ("cut.tif", "text.png", "nan.tif", "five.tif", "absent.tif") if any(name in e for e in errors)
+    ) == ["absent.tif", "cut.tif", "five.tif", "nan.tif", "text.png"]
     assert len(pd.read_csv(out / "summary.csv")) == 5
     assert not (out / "cut_labels.tif").exists()
 
@@ -113,7 +128,7 @@ def test_pages_of_a_stack_are_read_one_at_a_time(predicted, pictures, detector, 
     real = prediction.read_image
 
     def counted(path, page, **options):
-        assert detector.seen == len(reads)      # the page before was detected in before this one was read
+        assert detector.seen == len(reads)  # the page before was detected in before this one was read
         reads.append(page)
         return real(path, page, **options)
 
@@ -156,7 +171,7 @@ def test_a_prepared_picture_gives_results_of_the_size_of_the_original(predicted,
     truth = tifffile.imread(with_bar) > 0
     truth[40:] = False
     assert labels.shape == (52, 50) and not labels[40:].any()
-    assert np.count_nonzero((labels > 0) != truth) <= 8          # corners are rounded
+    assert np.count_nonzero((labels > 0) != truth) <= 8  # corners are rounded
     assert read_pixel_size_nm(out / "bar_labels.tif") == pytest.approx((5, 5))
     assert table[["y1", "x1", "y2", "x2"]].values.tolist() == [[8, 12, 16, 24], [32, 12, 40, 20]]
     assert table["area_um2"].tolist() == pytest.approx((table["area_px"] * 25e-6).tolist())
@@ -166,9 +181,15 @@ def test_a_prepared_picture_gives_results_of_the_size_of_the_original(predicted,
     assert pd.read_csv(out / "summary.csv")["image_area_px"].tolist() == [40 * 48]
 
 
-@pytest.mark.parametrize(("given", "seen"), [
-    ({}, (10, 12, 1)), ({"downscale": 2}, (20, 25, 1)), ({"keep_rows": "all"}, (13, 12, 1)),
-    ({"keep_rows": "all", "downscale": 1}, (52, 50, 1))])
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({}, (10, 12, 1)),
+        ({"downscale": 2}, (20, 25, 1)),
+        ({"keep_rows": "all"}, (13, 12, 1)),
+        ({"keep_rows": "all", "downscale": 1}, (52, 50, 1)),
+    ],
+)
 def test_pictures_are_prepared_as_for_the_training_unless_said(predicted, with_bar, detector, tmp_path, given, seen):
     run = tmp_path / "run"
     run.mkdir()
@@ -230,8 +251,13 @@ def column(tmp_path):
     """A stack of 5 x 4 x 3 nm voxels: a square through three of four pages, another in the last."""
     stack = np.zeros((4, 40, 50), np.uint8)
     stack[:3, 10:15, 10:15], stack[3, 30:36, 30:36] = 200, 200
-    tifffile.imwrite(tmp_path / "column.tif", stack, imagej=True, resolution=(1 / 0.003, 1 / 0.004),
-                     metadata={"unit": "um", "spacing": 0.005, "axes": "ZYX"})
+    tifffile.imwrite(
+        tmp_path / "column.tif",
+        stack,
+        imagej=True,
+        resolution=(1 / 0.003, 1 / 0.004),
+        metadata={"unit": "um", "spacing": 0.005, "axes": "ZYX"},
+    )
     return tmp_path / "column.tif"
 
 
@@ -241,12 +267,14 @@ def test_slices_are_linked_to_objects_with_volumes(predicted, column, pictures):
     labels, table = tifffile.imread(out / "column_objects.tif"), pd.read_csv(out / "objects.csv")
     assert (labels[:3, 12, 12].tolist(), labels[3, 33, 33], labels.max()) == ([1, 1, 1], 2, 2)
     assert table[["stack", "object", "class", "slices", "voxels"]].values.tolist() == [
-        ["column.tif", 1, "blob", 3, 75], ["column.tif", 2, "blob", 1, 36]]
+        ["column.tif", 1, "blob", 3, 75],
+        ["column.tif", 2, "blob", 1, 36],
+    ]
     assert table["volume_um3"].tolist() == pytest.approx([75 * 60e-9, 36 * 60e-9])
     stacks = pd.read_csv(out / "stacks.csv")
     assert stacks[["stack", "labels", "count"]].values.tolist() == [["column.tif", "column_objects.tif", 2]]
     with tifffile.TiffFile(out / "column_objects.tif") as file:
-        assert file.imagej_metadata["spacing"] == pytest.approx(5e-7)      # cm
+        assert file.imagej_metadata["spacing"] == pytest.approx(5e-7)  # cm
     assert read_pixel_size_nm(out / "column_objects.tif") == pytest.approx((4, 3))
 
 
@@ -254,7 +282,7 @@ def test_linking_options_are_used(predicted, column, pictures):
     _, out = predicted(column, **{**LINKING, "min_slices": 2, "slice_distance_nm": 50.0})
     table = pd.read_csv(out / "objects.csv")
     assert table["volume_um3"].tolist() == pytest.approx([75 * 600e-9])
-    _, out = predicted(pictures / "stack.tif", **LINKING)      # neither size nor distance is known
+    _, out = predicted(pictures / "stack.tif", **LINKING)  # neither size nor distance is known
     assert "volume_um3" not in pd.read_csv(out / "objects.csv")
 
 

@@ -1,4 +1,5 @@
 """Which settings a model gets: by options, from beside the weights."""
+
 import numpy as np
 import pytest
 
@@ -17,9 +18,18 @@ def own_shapes(shape):
 
 
 def test_options_change_settings_and_set_comes_last(domain):
-    config = new_config(domain,
-                        {"size": "small", "weights": "none", "backbone": "resnet50", "steps": 7, "batch": 3, "seed": 5,
-                                 "set": ["IMAGES_PER_GPU=4", "TRAIN_BN=False"]})
+    config = new_config(
+        domain,
+        {
+            "size": "small",
+            "weights": "none",
+            "backbone": "resnet50",
+            "steps": 7,
+            "batch": 3,
+            "seed": 5,
+            "set": ["IMAGES_PER_GPU=4", "TRAIN_BN=False"],
+        },
+    )
     assert (config.BACKBONE, config.STEPS_PER_EPOCH, config.IMAGES_PER_GPU, config.SEED) == ("resnet50", 7, 4, 5)
     assert config.TRAIN_BN is False
 
@@ -55,18 +65,25 @@ def test_settings_of_a_file_are_taken(domain, tmp_path):
     domain.configs["small"](LEARNING_RATE=0.25, SEED=9).to_json(tmp_path / "c.json")
     config = new_config(domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small"})
     assert (config.LEARNING_RATE, config.SEED) == (0.25, 9)
-    assert config.TRAIN_BN is False      # as the file says
+    assert config.TRAIN_BN is False  # as the file says
 
 
 def test_a_backbone_of_the_domain_is_found_again_by_its_name(domain, tmp_path):
-    domain = Domain(domain.name, domain.class_names, domain.configs, domain.open_dataset, domain.synthetic,
-                    {"own_backbone": (own_backbone, own_shapes)})
+    domain = Domain(
+        domain.name,
+        domain.class_names,
+        domain.configs,
+        domain.open_dataset,
+        domain.synthetic,
+        {"own_backbone": (own_backbone, own_shapes)},
+    )
     config = domain.configs["small"](BACKBONE=own_backbone, COMPUTE_BACKBONE_SHAPE=own_shapes)
     config.to_json(tmp_path / "c.json")
     again = new_config(domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small"})
     assert (again.BACKBONE, again.COMPUTE_BACKBONE_SHAPE) == (own_backbone, own_shapes)
-    other = new_config(domain,
-                       {"config": tmp_path / "c.json", "weights": "none", "size": "small", "backbone": "resnet50"})
+    other = new_config(
+        domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small", "backbone": "resnet50"}
+    )
     assert (other.BACKBONE, other.COMPUTE_BACKBONE_SHAPE) == ("resnet50", None)
 
 

@@ -1,4 +1,5 @@
 """Stages of a training, and which run is taken up again."""
+
 import json
 import os
 
@@ -8,26 +9,32 @@ from mrcnn.commands.training import OPTIONS_FILE, augmentation_of, lacks_watersh
 from mrcnn.errors import ConfigError, WeightsError
 
 
-@pytest.mark.parametrize(("options", "stages"), [
-    ({"weights": "none"}, [("all", 0.001, 20)]),
-    ({"weights": "coco"}, [("heads", 0.001, 5), ("all", 0.0001, 20)]),
-    ({"weights": "coco", "epochs": 1}, [("heads", 0.001, 1)]),
-    ({"weights": "coco", "learning_rate": 0.01}, [("heads", 0.01, 5), ("all", 0.001, 20)]),
-    ({"weights": "coco", "layers": "heads"}, [("heads", 0.001, 20)]),
-    ({"weights": "coco", "layers": "4+"}, [("4+", 0.0001, 20)]),
-    ({"weights": "coco", "layers": "4+", "learning_rate": 0.01}, [("4+", 0.01, 20)]),
-    ({"weights": "none", "layers": "all"}, [("all", 0.001, 20)]),
-])
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        ({"weights": "none"}, [("all", 0.001, 20)]),
+        ({"weights": "coco"}, [("heads", 0.001, 5), ("all", 0.0001, 20)]),
+        ({"weights": "coco", "epochs": 1}, [("heads", 0.001, 1)]),
+        ({"weights": "coco", "learning_rate": 0.01}, [("heads", 0.01, 5), ("all", 0.001, 20)]),
+        ({"weights": "coco", "layers": "heads"}, [("heads", 0.001, 20)]),
+        ({"weights": "coco", "layers": "4+"}, [("4+", 0.0001, 20)]),
+        ({"weights": "coco", "layers": "4+", "learning_rate": 0.01}, [("4+", 0.01, 20)]),
+        ({"weights": "none", "layers": "all"}, [("all", 0.001, 20)]),
+    ],
+)
 def test_stages(domain, options, stages):
     found = plan({"epochs": 20, **options}, domain.configs["small"]())
     assert [(layers, pytest.approx(rate), epochs) for layers, rate, epochs in found] == stages
 
 
-@pytest.mark.parametrize(("options", "stages"), [
-    ({"weights": "none"}, [("all", 0.001, 20)]),
-    ({"weights": "imagenet", "learning_rate": 0.01}, [("all", 0.01, 20)]),
-    ({"weights": "imagenet", "layers": "heads", "hours": 2.0}, [("heads", 0.001, None)]),
-])
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        ({"weights": "none"}, [("all", 0.001, 20)]),
+        ({"weights": "imagenet", "learning_rate": 0.01}, [("all", 0.01, 20)]),
+        ({"weights": "imagenet", "layers": "heads", "hours": 2.0}, [("heads", 0.001, None)]),
+    ],
+)
 def test_semantic_networks_are_trained_in_one_stage(domain, options, stages):
     assert plan({"epochs": 20, **options}, domain.configs["small"](SEMANTIC_MODEL="unet")) == stages
 
@@ -82,11 +89,14 @@ def test_missing_start_weights_are_an_error(domain, tmp_path):
     assert not (tmp_path / "logs").exists()
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"layers": "hedas"}, "hedas"),
-    ({"learning_rate": -1.0}, "learning_rate"),
-    ({"set": ["NUM_CLASSES=3"]}, "NUM_CLASSES"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": "hedas"}, "hedas"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"set": ["NUM_CLASSES=3"]}, "NUM_CLASSES"),
+    ],
+)
 def test_a_start_that_fails_leaves_no_run_to_resume(domain, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         train(domain, {"weights": "none", "logs": str(tmp_path / "logs"), "size": "small", **options})
@@ -99,5 +109,5 @@ def test_a_watershed_is_of_the_best_weights(tmp_path):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (time, time))
     assert not lacks_watershed(tmp_path)
-    os.utime(tmp_path / "best.h5", (3000, 3000))      # trained on, and killed before it was chosen anew
+    os.utime(tmp_path / "best.h5", (3000, 3000))  # trained on, and killed before it was chosen anew
     assert lacks_watershed(tmp_path)

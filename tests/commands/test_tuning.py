@@ -1,4 +1,5 @@
 """A search from the command line: its space, its trials, its workers, its report, and what it refuses."""
+
 import json
 import sys
 
@@ -54,7 +55,7 @@ def test_learning_rate_and_batch_size_are_searched_unless_said(searched, domain,
     table = pd.read_csv(out / "trials.csv")
     assert list(table.columns[-2:]) == ["LEARNING_RATE", "IMAGES_PER_GPU"]
     assert len(table) == 3
-    assert table["LEARNING_RATE"][0] == domain.configs["small"].LEARNING_RATE       # what is in use, first
+    assert table["LEARNING_RATE"][0] == domain.configs["small"].LEARNING_RATE  # what is in use, first
     best = json.loads((out / "best.json").read_text())
     assert best["LEARNING_RATE"] == pytest.approx(table.loc[table["score"].idxmax(), "LEARNING_RATE"])
     domain.configs["full"].from_json(out / "best.json").validate(["BG", "blob"])
@@ -74,8 +75,9 @@ def test_models_are_trained_with_the_settings_of_their_trial(searched):
 
 
 def test_loaded_weights_are_trained_in_the_stages_of_a_training(searched):
-    searched("--trials", "1", "--weights", "imagenet", "--search", "LEARNING_RATE=1e-2,1e-3", "--set",
-             "LEARNING_RATE=0.01")
+    searched(
+        "--trials", "1", "--weights", "imagenet", "--search", "LEARNING_RATE=1e-2,1e-3", "--set", "LEARNING_RATE=0.01"
+    )
     assert Pretender.made[0].stages == [("heads", 0.01, 1), ("all", 0.001, 2)]
 
 
@@ -90,17 +92,25 @@ def test_the_same_command_goes_on_and_another_one_does_not(searched):
 def test_a_score_is_chosen(searched):
     code, out = searched("--trials", "2", "--monitor", "loss", "--search", "LEARNING_RATE=1e-5,1e-3")
     table = pd.read_csv(out / "trials.csv")
-    assert json.loads((out / "best.json").read_text())["LEARNING_RATE"] == 1e-3 == table.loc[
-        table["score"].idxmin(), "LEARNING_RATE"]
+    assert (
+        json.loads((out / "best.json").read_text())["LEARNING_RATE"]
+        == 1e-3
+        == table.loc[table["score"].idxmin(), "LEARNING_RATE"]
+    )
     with pytest.raises(ConfigError, match="tells no val_iou; it tells loss, val_threat_score"):
         searched("--trials", "3", "--monitor", "val_iou", "--out", str(out / "other"))
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["--trials", "1", "--search", "LEARNING_RAT=1,2"], "Did you mean LEARNING_RATE"),
-    (["--trials", "1", "--search", "LEARNING_RATE"], "nothing to search"),
-    (["--trials", "1", "--weights", "last"], "Name that run's folder"), ([], "how long to search"),
-    (["--trials", "3", "--search", "LEARNING_RATE=-1,-2"], "All 3 trials failed.*LEARNING_RATE")])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--trials", "1", "--search", "LEARNING_RAT=1,2"], "Did you mean LEARNING_RATE"),
+        (["--trials", "1", "--search", "LEARNING_RATE"], "nothing to search"),
+        (["--trials", "1", "--weights", "last"], "Name that run's folder"),
+        ([], "how long to search"),
+        (["--trials", "3", "--search", "LEARNING_RATE=-1,-2"], "All 3 trials failed.*LEARNING_RATE"),
+    ],
+)
 def test_what_cannot_be_searched_is_said(searched, words, message):
     with pytest.raises(ConfigError, match=message):
         searched(*words)
@@ -142,12 +152,26 @@ def test_workers_do_not_outlive_the_search():
 
 
 def test_options_of_a_search():
-    given = vars(tune_parser("x", prepares=True).parse_args(
-        "--dataset s.tif --epochs 3 --search LEARNING_RATE=1e-5..1e-2:log --search IMAGES_PER_GPU=2,4 --trials 9 "
-        "--search-hours 0.5 --workers 2".split()))
-    assert given == {"dataset": "s.tif", "epochs": 3, "search": ["LEARNING_RATE=1e-5..1e-2:log", "IMAGES_PER_GPU=2,4"],
-                     "trials": 9, "search_hours": 0.5, "workers": 2}
-    for wrong in (["--search-hours", "0"], ["--search-hours", "x"], ["--trials", "0"], ["--resume"],
-                  ["--learning-rate", "1"]):
+    given = vars(
+        tune_parser("x", prepares=True).parse_args(
+            "--dataset s.tif --epochs 3 --search LEARNING_RATE=1e-5..1e-2:log --search IMAGES_PER_GPU=2,4 --trials 9 "
+            "--search-hours 0.5 --workers 2".split()
+        )
+    )
+    assert given == {
+        "dataset": "s.tif",
+        "epochs": 3,
+        "search": ["LEARNING_RATE=1e-5..1e-2:log", "IMAGES_PER_GPU=2,4"],
+        "trials": 9,
+        "search_hours": 0.5,
+        "workers": 2,
+    }
+    for wrong in (
+        ["--search-hours", "0"],
+        ["--search-hours", "x"],
+        ["--trials", "0"],
+        ["--resume"],
+        ["--learning-rate", "1"],
+    ):
         with pytest.raises(SystemExit):
             tune_parser("x").parse_args(wrong)

@@ -1,4 +1,5 @@
 """The tiny domain of the stored runs: a network of a few thousand weights, and images that are drawn anew each time."""
+
 import importlib.util
 from pathlib import Path
 
@@ -56,9 +57,15 @@ def synthetic(part):
     return SyntheticMitochondria(4, (64, 64), {"train": 1, "validation": 2, "test": 3}[part], size_px=(20, 30))
 
 
-DOMAIN = Domain("blobs", ("BG", "blob"),
-                {"full": StoredConfig, "small": StoredConfig, "faster": FasterConfig, "semantic": StoredSemanticConfig},
-                open_dataset, synthetic, {"backbone": (tiny.backbone, tiny.backbone_shapes)}, counts_channels=True)
+DOMAIN = Domain(
+    "blobs",
+    ("BG", "blob"),
+    {"full": StoredConfig, "small": StoredConfig, "faster": FasterConfig, "semantic": StoredSemanticConfig},
+    open_dataset,
+    synthetic,
+    {"backbone": (tiny.backbone, tiny.backbone_shapes)},
+    counts_channels=True,
+)
 
 
 def micrograph():

@@ -1,4 +1,5 @@
 """What an earlier state of the package wrote (see write.py) still loads, resumes, and gives the same detections."""
+
 import hashlib
 import json
 import os
@@ -87,8 +88,15 @@ def test_parts_are_taken_up(writer, stored, monkeypatch):
     names = "\0".join(str(path.resolve()) for path in images).encode()
     (parts / "run.json").write_text(json.dumps({**run, "pictures": hashlib.blake2b(names, digest_size=16).hexdigest()}))
     before = (parts / "detections_000000.csv").read_bytes(), record.read_bytes()
-    arguments = ["--weights", str(STORED / "runs" / "faster"), "--out", str(stored / "parts" / "found"), "--resume",
-                 *writer.PARTS, *map(str, images)]
+    arguments = [
+        "--weights",
+        str(STORED / "runs" / "faster"),
+        "--out",
+        str(stored / "parts" / "found"),
+        "--resume",
+        *writer.PARTS,
+        *map(str, images),
+    ]
     assert writer.predict_boxes(writer.DOMAIN, vars(writer.box_predict_parser("x").parse_args(arguments))) == 0
     assert ((parts / "detections_000000.csv").read_bytes(), record.read_bytes()) == before
     assert len((parts / "detections_000001.csv").read_text().splitlines()) > 1
@@ -100,4 +108,5 @@ def test_a_study_goes_on(writer, stored):
     study = writer.tune(writer.objective, space, stored / "study.db", writer.Budget(trials=3), seed=3)
     assert [trial.number for trial in study.trials] == [0, 1, 2]
     assert [trial.value for trial in study.trials[:2]] == [
-        abs(float(trial.params["LEARNING_RATE"]) - 0.01) for trial in study.trials[:2]]
+        abs(float(trial.params["LEARNING_RATE"]) - 0.01) for trial in study.trials[:2]
+    ]

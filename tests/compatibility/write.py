@@ -6,6 +6,7 @@
 whether today's package still loads it, resumes it, and finds the same. Written again beside it, it shows what a change
 of the package changes.
 """
+
 import argparse
 import json
 import sys
@@ -83,8 +84,11 @@ def write_detections(out, runs):
     """What is found in a micrograph, a wafer and cells; by tiles in the first two."""
     out.mkdir()
     detector = load_detector(DOMAIN, {"weights": runs / "mask"})
-    found = {"micrograph": detect_tiled(detector, micrograph(), **TILES),
-             "wafer": detect_tiled(detector, wafer(), **TILES), "cells": detector.predict([cells()])[0]}
+    found = {
+        "micrograph": detect_tiled(detector, micrograph(), **TILES),
+        "wafer": detect_tiled(detector, wafer(), **TILES),
+        "cells": detector.predict([cells()])[0],
+    }
     found["boxes"] = load_detector(DOMAIN, {"weights": runs / "faster"}).predict([cells()])[0]
     for kind in ("unet", "fcn"):
         found[kind] = load_detector(DOMAIN, {"weights": runs / kind}).predict([micrograph()])[0]

@@ -1,4 +1,5 @@
 """Choosing among transforms, and what counts as an augmentation."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,8 +33,10 @@ class Add:
 
 
 def amounts(augmentation, draws=60):
-    return [int(apply_augmentation(augmentation, image, objects, np.random.default_rng(s))[0][0, 0, 0])
-            for s in range(draws)]
+    return [
+        int(apply_augmentation(augmentation, image, objects, np.random.default_rng(s))[0][0, 0, 0])
+        for s in range(draws)
+    ]
 
 
 def test_none_and_an_empty_list_change_nothing():
@@ -62,9 +65,17 @@ def test_what_is_no_augmentation_is_refused(augmentation):
         apply_augmentation(augmentation, image, objects, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("make", [lambda: OneOf([]), lambda: Compose(FlipLR()), lambda: SomeOf(3, [FlipLR()]),
-                                  lambda: SomeOf((2, 1), [FlipLR(), FlipUD()]), lambda: Sometimes(2, FlipLR()),
-                                  lambda: micrograph_augmentation("extreme")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OneOf([]),
+        lambda: Compose(FlipLR()),
+        lambda: SomeOf(3, [FlipLR()]),
+        lambda: SomeOf((2, 1), [FlipLR(), FlipUD()]),
+        lambda: Sometimes(2, FlipLR()),
+        lambda: micrograph_augmentation("extreme"),
+    ],
+)
 def test_settings_that_cannot_work_are_refused(make):
     with pytest.raises(ConfigError):
         make()
@@ -80,14 +91,15 @@ def test_an_own_transform_that_changes_shape_or_dtype_is_refused():
 
 
 @pytest.mark.parametrize("strength", ["light", "normal", "strong"])
-@given(seed=st.integers(0, 10 ** 6))
+@given(seed=st.integers(0, 10**6))
 @settings(max_examples=15)
 def test_the_preset_keeps_image_and_masks_together(strength, seed):
     labels = np.zeros((64, 96), np.int32)
     labels[10:40, 12:40], labels[20:60, 60:90] = 1, 2
     grey = np.where(labels > 0, 220, 30).astype(np.uint8)[..., None]
-    changed, moved = apply_augmentation(micrograph_augmentation(strength), grey, Instances.from_label_image(labels),
-                                        np.random.default_rng(seed))
+    changed, moved = apply_augmentation(
+        micrograph_augmentation(strength), grey, Instances.from_label_image(labels), np.random.default_rng(seed)
+    )
     assert changed.shape == grey.shape and changed.dtype == np.uint8
     bright = changed[..., 0] > (int(changed.min()) + int(changed.max())) / 2
     masked = moved.foreground()

@@ -1,4 +1,5 @@
 """Image, masks and boxes move together, exactly where that is possible."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from mrcnn.data.augment.maps import MIN_AREA_PX
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
-seeds = st.integers(0, 2 ** 32 - 1)
+seeds = st.integers(0, 2**32 - 1)
 exact = {
     "lr": (FlipLR(1.0), lambda a: a[:, ::-1]),
     "ud": (FlipUD(1.0), lambda a: a[::-1]),
@@ -23,7 +24,7 @@ exact = {
 def ellipses(seed, shape=(96, 96), count=4, low=8, high=16):
     """An image whose channel i is white inside object i, and the objects (of class i + 1), which do not overlap."""
     rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:shape[0], :shape[1]]
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.int32)
     for i in range(count):
         (y, x), (b, a) = rng.uniform((0, 0), shape), rng.uniform(low, high, 2)
@@ -68,8 +69,12 @@ def test_flips_and_right_angles_equal_numpy(name, seed, rows, columns):
 @settings(max_examples=10)
 def test_a_flip_twice_changes_nothing(seed):
     image, instances = ellipses(seed)
-    twice, back = apply_augmentation([FlipLR(1), FlipLR(1), FlipUD(1), FlipUD(1), Rot90((1,)), Rot90((3,))], image,
-                                     instances, np.random.default_rng(seed))
+    twice, back = apply_augmentation(
+        [FlipLR(1), FlipLR(1), FlipUD(1), FlipUD(1), Rot90((1,)), Rot90((3,))],
+        image,
+        instances,
+        np.random.default_rng(seed),
+    )
     np.testing.assert_array_equal(twice, image)
     np.testing.assert_array_equal(back.boxes, instances.boxes)
     np.testing.assert_array_equal(back.to_masks(), instances.to_masks())
@@ -118,14 +123,14 @@ def test_scale_and_shift_go_where_they_say():
     mask[40:61, 40:61] = True
     image, instances = mask.astype(np.uint8) * 200, Instances.from_masks(mask)
     _, grown = apply_augmentation(Affine(0, 2.0), image, instances, np.random.default_rng(0))
-    assert abs(grown.areas()[0] - 4 * 21 ** 2) < 200
+    assert abs(grown.areas()[0] - 4 * 21**2) < 200
     _, shifted = apply_augmentation(Affine(0, 1.0, 10 / 101), image, instances, np.random.default_rng(0))
     np.testing.assert_array_equal(shifted.boxes, [[50, 50, 71, 71]])
 
 
 def test_mirrored_objects_get_masks_too():
     labels = np.zeros((60, 60), np.int32)
-    labels[10:20, 25:35], labels[0:6, 14:20] = 1, 2      # the second touches the upper border
+    labels[10:20, 25:35], labels[0:6, 14:20] = 1, 2  # the second touches the upper border
     image = (labels * 100)[..., None].astype(np.uint8)
     instances = Instances.from_label_image(labels, class_ids=np.unique(labels)[1:])
     down, moved = apply_augmentation(Affine(0, 1.0, (0.5, 0.5)), image, instances, np.random.default_rng(0))
@@ -133,16 +138,17 @@ def test_mirrored_objects_get_masks_too():
     np.testing.assert_array_equal(moved.to_label_image() > 0, down[..., 0] > 0)
     by_class = {c: moved.boxes[moved.class_ids == c].tolist() for c in (1, 2)}
     assert sorted(by_class[1]) == [[10, 0, 20, 5], [10, 55, 20, 60], [40, 0, 50, 5], [40, 55, 50, 60]]
-    assert by_class[2] == [[24, 44, 36, 50], [24, 10, 36, 16]]      # above and below the border it is one object
-    assert list(moved.class_ids[:2]) == [1, 2]                      # mirror images come last
+    assert by_class[2] == [[24, 44, 36, 50], [24, 10, 36, 16]]  # above and below the border it is one object
+    assert list(moved.class_ids[:2]) == [1, 2]  # mirror images come last
 
 
 def test_what_leaves_the_picture_is_dropped_with_its_class():
     labels = np.zeros((50, 50), np.int32)
     labels[2:8, 2:8], labels[20:30, 20:30] = 7, 9
     instances = Instances.from_label_image(labels, class_ids=[3, 4])
-    _, moved = apply_augmentation(Affine(0, 1.0, -0.4, mode="constant"), labels[..., None].astype(np.uint8), instances,
-                                  np.random.default_rng(0))
+    _, moved = apply_augmentation(
+        Affine(0, 1.0, -0.4, mode="constant"), labels[..., None].astype(np.uint8), instances, np.random.default_rng(0)
+    )
     assert list(moved.class_ids) == [4]
     np.testing.assert_array_equal(moved.boxes, [[0, 0, 10, 10]])
 
@@ -185,10 +191,24 @@ def test_smooth_fields_have_unit_deviation(seed, sigma):
     assert np.diff(field, axis=0).std() < 1.6 / (np.sqrt(2) * sigma)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: FlipLR(1.5), lambda: FlipUD("yes"), lambda: Rot90((4,)), lambda: Rot90(()), lambda: Affine((10, -10)),
-    lambda: Affine(scale=0), lambda: Affine(mode="wrap"), lambda: Affine(shear=(0, 90)), lambda: Elastic(10, 12),
-    lambda: Elastic(1, 0), lambda: Elastic(1, (8, 16)), lambda: Affine((1, 2, 3)), lambda: Affine(p=None)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FlipLR(1.5),
+        lambda: FlipUD("yes"),
+        lambda: Rot90((4,)),
+        lambda: Rot90(()),
+        lambda: Affine((10, -10)),
+        lambda: Affine(scale=0),
+        lambda: Affine(mode="wrap"),
+        lambda: Affine(shear=(0, 90)),
+        lambda: Elastic(10, 12),
+        lambda: Elastic(1, 0),
+        lambda: Elastic(1, (8, 16)),
+        lambda: Affine((1, 2, 3)),
+        lambda: Affine(p=None),
+    ],
+)
 def test_a_parameter_that_cannot_work_is_refused(make):
     with pytest.raises(ConfigError, match=r"\(\w+=\.\.\.\)"):
         make()

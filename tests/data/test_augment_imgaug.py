@@ -1,4 +1,5 @@
 """imgaug pipelines: every geometric augmenter moves the masks, no photometric one touches them."""
+
 import builtins
 
 import numpy as np
@@ -9,26 +10,35 @@ from mrcnn.data.augment.imgaug_pipeline import assign_layers
 from mrcnn.errors import ConfigError, MissingExtra
 from mrcnn.geometry.instances import Instances
 
-iaa = pytest.importorskip("imgaug.augmenters", reason="Needs imgaug: pip install '.[augment]'.",
-                          exc_type=ModuleNotFoundError)
+iaa = pytest.importorskip(
+    "imgaug.augmenters", reason="Needs imgaug: pip install '.[augment]'.", exc_type=ModuleNotFoundError
+)
 
 
 def discs(shape=(128, 128), step=32, radius=11):
     """Discs in a grid, grey 200 on 20, as image and objects of different classes."""
-    rows, columns = np.mgrid[:shape[0], :shape[1]]
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.int32)
     for i, (y, x) in enumerate(np.ndindex(shape[0] // step, shape[1] // step)):
         labels[np.hypot(rows - (y + 0.5) * step, columns - (x + 0.5) * step) < radius] = i + 1
     count = labels.max()
-    return (np.where(labels > 0, 200, 20).astype(np.uint8)[..., None].repeat(3, axis=-1),
-            Instances.from_label_image(labels, np.arange(count) % 5 + 1, np.linspace(0.5, 1, count)))
+    return (
+        np.where(labels > 0, 200, 20).astype(np.uint8)[..., None].repeat(3, axis=-1),
+        Instances.from_label_image(labels, np.arange(count) % 5 + 1, np.linspace(0.5, 1, count)),
+    )
 
 
 def seed_pipeline():
-    return iaa.SomeOf((0, 2), [
-        iaa.Fliplr(0.5), iaa.Flipud(0.5),
-        iaa.OneOf([iaa.Affine(rotate=90), iaa.Affine(rotate=180), iaa.Affine(rotate=270)]),
-        iaa.Multiply((0.8, 1.5)), iaa.GaussianBlur(sigma=(0.0, 5.0))])
+    return iaa.SomeOf(
+        (0, 2),
+        [
+            iaa.Fliplr(0.5),
+            iaa.Flipud(0.5),
+            iaa.OneOf([iaa.Affine(rotate=90), iaa.Affine(rotate=180), iaa.Affine(rotate=270)]),
+            iaa.Multiply((0.8, 1.5)),
+            iaa.GaussianBlur(sigma=(0.0, 5.0)),
+        ],
+    )
 
 
 def overlap(image, instances):
@@ -36,11 +46,22 @@ def overlap(image, instances):
     return (bright & instances.foreground()).sum() / (bright | instances.foreground()).sum()
 
 
-@pytest.mark.parametrize("augmenter", [
-    iaa.Fliplr(1), iaa.Rot90(1), iaa.Rot90((1, 3)), iaa.Affine(rotate=(20, 40)), iaa.Affine(translate_px=9),
-    iaa.ElasticTransformation(alpha=40, sigma=6), iaa.PerspectiveTransform(0.08), iaa.PiecewiseAffine(0.03),
-    iaa.CropAndPad(percent=(-0.2, 0.2)), iaa.Sequential([iaa.Rot90(1), iaa.Sometimes(1.0, iaa.ShearX(15))])],
-    ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize(
+    "augmenter",
+    [
+        iaa.Fliplr(1),
+        iaa.Rot90(1),
+        iaa.Rot90((1, 3)),
+        iaa.Affine(rotate=(20, 40)),
+        iaa.Affine(translate_px=9),
+        iaa.ElasticTransformation(alpha=40, sigma=6),
+        iaa.PerspectiveTransform(0.08),
+        iaa.PiecewiseAffine(0.03),
+        iaa.CropAndPad(percent=(-0.2, 0.2)),
+        iaa.Sequential([iaa.Rot90(1), iaa.Sometimes(1.0, iaa.ShearX(15))]),
+    ],
+    ids=lambda a: type(a).__name__,
+)
 def test_geometric_augmenters_move_the_masks(augmenter):
     image, instances = discs()
     for seed in range(3):
@@ -49,9 +70,19 @@ def test_geometric_augmenters_move_the_masks(augmenter):
     assert not np.array_equal(moved_image, image)
 
 
-@pytest.mark.parametrize("augmenter", [iaa.Dropout(0.3), iaa.CoarseDropout(0.2, size_percent=0.1), iaa.Multiply(1.4),
-                                       iaa.GaussianBlur(3.0), iaa.Add(20), iaa.SaltAndPepper(0.2), iaa.Invert(1.0)],
-                         ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize(
+    "augmenter",
+    [
+        iaa.Dropout(0.3),
+        iaa.CoarseDropout(0.2, size_percent=0.1),
+        iaa.Multiply(1.4),
+        iaa.GaussianBlur(3.0),
+        iaa.Add(20),
+        iaa.SaltAndPepper(0.2),
+        iaa.Invert(1.0),
+    ],
+    ids=lambda a: type(a).__name__,
+)
 def test_photometric_augmenters_leave_the_masks(augmenter):
     image, instances = discs()
     changed, kept = apply_augmentation(augmenter, image, instances, np.random.default_rng(0))
@@ -65,7 +96,7 @@ def test_the_seed_systems_pipeline():
     for seed in range(20):
         changed, moved = apply_augmentation(seed_pipeline(), image, instances, np.random.default_rng(seed))
         assert changed.shape == image.shape and changed.dtype == np.uint8
-        assert len(moved) == len(instances) and overlap(changed, moved) > 0.75       # blur shrinks what is thresholded
+        assert len(moved) == len(instances) and overlap(changed, moved) > 0.75  # blur shrinks what is thresholded
         np.testing.assert_array_equal(moved.class_ids, instances.class_ids)
         np.testing.assert_array_equal(moved.scores, instances.scores)
         seen.add(changed.tobytes())
@@ -84,7 +115,7 @@ def test_a_flip_is_the_exact_flip_in_order():
 def test_objects_that_overlap_keep_all_their_pixels():
     masks = np.zeros((60, 60, 40), bool)
     for i in range(40):
-        masks[i:i + 20, 5:50, i] = True
+        masks[i : i + 20, 5:50, i] = True
     instances = Instances.from_masks(masks, class_ids=np.arange(40) + 1)
     _, moved = apply_augmentation(iaa.Flipud(1.0), np.zeros((60, 60, 1), np.uint8), instances, np.random.default_rng(0))
     np.testing.assert_array_equal(moved.to_masks(), masks[::-1])
@@ -145,8 +176,9 @@ def test_augmenters_that_know_no_masks_are_refused():
     for augmenter in (iaa.Sequential([moves_pixels]), iaa.Sometimes(0.5, corruption)):
         with pytest.raises(ConfigError, match="masks"):
             apply_augmentation(augmenter, *discs(), np.random.default_rng(0))
-    harmless = iaa.Lambda(func_images=lambda images, *_: [255 - image for image in images],
-                          func_segmentation_maps=lambda maps, *_: maps)
+    harmless = iaa.Lambda(
+        func_images=lambda images, *_: [255 - image for image in images], func_segmentation_maps=lambda maps, *_: maps
+    )
     image, instances = discs()
     changed, kept = apply_augmentation(harmless, image, instances, np.random.default_rng(0))
     np.testing.assert_array_equal(changed, 255 - image)

@@ -1,4 +1,5 @@
 """Photometric transforms change grey values, keep dtype and shape, and never wrap around."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ def test_bright_stays_brighter_than_dark(seed, brightness, contrast):
     image = picture(np.uint8, seed, (16, 16, 1))
     changed, _ = BrightnessContrast(brightness, contrast)(image, None, np.random.default_rng(0))
     in_order = changed.ravel()[np.argsort(image.ravel(), kind="stable")].astype(int)
-    assert (np.diff(in_order) >= 0).all()      # a wrapped value would break the order
+    assert (np.diff(in_order) >= 0).all()  # a wrapped value would break the order
 
 
 def test_a_table_of_uint8_gives_what_the_formula_gives():
@@ -92,9 +93,18 @@ def test_probability_zero_leaves_the_image():
         assert kind(p=0)(image, None, np.random.default_rng(0))[0] is image
 
 
-@pytest.mark.parametrize("make", [lambda: BrightnessContrast(contrast=-1), lambda: Gamma(0), lambda: GaussianBlur(-1),
-                                  lambda: GaussianNoise((0, 12)), lambda: Gamma("2"), lambda: GaussianBlur(p=2),
-                                  lambda: Multiply(-1)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BrightnessContrast(contrast=-1),
+        lambda: Gamma(0),
+        lambda: GaussianBlur(-1),
+        lambda: GaussianNoise((0, 12)),
+        lambda: Gamma("2"),
+        lambda: GaussianBlur(p=2),
+        lambda: Multiply(-1),
+    ],
+)
 def test_a_parameter_that_cannot_work_is_refused(make):
     with pytest.raises(ConfigError, match=r"\(\w+=\.\.\.\)"):
         make()

@@ -1,4 +1,5 @@
 """Crops of pictures and the classes of their pixels: what is cut, remembered, moved together and refused."""
+
 import numpy as np
 import pytest
 import tifffile
@@ -31,7 +32,7 @@ class Discs(Dataset):
         self.prepare()
 
     def load_instances(self, image_id):
-        y, x = np.mgrid[:self.shape[0], :self.shape[1]]
+        y, x = np.mgrid[: self.shape[0], : self.shape[1]]
         found = [c for c in range(1, self.num_classes) if c not in self.absent]
         masks = np.stack([np.hypot(y - 20, x - 20 * c) < 9 for c in found] or [np.zeros(self.shape, bool)], axis=-1)
         return Instances.from_masks(masks, found or [1])
@@ -65,7 +66,7 @@ def test_a_crop_is_a_part_of_the_whole(y, x, height, width):
     dataset = Discs(classes=3)
     image, labels = CropSource(dataset, config(NUM_CLASSES=3)).crop(0, (y, x, y + height, x + width))
     whole = semantic_labels(dataset.load_instances(0))
-    assert np.array_equal(labels, whole[y:y + height, x:x + width]) and labels.dtype == np.uint8
+    assert np.array_equal(labels, whole[y : y + height, x : x + width]) and labels.dtype == np.uint8
     assert np.array_equal(image[..., 0], 100 * labels)
 
 
@@ -106,7 +107,7 @@ def test_pictures_are_read_once_while_there_is_room():
     assert dataset.read == [0, 1, 2]
     dataset = Discs(count=3)
     room_for_two = CropSource(dataset, config(), cache_bytes=2 * 48 * 64 + 1000)
-    for image_id in (0, 1, 0, 2, 0, 1):      # of 0 and 1 the latter was used longer ago when 2 comes
+    for image_id in (0, 1, 0, 2, 0, 1):  # of 0 and 1 the latter was used longer ago when 2 comes
         room_for_two.crop(image_id, (0, 0, 32, 32))
     assert dataset.read == [0, 1, 2, 1]
     dataset = Discs()
@@ -135,13 +136,20 @@ def test_semantic_masks_of_two_classes(values):
     validate_semantic(dataset, config())
 
 
-@pytest.mark.parametrize(("values", "classes", "message"), [
-    ([0, 254], 2, r"disc_0.png: its semantic mask has the values 254 beside those expected \(0 and 1, or 0 and 255\)"),
-    ([3, 1], 2, "has the values 3 beside"),
-    ([0, 7, 9], 3, r"has the values 7, 9 beside those expected \(class ids from 0 to 2\)"),
-    ([0, -1], 2, "its semantic mask has the values -1"),
-    ([0.0, 0.5], 2, "its semantic mask is float64"),
-])
+@pytest.mark.parametrize(
+    ("values", "classes", "message"),
+    [
+        (
+            [0, 254],
+            2,
+            r"disc_0.png: its semantic mask has the values 254 beside those expected \(0 and 1, or 0 and 255\)",
+        ),
+        ([3, 1], 2, "has the values 3 beside"),
+        ([0, 7, 9], 3, r"has the values 7, 9 beside those expected \(class ids from 0 to 2\)"),
+        ([0, -1], 2, "its semantic mask has the values -1"),
+        ([0.0, 0.5], 2, "its semantic mask is float64"),
+    ],
+)
 def test_values_that_are_no_classes_are_refused(values, classes, message):
     with pytest.raises(DataError, match=message):
         CropSource(Painted(values, classes=classes), config(NUM_CLASSES=classes)).load(0)
@@ -160,8 +168,11 @@ def test_pictures_that_cannot_be_used_are_named():
         def load_instances(self, image_id):
             return Instances((48, 64), [[0, 0, 1, 1]], [2], masks=[np.ones((1, 1))])
 
-    for kind, message in ((Wrong, "image is 48 x 60 pixels, its masks are 48 x 64"), (Broken, "NaN"),
-                          (Unknown, "an object of the class 2, but NUM_CLASSES is 2")):
+    for kind, message in (
+        (Wrong, "image is 48 x 60 pixels, its masks are 48 x 64"),
+        (Broken, "NaN"),
+        (Unknown, "an object of the class 2, but NUM_CLASSES is 2"),
+    ):
         with pytest.raises(DataError, match=f"disc_1.png.*{message}"):
             CropSource(kind(), config()).load(1)
     with pytest.raises(ConfigError, match="Use one that keeps the size"):

@@ -27,7 +27,7 @@ class Shapes(Dataset):
         count = self.image_info[image_id]["count"]
         masks = np.zeros((20, 30, count), bool)
         for i in range(count):
-            masks[i:i + 3, 4 * i:4 * i + 2, i] = True
+            masks[i : i + 3, 4 * i : 4 * i + 2, i] = True
         return masks, np.array([1 + i % 2 for i in range(count)], np.int32)
 
 
@@ -161,10 +161,14 @@ def test_without_an_override_there_are_no_objects(tmp_path):
     assert dataset.load_instances(0).image_shape == (20, 30) and dataset.has_masks(0)
 
 
-@pytest.mark.parametrize("masks, class_ids, problem", [
-    (np.ones((20, 30), bool), [1], r"masks of the shape \(20, 30\)"),
-    (np.ones((20, 30, 2), bool), [1], r"class ids of the shape \(1,\)"),
-    (np.ones((20, 30, 1), bool), [3], "class id 3, but there are only 3 classes")])
+@pytest.mark.parametrize(
+    "masks, class_ids, problem",
+    [
+        (np.ones((20, 30), bool), [1], r"masks of the shape \(20, 30\)"),
+        (np.ones((20, 30, 2), bool), [1], r"class ids of the shape \(1,\)"),
+        (np.ones((20, 30, 1), bool), [3], "class id 3, but there are only 3 classes"),
+    ],
+)
 def test_masks_that_do_not_fit_are_an_error(masks, class_ids, problem):
     class Wrong(Shapes):
         def load_mask(self, image_id):

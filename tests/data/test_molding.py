@@ -34,12 +34,19 @@ def load(parity, name):
 def test_resize_image_parity(parity):
     stored = load(parity, "fn_resize_image")
     for case in (f"{i:02}" for i in range(int(stored["cases"]))):
-        given_ = {k.removeprefix("input_").removesuffix(f"_{case}"): v for k, v in stored.items()
-                  if k.startswith("input_") and k.endswith(case)}
+        given_ = {
+            k.removeprefix("input_").removesuffix(f"_{case}"): v
+            for k, v in stored.items()
+            if k.startswith("input_") and k.endswith(case)
+        }
         random.seed(int(given_["random_seed"]))
         image, window, scale, padding, crop = resize_image(
-            given_["image"], int(given_["min_dim"]) or None, int(given_["max_dim"]) or None,
-            float(given_["min_scale"]) or None, str(given_["mode"]))
+            given_["image"],
+            int(given_["min_dim"]) or None,
+            int(given_["max_dim"]) or None,
+            float(given_["min_scale"]) or None,
+            str(given_["mode"]),
+        )
         expected = stored[f"output_image_{case}"]
         assert image.dtype == expected.dtype
         np.testing.assert_allclose(image, expected, rtol=1e-6 if image.dtype.kind == "f" else 0, err_msg=case)
@@ -83,8 +90,14 @@ def test_inputs_of_the_reference_model(parity, name):
 
 
 # --- Resizing ---
-@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 5), st.sampled_from([np.uint8, np.uint16, np.float32]),
-       st.sampled_from([None, 32, 64]), st.sampled_from([None, 1.5]))
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(1, 5),
+    st.sampled_from([np.uint8, np.uint16, np.float32]),
+    st.sampled_from([None, 32, 64]),
+    st.sampled_from([None, 1.5]),
+)
 def test_square_has_the_side_asked_for_and_zeros_outside_the_window(height, width, channels, dtype, min_dim, min_scale):
     image = np.full((height, width, channels), 9, dtype)
     if round(min(height, width) * 64 / max(height, width)) == 0:
@@ -117,17 +130,23 @@ def test_crops_come_from_the_generator_given_and_reach_every_corner():
     for _ in range(60):
         resized, window, scale, _, crop = resize_image(image, 64, None, None, "crop", rng)
         y, x, _, _ = crop
-        np.testing.assert_array_equal(resized, image[y:y + 64, x:x + 64])
+        np.testing.assert_array_equal(resized, image[y : y + 64, x : x + 64])
         assert window == (0, 0, 64, 64) and scale == 1
         crops.add((y, x))
     assert crops == {(y, x) for y in range(3) for x in range(2)}
     assert random.getstate() == state
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (dict(mode="squre"), "IMAGE_RESIZE_MODE must be one of"), (dict(mode="square"), "needs IMAGE_MAX_DIM"),
-    (dict(mode="pad64"), "needs IMAGE_MIN_DIM"), (dict(mode="crop"), "needs IMAGE_MIN_DIM"),
-    (dict(mode="pad64", min_dim=100), "multiple of 64, not 100")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(mode="squre"), "IMAGE_RESIZE_MODE must be one of"),
+        (dict(mode="square"), "needs IMAGE_MAX_DIM"),
+        (dict(mode="pad64"), "needs IMAGE_MIN_DIM"),
+        (dict(mode="crop"), "needs IMAGE_MIN_DIM"),
+        (dict(mode="pad64", min_dim=100), "multiple of 64, not 100"),
+    ],
+)
 def test_sizes_that_do_not_fit_the_mode_are_refused(arguments, message):
     with pytest.raises(ConfigError, match=message):
         resize_image(np.zeros((9, 9, 3)), **arguments)
@@ -192,9 +211,13 @@ def test_what_is_no_image_is_refused(shape):
 
 
 # --- Intensities ---
-@given(hnp.arrays(st.sampled_from([np.uint16, np.int16, np.int64, np.float16, np.float32, np.float64]),
-                  st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
-                  elements={"allow_nan": False, "allow_infinity": False}))
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint16, np.int16, np.int64, np.float16, np.float32, np.float64]),
+        st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
+        elements={"allow_nan": False, "allow_infinity": False},
+    )
+)
 def test_scaling_keeps_the_order_of_intensities_in_each_channel(image):
     scaled = scale_intensity(image)
     assert scaled.dtype == np.uint8 and scaled.shape == image.shape
@@ -247,30 +270,38 @@ def test_types_that_are_no_intensities_are_refused():
 
 
 # --- Molding ---
-@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 4), st.just(2))),
-       st.one_of(st.floats(0, 255), st.lists(st.floats(0, 255), min_size=2, max_size=2)))
+@given(
+    hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 4), st.just(2))),
+    st.one_of(st.floats(0, 255), st.lists(st.floats(0, 255), min_size=2, max_size=2)),
+)
 def test_molding_is_undone(image, mean):
     config = Config(MEAN_PIXEL=mean)
     molded = mold_image(image, config)
     assert molded.dtype == np.float32
     np.testing.assert_array_equal(unmold_image(molded, config), image)
-    np.testing.assert_allclose(molded, image - np.asarray(mean), rtol=1e-6, atol=1e-37)     # float32 ends there
+    np.testing.assert_allclose(molded, image - np.asarray(mean), rtol=1e-6, atol=1e-37)  # float32 ends there
 
 
 def test_unmolding_never_wraps():
     np.testing.assert_array_equal(unmold_image([[[-300.0]], [[300.0]]], Config(MEAN_PIXEL=10)), [[[0]], [[255]]])
 
 
-@pytest.mark.parametrize(("setting", "mean", "stretched"), [
-    (True, 0, True), (False, 5, False), ("auto", 0, False), ("auto", 5, True),
-])
+@pytest.mark.parametrize(
+    ("setting", "mean", "stretched"),
+    [
+        (True, 0, True),
+        (False, 5, False),
+        ("auto", 0, False),
+        ("auto", 5, True),
+    ],
+)
 def test_intensities_of_a_standardised_picture(setting, mean, stretched):
     config = Config(SCALE_INTENSITY=setting, MEAN_PIXEL=mean)
     image = np.random.default_rng(0).normal(0, 1, (9, 8, 1))
     found = intensities(image, config)
     assert found.dtype == (np.uint8 if stretched else np.float32)
     np.testing.assert_allclose(found, scale_intensity(image) if stretched else image, rtol=1e-6)
-    counts = np.arange(72, dtype=np.uint16).reshape(9, 8, 1)     # of a camera: no standardised picture
+    counts = np.arange(72, dtype=np.uint16).reshape(9, 8, 1)  # of a camera: no standardised picture
     np.testing.assert_array_equal(intensities(counts, config), scale_intensity(counts) if setting else counts)
     assert intensities(found.astype(np.uint8), config).dtype == np.uint8
     np.testing.assert_array_equal(intensities(image > 0, config), (image > 0) * 255)

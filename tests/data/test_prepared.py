@@ -1,4 +1,5 @@
 """Pictures seen cropped and downscaled, and what was found in them placed back."""
+
 import numpy as np
 import pytest
 import tifffile
@@ -75,8 +76,17 @@ def test_a_picture_that_does_not_fit_is_named(stack):
         PreparedDataset(stack, downscale=45).load_instances(0)
 
 
-@pytest.mark.parametrize("options", [{"keep_rows": (5, 5)}, {"keep_rows": (-1, 5)}, {"keep_rows": (1, 2, 3)},
-                                     {"downscale": 0}, {"downscale": 2.0}, {"downscale": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"keep_rows": (5, 5)},
+        {"keep_rows": (-1, 5)},
+        {"keep_rows": (1, 2, 3)},
+        {"downscale": 0},
+        {"downscale": 2.0},
+        {"downscale": True},
+    ],
+)
 def test_values_that_fit_no_picture_are_refused(options):
     with pytest.raises(ConfigError, match="|".join(options)):
         Preparation(**options)
@@ -101,7 +111,7 @@ def test_preparing_what_was_placed_back_gives_the_same_objects(mask, factor, top
 
 def test_area_and_perimeter_of_a_disc_survive_downscaling_and_placing_back():
     rows, columns = np.mgrid[:160, :160]
-    disc = Instances.from_masks(((rows - 80) ** 2 + (columns - 78) ** 2 < 48 ** 2)[..., None])
+    disc = Instances.from_masks(((rows - 80) ** 2 + (columns - 78) ** 2 < 48**2)[..., None])
     reduced, _ = downscale_instances(disc, 4)
     placed = Preparation(None, 4).placed_back(reduced, (160, 160))
     before, after = measure(disc).iloc[0], measure(placed).iloc[0]

@@ -34,7 +34,7 @@ def expected(masks):
 def same(instances, masks):
     full = np.moveaxis(instances.to_masks(), -1, 0)
     np.testing.assert_array_equal(full, np.array(masks).reshape(-1, *instances.image_shape))
-    for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks, strict=True):      # boxes are tight
+    for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks, strict=True):  # boxes are tight
         assert mask.any(0)[[0, -1]].all() and mask.any(1)[[0, -1]].all() and mask.shape == (y2 - y1, x2 - x1)
 
 
@@ -53,7 +53,7 @@ def test_crop_of_objects_is_the_crop_of_their_masks(masks, data):
 def test_downscaled_objects_are_the_downscaled_masks(masks, factor):
     objects, _ = downscale_instances(Instances.from_masks(masks, pixel_size_nm=(5, 6)), factor)
     height, width = masks.shape[0] // factor, masks.shape[1] // factor
-    blocks = masks[:height * factor, :width * factor].reshape(height, factor, width, factor, -1)
+    blocks = masks[: height * factor, : width * factor].reshape(height, factor, width, factor, -1)
     same(objects, expected(blocks.mean(axis=(1, 3)) >= 0.5))
     assert objects.pixel_size_nm == (5 * factor, 6 * factor)
 
@@ -99,8 +99,12 @@ def source(folder):
     for name in ("a", "b"):
         (folder / "Masks" / name).mkdir(parents=True)
         (folder / "Images").mkdir(exist_ok=True)
-        tifffile.imwrite(folder / "Images" / f"{name}.tif", rng.integers(0, 60_000, (48, 60), dtype=np.uint16),
-                         resolution=(2e6, 2e6), resolutionunit="CENTIMETER")
+        tifffile.imwrite(
+            folder / "Images" / f"{name}.tif",
+            rng.integers(0, 60_000, (48, 60), dtype=np.uint16),
+            resolution=(2e6, 2e6),
+            resolutionunit="CENTIMETER",
+        )
         for i, part in enumerate((np.s_[4:20, 8:30], np.s_[30:31, 40:41], np.s_[42:46, 2:20], np.s_[22:38, 32:52])):
             mask = np.zeros((48, 60), np.uint8)
             mask[part] = 255
@@ -123,7 +127,7 @@ def test_preprocess_folder(tmp_path):
         np.testing.assert_array_equal(after.load_image(ids["a" + copy])[..., 0], flip_image(image, copy))
         objects = after.load_instances(ids["a" + copy])
         mask = np.zeros((10, 15), bool)
-        mask[1:5, 2:7] = True      # the mean of columns 28 to 31 is one half, which counts
+        mask[1:5, 2:7] = True  # the mean of columns 28 to 31 is one half, which counts
         mask[:, 7] = before.load_instances(0).to_masks()[:40, 28:32, 0].mean(axis=1).reshape(10, 4).mean(axis=1) >= 0.5
         np.testing.assert_array_equal(objects.to_masks()[..., 0], flip_image(mask, copy))
     train, validation = split(after, (0.5, 0.5))

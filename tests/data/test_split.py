@@ -53,8 +53,18 @@ def test_one_group_is_an_error_with_a_cure():
         split(dataset(""))
 
 
-@pytest.mark.parametrize("options", [{"fractions": (0.8, 0.3)}, {"fractions": (1.0, 0.0)}, {"fractions": "ab"},
-                                     {"fractions": ()}, {"validation": 1.5}, {"gap": -1}, {"gap": 0.5}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fractions": (0.8, 0.3)},
+        {"fractions": (1.0, 0.0)},
+        {"fractions": "ab"},
+        {"fractions": ()},
+        {"validation": 1.5},
+        {"gap": -1},
+        {"gap": 0.5},
+    ],
+)
 def test_wrong_options(options):
     with pytest.raises(ConfigError, match="fractions|gap"):
         split(dataset("abcd"), **options)

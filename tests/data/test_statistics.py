@@ -1,4 +1,5 @@
 """Tables of pictures and objects, against what the data set says of each."""
+
 import numpy as np
 import pytest
 

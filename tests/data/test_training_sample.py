@@ -54,7 +54,7 @@ def picture(height=50, width=90, count=4, seed=0, channels=3):
     masks = np.zeros((height, width, count), bool)
     for i in range(count):
         y, x = rng.integers(0, height), rng.integers(0, width)
-        masks[y:y + rng.integers(1, 20), x:x + rng.integers(1, 20), i] = True
+        masks[y : y + rng.integers(1, 20), x : x + rng.integers(1, 20), i] = True
     return image, Instances.from_masks(masks, rng.integers(1, 4, count)), masks
 
 
@@ -105,8 +105,9 @@ def test_a_sample_holds_what_load_image_gt_gives_padded_with_zeros(mode):
     config = SmallConfig(IMAGE_RESIZE_MODE=mode)
     dataset = Pictures(picture()[:2])
     sample = prepare_sample(dataset, config, 0, rng=np.random.default_rng(5))
-    image, meta, class_ids, boxes, mini = load_image_gt(dataset, config, 0, use_mini_mask=True,
-                                                        rng=np.random.default_rng(5))
+    image, meta, class_ids, boxes, mini = load_image_gt(
+        dataset, config, 0, use_mini_mask=True, rng=np.random.default_rng(5)
+    )
     count = len(class_ids)
     np.testing.assert_array_equal(sample.image, image)
     np.testing.assert_array_equal(sample.meta, meta)
@@ -140,7 +141,7 @@ def test_masks_are_of_the_images_size_without_mini_masks():
     sample = prepare_sample(dataset, SmallConfig(USE_MINI_MASK=False), 0)
     full = load_image_gt(dataset, SmallConfig(), 0)[4]
     assert sample.masks.shape == (128, 128, 6)
-    np.testing.assert_array_equal(sample.masks[..., :full.shape[-1]], full)
+    np.testing.assert_array_equal(sample.masks[..., : full.shape[-1]], full)
 
 
 def test_too_many_objects_are_cut_by_the_generator_with_classes_boxes_and_masks_together():
@@ -170,11 +171,16 @@ def test_an_image_without_objects_is_a_sample():
     assert class_ids.shape == (0,) and boxes.shape == (0, 4) and mask.shape == (128, 128, 0)
 
 
-@given(st.integers(10, 400), st.integers(10, 400), st.integers(0, 10), st.sampled_from(["square", "crop", "pad64"]),
-       st.integers(0, 2**32 - 1))
+@given(
+    st.integers(10, 400),
+    st.integers(10, 400),
+    st.integers(0, 10),
+    st.sampled_from(["square", "crop", "pad64"]),
+    st.integers(0, 2**32 - 1),
+)
 def test_no_box_without_area_or_outside_the_image_reaches_a_sample(height, width, count, mode, seed):
     image, instances, _ = picture(height, width, count, seed, channels=1)
-    if count:       # as a careless reader may give them: empty masks, and boxes that leave the image
+    if count:  # as a careless reader may give them: empty masks, and boxes that leave the image
         instances.masks[0] = np.zeros_like(instances.masks[0])
         instances.boxes = instances.boxes + np.int32([height // 3, width // 3, height // 3, width // 3])
     config = SmallConfig(IMAGE_RESIZE_MODE=mode, IMAGE_CHANNEL_COUNT=1, MAX_GT_INSTANCES=10)
@@ -191,7 +197,7 @@ def test_one_pixel_full_and_edge_masks_reach_the_sample(box):
     y1, x1, y2, x2 = box
     one = Instances((50, 90), [box], masks=[np.ones((y2 - y1, x2 - x1), bool)])
     sample = prepare_sample(Pictures((picture()[0], one)), SmallConfig(IMAGE_MIN_DIM=0), 0)
-    np.testing.assert_array_equal(sample.boxes[0], np.array(box) + [39, 19, 39, 19])      # padded to 128 x 128
+    np.testing.assert_array_equal(sample.boxes[0], np.array(box) + [39, 19, 39, 19])  # padded to 128 x 128
     assert sample.masks[..., 0].all()
 
 
@@ -202,12 +208,15 @@ def test_channels_and_intensities_are_adapted():
     assert sample.image.min() == 0 and sample.image.max() == 255
 
 
-@pytest.mark.parametrize("image, message", [
-    (np.full((50, 90), np.nan), "cells_0.tif: .* pixel values are NaN or infinite"),
-    (np.zeros((50, 90, 2), np.uint8), "cells_0.tif: the image has 2 channels"),
-    (np.zeros((90, 50), np.uint8), "cells_0.tif: the image is 90 x 50 pixels, its masks are 50 x 90"),
-    (np.zeros((1, 9000), np.uint8), "cells_0.tif: the image is 1 x 9000 pixels, its masks"),
-])
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (np.full((50, 90), np.nan), "cells_0.tif: .* pixel values are NaN or infinite"),
+        (np.zeros((50, 90, 2), np.uint8), "cells_0.tif: the image has 2 channels"),
+        (np.zeros((90, 50), np.uint8), "cells_0.tif: the image is 90 x 50 pixels, its masks are 50 x 90"),
+        (np.zeros((1, 9000), np.uint8), "cells_0.tif: the image is 1 x 9000 pixels, its masks"),
+    ],
+)
 def test_unusable_images_are_named(image, message):
     for load in (prepare_sample, load_image_gt):
         with pytest.raises(DataError, match=message):
@@ -229,7 +238,7 @@ def test_augmentation_is_given_the_resized_image_and_must_keep_its_size(monkeypa
 
     def shift(augmentation, image, instances, rng):
         seen.append((augmentation, image.shape, rng))
-        boxes = instances.boxes + np.int32([0, 60, 0, 60])      # some leave the image: only what stays may go on
+        boxes = instances.boxes + np.int32([0, 60, 0, 60])  # some leave the image: only what stays may go on
         return image, Instances(instances.image_shape, boxes, instances.class_ids, masks=instances.masks)
 
     monkeypatch.setattr(augment, "apply_augmentation", shift, raising=False)
@@ -250,8 +259,12 @@ def test_augmentation_is_given_the_resized_image_and_must_keep_its_size(monkeypa
 
 
 def test_random_seed_repeats_an_augmented_sample(monkeypatch):
-    monkeypatch.setattr(augment, "apply_augmentation", raising=False,
-                        value=lambda a, image, instances, rng: (rng.permuted(image, axis=0), instances))
+    monkeypatch.setattr(
+        augment,
+        "apply_augmentation",
+        raising=False,
+        value=lambda a, image, instances, rng: (rng.permuted(image, axis=0), instances),
+    )
     dataset = Pictures(picture()[:2])
     images = []
     for seed in (1, 1, 2):
@@ -287,4 +300,4 @@ def test_a_huge_image_needs_no_full_size_masks():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (sample.class_ids > 0).sum() == 300
-    assert peak < 300e6      # 300 planes of 4096 x 4096 would be 5 GB
+    assert peak < 300e6  # 300 planes of 4096 x 4096 would be 5 GB

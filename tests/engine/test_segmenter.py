@@ -116,12 +116,12 @@ def test_a_model_for_inference_predicts_the_same(run, config, tmp_path):
     one, same = (s.predict_probability(image) for s in (segmenter, other))
     assert one.shape == (100, 100, 1) and one.dtype == np.float32 and 0 <= one.min() < one.max() <= 1
     np.testing.assert_allclose(one, same, atol=1e-5)
-    for tile in (64, 96):      # sizes that the network has not seen
+    for tile in (64, 96):  # sizes that the network has not seen
         assert np.abs(segmenter.predict_probability(image, tile=tile) - one).mean() < 0.05
     flipped = segmenter.predict_probability(image, flips=True)
     assert 0 < np.abs(flipped - one).max() < 0.6
     again = segmenter.predict_probability(image[:, ::-1], flips=True)[:, ::-1]
-    assert np.abs(again - flipped).mean() < 0.02     # tiles of the mirrored picture lie elsewhere
+    assert np.abs(again - flipped).mean() < 0.02  # tiles of the mirrored picture lie elsewhere
     segmenter.save_weights(tmp_path / "w.h5")
     other.load_weights(tmp_path / "w.h5", verbose=0)
     assert other.watershed == WatershedSettings()

@@ -1,4 +1,5 @@
 """Random scenes for the tests of scores."""
+
 import numpy as np
 import pytest
 
@@ -7,14 +8,14 @@ from mrcnn.geometry.instances import Instances
 
 def _random_instances(rng, count, classes=2, shape=(40, 50), separate=False):
     """Ellipse-like objects; `separate`: as in a label image, without overlaps (hidden ones are dropped)."""
-    y, x = np.mgrid[:shape[0], :shape[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     masks = np.zeros((*shape, count), bool)
     for i in range(count):
         cy, cx, ry, rx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), *rng.uniform(2, 9, 2)
         masks[..., i] = ((y - cy) / ry) ** 2 + ((x - cx) / rx) ** 2 <= 1
         if separate:
-            masks[..., :i] &= ~masks[..., i:i + 1]
-    scores = rng.choice(np.linspace(0.05, 0.95, 7), count)      # with ties
+            masks[..., :i] &= ~masks[..., i : i + 1]
+    scores = rng.choice(np.linspace(0.05, 0.95, 7), count)  # with ties
     return Instances.from_masks(masks, rng.integers(1, classes + 1, count), scores)
 
 
@@ -38,6 +39,7 @@ def random_instances():
 @pytest.fixture(scope="session")
 def scene():
     """A function of (seed, max_count, separate): truth and near-by predictions of one image."""
+
     def make(seed, max_count=8, separate=False, classes=2):
         rng = np.random.default_rng(seed)
         truth = _random_instances(rng, int(rng.integers(0, max_count + 1)), classes, separate=separate)
@@ -47,4 +49,5 @@ def scene():
             seen = np.unique(labels[labels > 0]) - 1
             pred = Instances.from_label_image(labels, pred.class_ids[seen], pred.scores[seen])
         return truth, pred
+
     return make

@@ -1,4 +1,5 @@
 """Matterport's AP against his numbers, COCO's against pycocotools."""
+
 import contextlib
 import io
 
@@ -26,8 +27,18 @@ def load(path):
 
 
 def arguments(data, case):
-    return [data[f"input_{name}_{case}"] for name in ("gt_boxes", "gt_class_ids", "gt_masks", "pred_boxes",
-                                                      "pred_class_ids", "pred_scores", "pred_masks")]
+    return [
+        data[f"input_{name}_{case}"]
+        for name in (
+            "gt_boxes",
+            "gt_class_ids",
+            "gt_masks",
+            "pred_boxes",
+            "pred_class_ids",
+            "pred_scores",
+            "pred_masks",
+        )
+    ]
 
 
 def matterport(gt, pred):
@@ -43,12 +54,12 @@ def test_compute_ap_gives_matterports_numbers(parity, capsys):
             assert ap == pytest.approx(float(data[f"output_ap_{tag}_{case}"]), rel=1e-6, abs=1e-12)
             np.testing.assert_allclose(precisions, data[f"output_precisions_{tag}_{case}"], rtol=1e-6)
             np.testing.assert_allclose(recalls, data[f"output_recalls_{tag}_{case}"], rtol=1e-6)
-        some = [.5, .6, .7]
+        some = [0.5, 0.6, 0.7]
         for tag, thresholds in (("range", None), ("range_50_70", some), ("range_50_70", np.array(some))):
             ap = compute_ap_range(*args, iou_thresholds=thresholds, verbose=0)
             assert ap == pytest.approx(float(data[f"output_ap_{tag}_{case}"]), rel=1e-6, abs=1e-12)
     assert capsys.readouterr().out == ""
-    compute_ap_range(*args, iou_thresholds=[.5, .7])
+    compute_ap_range(*args, iou_thresholds=[0.5, 0.7])
     assert "AP @0.50-0.70" in capsys.readouterr().out
 
 
@@ -79,14 +90,27 @@ def reference(gt_list, pred_list, class_count, iou_type, max_detections):
             full = instances.to_masks()
             for i, (y1, x1, y2, x2) in enumerate(instances.boxes.tolist()):
                 mask = np.asfortranarray(full[..., i], np.uint8)
-                annotations.append({
-                    "id": len(annotations) + 1, "image_id": image, "category_id": int(instances.class_ids[i]),
-                    "iscrowd": 0, "bbox": [x1, y1, x2 - x1, y2 - y1], "score": float(instances.scores[i]),
-                    "area": int(mask.sum()), "segmentation": rle.encode(mask)})
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": image,
+                        "category_id": int(instances.class_ids[i]),
+                        "iscrowd": 0,
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                        "score": float(instances.scores[i]),
+                        "area": int(mask.sum()),
+                        "segmentation": rle.encode(mask),
+                    }
+                )
         coco = coco_module.COCO()
-        coco.dataset = {"images": [{"id": i + 1, "height": g.image_shape[0], "width": g.image_shape[1]}
-                                   for i, g in enumerate(instances_list)],
-                        "annotations": annotations, "categories": [{"id": c} for c in range(1, class_count)]}
+        coco.dataset = {
+            "images": [
+                {"id": i + 1, "height": g.image_shape[0], "width": g.image_shape[1]}
+                for i, g in enumerate(instances_list)
+            ],
+            "annotations": annotations,
+            "categories": [{"id": c} for c in range(1, class_count)],
+        }
         coco.createIndex()
         return coco
 
@@ -104,9 +128,9 @@ def reference(gt_list, pred_list, class_count, iou_type, max_detections):
 def test_coco_ap_equals_pycocotools(scene, seed, iou_type, max_detections):
     rng = np.random.default_rng(seed)
     images = [scene(int(s), max_count=10, classes=3) for s in rng.integers(0, 2**31, 4)]
-    images.append((Instances((40, 50)), Instances((40, 50))))      # an empty image
+    images.append((Instances((40, 50)), Instances((40, 50))))  # an empty image
     gt_list, pred_list = zip(*images, strict=True)
-    ours = coco_ap(gt_list, pred_list, 5, iou_type, max_detections)      # no object is of class 4
+    ours = coco_ap(gt_list, pred_list, 5, iou_type, max_detections)  # no object is of class 4
     precision = reference(gt_list, pred_list, 5, iou_type, max_detections)
 
     def mean(p):
@@ -131,8 +155,10 @@ def test_images_and_predictions_may_come_in_any_order(scene, seed):
     rng = np.random.default_rng(seed)
     images = [scene(int(s)) for s in rng.integers(0, 2**31, 3)]
     # ties of scores are broken by order, so there are none here
-    images = [(g, Instances(p.image_shape, p.boxes, p.class_ids, rng.permutation(len(p)) / 100 + k / 1e4, p.masks))
-              for k, (g, p) in enumerate(images)]
+    images = [
+        (g, Instances(p.image_shape, p.boxes, p.class_ids, rng.permutation(len(p)) / 100 + k / 1e4, p.masks))
+        for k, (g, p) in enumerate(images)
+    ]
     order = rng.permutation(3)
     shuffled = [(images[i][0], images[i][1].select(rng.permutation(len(images[i][1])))) for i in order]
     first, second = (coco_ap(*zip(*s, strict=True), 3) for s in (images, shuffled))

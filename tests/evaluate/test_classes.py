@@ -1,4 +1,5 @@
 """Scores by class: one ranking gives what counting at every threshold gives."""
+
 import json
 
 import numpy as np
@@ -18,7 +19,7 @@ from mrcnn.evaluate.counts import f1
 from mrcnn.geometry.instances import Instances
 
 NAMES = ["BG", "Nucleoli", "Not Nucleoli", "absent"]
-sets = st.lists(st.integers(0, 2 ** 32 - 1), min_size=1, max_size=4)
+sets = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4)
 
 
 def boxed(boxes, class_ids, scores=None, shape=(100, 100)):
@@ -37,8 +38,11 @@ def pairs_of(scene, seeds):
 
 def counted(gt, pred, class_id, min_score, iou_type):
     """(TP, predictions) of one image by the rule itself: best score first, each to the free object of highest IoU."""
-    columns = [j for j in np.argsort(-pred.scores, kind="stable")
-               if pred.class_ids[j] == class_id and pred.scores[j] > min_score]
+    columns = [
+        j
+        for j in np.argsort(-pred.scores, kind="stable")
+        if pred.class_ids[j] == class_id and pred.scores[j] > min_score
+    ]
     ious, free, found = pair_ious(gt, pred, iou_type), set(np.flatnonzero(gt.class_ids == class_id).tolist()), 0
     for j in columns:
         reachable = [i for i in free if ious[i, j] >= 0.5]
@@ -93,8 +97,11 @@ def test_points_hold_what_counting_at_their_thresholds_gives(scene, seeds):
             np.testing.assert_allclose((precision, recall, score), (counts.precision, counts.recall, counts.f1))
         threshold, best = curve.best()
         if curve.truths:
-            assert best == curve.counts(threshold).f1 == max(curve.counts(t).f1 for t in np.linspace(0, 1, 41).tolist()
-                                                             + thresholds.tolist())
+            assert (
+                best
+                == curve.counts(threshold).f1
+                == max(curve.counts(t).f1 for t in np.linspace(0, 1, 41).tolist() + thresholds.tolist())
+            )
 
 
 @given(seeds=sets, min_score=st.sampled_from([0.0, 0.4, 0.7]))
@@ -104,11 +111,14 @@ def test_every_object_is_in_the_confusion_matrix_once(scene, seeds, min_score):
     table = class_confusion(truths, preds, len(NAMES), min_score)
     for class_id in (1, 2, 3):
         assert table[class_id].sum() == sum(np.count_nonzero(gt.class_ids == class_id) for gt in truths)
-        assert table[:, class_id].sum() == sum(np.count_nonzero((p.class_ids == class_id) & (p.scores > min_score))
-                                               for p in preds)
+        assert table[:, class_id].sum() == sum(
+            np.count_nonzero((p.class_ids == class_id) & (p.scores > min_score)) for p in preds
+        )
     assert table[0, 0] == 0
-    np.testing.assert_array_equal(np.diag(class_confusion(truths, truths, len(NAMES), 0))[1:],
-                                  np.bincount(np.concatenate([t.class_ids for t in truths]), minlength=4)[1:])
+    np.testing.assert_array_equal(
+        np.diag(class_confusion(truths, truths, len(NAMES), 0))[1:],
+        np.bincount(np.concatenate([t.class_ids for t in truths]), minlength=4)[1:],
+    )
 
 
 def test_a_worked_example():

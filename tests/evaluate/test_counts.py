@@ -1,4 +1,5 @@
 """Scores from counts, and the four errors on made-up cases and as properties."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_scores_of_nothing():
 
 def test_panoptic_quality_by_hand():
     # one pair of IoU 8 / 12, one object missed, two false
-    counts, = count_objects(rows((0, 10), (20, 25)), rows((2, 12), (14, 16), (30, 32)), [0.5])
+    (counts,) = count_objects(rows((0, 10), (20, 25)), rows((2, 12), (14, 16), (30, 32)), [0.5])
     assert (counts.tp, counts.fp, counts.fn) == (1, 2, 1)
     assert counts.iou_sum == pytest.approx(8 / 12)
     assert counts.panoptic_quality == pytest.approx(8 / 12 / (1 + 2 / 2 + 1 / 2))
@@ -75,7 +76,7 @@ def test_counts_of_a_set_add_up_and_perfect_is_one(scene, seed):
 @given(SEEDS)
 def test_classes_add_up_to_the_whole_and_to_the_confusion(scene, seed):
     gt, pred = scene(seed, classes=3)
-    whole, = count_objects(gt, pred, [0.5])
+    (whole,) = count_objects(gt, pred, [0.5])
     parts = count_by_class(gt, pred, 4)
     total = sum(parts.values(), Counts())
     assert (total.tp, total.fp, total.fn) == (whole.tp, whole.fp, whole.fn)
@@ -91,20 +92,23 @@ def test_confusion_shows_the_wrong_class():
     assert table.tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
 
 
-@pytest.mark.parametrize("gt, pred, gt_states, pred_states", [
-    ([(0, 10)], [(0, 10)], "correct", "correct"),
-    ([(0, 10)], [(0, 5), (5, 10)], "split", "split split"),
-    ([(0, 10)], [(0, 6), (7, 10)], "split", "split split"),              # though the first alone has an IoU of 0.6
-    ([(0, 5), (5, 10)], [(0, 10)], "merged merged", "merged"),
-    ([(0, 6), (7, 10)], [(0, 10)], "merged merged", "merged"),
-    ([(0, 10)], [], "missed", ""),
-    ([], [(0, 10)], "", "false"),
-    ([(0, 10)], [(20, 30)], "missed", "false"),
-    ([(0, 30)], [(0, 28), (28, 30)], "correct", "correct false"),        # a speck of less than a tenth does not split
-    ([(0, 10)], [(2, 5)], "missed", "false"),                            # too small to be it, and the only part
-    ([(0, 10), (12, 20)], [(0, 9), (11, 20)], "correct correct", "correct correct"),
-    ([(0, 10), (20, 24), (24, 28)], [(0, 4), (5, 10), (20, 28)], "split merged merged", "split split merged"),
-])
+@pytest.mark.parametrize(
+    "gt, pred, gt_states, pred_states",
+    [
+        ([(0, 10)], [(0, 10)], "correct", "correct"),
+        ([(0, 10)], [(0, 5), (5, 10)], "split", "split split"),
+        ([(0, 10)], [(0, 6), (7, 10)], "split", "split split"),  # though the first alone has an IoU of 0.6
+        ([(0, 5), (5, 10)], [(0, 10)], "merged merged", "merged"),
+        ([(0, 6), (7, 10)], [(0, 10)], "merged merged", "merged"),
+        ([(0, 10)], [], "missed", ""),
+        ([], [(0, 10)], "", "false"),
+        ([(0, 10)], [(20, 30)], "missed", "false"),
+        ([(0, 30)], [(0, 28), (28, 30)], "correct", "correct false"),  # a speck of less than a tenth does not split
+        ([(0, 10)], [(2, 5)], "missed", "false"),  # too small to be it, and the only part
+        ([(0, 10), (12, 20)], [(0, 9), (11, 20)], "correct correct", "correct correct"),
+        ([(0, 10), (20, 24), (24, 28)], [(0, 4), (5, 10), (20, 28)], "split merged merged", "split split merged"),
+    ],
+)
 def test_each_kind_of_error(gt, pred, gt_states, pred_states):
     errors = find_errors(rows(*gt), rows(*pred))
     assert errors.gt_states.tolist() == gt_states.split()

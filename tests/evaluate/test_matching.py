@@ -1,4 +1,5 @@
 """Matterport's matching against his numbers, and the one-to-one matching against its definition."""
+
 import itertools
 import time
 
@@ -19,16 +20,30 @@ def load(path):
 
 
 def arguments(data, case):
-    return [data[f"input_{name}_{case}"] for name in ("gt_boxes", "gt_class_ids", "gt_masks", "pred_boxes",
-                                                      "pred_class_ids", "pred_scores", "pred_masks")]
+    return [
+        data[f"input_{name}_{case}"]
+        for name in (
+            "gt_boxes",
+            "gt_class_ids",
+            "gt_masks",
+            "pred_boxes",
+            "pred_class_ids",
+            "pred_scores",
+            "pred_masks",
+        )
+    ]
 
 
 def test_compute_matches_gives_matterports_numbers(parity):
     data = load(parity / "fn_compute_matches.npz")
     for case in (f"{i:02d}" for i in range(int(data["cases"]))):
         # the tag "low60" is a score_threshold that the original compared with the IoU
-        for tag, iou, low, exact in (("50", .5, 0, False), ("75", .75, 0, False), ("05", .05, 0, False),
-                                     ("50_low60", .5, .6, True)):
+        for tag, iou, low, exact in (
+            ("50", 0.5, 0, False),
+            ("75", 0.75, 0, False),
+            ("05", 0.05, 0, False),
+            ("50_low60", 0.5, 0.6, True),
+        ):
             gt_match, pred_match, overlaps = compute_matches(*arguments(data, case), iou, low, matterport_exact=exact)
             np.testing.assert_array_equal(gt_match, data[f"output_gt_match_{tag}_{case}"], err_msg=f"{tag} {case}")
             np.testing.assert_array_equal(pred_match, data[f"output_pred_match_{tag}_{case}"], err_msg=f"{tag} {case}")
@@ -47,8 +62,8 @@ def test_compute_recall_gives_matterports_numbers(parity):
 
 def test_recall_without_truth_or_predictions():
     box = np.array([[0, 0, 2, 2]])
-    assert compute_recall(box, box[:0], .5)[0] == 1
-    assert compute_recall(box[:0], box, .5)[0] == 0
+    assert compute_recall(box, box[:0], 0.5)[0] == 1
+    assert compute_recall(box[:0], box, 0.5)[0] == 0
 
 
 def two_squares():
@@ -59,7 +74,9 @@ def two_squares():
 
 def test_score_threshold_is_of_the_score():
     boxes, masks = two_squares()
-    gt_match, pred_match, _ = compute_matches(boxes, [1, 1], masks, boxes, [1, 1], [.3, .8], masks, score_threshold=.5)
+    gt_match, pred_match, _ = compute_matches(
+        boxes, [1, 1], masks, boxes, [1, 1], [0.3, 0.8], masks, score_threshold=0.5
+    )
     assert gt_match.tolist() == [-1, 0]
     assert pred_match.tolist() == [1, -1]
 
@@ -67,7 +84,7 @@ def test_score_threshold_is_of_the_score():
 def test_matching_without_truth_or_predictions():
     boxes, masks = two_squares()
     none, empty = np.zeros((0, 4)), np.zeros((4, 4, 0), bool)
-    gt_match, pred_match, overlaps = compute_matches(none, [], empty, boxes, [1, 1], [.5, .5], masks)
+    gt_match, pred_match, overlaps = compute_matches(none, [], empty, boxes, [1, 1], [0.5, 0.5], masks)
     assert (len(gt_match), pred_match.tolist(), overlaps.shape) == (0, [-1, -1], (2, 0))
     gt_match, pred_match, overlaps = compute_matches(boxes, [1, 1], masks, none, [], [], empty)
     assert (gt_match.tolist(), len(pred_match), overlaps.shape) == ([-1, -1], 0, (0, 2))
@@ -101,11 +118,12 @@ def test_the_matching_is_the_best_of_all(random_instances, seed, threshold, clas
     assert len(set(found.pairs[:, 0])) == len(set(found.pairs[:, 1])) == found.tp
     assert (found.tp + found.fn, found.tp + found.fp) == (len(gt), len(pred))
     padded = np.full((len(gt), len(pred) + len(gt)), False)
-    padded[:, :len(pred)] = allowed
+    padded[:, : len(pred)] = allowed
     values = np.where(allowed, ious, 0)
-    best = max((sum(padded[i, j] for i, j in enumerate(p)),
-                sum(values[i, j] for i, j in enumerate(p) if padded[i, j]))
-               for p in itertools.permutations(range(len(pred) + 2), len(gt)))
+    best = max(
+        (sum(padded[i, j] for i, j in enumerate(p)), sum(values[i, j] for i, j in enumerate(p) if padded[i, j]))
+        for p in itertools.permutations(range(len(pred) + 2), len(gt))
+    )
     assert found.tp == best[0]
     assert found.ious.sum() == pytest.approx(best[1])
 
@@ -135,7 +153,7 @@ def test_three_hundred_objects_on_a_large_image_take_less_than_a_second():
     rng = np.random.default_rng(0)
     corners = np.stack(np.meshgrid(np.arange(18), np.arange(18)), -1).reshape(-1, 2)[:300] * 220
     y, x = np.mgrid[:200, :200]
-    disc = (y - 100) ** 2 + (x - 100) ** 2 < 99 ** 2
+    disc = (y - 100) ** 2 + (x - 100) ** 2 < 99**2
 
     def objects(shift):
         at = corners + shift

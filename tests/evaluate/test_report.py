@@ -1,4 +1,5 @@
 """All scores of a set as one dict."""
+
 import json
 
 import numpy as np
@@ -38,8 +39,13 @@ def test_perfect_and_empty(random_instances):
     assert report["coco_ap"]["AP"] == pytest.approx(1) and report["coco_ap_boxes"]["AP"] == pytest.approx(1)
     assert report["ap_per_image_50"] == report["foreground_iou"] == report["dice"] == 1
     assert report["per_image"][1] == {
-        "name": "b.tif", "objects_true": 0, "objects_predicted": 0, "threat_score_50": 1, "foreground_iou": 1,
-        "errors": {"correct": 0, "split": 0, "merged": 0, "missed": 0, "false": 0}}
+        "name": "b.tif",
+        "objects_true": 0,
+        "objects_predicted": 0,
+        "threat_score_50": 1,
+        "foreground_iou": 1,
+        "errors": {"correct": 0, "split": 0, "merged": 0, "missed": 0, "false": 0},
+    }
 
     nothing = evaluate_set([], [], NAMES)
     assert nothing["coco_ap"]["AP"] is None and nothing["ap_per_image_50"] is None
@@ -62,7 +68,7 @@ def test_worst_images_come_first(random_instances):
     good, none = random_instances(rng, 3, separate=True), Instances((40, 50))
     one = good.select([0])
     report = evaluate_set([good, one, good, good], [good, none, none, one], NAMES)
-    assert worst_images(report, 3) == [2, 1, 3]        # image 2 misses more than image 1
+    assert worst_images(report, 3) == [2, 1, 3]  # image 2 misses more than image 1
     assert worst_images(report, 99) == [2, 1, 3, 0]
     assert worst_images(report, 0) == []
 

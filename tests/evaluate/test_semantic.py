@@ -1,4 +1,5 @@
 """Scores of the union of objects."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,8 +33,10 @@ def test_perfect_is_one_and_exchange_changes_nothing(scene, seed):
 
 
 def test_a_set_is_the_ratio_of_sums_not_the_mean_of_ratios():
-    big, small, none = (Instances.from_masks(m[..., None]) for m in
-                        (np.ones((10, 10)), np.pad(np.ones((1, 1)), ((0, 9), (0, 9))), np.zeros((10, 10))))
+    big, small, none = (
+        Instances.from_masks(m[..., None])
+        for m in (np.ones((10, 10)), np.pad(np.ones((1, 1)), ((0, 9), (0, 9))), np.zeros((10, 10)))
+    )
     assert (pixel_counts(big, big) + pixel_counts(small, none)).iou == 100 / 101
     assert (pixel_counts(none, none) + PixelCounts()).iou == 1
     assert pixel_counts(none, small).iou == 0

@@ -1,4 +1,5 @@
 """Scores as JSON takes them."""
+
 import json
 
 import numpy as np

@@ -49,8 +49,13 @@ def test_an_annotation_holds_as_much_of_everything():
 
 
 def test_formats_without_a_word_for_crowds_leave_them_out(pictures, tmp_path):
-    found = ImageAnnotation(pictures / "a.png", (40, 60), [(0, 0, 5, 5), (1, 2, 9, 8), (3, 3, 6, 6)],
-                            ["x", "y", "x"], crowd=[True, False, False])
+    found = ImageAnnotation(
+        pictures / "a.png",
+        (40, 60),
+        [(0, 0, 5, 5), (1, 2, 9, 8), (3, 3, 6, 6)],
+        ["x", "y", "x"],
+        crowd=[True, False, False],
+    )
     keras_frcnn.write(tmp_path / "annot.txt", [found], pictures)
     (csv,) = keras_frcnn.read(tmp_path / "annot.txt", pictures)
     yolo.write(tmp_path / "yolo", [found])

@@ -12,16 +12,18 @@ from mrcnn.formats import coco
 from mrcnn.formats.annotation import ImageAnnotation
 from mrcnn.formats.segments import CocoSegment, Polygons
 
-SQUARE = [10, 20, 30, 20, 30, 25, 10, 25]      # x from 10 to 30, y from 20 to 25
+SQUARE = [10, 20, 30, 20, 30, 25, 10, 25]  # x from 10 to 30, y from 20 to 25
 
 
 def content(**changes):
-    found = {"images": [{"id": 7, "file_name": "a.png", "width": 60, "height": 40},
-                        {"id": 8, "file_name": "b c.png"}],
-             "categories": [{"id": 3, "name": "cell"}, {"id": 1, "name": "dust"}],
-             "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [9.6, 20.4, 20.1, 4.9],
-                              "segmentation": [SQUARE]},
-                             {"id": 2, "image_id": 7, "category_id": 1, "bbox": [0, 0, 0.1, 0.1], "iscrowd": 1}]}
+    found = {
+        "images": [{"id": 7, "file_name": "a.png", "width": 60, "height": 40}, {"id": 8, "file_name": "b c.png"}],
+        "categories": [{"id": 3, "name": "cell"}, {"id": 1, "name": "dust"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 3, "bbox": [9.6, 20.4, 20.1, 4.9], "segmentation": [SQUARE]},
+            {"id": 2, "image_id": 7, "category_id": 1, "bbox": [0, 0, 0.1, 0.1], "iscrowd": 1},
+        ],
+    }
     return {**found, **changes}
 
 
@@ -72,10 +74,11 @@ def test_masks_of_polygons_and_run_lengths_are_those_of_pycocotools(tmp_path, pi
 
 def test_polygons_of_other_formats_are_written(tmp_path, pictures):
     polygon = np.array([[20.0, 10], [20, 30.5], [25, 30], [25, 10]])
-    annotation = ImageAnnotation(pictures / "a.png", (40, 60), [(20, 10, 25, 30)], ["cell"],
-                                 segments=[Polygons([polygon])])
+    annotation = ImageAnnotation(
+        pictures / "a.png", (40, 60), [(20, 10, 25, 30)], ["cell"], segments=[Polygons([polygon])]
+    )
     coco.write(tmp_path / "coco.json", [annotation], pictures, classes=["dust", "cell"])
-    found, = coco.read(tmp_path / "coco.json", pictures)
+    (found,) = coco.read(tmp_path / "coco.json", pictures)
     np.testing.assert_array_equal(found.segment(0).polygons[0], polygon)
     assert json.loads((tmp_path / "coco.json").read_text())["annotations"][0]["category_id"] == 2
     with pytest.raises(DataError, match="the class 'cell', which is not in the list"):
@@ -86,47 +89,67 @@ def annotation(**changes):
     return {"annotations": [{**content()["annotations"][0], **changes}]}
 
 
-@pytest.mark.parametrize("changes, message", [
-    (annotation(bbox=[1, 2, float("nan"), 3]), r"annotation 1: has bbox\[2\] = nan"),
-    (annotation(bbox=[1, 2, "3", []]), r"annotation 1: has bbox\[3\] = \[\]"),
-    (annotation(bbox=[1, 2, 3]), "annotation 1: has bbox = .1, 2, 3., where"),
-    (annotation(bbox=[5, 5, -2, 3]), "annotation 1: has a box without an area: x from 5 to 3"),
-    (annotation(bbox=[50, 5, 20, 3]), "annotation 1: has a box .* partly outside of the picture of 60 x 40"),
-    (annotation(category_id=9), "annotation 1: has category_id = 9"), (annotation(image_id=None), "image_id = None"),
-    (annotation(image_id=[7]), "image_id = .7."), (annotation(category_id=1), "the class 'dust', which is not in"),
-    (annotation(segmentation=[[1, 2, 3, 4]]), "annotation 1: has a segmentation that is neither"),
-    *((annotation(segmentation=[[1, 2, 3, 4, 5, v]]), "a segmentation that is neither")
-      for v in (float("inf"), float("nan"), 10**400, "6")),
-    (annotation(segmentation={"size": [40, 60], "counts": [3, 9]}), "a segmentation that is neither"),
-    ({"images": [{"id": 1, "file_name": "../a.png"}]}, "image 1: names the picture ../a.png, which is outside"),
-    ({"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}], "annotations": []},
-     "image 2: is of the picture .*a.png, which is listed before, in .*image 1"),
-    ({"images": [{"id": 1, "file_name": "a.png"}] * 2}, "images number 2: has the id 1, which was there before"),
-    ({"images": [{"id": 1, "file_name": "a.png", "width": 0, "height": 4}]}, "image 1: says that .* has 0 x 4"),
-    ({"images": [{"file_name": "a.png"}]}, "images number 1: has no id"),
-    ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "two categories of the name 'a'"),
-    ({"images": {}}, "its images are no list"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (annotation(bbox=[1, 2, float("nan"), 3]), r"annotation 1: has bbox\[2\] = nan"),
+        (annotation(bbox=[1, 2, "3", []]), r"annotation 1: has bbox\[3\] = \[\]"),
+        (annotation(bbox=[1, 2, 3]), "annotation 1: has bbox = .1, 2, 3., where"),
+        (annotation(bbox=[5, 5, -2, 3]), "annotation 1: has a box without an area: x from 5 to 3"),
+        (annotation(bbox=[50, 5, 20, 3]), "annotation 1: has a box .* partly outside of the picture of 60 x 40"),
+        (annotation(category_id=9), "annotation 1: has category_id = 9"),
+        (annotation(image_id=None), "image_id = None"),
+        (annotation(image_id=[7]), "image_id = .7."),
+        (annotation(category_id=1), "the class 'dust', which is not in"),
+        (annotation(segmentation=[[1, 2, 3, 4]]), "annotation 1: has a segmentation that is neither"),
+        *(
+            (annotation(segmentation=[[1, 2, 3, 4, 5, v]]), "a segmentation that is neither")
+            for v in (float("inf"), float("nan"), 10**400, "6")
+        ),
+        (annotation(segmentation={"size": [40, 60], "counts": [3, 9]}), "a segmentation that is neither"),
+        ({"images": [{"id": 1, "file_name": "../a.png"}]}, "image 1: names the picture ../a.png, which is outside"),
+        (
+            {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}], "annotations": []},
+            "image 2: is of the picture .*a.png, which is listed before, in .*image 1",
+        ),
+        ({"images": [{"id": 1, "file_name": "a.png"}] * 2}, "images number 2: has the id 1, which was there before"),
+        ({"images": [{"id": 1, "file_name": "a.png", "width": 0, "height": 4}]}, "image 1: says that .* has 0 x 4"),
+        ({"images": [{"file_name": "a.png"}]}, "images number 1: has no id"),
+        ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "two categories of the name 'a'"),
+        ({"images": {}}, "its images are no list"),
+    ],
+)
 def test_what_is_wrong_is_named(tmp_path, pictures, changes, message):
     with pytest.raises(DataError, match=message):
         coco.read(write(tmp_path, **changes), pictures, classes=["cell"])
 
 
-@pytest.mark.parametrize("text, message", [
-    ('{"images": [', "line 1: is no JSON"), ("[1, 2]", "is no COCO file: it has not all of images"),
-    ("[" * 100_000, "cannot be read as JSON")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{"images": [', "line 1: is no JSON"),
+        ("[1, 2]", "is no COCO file: it has not all of images"),
+        ("[" * 100_000, "cannot be read as JSON"),
+    ],
+)
 def test_other_files_are_refused(tmp_path, text, message):
     (tmp_path / "coco.json").write_text(text)
     with pytest.raises(DataError, match=message):
         coco.read(tmp_path / "coco.json")
 
 
-@pytest.mark.parametrize("segment, message", [
-    *((CocoSegment({"size": [40, 60], "counts": counts}), "cannot be decoded") for counts in (
-        "~~~~~~", "1", "", "ä", "PPPP", "o", [2399], [2500, -100])),
-    (CocoSegment({"size": [4, 6], "counts": "1"}), "run lengths of a picture of .4, 6. rows"),
-    (CocoSegment([[0, 0, 1e9, 0, 1e9, 1e9]]), "reaches far outside of the picture of 60 x 40"),
-    (Polygons([np.array([[0, 0], [-1e9, 0], [5, 5]])]), "reaches far outside of the picture")])
+@pytest.mark.parametrize(
+    "segment, message",
+    [
+        *(
+            (CocoSegment({"size": [40, 60], "counts": counts}), "cannot be decoded")
+            for counts in ("~~~~~~", "1", "", "ä", "PPPP", "o", [2399], [2500, -100])
+        ),
+        (CocoSegment({"size": [4, 6], "counts": "1"}), "run lengths of a picture of .4, 6. rows"),
+        (CocoSegment([[0, 0, 1e9, 0, 1e9, 1e9]]), "reaches far outside of the picture of 60 x 40"),
+        (Polygons([np.array([[0, 0], [-1e9, 0], [5, 5]])]), "reaches far outside of the picture"),
+    ],
+)
 def test_segments_that_do_harm_are_refused(segment, message):
     with pytest.raises(DataError, match=f"object 3: .*{message}"):
         segment.mask((40, 60), "object 3")

@@ -12,17 +12,27 @@ def annotation(pictures):
     return ImageAnnotation(pictures / "a.png", (40, 60), [(2, 1, 12, 11)], ["Nucleoli"])
 
 
-@pytest.mark.parametrize("name, place, options", [
-    ("labelimg", ".", {}), ("labelimg", "Annotations", {}), ("labelimg", "a.xml", {}), ("keras-frcnn", "annot.txt", {}),
-    ("keras-frcnn", "annot.csv", {}), ("yolo", ".", {"images_without_labels": "background"}),
-    ("yolo", "labels", {"images_without_labels": "background"}), ("coco", "x.json", {}), ("via", "x.json", {})])
+@pytest.mark.parametrize(
+    "name, place, options",
+    [
+        ("labelimg", ".", {}),
+        ("labelimg", "Annotations", {}),
+        ("labelimg", "a.xml", {}),
+        ("keras-frcnn", "annot.txt", {}),
+        ("keras-frcnn", "annot.csv", {}),
+        ("yolo", ".", {"images_without_labels": "background"}),
+        ("yolo", "labels", {"images_without_labels": "background"}),
+        ("coco", "x.json", {}),
+        ("via", "x.json", {}),
+    ],
+)
 def test_every_format_is_found_and_read(tmp_path, pictures, annotation, name, place, options):
     folder = tmp_path / place if place in ("Annotations", "labels") else tmp_path
     if name in ("labelimg", "yolo"):
         FORMATS[name].write(folder, [annotation])
     else:
         FORMATS[name].write(tmp_path / place, [annotation], pictures)
-    named = tmp_path / place if place not in ("Annotations", "labels") else tmp_path      # found one folder below
+    named = tmp_path / place if place not in ("Annotations", "labels") else tmp_path  # found one folder below
     assert find_format(named)[0] == name
     for chosen, path in ((None, named), (name, find_format(named)[1])):
         found = read_annotations(path, pictures, classes=["Nucleoli"], annotation_format=chosen, **options)
@@ -39,8 +49,12 @@ def test_what_is_not_known_is_refused(tmp_path, annotation):
     refused("holds no annotations of a known format. Looked for", tmp_path)
     (tmp_path / "a.doc").touch()
     refused("is no file of annotations. Looked for", tmp_path / "a.doc")
-    for content, message in (({"shapes": []}, "is a labelme file"), ({"a": 1}, "neither of COCO nor of"),
-                             ([], "neither"), ([{"image_id": 1, "bbox": []}], "is a list of COCO results")):
+    for content, message in (
+        ({"shapes": []}, "is a labelme file"),
+        ({"a": 1}, "neither of COCO nor of"),
+        ([], "neither"),
+        ([{"image_id": 1, "bbox": []}], "is a list of COCO results"),
+    ):
         (tmp_path / "a.json").write_text(json.dumps(content))
         refused(message, tmp_path / "a.json")
     FORMATS["labelimg"].write(tmp_path, [annotation])

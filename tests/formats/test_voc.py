@@ -17,8 +17,10 @@ SOUND = {"name": "RBC", "difficult": 0, "x1": 3, "y1": 2, "x2": 12, "y2": 9}
 
 
 def write_xml(path, *objects, filename="a.jpg", size="<width>20</width><height>10</height><depth>3</depth>", head=""):
-    path.write_text(f"{head}<annotation><filename>{filename}</filename><path>/somewhere/else.jpg</path><size>{size}"
-                    f"</size>{''.join(OBJECT.format(**{**SOUND, **o}) for o in objects)}</annotation>")
+    path.write_text(
+        f"{head}<annotation><filename>{filename}</filename><path>/somewhere/else.jpg</path><size>{size}"
+        f"</size>{''.join(OBJECT.format(**{**SOUND, **o}) for o in objects)}</annotation>"
+    )
     return path
 
 
@@ -32,14 +34,14 @@ def test_round_trip(annotations, assert_same, pictures, data):
 
 
 def test_corners_count_from_one_and_the_upper_ones_are_inside(tmp_path):
-    found, = voc.read(write_xml(tmp_path / "a.xml", {}, {"x1": 1, "y1": 1, "x2": 20, "y2": 10, "name": " WBC "}))
+    (found,) = voc.read(write_xml(tmp_path / "a.xml", {}, {"x1": 1, "y1": 1, "x2": 20, "y2": 10, "name": " WBC "}))
     assert found.boxes.tolist() == [[1, 2, 9, 12], [0, 0, 10, 20]]
     assert found.class_names == ["RBC", "WBC"] and found.truncated.all() and not found.difficult.any()
     assert found.image_shape == (10, 20) and found.image == tmp_path / "a.jpg"
 
 
 def test_fractions_are_cut_off_and_zero_is_one(tmp_path):
-    found, = voc.read(write_xml(tmp_path / "a.xml", {"x1": "0", "y1": "0.7", "x2": "12.9", "y2": "9.0"}))
+    (found,) = voc.read(write_xml(tmp_path / "a.xml", {"x1": "0", "y1": "0.7", "x2": "12.9", "y2": "9.0"}))
     assert found.boxes.tolist() == [[0, 0, 9, 12]]
 
 
@@ -51,7 +53,7 @@ def test_pictures_beside_and_above_are_found(tmp_path, place):
     images = tmp_path / "JPEGImages" if place else tmp_path
     images.mkdir(exist_ok=True)
     Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(images / "a.jpg")
-    found, = voc.read(folder)
+    (found,) = voc.read(folder)
     assert found.image == images / "a.jpg" and found.image_shape == (10, 20)
 
 
@@ -59,28 +61,35 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
 EXTERNAL = '<!DOCTYPE x [<!ENTITY secret SYSTEM "file:///etc/hostname">]>'
 
 
-@pytest.mark.parametrize("objects, options, message", [
-    ([{"name": "&b;"}], {"head": BOMB}, "a.xml: declares a document type or entities"),
-    ([{"name": "&secret;"}], {"head": EXTERNAL}, "a.xml: declares a document type or entities"),
-    ([{}, {"x1": "nan"}], {}, "a.xml, object 2: has xmin = 'nan'"),
-    ([{"y2": "inf"}], {}, "object 1: has ymax = 'inf'"),
-    ([{"x1": "ten"}], {}, "object 1: has xmin = 'ten'"),
-    ([{"x1": ""}], {}, "object 1: has no xmin"),
-    ([{"x1": 12, "x2": 3}], {}, "object 1: has a box without an area: x from 11 to 3"),
-    ([{"x2": 21}], {}, "object 1: has a box from x = 2 to 21, y = 1 to 9, which is partly outside of the picture"),
-    ([{"x1": -3}], {}, "which is partly outside"),
-    ([{"x1": 300, "x2": 400}], {"outside": "clip"}, "which is outside of the picture"),
-    ([{"name": " "}], {}, "object 1: has no name"),
-    ([{"name": "RBD"}], {"classes": ["RBC", "Platelets"]}, "has the class 'RBD', which is not in the list (RBC, Pl"),
-    ([{"name": "Platelet"}], {"classes": ["RBC", "Platelets"]}, "Platelets). Is 'Platelets' meant?"),
-    ([{"difficult": "maybe"}], {}, "object 1: has difficult = 'maybe'"),
-    ([{}], {"filename": "../a.jpg"}, "a.xml: names the picture ../a.jpg, which is outside of the data folder"),
-    ([{}], {"filename": "/etc/passwd"}, "which is outside of the data folder"),
-    ([{}], {"filename": "C:\\data\\a.jpg"}, "which is outside of the data folder"),
-    ([{}], {"filename": ""}, "a.xml: has no filename"),
-    ([{}], {"size": "<width>-1</width><height>3</height>"}, "says that the picture has -1 x 3"),
-    ([{}], {"size": "<width>wide</width><height>3</height>"}, "has width = 'wide'"),
-])
+@pytest.mark.parametrize(
+    "objects, options, message",
+    [
+        ([{"name": "&b;"}], {"head": BOMB}, "a.xml: declares a document type or entities"),
+        ([{"name": "&secret;"}], {"head": EXTERNAL}, "a.xml: declares a document type or entities"),
+        ([{}, {"x1": "nan"}], {}, "a.xml, object 2: has xmin = 'nan'"),
+        ([{"y2": "inf"}], {}, "object 1: has ymax = 'inf'"),
+        ([{"x1": "ten"}], {}, "object 1: has xmin = 'ten'"),
+        ([{"x1": ""}], {}, "object 1: has no xmin"),
+        ([{"x1": 12, "x2": 3}], {}, "object 1: has a box without an area: x from 11 to 3"),
+        ([{"x2": 21}], {}, "object 1: has a box from x = 2 to 21, y = 1 to 9, which is partly outside of the picture"),
+        ([{"x1": -3}], {}, "which is partly outside"),
+        ([{"x1": 300, "x2": 400}], {"outside": "clip"}, "which is outside of the picture"),
+        ([{"name": " "}], {}, "object 1: has no name"),
+        (
+            [{"name": "RBD"}],
+            {"classes": ["RBC", "Platelets"]},
+            "has the class 'RBD', which is not in the list (RBC, Pl",
+        ),
+        ([{"name": "Platelet"}], {"classes": ["RBC", "Platelets"]}, "Platelets). Is 'Platelets' meant?"),
+        ([{"difficult": "maybe"}], {}, "object 1: has difficult = 'maybe'"),
+        ([{}], {"filename": "../a.jpg"}, "a.xml: names the picture ../a.jpg, which is outside of the data folder"),
+        ([{}], {"filename": "/etc/passwd"}, "which is outside of the data folder"),
+        ([{}], {"filename": "C:\\data\\a.jpg"}, "which is outside of the data folder"),
+        ([{}], {"filename": ""}, "a.xml: has no filename"),
+        ([{}], {"size": "<width>-1</width><height>3</height>"}, "says that the picture has -1 x 3"),
+        ([{}], {"size": "<width>wide</width><height>3</height>"}, "has width = 'wide'"),
+    ],
+)
 def test_what_is_wrong_is_named(tmp_path, objects, options, message):
     reading = {name: options[name] for name in options if name in ("classes", "outside")}
     write_xml(tmp_path / "a.xml", *objects, **{n: v for n, v in options.items() if n not in reading})
@@ -90,7 +99,7 @@ def test_what_is_wrong_is_named(tmp_path, objects, options, message):
 
 
 def test_a_box_partly_outside_is_cut_off_on_request(tmp_path):
-    found, = voc.read(write_xml(tmp_path / "a.xml", {"x1": -5, "x2": 50}), outside="clip")
+    (found,) = voc.read(write_xml(tmp_path / "a.xml", {"x1": -5, "x2": 50}), outside="clip")
     assert found.boxes.tolist() == [[1, 0, 9, 20]]
     with pytest.raises(ConfigError, match="outside must be"):
         voc.read(tmp_path, outside="ignore")
@@ -109,11 +118,19 @@ def test_a_picture_listed_twice_is_refused(tmp_path):
         voc.read(tmp_path)
 
 
-@pytest.mark.parametrize("content, message", [
-    ("<annotation><filename>a", "is no readable XML"), ("<svg/>", "is XML of another kind: its outermost element is"),
-    ("", "is no readable XML"), ("<annotation><object><name>x</name></object><filename>a.png</filename></annotation>",
-                                 "object 1: has no bndbox"),
-    ('<?xml version="1.0" encoding="klingon"?><annotation/>', "cannot be read")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("<annotation><filename>a", "is no readable XML"),
+        ("<svg/>", "is XML of another kind: its outermost element is"),
+        ("", "is no readable XML"),
+        (
+            "<annotation><object><name>x</name></object><filename>a.png</filename></annotation>",
+            "object 1: has no bndbox",
+        ),
+        ('<?xml version="1.0" encoding="klingon"?><annotation/>', "cannot be read"),
+    ],
+)
 def test_other_files_are_refused(tmp_path, content, message):
     (tmp_path / "a.xml").write_text(content)
     with pytest.raises(DataError, match=message):

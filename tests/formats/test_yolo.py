@@ -34,20 +34,27 @@ def test_round_trip(annotations, assert_same, pictures, data):
 
 def test_rows_are_parts_of_the_pictures_size(folder):
     (folder / "labels" / "a.txt").write_text("1 0.5 0.5 1 1\n\n0 0.100000 0.250000 0.066667 0.175000\n")
-    found, = yolo.read(folder / "labels")
+    (found,) = yolo.read(folder / "labels")
     assert found.image.resolve() == folder / "images" / "a.png" and found.image_shape == (40, 60)
-    assert found.boxes.tolist() == [[0, 0, 40, 60], [6, 4, 14, 8]]      # 6.5 and 13.5 rounded to even
+    assert found.boxes.tolist() == [[0, 0, 40, 60], [6, 4, 14, 8]]  # 6.5 and 13.5 rounded to even
     assert found.class_names == ["Not Nucleoli", "Nucleoli"]
 
 
-@pytest.mark.parametrize("row, message", [
-    ("0 0.5 0.5 1", "a.txt, line 2: has 4 numbers"), ("0 .1 .1 .2 .2 .3 .3", "line 2: has 7 numbers"),
-    ("2 0.5 0.5 1 1", "line 2: has the class number 2, but .*classes.txt has 2 classes"),
-    ("Nucleoli 0.5 0.5 1 1", "line 2: has the class number Nucleoli"), ("-1 0.5 0.5 1 1", "the class number -1"),
-    ("0 0.5 nan 1 1", "line 2: has y_centre = 'nan'"), ("0 0.5 0.5 -1 1", "line 2: has a box without an area"),
-    ("0 0.5 0.5 0 1", "line 2: has a box without an area"), ("0 0.9 0.5 1 1", "line 2: has a box .* partly outside"),
-    ("1 0.5 0.5 1 1", "line 2: has the class 'Not Nucleoli', which is not in the list"),
-])
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ("0 0.5 0.5 1", "a.txt, line 2: has 4 numbers"),
+        ("0 .1 .1 .2 .2 .3 .3", "line 2: has 7 numbers"),
+        ("2 0.5 0.5 1 1", "line 2: has the class number 2, but .*classes.txt has 2 classes"),
+        ("Nucleoli 0.5 0.5 1 1", "line 2: has the class number Nucleoli"),
+        ("-1 0.5 0.5 1 1", "the class number -1"),
+        ("0 0.5 nan 1 1", "line 2: has y_centre = 'nan'"),
+        ("0 0.5 0.5 -1 1", "line 2: has a box without an area"),
+        ("0 0.5 0.5 0 1", "line 2: has a box without an area"),
+        ("0 0.9 0.5 1 1", "line 2: has a box .* partly outside"),
+        ("1 0.5 0.5 1 1", "line 2: has the class 'Not Nucleoli', which is not in the list"),
+    ],
+)
 def test_what_is_wrong_is_named(folder, row, message):
     (folder / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.5 0.5\n{row}\n")
     with pytest.raises(DataError, match=message):
@@ -75,7 +82,7 @@ def test_no_labels_are_passed_over_for_their_name(folder):
     (folder / "a.txt").write_text("cell\n")
     (folder / "labels" / "a.TXT").write_text("0 0.5 0.5 0.5 0.5\n")
     for options in ({}, {"class_file": folder / "a.txt"}):
-        found, = yolo.read(folder / "labels", images_without_labels="background", **options)
+        (found,) = yolo.read(folder / "labels", images_without_labels="background", **options)
         assert len(found) == 1
     (folder / "labels" / "a.txt").touch()
     with pytest.raises(DataError, match=r"a\.txt: has the same name as a\.TXT, but for the case"):
@@ -87,7 +94,7 @@ def test_no_labels_are_passed_over_for_their_name(folder):
 def test_classes_are_needed_each_once(folder):
     labels, classes = folder / "labels", folder / "labels" / "classes.txt"
     (labels / "a.txt").touch()
-    classes.rename(folder / "obj.names")      # as darknet has it
+    classes.rename(folder / "obj.names")  # as darknet has it
     assert len(yolo.read(labels)) == 1
     for text, message in (("a\nb\na\n", "line 3: names the class 'a' twice"), ("a\n\nb", "line 2: is empty")):
         (folder / "obj.names").write_text(text)

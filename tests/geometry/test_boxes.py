@@ -81,8 +81,9 @@ def test_norm_and_denorm_boxes_parity(cases):
         found = denorm_boxes(given_["boxes_normalised"], shape)
         assert found.dtype == np.int32
         np.testing.assert_array_equal(found, expected["denorm_boxes"])
-        np.testing.assert_array_equal(denorm_boxes(given_["boxes_normalised"].astype(np.float32), shape),
-                                      expected["denorm_boxes_float32"])
+        np.testing.assert_array_equal(
+            denorm_boxes(given_["boxes_normalised"].astype(np.float32), shape), expected["denorm_boxes_float32"]
+        )
 
 
 @given(hnp.arrays(bool, st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 4))))

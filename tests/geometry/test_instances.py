@@ -12,7 +12,7 @@ from mrcnn.geometry.masks import resize_mask
 def dense_masks(draw):
     shape = draw(st.integers(1, 40)), draw(st.integers(1, 40)), draw(st.integers(0, 5))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return rng.random(shape) < rng.choice([0.002, 0.02, 0.3, 1])      # single pixels to full planes, some empty
+    return rng.random(shape) < rng.choice([0.002, 0.02, 0.3, 1])  # single pixels to full planes, some empty
 
 
 def assert_same(instances, masks, class_ids, scores):
@@ -66,11 +66,11 @@ def test_objects_follow_their_image_through_every_mode(masks, mode, seed):
 @given(dense_masks(), st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 60), st.integers(1, 60))
 def test_moved_is_a_shift_of_the_full_masks(masks, dy, dx, height, width):
     canvas = np.zeros((200, 200, masks.shape[-1]), bool)
-    canvas[60 + dy:60 + dy + masks.shape[0], 60 + dx:60 + dx + masks.shape[1]] = masks
+    canvas[60 + dy : 60 + dy + masks.shape[0], 60 + dx : 60 + dx + masks.shape[1]] = masks
     instances, class_ids, scores = labelled(masks)
-    expected = canvas[60:60 + height, 60:60 + width]
+    expected = canvas[60 : 60 + height, 60 : 60 + width]
     assert_same(instances.moved((dy, dx), (height, width)), expected, class_ids, scores)
-    there = expected[..., masks.any(axis=(0, 1))]      # `labelled` leaves out what has no pixel
+    there = expected[..., masks.any(axis=(0, 1))]  # `labelled` leaves out what has no pixel
     kept = instances.moved_with_indices((dy, dx), (height, width))[1]
     assert kept.dtype == np.int64 and kept.tolist() == np.flatnonzero(there.any(axis=(0, 1))).tolist()
 
@@ -86,8 +86,12 @@ def test_flipped_is_a_flip_of_the_full_masks_and_undone_by_itself(masks, axis):
 def test_tightened_drops_what_has_no_pixel_inside_with_its_class():
     loose = np.zeros((5, 6), bool)
     loose[2, 3] = True
-    instances = Instances((20, 20), [[1, 1, 6, 7], [0, 0, 2, 2], [18, 18, 23, 24], [30, 30, 32, 32]], [1, 2, 3, 4],
-                          masks=[loose, np.zeros((2, 2), bool), np.ones((5, 6), bool), np.ones((2, 2), bool)])
+    instances = Instances(
+        (20, 20),
+        [[1, 1, 6, 7], [0, 0, 2, 2], [18, 18, 23, 24], [30, 30, 32, 32]],
+        [1, 2, 3, 4],
+        masks=[loose, np.zeros((2, 2), bool), np.ones((5, 6), bool), np.ones((2, 2), bool)],
+    )
     tight = instances.tightened()
     np.testing.assert_array_equal(tight.boxes, [[3, 4, 4, 5], [18, 18, 20, 20]])
     np.testing.assert_array_equal(tight.class_ids, [1, 3])

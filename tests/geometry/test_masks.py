@@ -40,8 +40,9 @@ def dense_masks(draw, shape=None, count=COUNTS):
 
 def test_compute_overlaps_masks_parity(cases):
     for given_, expected in cases("compute_overlaps_masks"):
-        np.testing.assert_allclose(compute_overlaps_masks(given_["masks1"], given_["masks2"]), expected["overlaps"],
-                                   rtol=1e-6)
+        np.testing.assert_allclose(
+            compute_overlaps_masks(given_["masks1"], given_["masks2"]), expected["overlaps"], rtol=1e-6
+        )
 
 
 def test_minimize_mask_parity(cases):
@@ -77,7 +78,7 @@ def test_unmolded_masks_of_the_reference_model(parity):
     for name in ("resnet50_image0", "resnet50_image1", "resnet50_image2", "resnet101_image0"):
         stored = np.load(parity / f"model_{name}.npz", allow_pickle=False)
         shape = stored["detect_masks_shape"]
-        expected = np.unpackbits(stored["detect_masks_packed"])[:np.prod(shape)].reshape(shape).astype(bool)
+        expected = np.unpackbits(stored["detect_masks_packed"])[: np.prod(shape)].reshape(shape).astype(bool)
         for i, (box, class_id) in enumerate(zip(stored["detect_rois"], stored["detect_class_ids"])):
             found = unmold_mask(stored["mrcnn_mask"][i, ..., class_id], box, shape)
             np.testing.assert_array_equal(found, expected[..., i])
@@ -94,8 +95,10 @@ def test_minimize_mask_equals_the_path_over_skimage(masks, height, width):
 
 @given(dense_masks(), st.integers(2, 30), st.integers(2, 30))
 def test_minimize_instances_equals_minimize_mask(masks, height, width):
-    np.testing.assert_array_equal(minimize_instances(Instances.from_masks(masks), (height, width)),
-                                  minimize_mask(extract_bboxes(masks), masks, (height, width)))
+    np.testing.assert_array_equal(
+        minimize_instances(Instances.from_masks(masks), (height, width)),
+        minimize_mask(extract_bboxes(masks), masks, (height, width)),
+    )
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**32 - 1))
@@ -103,7 +106,7 @@ def test_unmold_mask_equals_the_path_over_skimage(height, width, box_height, box
     mask = np.random.default_rng(seed).random((height, width), np.float32)
     reference = resize(mask, (box_height, box_width))
     found = unmold_mask_local(mask, (3, 4, 3 + box_height, 4 + box_width))
-    sure = np.abs(reference - 0.5) > 1e-7        # one rounding of float32
+    sure = np.abs(reference - 0.5) > 1e-7  # one rounding of float32
     np.testing.assert_array_equal(found[sure], (reference >= 0.5)[sure])
 
 
@@ -121,9 +124,10 @@ def test_instance_overlaps_equal_those_of_full_size_masks(masks1, masks2):
 @pytest.mark.parametrize("none", [(0, 0, 0), (4, 5, 0)])
 def test_full_size_masks_without_a_pixel_or_without_a_mask(none):
     masks = np.zeros((4, 5, 3))
-    masks[..., 1:] = 0.6, 0.4      # all pixels and, below one half, none
-    np.testing.assert_array_equal(compute_overlaps_masks(masks, masks),
-                                  [[np.nan, 0, np.nan], [0, 1, 0], [np.nan, 0, np.nan]])
+    masks[..., 1:] = 0.6, 0.4  # all pixels and, below one half, none
+    np.testing.assert_array_equal(
+        compute_overlaps_masks(masks, masks), [[np.nan, 0, np.nan], [0, 1, 0], [np.nan, 0, np.nan]]
+    )
     assert compute_overlaps_masks(np.zeros(none), masks).shape == (0, 3)
     assert compute_overlaps_masks(masks, np.zeros(none)).shape == (3, 0)
 
@@ -147,7 +151,7 @@ def test_full_masks_survive_minimizing_and_expanding_wherever_they_lie(height, w
     for shape in ((y + height, x + width), (y + height + 3, x + width + 2)):
         mask = np.zeros((*shape, 1), bool)
         mask[y:, x:] = np.arange(shape[0] - y)[:, None, None] < height
-        mask[:, x + width:] = False
+        mask[:, x + width :] = False
         mini = minimize_mask(box, mask, (14, 14))
         assert mini.all()
         np.testing.assert_array_equal(expand_mask(box, mini, shape), mask)

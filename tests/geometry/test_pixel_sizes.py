@@ -1,4 +1,5 @@
 """Pixel sizes and units of length."""
+
 import numpy as np
 import pytest
 from hypothesis import given

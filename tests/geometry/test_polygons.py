@@ -1,4 +1,5 @@
 """Polygons: filled as whole masks are, cut by windows without seams, rectangles of least area."""
+
 import time
 
 import numpy as np
@@ -27,8 +28,12 @@ def rectangle(centre, sides, angle_deg):
     """Corners (y, x) of a rectangle whose first side points in this direction, counter-clockwise on the screen."""
     angle = np.deg2rad(angle_deg)
     along, across = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
-    return np.array([np.asarray(centre) + a * sides[0] / 2 * along + b * sides[1] / 2 * across
-                     for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+    return np.array(
+        [
+            np.asarray(centre) + a * sides[0] / 2 * along + b * sides[1] / 2 * across
+            for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
+    )
 
 
 def crossings_inside(polygon, y, x):
@@ -63,7 +68,7 @@ def test_mask_of_a_window_is_the_crop_of_the_whole_mask(polygon, place):
     whole = np.zeros((200, 200), bool)
     whole[:] = polygon_mask(polygon, (-50, -50, 150, 150))
     window = (y1, x1, y1 + h, x1 + w)
-    assert np.array_equal(polygon_mask(polygon, window), whole[y1 + 50:y1 + 50 + h, x1 + 50:x1 + 50 + w])
+    assert np.array_equal(polygon_mask(polygon, window), whole[y1 + 50 : y1 + 50 + h, x1 + 50 : x1 + 50 + w])
 
 
 @given(polygons)
@@ -90,8 +95,11 @@ def test_small_ones_are_dropped():
 
 
 def test_boxes_at_once_are_the_boxes_one_by_one():
-    outlines = [rectangle((10, 10), (20, 6), 30), np.array([[50.2, 70.1], [50.4, 99.0], [50.3, 80.0]]),
-                rectangle((100, 100), (5, 5), 0)]
+    outlines = [
+        rectangle((10, 10), (20, 6), 30),
+        np.array([[50.2, 70.1], [50.4, 99.0], [50.3, 80.0]]),
+        rectangle((100, 100), (5, 5), 0),
+    ]
     assert polygon_boxes(outlines, SHAPE).tolist() == [polygon_box(p, SHAPE).tolist() for p in outlines]
     height, width = polygon_boxes(outlines, SHAPE)[1:, 2:].T - polygon_boxes(outlines, SHAPE)[1:, :2].T
     assert (height * width).tolist() == [0, 0]
@@ -124,7 +132,7 @@ def test_oriented_box_is_the_least_of_all_angles(polygon):
 
 
 def test_oriented_box_of_a_line_and_a_point():
-    assert oriented_box([[0, 0], [-5, 5]]) == ((-2.5, 2.5), (pytest.approx(50 ** 0.5), 0.0), pytest.approx(45))
+    assert oriented_box([[0, 0], [-5, 5]]) == ((-2.5, 2.5), (pytest.approx(50**0.5), 0.0), pytest.approx(45))
     assert oriented_box([[3, 4]])[:2] == ((3, 4), (0, 0))
 
 
@@ -141,18 +149,21 @@ def test_area_of_an_outline_that_crosses_itself_is_that_of_its_loops():
     assert polygon_area([[0, 0], [0, 4], [4, 0], [4, 4]]) == pytest.approx(8)
 
 
-@pytest.mark.parametrize(("points", "problem"), [
-    ([[0, 0], [1, 1]], "2 points"),
-    ([], "0 points"),
-    (7.0, "0 points"),
-    ([[0, 0], [0, 5], [np.nan, 5]], "NaN"),
-    ([[0, 0], [0, 5], [np.inf, 5]], "infinite"),
-    ([[0, 0], [1, 1], [2, 2]], "without an area"),
-    ([[0, 0, 0], [0, 5, 0], [5, 5, 0]], "shape"),
-    ([0, 1, 2], "shape"),
-    ([[0, 0], [0, 5], ["a", 5]], "no pairs"),
-    ([[0, 0], [0, 5], [1]], "no pairs"),
-])
+@pytest.mark.parametrize(
+    ("points", "problem"),
+    [
+        ([[0, 0], [1, 1]], "2 points"),
+        ([], "0 points"),
+        (7.0, "0 points"),
+        ([[0, 0], [0, 5], [np.nan, 5]], "NaN"),
+        ([[0, 0], [0, 5], [np.inf, 5]], "infinite"),
+        ([[0, 0], [1, 1], [2, 2]], "without an area"),
+        ([[0, 0, 0], [0, 5, 0], [5, 5, 0]], "shape"),
+        ([0, 1, 2], "shape"),
+        ([[0, 0], [0, 5], ["a", 5]], "no pairs"),
+        ([[0, 0], [0, 5], [1]], "no pairs"),
+    ],
+)
 def test_what_is_no_polygon_is_refused_by_name(points, problem):
     with pytest.raises(DataError, match=problem) as caught:
         check_polygon(points, "labels.json, tissue-3")

@@ -22,8 +22,13 @@ def test_bilinear_equals_skimage_on_masks(data, shape, output_shape, seed):
     np.testing.assert_array_equal((ours > 0.5)[sure], (reference > 0.5)[sure])
 
 
-@given(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES), st.sampled_from([None, 1, 2, 3, 5]),
-       st.sampled_from([np.uint8, np.uint16, np.int32, np.float32, np.float64]), st.integers(0, 2**32 - 1))
+@given(
+    st.tuples(SIDES, SIDES),
+    st.tuples(SIDES, SIDES),
+    st.sampled_from([None, 1, 2, 3, 5]),
+    st.sampled_from([np.uint8, np.uint16, np.int32, np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
 def test_bilinear_equals_skimage_on_images(shape, output_shape, channels, dtype, seed):
     image = np.random.default_rng(seed).uniform(5, 200, shape if channels is None else (*shape, channels)).astype(dtype)
     ours, reference = resize_bilinear(image, output_shape), resize(image, output_shape, preserve_range=True)
@@ -51,7 +56,7 @@ def test_resize_takes_bool_as_zero_and_one():
 @given(st.integers(1, 200), st.floats(0.05, 4))
 def test_nearest_indices_are_those_of_scipy_zoom(size, scale):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")         # SciPy announces its rounding
+        warnings.simplefilter("ignore")  # SciPy announces its rounding
         reference = scipy.ndimage.zoom(np.arange(1, size + 1), scale, order=0)
     np.testing.assert_array_equal(np.append(np.arange(1, size + 1), 0)[nearest_indices(size, scale)], reference)
 

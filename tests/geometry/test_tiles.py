@@ -1,4 +1,5 @@
 """Tiles cover the image, their regions part it, and every object is found exactly once wherever it lies."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,12 +81,23 @@ def test_the_seeds_rule_owns_doubles_and_gaps_as_measured():
     assert ((y[owners == 0] >= 1536 + 14 * 64) | (x[owners == 0] >= 1536 + 14 * 64)).all()
 
 
-@pytest.mark.parametrize(("column", "row", "corner", "kept"), [
-    (0, 0, (896, 895), True), (0, 0, (897, 0), False), (0, 0, (0, 896), False),
-    (0, 1, (127, 0), False), (0, 1, (128, 0), True), (0, 1, (896, 0), False),
-    (1, 0, (896, 64), True), (1, 0, (0, 63), False),
-    (1, 1, (128, 128), True), (1, 1, (128, 127), False), (1, 1, (895, 895), True), (1, 1, (896, 895), False),
-])
+@pytest.mark.parametrize(
+    ("column", "row", "corner", "kept"),
+    [
+        (0, 0, (896, 895), True),
+        (0, 0, (897, 0), False),
+        (0, 0, (0, 896), False),
+        (0, 1, (127, 0), False),
+        (0, 1, (128, 0), True),
+        (0, 1, (896, 0), False),
+        (1, 0, (896, 64), True),
+        (1, 0, (0, 63), False),
+        (1, 1, (128, 128), True),
+        (1, 1, (128, 127), False),
+        (1, 1, (895, 895), True),
+        (1, 1, (896, 895), False),
+    ],
+)
 def test_the_seeds_table(column, row, corner, kept):
     assert seed_rule_keep([[*corner, 1000, 1000]], column, row, 1024).tolist() == [kept]
 
@@ -123,8 +135,13 @@ def views_of(truth, windows, jitter=None, scores=None):
             move = (0, 0) if jitter is None else jitter(t, i)
             parts.append(truth.select([i]).moved(np.array(move) - window[:2], window[2:] - window[:2]))
         parts = [p for p in parts if len(p)]
-        found = Instances(window[2:] - window[:2], [p.boxes[0] for p in parts], [p.class_ids[0] for p in parts],
-                          None if scores is None else [scores(t) for _ in parts], [p.masks[0] for p in parts])
+        found = Instances(
+            window[2:] - window[:2],
+            [p.boxes[0] for p in parts],
+            [p.class_ids[0] for p in parts],
+            None if scores is None else [scores(t) for _ in parts],
+            [p.masks[0] for p in parts],
+        )
         tiles.append((window, found))
     return tiles
 
@@ -158,8 +175,10 @@ def scenes(draw, least=1, jitter=0):
 
 
 def as_set(instances):
-    return sorted((tuple(box), int(c), mask.tobytes()) for box, c, mask in zip(instances.boxes.tolist(),
-                                                                              instances.class_ids, instances.masks))
+    return sorted(
+        (tuple(box), int(c), mask.tobytes())
+        for box, c, mask in zip(instances.boxes.tolist(), instances.class_ids, instances.masks)
+    )
 
 
 @given(scenes(), st.sampled_from(["centre", "merge"]), st.booleans())

@@ -1,4 +1,5 @@
 """A damaged file is one `DataError`; a bug, of ours or of a library, comes out as what it is."""
+
 import defusedxml.ElementTree
 import imagecodecs
 import numpy as np
@@ -15,10 +16,19 @@ from mrcnn.images.read import image_shape, read_image
 from mrcnn.images.tiff import tiff_layout
 
 GREY = np.random.default_rng(0).integers(0, 256, (30, 40), np.uint8)
-NO_DAMAGE = [AttributeError("no attribute"), NameError("not defined"), ImportError("no module"),
-             TypeError("unexpected"), AssertionError("wrong"), NotImplementedError("not yet"),
-             RecursionError("too deep"), MemoryError(), MissingExtra("zarr", "zarr"), ConfigError("a"),
-             KeyboardInterrupt()]
+NO_DAMAGE = [
+    AttributeError("no attribute"),
+    NameError("not defined"),
+    ImportError("no module"),
+    TypeError("unexpected"),
+    AssertionError("wrong"),
+    NotImplementedError("not yet"),
+    RecursionError("too deep"),
+    MemoryError(),
+    MissingExtra("zarr", "zarr"),
+    ConfigError("a"),
+    KeyboardInterrupt(),
+]
 
 
 def raising(error):
@@ -28,8 +38,17 @@ def raising(error):
     return function
 
 
-@pytest.mark.parametrize("errors", [decoder_errors.FILE, decoder_errors.TIFF, decoder_errors.PILLOW,
-                                    decoder_errors.ZARR, decoder_errors.XML, decoder_errors.ANY])
+@pytest.mark.parametrize(
+    "errors",
+    [
+        decoder_errors.FILE,
+        decoder_errors.TIFF,
+        decoder_errors.PILLOW,
+        decoder_errors.ZARR,
+        decoder_errors.XML,
+        decoder_errors.ANY,
+    ],
+)
 def test_what_is_no_damage_passes(errors):
     for error in NO_DAMAGE:
         with pytest.raises(type(error)) as caught, damage_named(errors, "a.tif", "cannot be read"):
@@ -57,7 +76,7 @@ def test_where_an_error_was_raised():
     try:
         tifffile.imread(1, 2, 3)
     except TypeError as error:
-        assert not ends_in(error, "tifffile")      # our call was wrong
+        assert not ends_in(error, "tifffile")  # our call was wrong
 
 
 READERS = {

@@ -14,12 +14,19 @@ def written(path, **options):
     return path
 
 
-@pytest.mark.parametrize("resolution, unit, expected", [
-    ((2e6, 1e6), "CENTIMETER", (10, 5)),
-    ((2.54e6, 2.54e6), "INCH", (10, 10)),
-    ((72, 72), "INCH", None), ((300, 300), "INCH", None), ((96, 96), "INCH", None),
-    ((28.35, 28.35), "CENTIMETER", None),
-    ((1, 1), "NONE", None), ((2e6, 1e6), "NONE", None)])
+@pytest.mark.parametrize(
+    "resolution, unit, expected",
+    [
+        ((2e6, 1e6), "CENTIMETER", (10, 5)),
+        ((2.54e6, 2.54e6), "INCH", (10, 10)),
+        ((72, 72), "INCH", None),
+        ((300, 300), "INCH", None),
+        ((96, 96), "INCH", None),
+        ((28.35, 28.35), "CENTIMETER", None),
+        ((1, 1), "NONE", None),
+        ((2e6, 1e6), "NONE", None),
+    ],
+)
 def test_plain_resolution(tmp_path, resolution, unit, expected):
     found = read_pixel_size_nm(written(tmp_path / "a.tif", resolution=resolution, resolutionunit=unit))
     assert found == (None if expected is None else pytest.approx(expected))

@@ -32,9 +32,19 @@ def test_tiff_round_trip(tmp_path, channels, dtype, planar):
     assert image_shape(tmp_path / "a.tif") == image.shape
 
 
-@pytest.mark.parametrize("options", [
-    {"compression": "zlib"}, {"compression": "lzw", "predictor": True}, {"tile": (16, 16)}, {"bigtiff": True},
-    {"byteorder": ">"}, {"imagej": True}, {"ome": True}, {"rowsperstrip": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "zlib"},
+        {"compression": "lzw", "predictor": True},
+        {"tile": (16, 16)},
+        {"bigtiff": True},
+        {"byteorder": ">"},
+        {"imagej": True},
+        {"ome": True},
+        {"rowsperstrip": 3},
+    ],
+)
 def test_tiff_variants(tmp_path, options):
     image = picture((30, 40), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", image, **options)
@@ -43,8 +53,9 @@ def test_tiff_variants(tmp_path, options):
     np.testing.assert_array_equal(read, image)
 
 
-@pytest.mark.parametrize("shape, dtype", [((30, 40), np.uint8), ((30, 40, 3), np.uint8), ((30, 40), np.uint16),
-                                          ((30, 40, 3), np.uint16)])
+@pytest.mark.parametrize(
+    "shape, dtype", [((30, 40), np.uint8), ((30, 40, 3), np.uint8), ((30, 40), np.uint16), ((30, 40, 3), np.uint16)]
+)
 def test_png_round_trip(tmp_path, shape, dtype):
     image = picture(shape, dtype)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(image))
@@ -93,9 +104,18 @@ def test_jpeg_is_told_by_its_content_not_its_name(tmp_path):
     assert read.shape == (30, 40, 3) and np.abs(read.astype(int) - 90).max() <= 2
 
 
-@pytest.mark.parametrize("name, options", [
-    ("a.png", {}), ("a.jpg", {}), ("p.jpg", {"progressive": True}), ("a.bmp", {}), ("a.tif", {}),
-    ("z.tif", {"compression": "zlib", "rowsperstrip": 8}), ("t.tif", {"compression": "lzw", "tile": (32, 32)})])
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("a.png", {}),
+        ("a.jpg", {}),
+        ("p.jpg", {"progressive": True}),
+        ("a.bmp", {}),
+        ("a.tif", {}),
+        ("z.tif", {"compression": "zlib", "rowsperstrip": 8}),
+        ("t.tif", {"compression": "lzw", "tile": (32, 32)}),
+    ],
+)
 def test_a_file_cut_off_anywhere_is_an_error_or_complete(tmp_path, name, options):
     image, path = picture((100, 120)), tmp_path / name
     tifffile.imwrite(path, image, **options) if name.endswith("tif") else Image.fromarray(image).save(path, **options)
@@ -111,8 +131,10 @@ def test_a_file_cut_off_anywhere_is_an_error_or_complete(tmp_path, name, options
     assert refused >= 38
 
 
-@given(st.binary(min_size=1, max_size=300),
-       st.sampled_from([b"", b"II*\0", b"MM\0*", b"II+\0", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"]))
+@given(
+    st.binary(min_size=1, max_size=300),
+    st.sampled_from([b"", b"II*\0", b"MM\0*", b"II+\0", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"]),
+)
 def test_any_bytes_give_a_picture_or_a_data_error(tmp_path_factory, data, mark):
     path = tmp_path_factory.mktemp("bytes") / "a.tif"
     path.write_bytes(mark + data)
@@ -125,7 +147,7 @@ def test_damaged_pixels_are_an_error(tmp_path):
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
         offset = tif.pages[0].dataoffsets[0]
     data = bytearray((tmp_path / "a.tif").read_bytes())
-    data[offset:offset + 200] = b"\0" * 200
+    data[offset : offset + 200] = b"\0" * 200
     (tmp_path / "a.tif").write_bytes(bytes(data))
     with pytest.raises(DataError, match="damaged"):
         read_image(tmp_path / "a.tif")

@@ -9,7 +9,7 @@ from mrcnn.images.recent import Recent
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60)), max_size=40), st.integers(0, 100))
 def test_the_last_used_are_kept_within_the_limit(puts, limit):
-    recent, expected = Recent(limit), []      # (key, size), the last used at the end
+    recent, expected = Recent(limit), []  # (key, size), the last used at the end
     for key, size in puts:
         known = [entry for entry in expected if entry[0] == key]
         assert recent.get(key) == (f"value {key}" if known else None)

@@ -16,8 +16,10 @@ def pages(path):
     return [read_tiff(path, i, layout) for i in range(layout.count)]
 
 
-@pytest.mark.parametrize("options, axes", [
-    ({"imagej": True}, "ZCYX"), ({"imagej": True}, "TCYX"), ({"ome": True}, "ZCYX"), ({"ome": True}, "CZYX")])
+@pytest.mark.parametrize(
+    "options, axes",
+    [({"imagej": True}, "ZCYX"), ({"imagej": True}, "TCYX"), ({"ome": True}, "ZCYX"), ({"ome": True}, "CZYX")],
+)
 def test_channels_of_hyperstacks_come_last(tmp_path, options, axes):
     stack = np.moveaxis(STACK, 1, 0) if axes[0] == "C" else STACK
     tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": axes}, **options)
@@ -26,22 +28,35 @@ def test_channels_of_hyperstacks_come_last(tmp_path, options, axes):
 
 @pytest.mark.parametrize("lengths", list(itertools.product((1, 2), (1, 3), (1, 4))))
 @pytest.mark.parametrize("compression", [None, "zlib"])
-@pytest.mark.parametrize("kind, axes", [
-    ("imagej", "TZCYX"), ("ome", "TZCYX"), ("ome", "CTZYX"), ("shaped", "TZCYX"), ("shaped", "TZQYX"),
-    ("one page", "TZCYX"), ("imagej", "TZCYXS"), ("ome", "TZCYXS")])
+@pytest.mark.parametrize(
+    "kind, axes",
+    [
+        ("imagej", "TZCYX"),
+        ("ome", "TZCYX"),
+        ("ome", "CTZYX"),
+        ("shaped", "TZCYX"),
+        ("shaped", "TZQYX"),
+        ("one page", "TZCYX"),
+        ("imagej", "TZCYXS"),
+        ("ome", "TZCYXS"),
+    ],
+)
 def test_axes_of_length_1_change_nothing(tmp_path, kind, axes, compression, lengths):
     """What tifffile calls the axes of such files, and whether it drops those of length 1, depends on its version."""
     path, sizes = tmp_path / "a.tif", dict(zip("TZC", lengths), Q=lengths[2], Y=20, X=30, S=3)
     stack = np.random.default_rng(0).integers(0, 255, [sizes[a] for a in axes], dtype=np.uint8)
-    options = {"photometric": "rgb" if "S" in axes else "minisblack", "compression": compression,
-               "metadata": {} if "Q" in axes else {"axes": axes}}
+    options = {
+        "photometric": "rgb" if "S" in axes else "minisblack",
+        "compression": compression,
+        "metadata": {} if "Q" in axes else {"axes": axes},
+    }
     if kind == "one page":
         counts = "images={}\nframes={}\nslices={}\nchannels={}\n".format(np.prod(lengths), *lengths)
         options.update(metadata=None, truncate=True, compression=None, description=f"ImageJ=1.53\n{counts}")
     tifffile.imwrite(path, stack, **options, **({kind: True} if kind in ("imagej", "ome") else {}))
     images = stack if "S" in axes else np.moveaxis(stack, axes.index("C"), -1) if "C" in axes else stack[..., None]
     channels = images.shape[-1]
-    images = images.reshape(-1, 20, 30, *[channels][:channels > 1])
+    images = images.reshape(-1, 20, 30, *[channels][: channels > 1])
     layout = tiff_layout(path)
     assert (layout.shape, layout.count, layout.dtype, layout.alpha) == (images.shape[1:], len(images), np.uint8, False)
     if layout.offset is None:
@@ -51,17 +66,27 @@ def test_axes_of_length_1_change_nothing(tmp_path, kind, axes, compression, leng
 
 
 @pytest.mark.parametrize("options", [{}, {"metadata": None}, {"imagej": True}, {"ome": True}])
-@pytest.mark.parametrize("shape, count, one", [
-    ((1, 20, 30), 1, (20, 30)), ((1, 1, 20, 30), 1, (20, 30)), ((5, 1, 20, 30), 5, (20, 30)),
-    ((1, 5, 20, 30), 5, (20, 30)), ((1, 20, 30, 3), 1, (20, 30, 3)), ((5, 1, 20, 30, 3), 5, (20, 30, 3)),
-    ((5, 1, 30), 5, (1, 30))])
+@pytest.mark.parametrize(
+    "shape, count, one",
+    [
+        ((1, 20, 30), 1, (20, 30)),
+        ((1, 1, 20, 30), 1, (20, 30)),
+        ((5, 1, 20, 30), 5, (20, 30)),
+        ((1, 5, 20, 30), 5, (20, 30)),
+        ((1, 20, 30, 3), 1, (20, 30, 3)),
+        ((5, 1, 20, 30, 3), 5, (20, 30, 3)),
+        ((5, 1, 30), 5, (1, 30)),
+    ],
+)
 def test_axes_without_names(tmp_path, shape, count, one, options):
     path, stack = tmp_path / "a.tif", np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     tifffile.imwrite(path, stack, photometric="rgb" if shape[-1] == 3 else "minisblack", **options)
     layout = tiff_layout(path)
-    assert (layout.count, layout.shape) in ((count, one), (1, (*one, count)))      # OME calls the first axis channels
-    np.testing.assert_array_equal(np.moveaxis(pages(path)[0], -1, 0).reshape(-1, *one) if layout.count < count else
-                                  pages(path), stack.reshape(-1, *one))
+    assert (layout.count, layout.shape) in ((count, one), (1, (*one, count)))  # OME calls the first axis channels
+    np.testing.assert_array_equal(
+        np.moveaxis(pages(path)[0], -1, 0).reshape(-1, *one) if layout.count < count else pages(path),
+        stack.reshape(-1, *one),
+    )
 
 
 def test_a_tifffile_that_is_too_old_is_named():
@@ -74,8 +99,14 @@ def test_a_tifffile_that_is_too_old_is_named():
 
 def test_pixels_of_a_kind_that_is_not_decoded_are_no_damage(tmp_path):
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, np.dstack([STACK[0, 0]] * 3), photometric="rgb", compression="zlib", metadata=None,
-                     extratags=[(530, "H", 2, (2, 2), True)])      # YCbCrSubSampling
+    tifffile.imwrite(
+        path,
+        np.dstack([STACK[0, 0]] * 3),
+        photometric="rgb",
+        compression="zlib",
+        metadata=None,
+        extratags=[(530, "H", 2, (2, 2), True)],
+    )  # YCbCrSubSampling
     with tifffile.TiffFile(path, mode="r+b") as tif:
         tif.pages[0].tags["PhotometricInterpretation"].overwrite(6)
     with pytest.raises(DataError, match="a.tif: holds pixels of a kind that is not decoded .*subsampling"):
@@ -117,8 +148,14 @@ def test_every_way_to_store_a_stack(tmp_path, kind):
         tifffile.imwrite(tmp_path / "a.tif", stack, compression="zlib", photometric="minisblack")
     else:
         # As ImageJ stores stacks above 4 GB: one page, and the number of images in its description.
-        tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", metadata=None, truncate=True,
-                         description="ImageJ=1.53\nimages=10\nslices=10\n")
+        tifffile.imwrite(
+            tmp_path / "a.tif",
+            stack,
+            photometric="minisblack",
+            metadata=None,
+            truncate=True,
+            description="ImageJ=1.53\nimages=10\nslices=10\n",
+        )
         with tifffile.TiffFile(tmp_path / "a.tif") as tif:
             assert len(tif.pages) == 1
     np.testing.assert_array_equal(pages(tmp_path / "a.tif"), stack)
@@ -155,8 +192,8 @@ def test_a_circle_of_pages_is_an_error(tmp_path):
     tifffile.imwrite(path, STACK[0, 0], metadata=None)
     data = bytearray(path.read_bytes())
     start = int.from_bytes(data[4:8], "little")
-    following = start + 2 + 12 * int.from_bytes(data[start:start + 2], "little")
-    data[following:following + 4] = data[4:8]
+    following = start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+    data[following : following + 4] = data[4:8]
     path.write_bytes(bytes(data))
     with pytest.raises(DataError, match="damaged after page 1"):
         tiff_layout(path)
@@ -164,12 +201,18 @@ def test_a_circle_of_pages_is_an_error(tmp_path):
 
 def test_a_page_that_decodes_to_nothing_is_an_error(tmp_path):
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, STACK[:4, 0].transpose(1, 2, 0), photometric="minisblack", planarconfig="contig",
-                     compression="zlib", metadata=None)
+    tifffile.imwrite(
+        path,
+        STACK[:4, 0].transpose(1, 2, 0),
+        photometric="minisblack",
+        planarconfig="contig",
+        compression="zlib",
+        metadata=None,
+    )
     with tifffile.TiffFile(path) as tif:
         bits = tif.pages[0].tags["BitsPerSample"].valueoffset
     data = bytearray(path.read_bytes())
-    data[bits] = 2      # of the first channel; the others have 8
+    data[bits] = 2  # of the first channel; the others have 8
     path.write_bytes(bytes(data))
     with pytest.raises(DataError, match=r"a.tif: has pixels of \(2, 8, 8, 8\) bits"):
         read_image(path)
@@ -184,8 +227,10 @@ def test_pages_of_different_size_are_an_error(tmp_path):
 
 
 def test_hostile_xml_is_refused(tmp_path):
-    xml = ('<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-           "&x;</OME>")
+    xml = (
+        '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        "&x;</OME>"
+    )
     tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0], description=xml, metadata=None)
     with pytest.raises(DataError, match="OME-XML.*EntitiesForbidden"):
         tiff_layout(tmp_path / "a.tif")

@@ -1,4 +1,5 @@
 """A window of a compressed page is the crop of the page, and only the strips or tiles that it touches are decoded."""
+
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +20,8 @@ RGB = np.random.default_rng(1).integers(0, 256, (H, W, 3), np.uint8)
 DEEP = np.random.default_rng(2).integers(0, 65536, (H, W), np.uint16)
 REAL = np.random.default_rng(3).random((H, W), np.float32)
 windows = st.tuples(st.integers(0, H - 1), st.integers(0, W - 1), st.integers(1, H), st.integers(1, W)).map(
-    lambda v: (v[0], v[1], min(v[0] + v[2], H), min(v[1] + v[3], W)))
+    lambda v: (v[0], v[1], min(v[0] + v[2], H), min(v[1] + v[3], W))
+)
 
 PIXELS = {
     "grey": (GREY, {}),
@@ -52,8 +54,13 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("segments")
 
 
-@given(st.sampled_from(list(PIXELS)), st.sampled_from(list(LAYOUTS)), st.sampled_from(list(COMPRESSIONS)),
-       st.lists(windows, min_size=1, max_size=4), st.integers(0, 5000))
+@given(
+    st.sampled_from(list(PIXELS)),
+    st.sampled_from(list(LAYOUTS)),
+    st.sampled_from(list(COMPRESSIONS)),
+    st.lists(windows, min_size=1, max_size=4),
+    st.integers(0, 5000),
+)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_windows_are_crops_of_the_page(folder, pixels, layout, compression, chosen, cache_bytes):
     if compression == "jpeg" and pixels in ("16 bit", "float"):
@@ -63,7 +70,7 @@ def test_windows_are_crops_of_the_page(folder, pixels, layout, compression, chos
         whole = tif.pages[0].asarray()
     whole = np.moveaxis(whole, 0, -1) if pixels == "planes" else whole
     segments = TiffSegments(path, 0)
-    segments._recent.limit = cache_bytes      # also none, and room for some
+    segments._recent.limit = cache_bytes  # also none, and room for some
     for y1, x1, y2, x2 in chosen:
         window = segments.read(y1, x1, y2, x2)
         assert window.dtype == whole.dtype.newbyteorder("=")
@@ -97,10 +104,17 @@ def test_a_later_page_is_read(tmp_path):
 @pytest.mark.parametrize("nodata", [0, 7])
 def test_a_tile_without_bytes_is_of_the_value_that_the_file_names_for_it(tmp_path, nodata):
     path = tmp_path / "a.tif"
-    tiles = [GREY[y:y + 16, x:x + 32] for y in (0, 16) for x in (0, 32)]
+    tiles = [GREY[y : y + 16, x : x + 32] for y in (0, 16) for x in (0, 32)]
     tiles[2] = None
-    tifffile.imwrite(path, iter(tiles), shape=(32, 64), dtype=np.uint8, tile=(16, 32), compression="zlib",
-                     extratags=[(42113, "s", 0, str(nodata), True)])      # GDAL_NODATA
+    tifffile.imwrite(
+        path,
+        iter(tiles),
+        shape=(32, 64),
+        dtype=np.uint8,
+        tile=(16, 32),
+        compression="zlib",
+        extratags=[(42113, "s", 0, str(nodata), True)],
+    )  # GDAL_NODATA
     expected = GREY[:32, :64].copy()
     expected[16:, :32] = nodata
     with tifffile.TiffFile(path) as tif:
@@ -117,7 +131,7 @@ def test_threads_read_at_the_same_time(tmp_path, monkeypatch):
     places = [(int(y), int(x)) for y, x in rng.integers(0, (250, 350), (400, 2))]
     with ThreadPoolExecutor(8) as pool:
         for (y, x), window in zip(places, pool.map(lambda p: segments.read(*p, p[0] + 50, p[1] + 50), places)):
-            np.testing.assert_array_equal(window, image[y:y + 50, x:x + 50])
+            np.testing.assert_array_equal(window, image[y : y + 50, x : x + 50])
 
 
 def test_a_large_compressed_page_needs_no_other_package(tmp_path, monkeypatch):
@@ -152,6 +166,6 @@ def test_a_compression_that_is_not_known_is_no_damage(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY, compression="zlib")
     with tifffile.TiffFile(path, mode="r+b") as tif:
-        tif.pages[0].tags["Compression"].overwrite(34661)      # JBIG
+        tif.pages[0].tags["Compression"].overwrite(34661)  # JBIG
     with pytest.raises(DataError, match="a.tif: is compressed by .*which the installed imagecodecs does not decode"):
         TiffSegments(path, 0)

@@ -17,12 +17,22 @@ def entry_of(path, name, page=0):
 
 def patch(path, place, value, size, order):
     data = bytearray(path.read_bytes())
-    data[place:place + size] = value.to_bytes(size, order)
+    data[place : place + size] = value.to_bytes(size, order)
     path.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}, {"tile": (16, 16)}, {"ome": True},
-                                     {"imagej": True}, {"compression": "zlib", "predictor": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bigtiff": True},
+        {"byteorder": ">"},
+        {"tile": (16, 16)},
+        {"ome": True},
+        {"imagej": True},
+        {"compression": "zlib", "predictor": True},
+    ],
+)
 def test_tags_of_sound_files_are_sound(tmp_path, options):
     tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY] * 3), photometric="minisblack", resolution=(10, 10), **options)
     assert unsound_tag(tmp_path / "a.tif") is None
@@ -30,7 +40,7 @@ def test_tags_of_sound_files_are_sound(tmp_path, options):
 
 @pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
 @pytest.mark.parametrize("name", ["ImageWidth", "BitsPerSample", "StripOffsets", "RowsPerStrip", "XResolution"])
-@pytest.mark.parametrize("kind", [2, 7, 11, 12])      # text, bytes, floating point
+@pytest.mark.parametrize("kind", [2, 7, 11, 12])  # text, bytes, floating point
 def test_a_tag_of_another_type_is_named(tmp_path, options, name, kind):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, GREY, metadata=None, resolution=(10, 10), **options)

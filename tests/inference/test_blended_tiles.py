@@ -69,7 +69,7 @@ def test_weights_of_neighbours_add_up_to_one():
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_with_flips_a_mirrored_picture_has_mirrored_probabilities(axis):
-    def leaning(tiles):      # a network that is not symmetric: the mean of a pixel and its right lower neighbour
+    def leaning(tiles):  # a network that is not symmetric: the mean of a pixel and its right lower neighbour
         grey = tiles.astype(np.float32) / 255
         return (grey + np.roll(grey, (1, 1), (1, 2))) / 2
 

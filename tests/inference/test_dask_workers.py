@@ -1,4 +1,5 @@
 """How a network comes to the workers of a Dask cluster; their work on tiles is tested in test_tiling_dask.py."""
+
 import pickle
 
 import pytest

@@ -67,12 +67,12 @@ def test_a_gpu_that_tensorflow_does_not_see_is_told(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda *_: [])
     hardware._warn_of_driver.cache_clear()
-    assert not hardware.has_gpu()       # no driver, no word
+    assert not hardware.has_gpu()  # no driver, no word
     driver.touch()
     hardware._warn_of_driver.cache_clear()
     with pytest.warns(UserWarning, match="nvidiactl.*tensorflow\\[and-cuda\\]"):
         assert not hardware.has_gpu()
     hardware._warn_of_driver.cache_clear()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert not hardware.has_gpu()       # hidden on purpose
+    assert not hardware.has_gpu()  # hidden on purpose
     hardware._warn_of_driver.cache_clear()

@@ -1,4 +1,5 @@
 """Pictures streamed through a detector: order, errors of single pictures, bounded memory, batches of one size."""
+
 import gc
 import threading
 import weakref
@@ -42,8 +43,12 @@ def read(item):
 
 
 @settings(max_examples=30, deadline=None)
-@given(items=st.lists(st.tuples(st.sampled_from([-1, 0, 1, 7, 255]), st.sampled_from([2, 3])), max_size=20),
-       batch=st.integers(1, 4), threads=st.integers(1, 3), ahead=st.integers(1, 5))
+@given(
+    items=st.lists(st.tuples(st.sampled_from([-1, 0, 1, 7, 255]), st.sampled_from([2, 3])), max_size=20),
+    batch=st.integers(1, 4),
+    threads=st.integers(1, 3),
+    ahead=st.integers(1, 5),
+)
 def test_each_picture_has_its_result_or_error_in_order(items, batch, threads, ahead):
     model = Sum()
     done = list(stream(model, items, read, lambda item, image, found: (image.shape, found), batch, threads, ahead))

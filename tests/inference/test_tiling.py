@@ -146,13 +146,24 @@ def test_a_window_that_cannot_be_decoded_is_named(error):
         read_window(_failing(error), (3, 5, 9, 8))
 
 
-@pytest.mark.parametrize("error", [AttributeError("a"), NameError("b"), ImportError("c"), TypeError("d"),
-                                   NotImplementedError("e"), AssertionError("f"), ConfigError("g"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("a"),
+        NameError("b"),
+        ImportError("c"),
+        TypeError("d"),
+        NotImplementedError("e"),
+        AssertionError("f"),
+        ConfigError("g"),
+        MemoryError(),
+    ],
+)
 def test_a_bug_in_a_source_comes_out_as_what_it_is(error):
     with pytest.raises(type(error)) as caught:
         read_window(_failing(error), (3, 5, 9, 8))
     assert caught.value is error
-    with pytest.raises(type(error)) as caught:      # also out of the thread that reads ahead
+    with pytest.raises(type(error)) as caught:  # also out of the thread that reads ahead
         detect_tiled(tiling_fakes.Exact(), _failing(error), 16, 4, progress=False)
     assert caught.value is error
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-distributed = pytest.importorskip("distributed", reason="Needs dask: pip install '.[dask]'.",
-                                  exc_type=ModuleNotFoundError)
+distributed = pytest.importorskip(
+    "distributed", reason="Needs dask: pip install '.[dask]'.", exc_type=ModuleNotFoundError
+)
 
 import tiling_fakes  # noqa: E402
 
@@ -89,5 +90,6 @@ def test_no_scheduler_at_the_address():
 
     with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
         with pytest.raises(ConfigError, match="No Dask scheduler answers at tcp://127.0.0.1:9"):
-            detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES,
-                         executor=on_dask("tcp://127.0.0.1:9"))
+            detect_tiled(
+                tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES, executor=on_dask("tcp://127.0.0.1:9")
+            )

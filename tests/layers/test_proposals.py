@@ -59,9 +59,7 @@ def test_anchors_of_each_image_may_differ():
 
 def test_best_anchors_hands_out_every_step():
     scores, deltas, anchors = inputs(seed=4)
-    top, chosen, refined, clipped = map(
-        ops.convert_to_numpy, best_anchors(scores[..., 1], deltas, anchors, 10, STD)
-    )
+    top, chosen, refined, clipped = map(ops.convert_to_numpy, best_anchors(scores[..., 1], deltas, anchors, 10, STD))
     order = np.argsort(-scores[0, :, 1], kind="stable")[:10]
     np.testing.assert_array_equal(top[0], scores[0, order, 1])
     np.testing.assert_array_equal(chosen[0], anchors[0, order])

@@ -112,8 +112,9 @@ def test_boxes_of_any_image_in_one_row(aligned, gradients_of):
     expected = ops.convert_to_numpy(sorted_ones(*maps)).reshape(32, 3, 3, 3)[place]
     np.testing.assert_allclose(ops.convert_to_numpy(mixed(*maps))[0], expected, atol=1e-5)
     by_row = weights.reshape(1, 32, 3, 3, 3)[:, place]
-    both = gradients_of(lambda *maps: ops.sum(sorted_ones(*maps) * weights), *maps), gradients_of(
-        lambda *maps: ops.sum(mixed(*maps) * by_row), *maps
+    both = (
+        gradients_of(lambda *maps: ops.sum(sorted_ones(*maps) * weights), *maps),
+        gradients_of(lambda *maps: ops.sum(mixed(*maps) * by_row), *maps),
     )
     for one, other in zip(*both):
         assert one.any()

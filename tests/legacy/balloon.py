@@ -53,7 +53,6 @@ class BalloonConfig(Config):
 
 
 class BalloonDataset(utils.Dataset):
-
     def load_balloon(self, dataset_dir, subset):
         """Read the annotations of one subset, `train` or `val`."""
         self.add_class("balloon", 1, "balloon")
@@ -64,14 +63,20 @@ class BalloonDataset(utils.Dataset):
             annotations = list(json.load(f).values())
         for a in annotations:
             # VIA lists pictures without any region, too
-            if not a['regions']:
+            if not a["regions"]:
                 continue
             # A dict in VIA 1, a list in VIA 2
-            regions = a['regions'].values() if type(a['regions']) is dict else a['regions']
-            path = os.path.join(folder, a['filename'])
+            regions = a["regions"].values() if type(a["regions"]) is dict else a["regions"]
+            path = os.path.join(folder, a["filename"])
             height, width = skimage.io.imread(path).shape[:2]
-            self.add_image("balloon", image_id=a['filename'], path=path, width=width, height=height,
-                           polygons=[r['shape_attributes'] for r in regions])
+            self.add_image(
+                "balloon",
+                image_id=a["filename"],
+                path=path,
+                width=width,
+                height=height,
+                polygons=[r["shape_attributes"] for r in regions],
+            )
 
     def load_mask(self, image_id):
         image_info = self.image_info[image_id]
@@ -80,7 +85,7 @@ class BalloonDataset(utils.Dataset):
         polygons = image_info["polygons"]
         mask = np.zeros([image_info["height"], image_info["width"], len(polygons)], dtype=np.uint8)
         for i, p in enumerate(polygons):
-            rr, cc = skimage.draw.polygon(p['all_points_y'], p['all_points_x'], mask.shape[:2])
+            rr, cc = skimage.draw.polygon(p["all_points_y"], p["all_points_x"], mask.shape[:2])
             mask[rr, cc, i] = 1
         return mask.astype(np.bool), np.ones([mask.shape[-1]], dtype=np.int32)
 
@@ -102,10 +107,7 @@ def train(model):
     print("Balloon pictures: {} and {}".format(dataset_train.num_images, dataset_val.num_images))
 
     # Few pictures, pretrained weights: the heads are enough
-    model.train(dataset_train, dataset_val,
-                learning_rate=config.LEARNING_RATE,
-                epochs=1,
-                layers='heads')
+    model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=1, layers="heads")
 
 
 def color_splash(image, mask):
@@ -125,30 +127,32 @@ def detect_and_color_splash(model, image_path):
     print("Running on {}".format(image_path))
     image = skimage.io.imread(image_path)
     r = model.detect([image], verbose=1)[0]
-    print("{} balloons".format(r['masks'].shape[-1]))
+    print("{} balloons".format(r["masks"].shape[-1]))
     file_name = "splash_{:%Y%m%dT%H%M%S}.png".format(datetime.datetime.now())
-    skimage.io.imsave(os.path.join(args.logs, file_name), color_splash(image, r['masks']))
+    skimage.io.imsave(os.path.join(args.logs, file_name), color_splash(image, r["masks"]))
     print("Saved to ", file_name)
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     import argparse
 
-    parser = argparse.ArgumentParser(description='Train Mask R-CNN to detect balloons.')
+    parser = argparse.ArgumentParser(description="Train Mask R-CNN to detect balloons.")
     parser.add_argument("command", help="'train' or 'splash'")
-    parser.add_argument('--dataset', required=False)
-    parser.add_argument('--weights', required=True, help="Path to weights .h5 file, 'coco' or 'last'")
-    parser.add_argument('--logs', required=False, default=DEFAULT_LOGS_DIR)
-    parser.add_argument('--image', required=False)
+    parser.add_argument("--dataset", required=False)
+    parser.add_argument("--weights", required=True, help="Path to weights .h5 file, 'coco' or 'last'")
+    parser.add_argument("--logs", required=False, default=DEFAULT_LOGS_DIR)
+    parser.add_argument("--image", required=False)
     args = parser.parse_args()
 
     if args.command == "train":
         config = BalloonConfig()
     else:
+
         class InferenceConfig(BalloonConfig):
             # One picture at a time: batch size = GPU_COUNT * IMAGES_PER_GPU
             GPU_COUNT = 1
             IMAGES_PER_GPU = 1
+
         config = InferenceConfig()
     config.display()
 

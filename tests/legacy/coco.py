@@ -52,7 +52,6 @@ class CocoConfig(Config):
 
 
 class CocoDataset(utils.Dataset):
-
     def load_coco(self, dataset_dir, subset, year=DEFAULT_DATASET_YEAR, class_ids=None, return_coco=False):
         coco = COCO("{}/annotations/instances_{}{}.json".format(dataset_dir, subset, year))
         image_dir = "{}/{}{}".format(dataset_dir, subset, year)
@@ -64,11 +63,13 @@ class CocoDataset(utils.Dataset):
         # A picture with two of the classes comes twice
         for i in set(image_ids):
             self.add_image(
-                "coco", image_id=i,
-                path=os.path.join(image_dir, coco.imgs[i]['file_name']),
+                "coco",
+                image_id=i,
+                path=os.path.join(image_dir, coco.imgs[i]["file_name"]),
                 width=coco.imgs[i]["width"],
                 height=coco.imgs[i]["height"],
-                annotations=coco.loadAnns(coco.getAnnIds(imgIds=[i], catIds=class_ids, iscrowd=None)))
+                annotations=coco.loadAnns(coco.getAnnIds(imgIds=[i], catIds=class_ids, iscrowd=None)),
+            )
         if return_coco:
             return coco
 
@@ -78,14 +79,14 @@ class CocoDataset(utils.Dataset):
             return super(CocoDataset, self).load_mask(image_id)
         masks, class_ids = [], []
         for annotation in info["annotations"]:
-            class_id = self.map_source_class_id("coco.{}".format(annotation['category_id']))
+            class_id = self.map_source_class_id("coco.{}".format(annotation["category_id"]))
             if not class_id:
                 continue
             m = self.annToMask(annotation, info["height"], info["width"])
             # Objects of less than a pixel
             if m.max() < 1:
                 continue
-            if annotation['iscrowd']:
+            if annotation["iscrowd"]:
                 # Crowds carry the class negated
                 class_id *= -1
             masks.append(m)
@@ -102,11 +103,11 @@ class CocoDataset(utils.Dataset):
             super(CocoDataset, self).image_reference(image_id)
 
     def annToMask(self, ann, height, width):
-        rle = ann['segmentation']
+        rle = ann["segmentation"]
         if isinstance(rle, list):
             # Polygons: the parts of one object
             rle = maskUtils.merge(maskUtils.frPyObjects(rle, height, width))
-        elif isinstance(rle['counts'], list):
+        elif isinstance(rle["counts"], list):
             rle = maskUtils.frPyObjects(rle, height, width)
         return maskUtils.decode(rle)
 
@@ -119,13 +120,15 @@ def build_coco_results(dataset, image_ids, rois, class_ids, scores, masks):
     for image_id in image_ids:
         for i in range(rois.shape[0]):
             y1, x1, y2, x2 = np.around(rois[i], 1)
-            results.append({
-                "image_id": image_id,
-                "category_id": dataset.get_source_class_id(class_ids[i], "coco"),
-                "bbox": [x1, y1, x2 - x1, y2 - y1],
-                "score": scores[i],
-                "segmentation": maskUtils.encode(np.asfortranarray(masks[:, :, i]))
-            })
+            results.append(
+                {
+                    "image_id": image_id,
+                    "category_id": dataset.get_source_class_id(class_ids[i], "coco"),
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "score": scores[i],
+                    "segmentation": maskUtils.encode(np.asfortranarray(masks[:, :, i])),
+                }
+            )
     return results
 
 
@@ -142,8 +145,11 @@ def evaluate_coco(model, dataset, coco, eval_type="bbox", limit=0, image_ids=Non
         t = time.time()
         r = model.detect([image], verbose=0)[0]
         t_prediction += time.time() - t
-        results.extend(build_coco_results(dataset, coco_image_ids[i:i + 1], r["rois"], r["class_ids"],
-                                          r["scores"], r["masks"].astype(np.uint8)))
+        results.extend(
+            build_coco_results(
+                dataset, coco_image_ids[i : i + 1], r["rois"], r["class_ids"], r["scores"], r["masks"].astype(np.uint8)
+            )
+        )
 
     coco_results = coco.loadRes(results)
     coco_eval = COCOeval(coco, coco_results, eval_type)
@@ -156,30 +162,33 @@ def evaluate_coco(model, dataset, coco, eval_type="bbox", limit=0, image_ids=Non
     return coco_eval.stats
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     import argparse
 
-    parser = argparse.ArgumentParser(description='Train Mask R-CNN on MS COCO.')
+    parser = argparse.ArgumentParser(description="Train Mask R-CNN on MS COCO.")
     parser.add_argument("command", metavar="<command>", help="'train' or 'evaluate' on MS COCO")
-    parser.add_argument('--dataset', required=True)
-    parser.add_argument('--year', required=False, default=DEFAULT_DATASET_YEAR)
-    parser.add_argument('--model', required=True, help="Path to weights .h5 file or 'last'")
-    parser.add_argument('--logs', required=False, default=DEFAULT_LOGS_DIR)
-    parser.add_argument('--limit', required=False, default=500)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--year", required=False, default=DEFAULT_DATASET_YEAR)
+    parser.add_argument("--model", required=True, help="Path to weights .h5 file or 'last'")
+    parser.add_argument("--logs", required=False, default=DEFAULT_LOGS_DIR)
+    parser.add_argument("--limit", required=False, default=500)
     args = parser.parse_args()
 
     if args.command == "train":
         config = CocoConfig()
     else:
+
         class InferenceConfig(CocoConfig):
             GPU_COUNT = 1
             IMAGES_PER_GPU = 1
             DETECTION_MIN_CONFIDENCE = 0
+
         config = InferenceConfig()
     config.display()
 
-    model = modellib.MaskRCNN(mode="training" if args.command == "train" else "inference",
-                              config=config, model_dir=args.logs)
+    model = modellib.MaskRCNN(
+        mode="training" if args.command == "train" else "inference", config=config, model_dir=args.logs
+    )
     model_path = model.find_last() if args.model.lower() == "last" else args.model
     print("Loading weights ", model_path)
     model.load_weights(model_path, by_name=True)
@@ -197,11 +206,23 @@ if __name__ == '__main__':
         augmentation = imgaug.augmenters.Fliplr(0.5)
 
         print("Training network heads")
-        model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=1,
-                    layers='heads', augmentation=augmentation)
+        model.train(
+            dataset_train,
+            dataset_val,
+            learning_rate=config.LEARNING_RATE,
+            epochs=1,
+            layers="heads",
+            augmentation=augmentation,
+        )
         print("Fine tune stage 4 and up")
-        model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=2,
-                    layers='4+', augmentation=augmentation)
+        model.train(
+            dataset_train,
+            dataset_val,
+            learning_rate=config.LEARNING_RATE,
+            epochs=2,
+            layers="4+",
+            augmentation=augmentation,
+        )
     elif args.command == "evaluate":
         dataset_val = CocoDataset()
         coco = dataset_val.load_coco(args.dataset, "minival", year=args.year, return_coco=True)

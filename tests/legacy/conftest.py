@@ -2,6 +2,7 @@
 
 All show the same things as `shapes.py`: bright squares, discs and triangles of their own colours on a dark ground.
 """
+
 import json
 import xml.etree.ElementTree as ET
 
@@ -57,15 +58,28 @@ def balloon_folder(tmp_path_factory):
             image, shapes = scene(rng, ["disc", "disc"], 64, 64 if i % 2 else 96)
             name = f"party_{i}.png"
             iio.imwrite(folder / name, image)
-            regions = [{"region_attributes": {}, "shape_attributes": {
-                "name": "polygon", "all_points_y": [int(y) for y, _ in corners],
-                "all_points_x": [int(x) for _, x in corners]}} for _, corners in shapes]
+            regions = [
+                {
+                    "region_attributes": {},
+                    "shape_attributes": {
+                        "name": "polygon",
+                        "all_points_y": [int(y) for y, _ in corners],
+                        "all_points_x": [int(x) for _, x in corners],
+                    },
+                }
+                for _, corners in shapes
+            ]
             if subset == "train" and i == 0:
                 regions = []
             # VIA 1 wrote a dict of regions, VIA 2 a list
-            annotations[f"{name}{i}"] = {"filename": name, "size": i, "fileref": "", "base64_img_data": "",
-                                         "file_attributes": {},
-                                         "regions": regions if i % 2 else dict(zip("0123", regions))}
+            annotations[f"{name}{i}"] = {
+                "filename": name,
+                "size": i,
+                "fileref": "",
+                "base64_img_data": "",
+                "file_attributes": {},
+                "regions": regions if i % 2 else dict(zip("0123", regions)),
+            }
         (folder / "via_region_data.json").write_text(json.dumps(annotations))
     return root
 
@@ -109,24 +123,50 @@ def coco_folder(tmp_path_factory):
             images.append({"id": number, "file_name": f"{number:012d}.png", "height": 64, "width": 64})
             for kind, corners in shapes:
                 (y1, x1), (y2, x2) = corners.min(axis=0), corners.max(axis=0)
-                annotations.append({
-                    "id": 100 * number + len(annotations), "image_id": number, "iscrowd": 0,
-                    "category_id": categories[KINDS.index(kind)]["id"], "area": float((y2 - y1) * (x2 - x1)),
-                    "bbox": [float(v) for v in (x1, y1, x2 - x1, y2 - y1)],
-                    "segmentation": [[float(v) for v in corners[:, ::-1].ravel()]]})
+                annotations.append(
+                    {
+                        "id": 100 * number + len(annotations),
+                        "image_id": number,
+                        "iscrowd": 0,
+                        "category_id": categories[KINDS.index(kind)]["id"],
+                        "area": float((y2 - y1) * (x2 - x1)),
+                        "bbox": [float(v) for v in (x1, y1, x2 - x1, y2 - y1)],
+                        "segmentation": [[float(v) for v in corners[:, ::-1].ravel()]],
+                    }
+                )
         if subset == "train":  # an object of less than a pixel, for the only one of its picture
             number = 1000 * (first + 1) + count
             iio.imwrite(folder / f"{number:012d}.png", image)
             images.append({"id": number, "file_name": f"{number:012d}.png", "height": 64, "width": 64})
-            annotations.append({"id": 100 * number, "image_id": number, "iscrowd": 0, "category_id": 7, "area": 0.1,
-                                "bbox": [9.0, 9.0, 0.3, 0.3], "segmentation": {"size": [64, 64], "counts": [64 * 64]}})
+            annotations.append(
+                {
+                    "id": 100 * number,
+                    "image_id": number,
+                    "iscrowd": 0,
+                    "category_id": 7,
+                    "area": 0.1,
+                    "bbox": [9.0, 9.0, 0.3, 0.3],
+                    "segmentation": {"size": [64, 64], "counts": [64 * 64]},
+                }
+            )
         if subset != "valminusminival":
             # Columns 0 to 3 of the first picture are a crowd
-            annotations.append({"id": 1, "image_id": images[0]["id"], "iscrowd": 1, "category_id": 7, "area": 256.0,
-                                "bbox": [0.0, 0.0, 4.0, 64.0],
-                                "segmentation": {"size": [64, 64], "counts": [0, 256, 64 * 60]}})
-        (root / "annotations" / f"instances_{subset}2014.json").write_text(json.dumps(
-            {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}))
+            annotations.append(
+                {
+                    "id": 1,
+                    "image_id": images[0]["id"],
+                    "iscrowd": 1,
+                    "category_id": 7,
+                    "area": 256.0,
+                    "bbox": [0.0, 0.0, 4.0, 64.0],
+                    "segmentation": {"size": [64, 64], "counts": [0, 256, 64 * 60]},
+                }
+            )
+        (root / "annotations" / f"instances_{subset}2014.json").write_text(
+            json.dumps(
+                {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
+            )
+        )
     return root
 
 

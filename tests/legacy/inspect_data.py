@@ -46,6 +46,7 @@ def keep(name):
 
 # In[2]: settings
 
+
 class DataConfig(balloon.BalloonConfig):
     TRAIN_ROIS_PER_IMAGE = 20
     RPN_TRAIN_ANCHORS_PER_IMAGE = 64
@@ -63,7 +64,7 @@ dataset.prepare()
 print("Image Count: {}".format(len(dataset.image_ids)))
 print("Class Count: {}".format(dataset.num_classes))
 for i, info in enumerate(dataset.class_info):
-    print("{:3}. {:50}".format(i, info['name']))
+    print("{:3}. {:50}".format(i, info["name"]))
 
 
 # In[4]: some pictures and their masks
@@ -97,10 +98,8 @@ image = dataset.load_image(image_id)
 mask, class_ids = dataset.load_mask(image_id)
 original_shape = image.shape
 image, window, scale, padding, _ = utils.resize_image(
-    image,
-    min_dim=config.IMAGE_MIN_DIM,
-    max_dim=config.IMAGE_MAX_DIM,
-    mode=config.IMAGE_RESIZE_MODE)
+    image, min_dim=config.IMAGE_MIN_DIM, max_dim=config.IMAGE_MAX_DIM, mode=config.IMAGE_RESIZE_MODE
+)
 mask = utils.resize_mask(mask, scale, padding)
 bbox = utils.extract_bboxes(mask)
 print("Original shape: ", original_shape)
@@ -114,8 +113,7 @@ keep("resized")
 # In[7]: mini masks
 
 image_id = np.random.choice(dataset.image_ids, 1)[0]
-image, image_meta, class_ids, bbox, mask = modellib.load_image_gt(
-    dataset, config, image_id, use_mini_mask=False)
+image, image_meta, class_ids, bbox, mask = modellib.load_image_gt(dataset, config, image_id, use_mini_mask=False)
 log("image", image)
 log("image_meta", image_meta)
 log("class_ids", class_ids)
@@ -125,7 +123,8 @@ display_images([image] + [mask[:, :, i] for i in range(min(mask.shape[-1], 7))])
 keep("full_masks")
 
 image, image_meta, class_ids, bbox, mask = modellib.load_image_gt(
-    dataset, config, image_id, augment=True, use_mini_mask=True)
+    dataset, config, image_id, augment=True, use_mini_mask=True
+)
 log("mask", mask)
 assert mask.shape[:2] == tuple(config.MINI_MASK_SHAPE)
 display_images([image] + [mask[:, :, i] for i in range(min(mask.shape[-1], 7))])
@@ -138,11 +137,13 @@ keep("expanded")
 # In[8]: anchors
 
 backbone_shapes = modellib.compute_backbone_shapes(config, config.IMAGE_SHAPE)
-anchors = utils.generate_pyramid_anchors(config.RPN_ANCHOR_SCALES,
-                                         config.RPN_ANCHOR_RATIOS,
-                                         backbone_shapes,
-                                         config.BACKBONE_STRIDES,
-                                         config.RPN_ANCHOR_STRIDE)
+anchors = utils.generate_pyramid_anchors(
+    config.RPN_ANCHOR_SCALES,
+    config.RPN_ANCHOR_RATIOS,
+    backbone_shapes,
+    config.BACKBONE_STRIDES,
+    config.RPN_ANCHOR_STRIDE,
+)
 num_levels = len(backbone_shapes)
 anchors_per_cell = len(config.RPN_ANCHOR_RATIOS)
 print("Count: ", anchors.shape[0])
@@ -153,7 +154,7 @@ print("Levels: ", num_levels)
 anchors_per_level = []
 for l in range(num_levels):
     cells = backbone_shapes[l][0] * backbone_shapes[l][1]
-    anchors_per_level.append(anchors_per_cell * cells // config.RPN_ANCHOR_STRIDE ** 2)
+    anchors_per_level.append(anchors_per_cell * cells // config.RPN_ANCHOR_STRIDE**2)
     print("Anchors in Level {}: {}".format(l, anchors_per_level[l]))
 assert sum(anchors_per_level) == len(anchors)
 
@@ -166,10 +167,18 @@ for level in range(num_levels):
     start = sum(anchors_per_level[:level])
     center = backbone_shapes[level] // 2
     here = start + int((center[0] * backbone_shapes[level][1] + center[1]) * anchors_per_cell)
-    for i, rect in enumerate(anchors[here:here + anchors_per_cell]):
+    for i, rect in enumerate(anchors[here : here + anchors_per_cell]):
         y1, x1, y2, x2 = rect
-        ax.add_patch(patches.Rectangle((x1, y1), x2 - x1, y2 - y1, linewidth=2, facecolor='none',
-                                       edgecolor=(i + 1) * np.array(colors[level]) / anchors_per_cell))
+        ax.add_patch(
+            patches.Rectangle(
+                (x1, y1),
+                x2 - x1,
+                y2 - y1,
+                linewidth=2,
+                facecolor="none",
+                edgecolor=(i + 1) * np.array(colors[level]) / anchors_per_cell,
+            )
+        )
 keep("anchors")
 
 
@@ -177,13 +186,14 @@ keep("anchors")
 
 random_rois = 60
 g = modellib.data_generator(
-    dataset, config, shuffle=True, random_rois=random_rois,
-    batch_size=4,
-    detection_targets=True)
+    dataset, config, shuffle=True, random_rois=random_rois, batch_size=4, detection_targets=True
+)
 
 if random_rois:
-    [normalized_images, image_meta, rpn_match, rpn_bbox, gt_class_ids, gt_boxes, gt_masks, rpn_rois, rois], \
-        [mrcnn_class_ids, mrcnn_bbox, mrcnn_mask] = next(g)
+    (
+        [normalized_images, image_meta, rpn_match, rpn_bbox, gt_class_ids, gt_boxes, gt_masks, rpn_rois, rois],
+        [mrcnn_class_ids, mrcnn_bbox, mrcnn_mask],
+    ) = next(g)
     log("rois", rois)
     log("mrcnn_class_ids", mrcnn_class_ids)
     log("mrcnn_bbox", mrcnn_bbox)
@@ -208,7 +218,7 @@ mrcnn_class_ids = mrcnn_class_ids[:, :, 0]
 b = 0
 sample_image = modellib.unmold_image(normalized_images[b], config)
 indices = np.where(rpn_match[b] == 1)[0]
-refined_anchors = utils.apply_box_deltas(anchors[indices], rpn_bbox[b, :len(indices)] * config.RPN_BBOX_STD_DEV)
+refined_anchors = utils.apply_box_deltas(anchors[indices], rpn_bbox[b, : len(indices)] * config.RPN_BBOX_STD_DEV)
 log("anchors", anchors)
 log("refined_anchors", refined_anchors)
 # refined, each is its object's box
@@ -263,8 +273,8 @@ if random_rois:
 if random_rois:
     limit = 5
     temp_g = modellib.data_generator(
-        dataset, config, shuffle=True, random_rois=200,
-        batch_size=1, detection_targets=True)
+        dataset, config, shuffle=True, random_rois=200, batch_size=1, detection_targets=True
+    )
     total = 0
     for i in range(limit):
         _, [ids, _, _] = next(temp_g)

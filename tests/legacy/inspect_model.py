@@ -75,16 +75,18 @@ model.load_weights(WEIGHTS, by_name=True)
 # In[3]: detection
 
 image_id = random.choice(dataset.image_ids)
-image, image_meta, gt_class_id, gt_bbox, gt_mask =\
-    modellib.load_image_gt(dataset, config, image_id, use_mini_mask=False)
+image, image_meta, gt_class_id, gt_bbox, gt_mask = modellib.load_image_gt(
+    dataset, config, image_id, use_mini_mask=False
+)
 info = dataset.image_info[image_id]
 print("image ID: {}.{} ({}) {}".format(info["source"], info["id"], image_id, dataset.image_reference(image_id)))
 
 results = model.detect([image], verbose=1)
 ax = get_ax(1)
 r = results[0]
-visualize.display_instances(image, r['rois'], r['masks'], r['class_ids'], dataset.class_names, r['scores'], ax=ax,
-                            title="Predictions")
+visualize.display_instances(
+    image, r["rois"], r["masks"], r["class_ids"], dataset.class_names, r["scores"], ax=ax, title="Predictions"
+)
 log("gt_class_id", gt_class_id)
 log("gt_bbox", gt_bbox)
 log("gt_mask", gt_mask)
@@ -93,36 +95,47 @@ keep("predictions")
 # the same through the molded picture, as the nucleus notebook does it
 molded = modellib.mold_image(image, config)
 again = model.detect_molded(np.expand_dims(molded, 0), np.expand_dims(image_meta, 0), verbose=1)[0]
-print("detect_molded agrees: ", again['class_ids'].tolist() == r['class_ids'].tolist())
+print("detect_molded agrees: ", again["class_ids"].tolist() == r["class_ids"].tolist())
 visualize.display_differences(
     image,
-    gt_bbox, gt_class_id, gt_mask,
-    r['rois'], r['class_ids'], r['scores'], r['masks'],
-    dataset.class_names, ax=get_ax(),
-    show_box=False, show_mask=False,
-    iou_threshold=0.5, score_threshold=0.1)
+    gt_bbox,
+    gt_class_id,
+    gt_mask,
+    r["rois"],
+    r["class_ids"],
+    r["scores"],
+    r["masks"],
+    dataset.class_names,
+    ax=get_ax(),
+    show_box=False,
+    show_mask=False,
+    iou_threshold=0.5,
+    score_threshold=0.1,
+)
 keep("differences")
 
 
 # In[4]: precision and recall
 
-AP, precisions, recalls, overlaps = utils.compute_ap(gt_bbox, gt_class_id, gt_mask,
-                                                     r['rois'], r['class_ids'], r['scores'], r['masks'])
+AP, precisions, recalls, overlaps = utils.compute_ap(
+    gt_bbox, gt_class_id, gt_mask, r["rois"], r["class_ids"], r["scores"], r["masks"]
+)
 visualize.plot_precision_recall(AP, precisions, recalls)
 keep("precision_recall")
-visualize.plot_overlaps(gt_class_id, r['class_ids'], r['scores'], overlaps, dataset.class_names)
+visualize.plot_overlaps(gt_class_id, r["class_ids"], r["scores"], overlaps, dataset.class_names)
 keep("overlaps")
 
 
 def compute_batch_ap(image_ids, verbose=1):
     APs = []
     for image_id in image_ids:
-        image, image_meta, gt_class_id, gt_bbox, gt_mask =\
-            modellib.load_image_gt(dataset, config, image_id, use_mini_mask=False)
+        image, image_meta, gt_class_id, gt_bbox, gt_mask = modellib.load_image_gt(
+            dataset, config, image_id, use_mini_mask=False
+        )
         r = model.detect([image], verbose=0)[0]
-        ap = utils.compute_ap_range(gt_bbox, gt_class_id, gt_mask,
-                                    r['rois'], r['class_ids'], r['scores'], r['masks'],
-                                    verbose=0)
+        ap = utils.compute_ap_range(
+            gt_bbox, gt_class_id, gt_mask, r["rois"], r["class_ids"], r["scores"], r["masks"], verbose=0
+        )
         APs.append(ap)
         if verbose:
             image_info = dataset.image_info[image_id]
@@ -138,7 +151,8 @@ print("Mean AP over {} images: {:.4f}".format(len(APs), np.mean(APs)))
 # In[5]: stage 1, targets of the RPN
 
 target_rpn_match, target_rpn_bbox = modellib.build_rpn_targets(
-    image.shape, model.anchors, gt_class_id, gt_bbox, model.config)
+    image.shape, model.anchors, gt_class_id, gt_bbox, model.config
+)
 log("target_rpn_match", target_rpn_match)
 log("target_rpn_bbox", target_rpn_bbox)
 positive_anchor_ix = np.where(target_rpn_match[:] == 1)[0]
@@ -151,8 +165,8 @@ log("positive_anchors", positive_anchors)
 log("negative_anchors", negative_anchors)
 log("neutral anchors", neutral_anchors)
 refined_anchors = utils.apply_box_deltas(
-    positive_anchors,
-    target_rpn_bbox[:positive_anchors.shape[0]] * model.config.RPN_BBOX_STD_DEV)
+    positive_anchors, target_rpn_bbox[: positive_anchors.shape[0]] * model.config.RPN_BBOX_STD_DEV
+)
 log("refined_anchors", refined_anchors)
 visualize.draw_boxes(image, boxes=positive_anchors, refined_boxes=refined_anchors, ax=get_ax())
 keep("rpn_targets")
@@ -163,23 +177,28 @@ keep("rpn_targets")
 pillar = model.keras_model.get_layer("ROI").output
 # the node's name went with the version of TensorFlow
 nms_node = None
-for name in ["ROI/rpn_non_max_suppression:0",
-             "ROI/rpn_non_max_suppression/NonMaxSuppressionV2:0",
-             "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0"]:
+for name in [
+    "ROI/rpn_non_max_suppression:0",
+    "ROI/rpn_non_max_suppression/NonMaxSuppressionV2:0",
+    "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0",
+]:
     if nms_node is None:
         nms_node = model.ancestor(pillar, name)
 
-rpn = model.run_graph([image], [
-    ("rpn_class", model.keras_model.get_layer("rpn_class").output),
-    ("pre_nms_anchors", model.ancestor(pillar, "ROI/pre_nms_anchors:0")),
-    ("refined_anchors", model.ancestor(pillar, "ROI/refined_anchors:0")),
-    ("refined_anchors_clipped", model.ancestor(pillar, "ROI/refined_anchors_clipped:0")),
-    ("post_nms_anchor_ix", nms_node),
-    ("proposals", model.keras_model.get_layer("ROI").output),
-])
+rpn = model.run_graph(
+    [image],
+    [
+        ("rpn_class", model.keras_model.get_layer("rpn_class").output),
+        ("pre_nms_anchors", model.ancestor(pillar, "ROI/pre_nms_anchors:0")),
+        ("refined_anchors", model.ancestor(pillar, "ROI/refined_anchors:0")),
+        ("refined_anchors_clipped", model.ancestor(pillar, "ROI/refined_anchors_clipped:0")),
+        ("post_nms_anchor_ix", nms_node),
+        ("proposals", model.keras_model.get_layer("ROI").output),
+    ],
+)
 
 limit = 100
-sorted_anchor_ids = np.argsort(rpn['rpn_class'][:, :, 1].flatten())[::-1]
+sorted_anchor_ids = np.argsort(rpn["rpn_class"][:, :, 1].flatten())[::-1]
 visualize.draw_boxes(image, boxes=model.anchors[sorted_anchor_ids[:limit]], ax=get_ax())
 keep("top_anchors")
 
@@ -201,42 +220,52 @@ visualize.draw_boxes(image, refined_boxes=refined_anchors_clipped[ixs], ax=get_a
 keep("after_nms")
 
 h, w = config.IMAGE_SHAPE[:2]
-proposals = rpn['proposals'][0, :limit] * np.array([h, w, h, w])
+proposals = rpn["proposals"][0, :limit] * np.array([h, w, h, w])
 visualize.draw_boxes(image, refined_boxes=proposals, ax=get_ax())
 keep("proposals")
 kept = rpn["refined_anchors_clipped"][0][rpn["post_nms_anchor_ix"]][:limit]
-print("Proposals are what NMS kept: ", np.allclose(kept, rpn["proposals"][0, :len(kept)], atol=1e-6))
+print("Proposals are what NMS kept: ", np.allclose(kept, rpn["proposals"][0, : len(kept)], atol=1e-6))
 
 iou_threshold = 0.7
-for title, boxes in [("anchors", model.anchors), ("refined", refined_anchors),
-                     ("post NMS", utils.denorm_boxes(rpn["proposals"][0], image.shape[:2]))]:
+for title, boxes in [
+    ("anchors", model.anchors),
+    ("refined", refined_anchors),
+    ("post NMS", utils.denorm_boxes(rpn["proposals"][0], image.shape[:2])),
+]:
     recall, positive_ids = utils.compute_recall(boxes, gt_bbox, iou_threshold)
     print("{:10} {:5} Recall: {:.3f}  Positive: {}".format(title, boxes.shape[0], recall, len(positive_ids)))
 
 
 # In[7]: stage 2, classes and boxes of the proposals
 
-mrcnn = model.run_graph([image], [
-    ("proposals", model.keras_model.get_layer("ROI").output),
-    ("probs", model.keras_model.get_layer("mrcnn_class").output),
-    ("deltas", model.keras_model.get_layer("mrcnn_bbox").output),
-    ("masks", model.keras_model.get_layer("mrcnn_mask").output),
-    ("detections", model.keras_model.get_layer("mrcnn_detection").output),
-])
+mrcnn = model.run_graph(
+    [image],
+    [
+        ("proposals", model.keras_model.get_layer("ROI").output),
+        ("probs", model.keras_model.get_layer("mrcnn_class").output),
+        ("deltas", model.keras_model.get_layer("mrcnn_bbox").output),
+        ("masks", model.keras_model.get_layer("mrcnn_mask").output),
+        ("detections", model.keras_model.get_layer("mrcnn_detection").output),
+    ],
+)
 
-det_class_ids = mrcnn['detections'][0, :, 4].astype(np.int32)
+det_class_ids = mrcnn["detections"][0, :, 4].astype(np.int32)
 det_count = np.where(det_class_ids == 0)[0][0]
 det_class_ids = det_class_ids[:det_count]
-detections = mrcnn['detections'][0, :det_count]
+detections = mrcnn["detections"][0, :det_count]
 print("{} detections: {}".format(det_count, np.array(dataset.class_names)[det_class_ids]))
-captions = ["{} {:.3f}".format(dataset.class_names[int(c)], s) if c > 0 else ""
-            for c, s in zip(detections[:, 4], detections[:, 5])]
+captions = [
+    "{} {:.3f}".format(dataset.class_names[int(c)], s) if c > 0 else ""
+    for c, s in zip(detections[:, 4], detections[:, 5])
+]
 visualize.draw_boxes(
     image,
     refined_boxes=utils.denorm_boxes(detections[:, :4], image.shape[:2]),
     visibilities=[2] * len(detections),
-    captions=captions, title="Detections",
-    ax=get_ax())
+    captions=captions,
+    title="Detections",
+    ax=get_ax(),
+)
 keep("detections")
 
 proposals = utils.denorm_boxes(mrcnn["proposals"][0], image.shape[:2])
@@ -250,12 +279,17 @@ print(list(zip(*np.unique(roi_class_names, return_counts=True))))
 
 limit = 20
 ixs = np.random.randint(0, proposals.shape[0], limit)
-captions = ["{} {:.3f}".format(dataset.class_names[c], s) if c > 0 else ""
-            for c, s in zip(roi_class_ids[ixs], roi_scores[ixs])]
-visualize.draw_boxes(image, boxes=proposals[ixs],
-                     visibilities=np.where(roi_class_ids[ixs] > 0, 2, 1),
-                     captions=captions, title="ROIs Before Refinement",
-                     ax=get_ax())
+captions = [
+    "{} {:.3f}".format(dataset.class_names[c], s) if c > 0 else "" for c, s in zip(roi_class_ids[ixs], roi_scores[ixs])
+]
+visualize.draw_boxes(
+    image,
+    boxes=proposals[ixs],
+    visibilities=np.where(roi_class_ids[ixs] > 0, 2, 1),
+    captions=captions,
+    title="ROIs Before Refinement",
+    ax=get_ax(),
+)
 keep("rois_before")
 
 roi_bbox_specific = mrcnn["deltas"][0, np.arange(proposals.shape[0]), roi_class_ids]
@@ -263,9 +297,14 @@ log("roi_bbox_specific", roi_bbox_specific)
 refined_proposals = utils.apply_box_deltas(proposals, roi_bbox_specific * config.BBOX_STD_DEV).astype(np.int32)
 log("refined_proposals", refined_proposals)
 ids = np.random.randint(0, len(roi_positive_ixs), 5) if len(roi_positive_ixs) else []
-visualize.draw_boxes(image, boxes=proposals[roi_positive_ixs][ids],
-                     refined_boxes=refined_proposals[roi_positive_ixs][ids],
-                     visibilities=[1] * len(ids), title="ROIs After Refinement", ax=get_ax())
+visualize.draw_boxes(
+    image,
+    boxes=proposals[roi_positive_ixs][ids],
+    refined_boxes=refined_proposals[roi_positive_ixs][ids],
+    visibilities=[1] * len(ids),
+    title="ROIs After Refinement",
+    ax=get_ax(),
+)
 keep("rois_after")
 
 
@@ -302,12 +341,15 @@ keep("masks")
 
 # In[10]: activations
 
-activations = model.run_graph([image], [
-    ("input_image", model.keras_model.get_layer("input_image").output),
-    ("res3a_out", model.keras_model.get_layer("res3a_out").output),
-    ("rpn_bbox", model.keras_model.get_layer("rpn_bbox").output),
-    ("roi", model.keras_model.get_layer("ROI").output),
-])
+activations = model.run_graph(
+    [image],
+    [
+        ("input_image", model.keras_model.get_layer("input_image").output),
+        ("res3a_out", model.keras_model.get_layer("res3a_out").output),
+        ("rpn_bbox", model.keras_model.get_layer("rpn_bbox").output),
+        ("roi", model.keras_model.get_layer("ROI").output),
+    ],
+)
 _ = plt.imshow(modellib.unmold_image(activations["input_image"][0], config))
 display_images(np.transpose(activations["res3a_out"][0, :, :, :4], [2, 0, 1]))
 keep("activations")
@@ -319,15 +361,18 @@ for i, title in enumerate(["dy", "dx", "dw", "dh"]):
 keep("rpn_bbox")
 
 # a molded picture with its meta goes in as well
-molded_again = model.run_graph(np.expand_dims(molded, 0), [
-    ("roi", model.keras_model.get_layer("ROI").output)], image_metas=np.expand_dims(image_meta, 0))
+molded_again = model.run_graph(
+    np.expand_dims(molded, 0),
+    [("roi", model.keras_model.get_layer("ROI").output)],
+    image_metas=np.expand_dims(image_meta, 0),
+)
 print("Same proposals from the molded picture: ", np.allclose(molded_again["roi"], activations["roi"], atol=1e-5))
 
 
 # In[11]: weights
 
 visualize.display_weight_stats(model)
-LAYER_TYPES = ['Conv2D', 'Dense', 'Conv2DTranspose']
+LAYER_TYPES = ["Conv2D", "Dense", "Conv2DTranspose"]
 layers = list(filter(lambda l: l.__class__.__name__ in LAYER_TYPES, model.get_trainable_layers()))
 print("{} layers with kernels".format(len(layers)))
 fig, ax = plt.subplots(len(layers), 2, figsize=(6, 2 * len(layers)))

@@ -9,7 +9,8 @@ Written as a user of Matterport's package would have in 2018; `tests/legacy/test
 
 # Draw without a screen
 import matplotlib
-matplotlib.use('Agg')
+
+matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 import os
@@ -34,6 +35,7 @@ VAL_IMAGE_IDS = ["nuc_0", "nuc_5"]
 
 class NucleusConfig(Config):
     """Training on random crops."""
+
     NAME = "nucleus"
     IMAGES_PER_GPU = 2
     NUM_CLASSES = 1 + 1
@@ -69,6 +71,7 @@ class NucleusConfig(Config):
 
 class NucleusInferenceConfig(NucleusConfig):
     """Whole pictures, padded to multiples of 64, one at a time."""
+
     GPU_COUNT = 1
     IMAGES_PER_GPU = 1
     IMAGE_RESIZE_MODE = "pad64"
@@ -76,7 +79,6 @@ class NucleusInferenceConfig(NucleusConfig):
 
 
 class NucleusDataset(utils.Dataset):
-
     def load_nucleus(self, dataset_dir, subset):
         """subset: train, val (both out of stage1_train), or a folder's name."""
         self.add_class("nucleus", 1, "nucleus")
@@ -88,12 +90,13 @@ class NucleusDataset(utils.Dataset):
             if subset == "train":
                 image_ids = list(set(image_ids) - set(VAL_IMAGE_IDS))
         for image_id in image_ids:
-            self.add_image("nucleus", image_id=image_id,
-                           path=os.path.join(dataset_dir, image_id, "images/{}.png".format(image_id)))
+            self.add_image(
+                "nucleus", image_id=image_id, path=os.path.join(dataset_dir, image_id, "images/{}.png".format(image_id))
+            )
 
     def load_mask(self, image_id):
         info = self.image_info[image_id]
-        mask_dir = os.path.join(os.path.dirname(os.path.dirname(info['path'])), "masks")
+        mask_dir = os.path.join(os.path.dirname(os.path.dirname(info["path"])), "masks")
         mask = []
         for f in next(os.walk(mask_dir))[2]:
             if f.endswith(".png"):
@@ -117,26 +120,35 @@ def train(model, dataset_dir, subset):
     dataset_val.load_nucleus(dataset_dir, "val")
     dataset_val.prepare()
 
-    augmentation = iaa.SomeOf((0, 2), [
-        iaa.Fliplr(0.5),
-        iaa.Flipud(0.5),
-        iaa.OneOf([iaa.Affine(rotate=90), iaa.Affine(rotate=180), iaa.Affine(rotate=270)]),
-        iaa.Multiply((0.8, 1.5)),
-        iaa.GaussianBlur(sigma=(0.0, 5.0))
-    ])
+    augmentation = iaa.SomeOf(
+        (0, 2),
+        [
+            iaa.Fliplr(0.5),
+            iaa.Flipud(0.5),
+            iaa.OneOf([iaa.Affine(rotate=90), iaa.Affine(rotate=180), iaa.Affine(rotate=270)]),
+            iaa.Multiply((0.8, 1.5)),
+            iaa.GaussianBlur(sigma=(0.0, 5.0)),
+        ],
+    )
 
     print("Train network heads")
-    model.train(dataset_train, dataset_val,
-                learning_rate=config.LEARNING_RATE,
-                epochs=1,
-                augmentation=augmentation,
-                layers='heads')
+    model.train(
+        dataset_train,
+        dataset_val,
+        learning_rate=config.LEARNING_RATE,
+        epochs=1,
+        augmentation=augmentation,
+        layers="heads",
+    )
     print("Train all layers")
-    model.train(dataset_train, dataset_val,
-                learning_rate=config.LEARNING_RATE / 10,
-                epochs=2,
-                augmentation=augmentation,
-                layers='all')
+    model.train(
+        dataset_train,
+        dataset_val,
+        learning_rate=config.LEARNING_RATE / 10,
+        epochs=2,
+        augmentation=augmentation,
+        layers="all",
+    )
 
 
 # Run lengths: pairs of start and length, counted from 1, column by column
@@ -152,7 +164,7 @@ def rle_decode(rle, shape):
     numbers = np.array(rle.split(), dtype=np.int32).reshape([-1, 2])
     mask = np.zeros([shape[0] * shape[1]], np.bool)
     for start, length in numbers:
-        mask[start - 1:start - 1 + length] = 1
+        mask[start - 1 : start - 1 + length] = 1
     return mask.reshape([shape[1], shape[0]]).T
 
 
@@ -185,10 +197,17 @@ def detect(model, dataset_dir, subset):
         source_id = dataset.image_info[image_id]["id"]
         submission.append(mask_to_rle(source_id, r["masks"], r["scores"]))
         visualize.display_instances(
-            image, r['rois'], r['masks'], r['class_ids'],
-            dataset.class_names, r['scores'],
-            show_bbox=False, show_mask=False,
-            title="Predictions", figsize=(4, 4))
+            image,
+            r["rois"],
+            r["masks"],
+            r["class_ids"],
+            dataset.class_names,
+            r["scores"],
+            show_bbox=False,
+            show_mask=False,
+            title="Predictions",
+            figsize=(4, 4),
+        )
         plt.savefig("{}/{}.png".format(submit_dir, source_id))
         for mask in np.transpose(r["masks"], [2, 0, 1]):
             assert np.array_equal(rle_decode(rle_encode(mask), mask.shape), mask)
@@ -198,29 +217,30 @@ def detect(model, dataset_dir, subset):
     print("Saved to ", submit_dir)
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     import argparse
 
-    parser = argparse.ArgumentParser(description='Mask R-CNN for nuclei')
+    parser = argparse.ArgumentParser(description="Mask R-CNN for nuclei")
     parser.add_argument("command", help="'train' or 'detect'")
-    parser.add_argument('--dataset', required=False)
-    parser.add_argument('--weights', required=True)
-    parser.add_argument('--logs', required=False, default=os.path.join(ROOT_DIR, "logs"))
-    parser.add_argument('--subset', required=False)
+    parser.add_argument("--dataset", required=False)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--logs", required=False, default=os.path.join(ROOT_DIR, "logs"))
+    parser.add_argument("--subset", required=False)
     args = parser.parse_args()
     RESULTS_DIR = os.path.join(args.logs, "results", "nucleus")
 
     config = NucleusConfig() if args.command == "train" else NucleusInferenceConfig()
     config.display()
-    model = modellib.MaskRCNN(mode="training" if args.command == "train" else "inference",
-                              config=config, model_dir=args.logs)
+    model = modellib.MaskRCNN(
+        mode="training" if args.command == "train" else "inference", config=config, model_dir=args.logs
+    )
     if args.weights.lower() == "last":
         model.load_weights(model.find_last(), by_name=True)
     else:
         # Other classes than ours: leave the last layers out
-        model.load_weights(args.weights, by_name=True, exclude=[
-            "mrcnn_class_logits", "mrcnn_bbox_fc",
-            "mrcnn_bbox", "mrcnn_mask"])
+        model.load_weights(
+            args.weights, by_name=True, exclude=["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
+        )
 
     if args.command == "train":
         train(model, args.dataset, args.subset)

@@ -34,8 +34,10 @@ np.random.seed(7)
 
 # In[2]:
 
+
 class ShapesConfig(Config):
     """Settings for pictures of 64 x 64 pixels with one to three shapes."""
+
     NAME = "shapes"
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
@@ -72,12 +74,14 @@ config.display()
 
 # In[3]:
 
+
 def get_ax(rows=1, cols=1, size=4):
     _, ax = plt.subplots(rows, cols, figsize=(size * cols, size * rows))
     return ax
 
 
 # In[4]:
+
 
 class ShapesDataset(utils.Dataset):
     """Only kind, colour and place of each shape are kept; pictures and masks are painted when they are asked for."""
@@ -90,8 +94,14 @@ class ShapesDataset(utils.Dataset):
             self.add_class("shapes", self.KINDS.index(kind) + 1, kind)
         for i in range(count):
             side = config.IMAGE_SHAPE[0]
-            self.add_image("shapes", image_id=i, path=None, side=side,
-                           background=np.random.randint(10, 40, size=3), shapes=self.scatter(side))
+            self.add_image(
+                "shapes",
+                image_id=i,
+                path=None,
+                side=side,
+                background=np.random.randint(10, 40, size=3),
+                shapes=self.scatter(side),
+            )
 
     def scatter(self, side):
         shapes, boxes = [], []
@@ -107,13 +117,14 @@ class ShapesDataset(utils.Dataset):
     def paint(self, canvas, shape, value):
         kind, _, y, x, radius = shape
         if kind == "square":
-            canvas[y - radius:y + radius + 1, x - radius:x + radius + 1] = value
+            canvas[y - radius : y + radius + 1, x - radius : x + radius + 1] = value
             return
         if kind == "disc":
             ys, xs = skimage.draw.disk((y, x), radius, shape=canvas.shape[:2])
         else:
-            ys, xs = skimage.draw.polygon([y - radius, y + radius, y + radius], [x, x + radius, x - radius],
-                                          canvas.shape[:2])
+            ys, xs = skimage.draw.polygon(
+                [y - radius, y + radius, y + radius], [x, x + radius, x - radius], canvas.shape[:2]
+            )
         canvas[ys, xs] = value
 
     def load_image(self, image_id):
@@ -167,7 +178,7 @@ for image_id in np.random.choice(dataset_train.image_ids, 4):
 # In[7]: both stages; the second total includes the first
 
 model = modellib.MaskRCNN(mode="training", config=config, model_dir=MODEL_DIR)
-model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=1, layers='heads')
+model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=1, layers="heads")
 model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=int(sys.argv[3]), layers="all")
 
 
@@ -178,6 +189,7 @@ model.keras_model.save_weights(model_path)
 
 
 # In[9]:
+
 
 class InferenceConfig(ShapesConfig):
     GPU_COUNT = 1
@@ -197,23 +209,24 @@ print("These weights are of epoch {}".format(model.epoch))
 # In[10]:
 
 image_id = random.choice(dataset_val.image_ids)
-original_image, image_meta, gt_class_id, gt_bbox, gt_mask =\
-    modellib.load_image_gt(dataset_val, inference_config, image_id, use_mini_mask=False)
+original_image, image_meta, gt_class_id, gt_bbox, gt_mask = modellib.load_image_gt(
+    dataset_val, inference_config, image_id, use_mini_mask=False
+)
 
 log("original_image", original_image)
 log("image_meta", image_meta)
 log("gt_class_id", gt_class_id)
 log("gt_bbox", gt_bbox)
 log("gt_mask", gt_mask)
-visualize.display_instances(original_image, gt_bbox, gt_mask, gt_class_id, dataset_train.class_names,
-                            figsize=(4, 4))
+visualize.display_instances(original_image, gt_bbox, gt_mask, gt_class_id, dataset_train.class_names, figsize=(4, 4))
 
 
 # In[11]:
 
 r = model.detect([original_image], verbose=1)[0]
-visualize.display_instances(original_image, r['rois'], r['masks'], r['class_ids'], dataset_val.class_names,
-                            r['scores'], ax=get_ax())
+visualize.display_instances(
+    original_image, r["rois"], r["masks"], r["class_ids"], dataset_val.class_names, r["scores"], ax=get_ax()
+)
 plt.savefig(os.path.join(MODEL_DIR, "detected.png"))
 
 
@@ -221,13 +234,14 @@ plt.savefig(os.path.join(MODEL_DIR, "detected.png"))
 
 APs = []
 for image_id in np.random.choice(dataset_val.image_ids, 10):
-    image, image_meta, gt_class_id, gt_bbox, gt_mask =\
-        modellib.load_image_gt(dataset_val, inference_config, image_id, use_mini_mask=False)
+    image, image_meta, gt_class_id, gt_bbox, gt_mask = modellib.load_image_gt(
+        dataset_val, inference_config, image_id, use_mini_mask=False
+    )
     molded_images = np.expand_dims(modellib.mold_image(image, inference_config), 0)
     r = model.detect([image], verbose=0)[0]
-    AP, precisions, recalls, overlaps =\
-        utils.compute_ap(gt_bbox, gt_class_id, gt_mask,
-                         r["rois"], r["class_ids"], r["scores"], r['masks'])
+    AP, precisions, recalls, overlaps = utils.compute_ap(
+        gt_bbox, gt_class_id, gt_mask, r["rois"], r["class_ids"], r["scores"], r["masks"]
+    )
     APs.append(AP)
 
 log("molded_images", molded_images)

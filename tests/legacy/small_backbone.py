@@ -4,6 +4,7 @@
 The package took any callable as BACKBONE, called it with `stage5` and `train_bn` by name, and asked
 COMPUTE_BACKBONE_SHAPE for the sizes of the maps.
 """
+
 import math
 
 import keras.layers as KL
@@ -17,13 +18,13 @@ STRIDES = [4, 8, 16, 32, 64]
 
 def small_backbone(input_image, stage5=False, train_bn=True):
     """C1 to C5, every map half as high and wide as the one before it."""
-    x = KL.Lambda(lambda pixels: pixels / 100., name="to_unit_range")(input_image)
+    x = KL.Lambda(lambda pixels: pixels / 100.0, name="to_unit_range")(input_image)
     stages = []
     for number, width in enumerate(WIDTHS, start=1):
-        conv_name, bn_name = ("conv1", "bn_conv1") if number == 1 else (
-            "res%da_branch2a" % number, "bn%da_branch2a" % number)
-        x = KL.Conv2D(width, (3, 3), strides=(2, 2), padding="same", kernel_initializer="he_normal",
-                      name=conv_name)(x)
+        conv_name, bn_name = (
+            ("conv1", "bn_conv1") if number == 1 else ("res%da_branch2a" % number, "bn%da_branch2a" % number)
+        )
+        x = KL.Conv2D(width, (3, 3), strides=(2, 2), padding="same", kernel_initializer="he_normal", name=conv_name)(x)
         x = modellib.BatchNorm(name=bn_name)(x, training=train_bn)
         x = KL.Activation("relu", name="res%da_out" % number)(x)
         stages.append(x)
@@ -34,5 +35,6 @@ def small_backbone(input_image, stage5=False, train_bn=True):
 
 def small_backbone_shape(image_shape):
     """Height and width of P2 to P6."""
-    return np.array([[int(math.ceil(image_shape[0] / stride)), int(math.ceil(image_shape[1] / stride))]
-                     for stride in STRIDES])
+    return np.array(
+        [[int(math.ceil(image_shape[0] / stride)), int(math.ceil(image_shape[1] / stride))] for stride in STRIDES]
+    )

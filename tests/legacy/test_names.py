@@ -2,6 +2,7 @@
 
 A parameter of ours may follow his, when it may be left out; his are there with their names, order and defaults.
 """
+
 import importlib
 import importlib.util
 import inspect
@@ -59,7 +60,7 @@ UTILS = {
     "norm_boxes": "boxes, shape",
     "denorm_boxes": "boxes, shape",
     "resize": "image, output_shape, order=1, mode='constant', cval=0, clip=True, preserve_range=False, "
-              "anti_aliasing=False, anti_aliasing_sigma=None",
+    "anti_aliasing=False, anti_aliasing_sigma=None",
 }
 
 VISUALIZE = {
@@ -67,17 +68,17 @@ VISUALIZE = {
     "random_colors": "N, bright=True",
     "apply_mask": "image, mask, color, alpha=0.5",
     "display_instances": "image, boxes, masks, class_ids, class_names, scores=None, title='', figsize=(16, 16), "
-                         "ax=None, show_mask=True, show_bbox=True, colors=None, captions=None",
+    "ax=None, show_mask=True, show_bbox=True, colors=None, captions=None",
     "display_differences": "image, gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask, "
-                           "class_names, title='', ax=None, show_mask=True, show_box=True, iou_threshold=0.5, "
-                           "score_threshold=0.5",
+    "class_names, title='', ax=None, show_mask=True, show_box=True, iou_threshold=0.5, "
+    "score_threshold=0.5",
     "draw_rois": "image, rois, refined_rois, mask, class_ids, class_names, limit=10",
     "draw_box": "image, box, color",
     "display_top_masks": "image, mask, class_ids, class_names, limit=4",
     "plot_precision_recall": "AP, precisions, recalls",
     "plot_overlaps": "gt_class_ids, pred_class_ids, pred_scores, overlaps, class_names, threshold=0.5",
     "draw_boxes": "image, boxes=None, refined_boxes=None, masks=None, captions=None, visibilities=None, title='', "
-                  "ax=None",
+    "ax=None",
     "display_table": "table",
     "display_weight_stats": "model",
 }
@@ -113,7 +114,7 @@ MODEL = {
     "build_rpn_targets": "image_shape, anchors, gt_class_ids, gt_boxes, config",
     "generate_random_rois": "image_shape, count, gt_class_ids, gt_boxes",
     "data_generator": "dataset, config, shuffle=True, augment=False, augmentation=None, random_rois=0, batch_size=1, "
-                      "detection_targets=False, no_augmentation_sources=None",
+    "detection_targets=False, no_augmentation_sources=None",
     "MaskRCNN": "mode, config, model_dir",
     "MaskRCNN.build": "self, mode, config",
     "MaskRCNN.find_last": "self",
@@ -123,7 +124,7 @@ MODEL = {
     "MaskRCNN.set_trainable": "self, layer_regex, keras_model=None, indent=0, verbose=1",
     "MaskRCNN.set_log_dir": "self, model_path=None",
     "MaskRCNN.train": "self, train_dataset, val_dataset, learning_rate, epochs, layers, augmentation=None, "
-                      "custom_callbacks=None, no_augmentation_sources=None",
+    "custom_callbacks=None, no_augmentation_sources=None",
     "MaskRCNN.mold_inputs": "self, images",
     "MaskRCNN.unmold_detections": "self, detections, mrcnn_mask, original_image_shape, image_shape, window",
     "MaskRCNN.detect": "self, images, verbose=0",
@@ -153,39 +154,105 @@ PARALLEL = {
 CONFIG = {"Config": "", "Config.display": "self", "Config.to_dict": "self"}
 
 SETTINGS = {
-    "NAME": None, "GPU_COUNT": 1, "IMAGES_PER_GPU": 2, "STEPS_PER_EPOCH": 1000, "VALIDATION_STEPS": 50,
-    "BACKBONE": "resnet101", "COMPUTE_BACKBONE_SHAPE": None, "BACKBONE_STRIDES": [4, 8, 16, 32, 64],
-    "FPN_CLASSIF_FC_LAYERS_SIZE": 1024, "TOP_DOWN_PYRAMID_SIZE": 256, "NUM_CLASSES": 1,
-    "RPN_ANCHOR_SCALES": (32, 64, 128, 256, 512), "RPN_ANCHOR_RATIOS": [0.5, 1, 2], "RPN_ANCHOR_STRIDE": 1,
-    "RPN_NMS_THRESHOLD": 0.7, "RPN_TRAIN_ANCHORS_PER_IMAGE": 256, "PRE_NMS_LIMIT": 6000,
-    "POST_NMS_ROIS_TRAINING": 2000, "POST_NMS_ROIS_INFERENCE": 1000, "USE_MINI_MASK": True,
-    "MINI_MASK_SHAPE": (56, 56), "IMAGE_RESIZE_MODE": "square", "IMAGE_MIN_DIM": 800, "IMAGE_MAX_DIM": 1024,
-    "IMAGE_MIN_SCALE": 0, "IMAGE_CHANNEL_COUNT": 3, "MEAN_PIXEL": [123.7, 116.8, 103.9], "TRAIN_ROIS_PER_IMAGE": 200,
-    "ROI_POSITIVE_RATIO": 0.33, "POOL_SIZE": 7, "MASK_POOL_SIZE": 14, "MASK_SHAPE": [28, 28], "MAX_GT_INSTANCES": 100,
-    "RPN_BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2], "BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2], "DETECTION_MAX_INSTANCES": 100,
-    "DETECTION_MIN_CONFIDENCE": 0.7, "DETECTION_NMS_THRESHOLD": 0.3, "LEARNING_RATE": 0.001, "LEARNING_MOMENTUM": 0.9,
-    "WEIGHT_DECAY": 0.0001, "USE_RPN_ROIS": True, "TRAIN_BN": False, "GRADIENT_CLIP_NORM": 5.0,
-    "LOSS_WEIGHTS": {"rpn_class_loss": 1.0, "rpn_bbox_loss": 1.0, "mrcnn_class_loss": 1.0, "mrcnn_bbox_loss": 1.0,
-                     "mrcnn_mask_loss": 1.0},
+    "NAME": None,
+    "GPU_COUNT": 1,
+    "IMAGES_PER_GPU": 2,
+    "STEPS_PER_EPOCH": 1000,
+    "VALIDATION_STEPS": 50,
+    "BACKBONE": "resnet101",
+    "COMPUTE_BACKBONE_SHAPE": None,
+    "BACKBONE_STRIDES": [4, 8, 16, 32, 64],
+    "FPN_CLASSIF_FC_LAYERS_SIZE": 1024,
+    "TOP_DOWN_PYRAMID_SIZE": 256,
+    "NUM_CLASSES": 1,
+    "RPN_ANCHOR_SCALES": (32, 64, 128, 256, 512),
+    "RPN_ANCHOR_RATIOS": [0.5, 1, 2],
+    "RPN_ANCHOR_STRIDE": 1,
+    "RPN_NMS_THRESHOLD": 0.7,
+    "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
+    "PRE_NMS_LIMIT": 6000,
+    "POST_NMS_ROIS_TRAINING": 2000,
+    "POST_NMS_ROIS_INFERENCE": 1000,
+    "USE_MINI_MASK": True,
+    "MINI_MASK_SHAPE": (56, 56),
+    "IMAGE_RESIZE_MODE": "square",
+    "IMAGE_MIN_DIM": 800,
+    "IMAGE_MAX_DIM": 1024,
+    "IMAGE_MIN_SCALE": 0,
+    "IMAGE_CHANNEL_COUNT": 3,
+    "MEAN_PIXEL": [123.7, 116.8, 103.9],
+    "TRAIN_ROIS_PER_IMAGE": 200,
+    "ROI_POSITIVE_RATIO": 0.33,
+    "POOL_SIZE": 7,
+    "MASK_POOL_SIZE": 14,
+    "MASK_SHAPE": [28, 28],
+    "MAX_GT_INSTANCES": 100,
+    "RPN_BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2],
+    "BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2],
+    "DETECTION_MAX_INSTANCES": 100,
+    "DETECTION_MIN_CONFIDENCE": 0.7,
+    "DETECTION_NMS_THRESHOLD": 0.3,
+    "LEARNING_RATE": 0.001,
+    "LEARNING_MOMENTUM": 0.9,
+    "WEIGHT_DECAY": 0.0001,
+    "USE_RPN_ROIS": True,
+    "TRAIN_BN": False,
+    "GRADIENT_CLIP_NORM": 5.0,
+    "LOSS_WEIGHTS": {
+        "rpn_class_loss": 1.0,
+        "rpn_bbox_loss": 1.0,
+        "mrcnn_class_loss": 1.0,
+        "mrcnn_bbox_loss": 1.0,
+        "mrcnn_mask_loss": 1.0,
+    },
 }
 
 # What his modules had imported, as an import of each names it.
 IMPORTED = {
     "model": {
-        "os": "os", "random": "random", "datetime": "datetime", "re": "re", "math": "math", "logging": "logging",
-        "OrderedDict": "collections:OrderedDict", "multiprocessing": "multiprocessing", "np": "numpy",
-        "tf": "tensorflow", "keras": "keras", "K": "keras.backend", "KL": "keras.layers", "KM": "keras.models",
+        "os": "os",
+        "random": "random",
+        "datetime": "datetime",
+        "re": "re",
+        "math": "math",
+        "logging": "logging",
+        "OrderedDict": "collections:OrderedDict",
+        "multiprocessing": "multiprocessing",
+        "np": "numpy",
+        "tf": "tensorflow",
+        "keras": "keras",
+        "K": "keras.backend",
+        "KL": "keras.layers",
+        "KM": "keras.models",
         "utils": "mrcnn.utils",
     },
     "utils": {
-        "sys": "sys", "os": "os", "logging": "logging", "math": "math", "random": "random", "np": "numpy",
-        "tf": "tensorflow", "scipy": "scipy", "skimage": "skimage", "urllib": "urllib", "shutil": "shutil",
+        "sys": "sys",
+        "os": "os",
+        "logging": "logging",
+        "math": "math",
+        "random": "random",
+        "np": "numpy",
+        "tf": "tensorflow",
+        "scipy": "scipy",
+        "skimage": "skimage",
+        "urllib": "urllib",
+        "shutil": "shutil",
         "warnings": "warnings",
     },
     "visualize": {
-        "os": "os", "sys": "sys", "random": "random", "itertools": "itertools", "colorsys": "colorsys", "np": "numpy",
-        "find_contours": "skimage.measure:find_contours", "plt": "matplotlib.pyplot", "patches": "matplotlib.patches",
-        "lines": "matplotlib.lines", "Polygon": "matplotlib.patches:Polygon", "IPython": "IPython",
+        "os": "os",
+        "sys": "sys",
+        "random": "random",
+        "itertools": "itertools",
+        "colorsys": "colorsys",
+        "np": "numpy",
+        "find_contours": "skimage.measure:find_contours",
+        "plt": "matplotlib.pyplot",
+        "patches": "matplotlib.patches",
+        "lines": "matplotlib.lines",
+        "Polygon": "matplotlib.patches:Polygon",
+        "IPython": "IPython",
         "utils": "mrcnn.utils",
     },
 }
@@ -205,8 +272,11 @@ def differences(wanted, found):
             wrong.append(f"has no {parameter.name} in place {position}")
         elif others[position].default != parameter.default or others[position].kind != parameter.kind:
             wrong.append(f"has {others[position]} where {parameter} is")
-    wrong += [f"needs {p}" for p in others if p.name not in wanted and p.default is p.empty
-              and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    wrong += [
+        f"needs {p}"
+        for p in others
+        if p.name not in wanted and p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
     return wrong
 
 
@@ -227,15 +297,18 @@ def test_name_takes_the_old_parameters(module, name):
     assert differences(parameters(MODULES[module][name]), found) == []
 
 
-@pytest.mark.parametrize(("found", "problem"), [
-    ("a, c=1", "has no b in place 1"),
-    ("b, a=1", "has no a in place 0"),
-    ("a, b=2", "has b=2 where b=1 is"),
-    ("a, b", "has b where b=1 is"),
-    ("a, *, b=1", "has b=1 where b=1 is"),
-    ("a", "has no b in place 1"),
-    ("a, b=1, *, c", "needs c"),
-])
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        ("a, c=1", "has no b in place 1"),
+        ("b, a=1", "has no a in place 0"),
+        ("a, b=2", "has b=2 where b=1 is"),
+        ("a, b", "has b where b=1 is"),
+        ("a, *, b=1", "has b=1 where b=1 is"),
+        ("a", "has no b in place 1"),
+        ("a, b=1, *, c", "needs c"),
+    ],
+)
 def test_the_check_finds_what_breaks_a_call(found, problem):
     assert problem in differences(parameters("a, b=1"), parameters(found))
 
@@ -285,9 +358,11 @@ def test_computed_settings_are_the_old_ones():
 
 
 def test_pictures_and_helpers_are_imported_without_a_framework():
-    code = ("import sys, json; from mrcnn import utils, visualize; import mrcnn.utils as u\n"
-            "from mrcnn.utils import Dataset; assert u is utils\n"
-            "print(json.dumps(sorted(sys.modules)))")
+    code = (
+        "import sys, json; from mrcnn import utils, visualize; import mrcnn.utils as u\n"
+        "from mrcnn.utils import Dataset; assert u is utils\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not set(json.loads(done.stdout)) & {"keras", "tensorflow", "jax", "torch"}
 
@@ -296,8 +371,14 @@ def test_pictures_and_helpers_are_imported_without_a_framework():
 def without(text, *libraries):
     """What a new interpreter with Keras on JAX prints for this code where these libraries are not installed."""
     hidden = f"import sys; sys.modules.update(dict.fromkeys({libraries}))\n"
-    done = subprocess.run([sys.executable, "-c", hidden + text], cwd=ROOT, capture_output=True, text=True, check=True,
-                          env={**os.environ, "KERAS_BACKEND": "jax"})
+    done = subprocess.run(
+        [sys.executable, "-c", hidden + text],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+    )
     return done.stdout
 
 
@@ -326,8 +407,11 @@ def test_what_went_with_tensorflow_1_names_its_replacement(name, gone):
 def test_star_import_gives_what_his_gave(module):
     scope = {}
     exec(f"from mrcnn.{module} import *", scope)
-    wanted = {name for name, source in IMPORTED[module].items()
-              if importlib.util.find_spec(source.partition(":")[0].partition(".")[0])}
+    wanted = {
+        name
+        for name, source in IMPORTED[module].items()
+        if importlib.util.find_spec(source.partition(":")[0].partition(".")[0])
+    }
     assert {*wanted, *(name for name in MODULES[module] if "." not in name)} <= set(scope)
 
 
@@ -347,8 +431,10 @@ def test_nothing_is_imported_before_it_is_asked_for():
 def test_star_imports_leave_out_what_is_not_installed():
     pytest.importorskip("jax", exc_type=ModuleNotFoundError)
     code = "".join(f"from mrcnn.{module} import *\n" for module in IMPORTED)
-    code += ("import mrcnn.model\nprint(np.pi, callable(MaskRCNN), plt.__name__, 'tf' in globals(), "
-             "'IPython' in globals(), hasattr(mrcnn.model, 'tf'))")
+    code += (
+        "import mrcnn.model\nprint(np.pi, callable(MaskRCNN), plt.__name__, 'tf' in globals(), "
+        "'IPython' in globals(), hasattr(mrcnn.model, 'tf'))"
+    )
     assert without(code, "tensorflow", "IPython") == f"{np.pi} True matplotlib.pyplot False False False\n"
 
 

@@ -2,6 +2,7 @@
 
 They know the old names only. Each runs in a process of its own, from its own folder.
 """
+
 import json
 import re
 import subprocess
@@ -52,8 +53,7 @@ def has_a_drawing(path):
 
 @pytest.fixture(scope="session")
 def shapes_run(tmp_path_factory):
-    """Folder and output of the shapes script; its weights stand for the COCO weights that the other scripts start from.
-    """
+    """Folder and output of the shapes script; its weights stand in for the COCO weights of the other scripts."""
     logs = tmp_path_factory.mktemp("shapes")
     return logs, run("shapes", [logs, 80, 3])
 
@@ -87,8 +87,11 @@ def test_weights_saved_from_the_notebook_have_the_layout_of_keras_2(shapes_run):
 
 def test_balloons_are_learnt_from_via_polygons_and_splashed(balloon_folder, logs):
     picture = balloon_folder / "val" / "party_0.png"
-    said = run("balloon", ["train", "--dataset", balloon_folder, "--weights", "coco", "--logs", logs],
-               ["splash", "--weights", "last", "--logs", logs, "--image", picture])
+    said = run(
+        "balloon",
+        ["train", "--dataset", balloon_folder, "--weights", "coco", "--logs", logs],
+        ["splash", "--weights", "last", "--logs", logs, "--image", picture],
+    )
     assert "Balloon pictures: 5 and 2" in said
     assert checkpoints(logs, "balloon") == ["mask_rcnn_balloon_0001.h5"]
     (splash,) = logs.glob("splash_*.png")
@@ -103,8 +106,11 @@ def test_balloons_are_learnt_from_via_polygons_and_splashed(balloon_folder, logs
 
 def test_nuclei_are_learnt_from_crops_and_submitted_as_run_lengths(nucleus_folder, logs):
     everywhere = ["--dataset", nucleus_folder, "--logs", logs]
-    run("nucleus", ["train", *everywhere, "--subset", "train", "--weights", logs / "mask_rcnn_coco.h5"],
-        ["detect", *everywhere, "--subset", "stage1_test", "--weights", "last"])
+    run(
+        "nucleus",
+        ["train", *everywhere, "--subset", "train", "--weights", logs / "mask_rcnn_coco.h5"],
+        ["detect", *everywhere, "--subset", "stage1_test", "--weights", "last"],
+    )
     assert checkpoints(logs, "nucleus") == ["mask_rcnn_nucleus_0001.h5", "mask_rcnn_nucleus_0002.h5"]
     (folder,) = (logs / "results" / "nucleus").iterdir()
     assert all(has_a_drawing(folder / f"nuc_{i}.png") for i in range(2))
@@ -116,15 +122,18 @@ def test_nuclei_are_learnt_from_crops_and_submitted_as_run_lengths(nucleus_folde
         for row in rows:
             runs = np.array(row.split(",")[1].split(), int).reshape(-1, 2) if row.startswith(name) else []
             for start, length in runs:
-                taken[start - 1:start - 1 + length] += 1
-        assert taken.max() <= 1      # no pixel belongs to two nuclei
+                taken[start - 1 : start - 1 + length] += 1
+        assert taken.max() <= 1  # no pixel belongs to two nuclei
         assert taken.sum() <= pixels
 
 
 def test_coco_is_trained_on_and_evaluated_with_the_official_tools(coco_folder, logs):
     everywhere = ["--dataset", coco_folder, "--logs", logs]
-    said = run("coco", ["train", *everywhere, "--model", logs / "mask_rcnn_coco.h5"],
-               ["evaluate", *everywhere, "--model", "last", "--limit", 6])
+    said = run(
+        "coco",
+        ["train", *everywhere, "--model", logs / "mask_rcnn_coco.h5"],
+        ["evaluate", *everywhere, "--model", "last", "--limit", 6],
+    )
     assert checkpoints(logs, "coco") == ["mask_rcnn_coco_0001.h5", "mask_rcnn_coco_0002.h5"]
     assert said.count("Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ]") == 2
     assert number_after("AP@50 of bbox:", said) > 0.1
@@ -151,16 +160,23 @@ def test_voc_boxes_are_learnt_as_masks(voc_folder, logs):
 def test_cells_of_inspect_data(balloon_folder, tmp_path):
     said = run("inspect_data", [balloon_folder, tmp_path])
     assert "Image Count: 5" in said
-    assert re.search(r"Count: +1023\n", said)      # 3 * (16**2 + 8**2 + 4**2 + 2**2 + 1)
-    for name, shape in (("rois", "(4, 20, 4)"), ("mrcnn_class_ids", "(4, 20, 1)"), ("mrcnn_bbox", "(4, 20, 2, 4)"),
-                        ("mrcnn_mask", "(4, 20, 14, 14, 2)"), ("gt_masks", "(4, 28, 28, 100)"),
-                        ("rpn_match", "(4, 1023, 1)"), ("rpn_bbox", "(4, 64, 4)")):
+    assert re.search(r"Count: +1023\n", said)  # 3 * (16**2 + 8**2 + 4**2 + 2**2 + 1)
+    for name, shape in (
+        ("rois", "(4, 20, 4)"),
+        ("mrcnn_class_ids", "(4, 20, 1)"),
+        ("mrcnn_bbox", "(4, 20, 2, 4)"),
+        ("mrcnn_mask", "(4, 20, 14, 14, 2)"),
+        ("gt_masks", "(4, 28, 28, 100)"),
+        ("rpn_match", "(4, 1023, 1)"),
+        ("rpn_bbox", "(4, 64, 4)"),
+    ):
         assert re.search(rf"^{name} +shape: {re.escape(shape)}", said, re.MULTILINE), name
-    positive, negative, neutral = (number_after(f"{kind} anchors: ", said) for kind in
-                                   ("Positive", "Negative", "Neutral"))
+    positive, negative, neutral = (
+        number_after(f"{kind} anchors: ", said) for kind in ("Positive", "Negative", "Neutral")
+    )
     assert positive > 0
     assert (positive + negative, positive + negative + neutral) == (64, 1023)
-    assert 0 < number_after("Average percent: ", said) <= 0.34      # ROI_POSITIVE_RATIO
+    assert 0 < number_after("Average percent: ", said) <= 0.34  # ROI_POSITIVE_RATIO
     assert "Order:  [0, 1, 2, 3, 4]" in said
     figures = list(tmp_path.glob("*.png"))
     assert len(figures) == 9 and all(has_a_drawing(p) for p in figures)
@@ -170,8 +186,12 @@ def test_cells_of_inspect_model(coco_folder, shapes_run, tmp_path):
     logs, figures = tmp_path / "logs", tmp_path / "figures"
     figures.mkdir()
     said = run("inspect_model", [coco_folder, shapes_run[0] / "mask_rcnn_shapes.h5", logs, figures])
-    for claim in ("detect_molded agrees", "Best anchors first", "Proposals are what NMS kept",
-                  "Same proposals from the molded picture"):
+    for claim in (
+        "detect_molded agrees",
+        "Best anchors first",
+        "Proposals are what NMS kept",
+        "Same proposals from the molded picture",
+    ):
         assert f"{claim}:  True" in said, claim
     assert 0 <= number_after("Mean AP over 3 images: ", said) <= 1
     assert re.search(r"target_rpn_match +shape: \(1023,\)", said)

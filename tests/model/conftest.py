@@ -1,4 +1,5 @@
 """The tiny network and its pictures, as the tests of `mrcnn.model` take them."""
+
 import pytest
 
 

@@ -1,4 +1,5 @@
 """An image that cannot be used is passed over; a bug is not."""
+
 import logging
 
 import pytest
@@ -22,16 +23,26 @@ def shapes(error, broken):
     return dataset
 
 
-@pytest.mark.parametrize("error", [DataError("a.tif", "is cut off", "Copy it again"), ValueError("not an image"),
-                                   EOFError("too short")])
+@pytest.mark.parametrize(
+    "error", [DataError("a.tif", "is cut off", "Copy it again"), ValueError("not an image"), EOFError("too short")]
+)
 def test_a_damaged_image_is_passed_over(config, caplog, error):
     with caplog.at_level(logging.ERROR):
         inputs, _ = next(modellib.data_generator(shapes(error, {0, 1}), config(), shuffle=False))
     assert inputs[1][0, 0] == 2 and caplog.text.count("is passed over") == 2
 
 
-@pytest.mark.parametrize("error", [AttributeError("a"), NameError("b"), ImportError("c"), TypeError("d"),
-                                   NotImplementedError("e"), RecursionError("f")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("a"),
+        NameError("b"),
+        ImportError("c"),
+        TypeError("d"),
+        NotImplementedError("e"),
+        RecursionError("f"),
+    ],
+)
 def test_a_bug_raises_at_the_first_image(config, error):
     with pytest.raises(type(error)) as caught:
         next(modellib.data_generator(shapes(error, {0}), config(), shuffle=False))

@@ -103,9 +103,7 @@ def test_roi_align(parity):
     for case, name in cases(values):
         expected, pool = case("output_pooled"), int(case("input_pool"))
         layer = modellib.PyramidROIAlign([pool, pool])
-        found = layer(
-            [case("input_boxes"), case("input_image_meta"), *(m[..., : expected.shape[-1]] for m in maps)]
-        )
+        found = layer([case("input_boxes"), case("input_image_meta"), *(m[..., : expected.shape[-1]] for m in maps)])
         np.testing.assert_allclose(array(found), expected, atol=1e-5, rtol=1e-5, err_msg=name)
 
 

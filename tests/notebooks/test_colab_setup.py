@@ -1,4 +1,5 @@
 """The setup that the notebooks' install cell runs on Colab: what it asks of pip, when it does nothing, how it stops."""
+
 import importlib.util
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def setup():
 @pytest.fixture
 def runtime(setup, monkeypatch):
     """A runtime in which keras is installed and mrcnn is not; `calls` holds what pip was asked for."""
+
     class Runtime:
         """`package`: what `import mrcnn` takes, and `after` once pip has done its work; `code`, `output`: of pip."""
 
@@ -81,10 +83,16 @@ def test_what_is_wanted_is_what_the_package_needs_and_zarr(setup):
 
 def test_installed_is_what_pip_can_be_held_to(setup, monkeypatch, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    for folder, name, version in [(first, "torch", "2.10.0+cu128"), (first, "Typing_Extensions", "4.15.0"),
-                                  (first, "python-apt", "2.4.0-ubuntu4"), (first, "", "1.0"), (first, "mrcnn", "0.2"),
-                                  (first, "mrcnn_keras", "3.0.0"), (first, "blinker", "1.9.0"),
-                                  (second, "blinker", "1.4")]:
+    for folder, name, version in [
+        (first, "torch", "2.10.0+cu128"),
+        (first, "Typing_Extensions", "4.15.0"),
+        (first, "python-apt", "2.4.0-ubuntu4"),
+        (first, "", "1.0"),
+        (first, "mrcnn", "0.2"),
+        (first, "mrcnn_keras", "3.0.0"),
+        (first, "blinker", "1.9.0"),
+        (second, "blinker", "1.4"),
+    ]:
         distribution(folder, name, version)
     (first / "broken-1.0.dist-info").mkdir()
     monkeypatch.setattr(sys, "path", [str(first), str(second)])
@@ -98,7 +106,9 @@ def test_pip_is_held_to_what_is_installed(setup, monkeypatch, tmp_path):
         "import sys\n"
         "pins = sys.argv[sys.argv.index('--constraint') + 1]\n"
         "print(*sys.argv[1:], open(pins).read(), sep='|', end='')\n"
-        "sys.exit(3)\n", encoding="utf-8")
+        "sys.exit(3)\n",
+        encoding="utf-8",
+    )
     (tmp_path / "pip" / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     code, output = setup.pip_install([Requirement("zarr>=3")], {"torch": "2.10.0+cu128", "numpy": "2.0.2"})
@@ -122,8 +132,9 @@ def test_pip_can_read_the_pins_of_this_environment(setup, tmp_path):
 def test_a_clash_is_an_installed_version_that_does_not_do(setup, needed, there):
     requirement = Requirement(f"Keras>={needed}")
     found = setup.clashes("mrcnn", [requirement], {"keras": there})
-    assert found == ([] if Version(there) >= Version(needed)
-                     else [f"mrcnn needs Keras>={needed} and {there} is installed"])
+    assert found == (
+        [] if Version(there) >= Version(needed) else [f"mrcnn needs Keras>={needed} and {there} is installed"]
+    )
     assert setup.clashes("mrcnn", [requirement], {"numpy": there}) == []
     assert setup.missing([requirement], {"numpy": there}) == [requirement]
     assert setup.missing([requirement], {"keras": there}) == []
@@ -189,7 +200,8 @@ def test_it_shows_pips_errors_where_pip_fails_otherwise(setup, runtime, capsys):
         setup.main()
     assert capsys.readouterr().out.splitlines()[1:] == [
         "ERROR: Could not find a version that satisfies the requirement setuptools>=77 (from versions: none)",
-        "ERROR: No matching distribution found for setuptools>=77"]
+        "ERROR: No matching distribution found for setuptools>=77",
+    ]
 
 
 def test_it_names_a_folder_that_hides_the_package(setup, runtime, tmp_path):

@@ -1,4 +1,5 @@
 """Options of the scripts, and errors as one line and an exit code."""
+
 import subprocess
 import sys
 
@@ -15,8 +16,11 @@ def test_training_options_that_are_not_given_are_absent():
 @pytest.mark.parametrize(("text", "rows"), [("0:3264", (0, 3264)), ("all", "all")])
 def test_pictures_can_be_prepared_where_a_sample_offers_it(text, rows):
     asked = ["--keep-rows", text, "--downscale", "4"]
-    for parser, rest in ((train_parser("x", prepares=True), []), (predict_parser("x"), ["--weights", "w", "i.tif"]),
-                         (evaluate_parser("x", prepares=True), ["--weights", "w"])):
+    for parser, rest in (
+        (train_parser("x", prepares=True), []),
+        (predict_parser("x"), ["--weights", "w", "i.tif"]),
+        (evaluate_parser("x", prepares=True), ["--weights", "w"]),
+    ):
         found = parser.parse_args([*asked, *rest])
         assert (found.keep_rows, found.downscale) == (rows, 4)
         with pytest.raises(SystemExit):
@@ -30,20 +34,25 @@ def test_semantic_networks_are_offered_where_a_sample_has_them():
     assert given == {"model": "unet", "hours": 0.5}
     predicting = predict_parser("x", semantic=True).parse_args(["i.tif", "--weights", "w", "--flips"])
     assert predicting.flips and evaluate_parser("x", semantic=True).parse_args(["--weights", "w", "--flips"]).flips
-    for parser, options in ((train_parser("x"), ["--model", "unet"]), (train_parser("x"), ["--hours", "1"]),
-                            (predict_parser("x"), ["i.tif", "--weights", "w", "--flips"]),
-                            (train_parser("x", semantic=True), ["--model", "segnet"])):
+    for parser, options in (
+        (train_parser("x"), ["--model", "unet"]),
+        (train_parser("x"), ["--hours", "1"]),
+        (predict_parser("x"), ["i.tif", "--weights", "w", "--flips"]),
+        (train_parser("x", semantic=True), ["--model", "segnet"]),
+    ):
         with pytest.raises(SystemExit):
             parser.parse_args(options)
 
 
 def test_training_options_are_read():
-    given = vars(train_parser("x").parse_args(
-        "--dataset s.tif --truth t.tif --slices 0:120 --validation-slices 120:130 --weights none --backbone resnet50 "
-        "--epochs 3 "
-        "--steps 5 --layers heads --logs out --resume --seed 7 --set NAME=a --set IMAGES_PER_GPU=1 --no-augmentation "
-        "--small "
-        "--pixel-size-nm 5,4 --dataset-option min_size_px=30".split()))
+    given = vars(
+        train_parser("x").parse_args(
+            "--dataset s.tif --truth t.tif --slices 0:120 --validation-slices 120:130 --weights none "
+            "--backbone resnet50 --epochs 3 --steps 5 --layers heads --logs out --resume --seed 7 --set NAME=a "
+            "--set IMAGES_PER_GPU=1 --no-augmentation --small --pixel-size-nm 5,4 "
+            "--dataset-option min_size_px=30".split()
+        )
+    )
     assert given["slices"] == (0, 120)
     assert given["validation_slices"] == (120, 130)
     assert given["set"] == ["NAME=a", "IMAGES_PER_GPU=1"]
@@ -54,13 +63,18 @@ def test_training_options_are_read():
 
 def test_prediction_options_are_read():
     given = predict_parser("x").parse_args(["--weights", "run", "--min-score", "0.4", "a.tif", "b.tif"])
-    assert (given.images, given.min_score, given.out, given.pixel_size_nm) == (["a.tif", "b.tif"], 0.4, "predictions",
-                                                                               None)
+    assert (given.images, given.min_score, given.out, given.pixel_size_nm) == (
+        ["a.tif", "b.tif"],
+        0.4,
+        "predictions",
+        None,
+    )
 
 
 def test_linking_options_are_read():
-    given = predict_parser("x").parse_args("--weights run --link-slices --slice-distance-nm 5 --link-scores 0.3,0.7 "
-                                           "--link-gap 1 a.tif".split())
+    given = predict_parser("x").parse_args(
+        "--weights run --link-slices --slice-distance-nm 5 --link-scores 0.3,0.7 --link-gap 1 a.tif".split()
+    )
     assert (given.link_slices, given.slice_distance_nm, given.link_scores, given.link_gap) == (True, 5, (0.3, 0.7), 1)
     assert not predict_parser("x").parse_args(["--weights", "run", "a.tif"]).link_slices
 

@@ -1,4 +1,5 @@
 """What the texts after options become, and what is refused."""
+
 import argparse
 
 import pytest
@@ -17,29 +18,58 @@ from mrcnn.options.option_values import (
 from mrcnn.options.tuning_arguments import hours
 
 
-@pytest.mark.parametrize(("kind", "text"), [
-    (distance, "0"), (distance, "five"), (scores, "0.7,0.3"), (scores, "2"), (count, "-1"), (count, "1.5"),
-    (slices, "5"), (slices, "9:3"), (slices, "a:b"), (slices, "3:3"), (pixel_size, "0"), (pixel_size, "x"),
-    (pixel_size, "1,2,3"), (pixel_size, "inf"), (whole_number, "0"), (whole_number, "-1"), (whole_number, "1.5"),
-    (score, "1.1"), (score, "x"),
-    (positive_number, "0"), (positive_number, "x"), (positive_number, "inf"), (positive_number, "nan"),
-    (option, "novalue"), (option, "=3"), (hours, "0"), (hours, "x"),
-])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (distance, "0"),
+        (distance, "five"),
+        (scores, "0.7,0.3"),
+        (scores, "2"),
+        (count, "-1"),
+        (count, "1.5"),
+        (slices, "5"),
+        (slices, "9:3"),
+        (slices, "a:b"),
+        (slices, "3:3"),
+        (pixel_size, "0"),
+        (pixel_size, "x"),
+        (pixel_size, "1,2,3"),
+        (pixel_size, "inf"),
+        (whole_number, "0"),
+        (whole_number, "-1"),
+        (whole_number, "1.5"),
+        (score, "1.1"),
+        (score, "x"),
+        (positive_number, "0"),
+        (positive_number, "x"),
+        (positive_number, "inf"),
+        (positive_number, "nan"),
+        (option, "novalue"),
+        (option, "=3"),
+        (hours, "0"),
+        (hours, "x"),
+    ],
+)
 def test_values_that_cannot_be_are_refused(kind, text):
     with pytest.raises(argparse.ArgumentTypeError, match=text if text.isalnum() else "'"):
         kind(text)
 
 
-@pytest.mark.parametrize(("text", "value"), [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic"),
-                                             ("a=True", True), ("a=false", False)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic"), ("a=True", True), ("a=false", False)],
+)
 def test_reader_options_are_numbers_where_they_look_like_numbers(text, value):
     assert option(text) == ("a", value)
     assert type(option(text)[1]) is type(value)
 
 
 def test_what_is_refused_is_told_by_what_the_option_means():
-    for kind, words in ((positive_number, "is no number above 0"), (distance, "is no distance; write nm, such as 5"),
-                        (hours, "is no time; write hours, such as 0.5")):
+    for kind, words in (
+        (positive_number, "is no number above 0"),
+        (distance, "is no distance; write nm, such as 5"),
+        (hours, "is no time; write hours, such as 0.5"),
+    ):
         assert kind("2.5") == 2.5
         with pytest.raises(argparse.ArgumentTypeError) as error:
             kind("-1")

@@ -1,4 +1,5 @@
 """Objects in the colours of their classes."""
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -8,14 +9,21 @@ from mrcnn.plot.class_views import CLASS_COLORS, CLASS_COLORS_ON_BRIGHT, class_c
 
 NAMES = ["BG", "Nucleoli", "Not Nucleoli"]
 IMAGE = np.zeros((60, 80, 3), np.uint8)
-OBJECTS = Instances((60, 80), [(1, 5, 21, 25), (30, 40, 50, 70)], [2, 1], [0.25, 0.875],
-                    [np.ones((20, 20), bool), np.ones((20, 30), bool)])
+OBJECTS = Instances(
+    (60, 80),
+    [(1, 5, 21, 25), (30, 40, 50, 70)],
+    [2, 1],
+    [0.25, 0.875],
+    [np.ones((20, 20), bool), np.ones((20, 30), bool)],
+)
 
 
 def lines(ax):
     """Corners and colours of what is drawn, a collection after the other."""
-    return [([np.array(segment) for segment in c.get_segments()], [to_hex(v).upper() for v in c.get_colors()])
-            for c in ax.collections]
+    return [
+        ([np.array(segment) for segment in c.get_segments()], [to_hex(v).upper() for v in c.get_colors()])
+        for c in ax.collections
+    ]
 
 
 def test_boxes_have_the_colour_of_their_class():
@@ -41,7 +49,7 @@ def test_outlines_are_drawn_instead_of_boxes():
     figure = show_classes([(IMAGE, OBJECTS)], NAMES, boxes=False, outlines=True)
     ((corners, colors),) = lines(figure.axes[0])
     assert colors == [CLASS_COLORS[1], CLASS_COLORS[0]]
-    assert len(corners[0]) > 5      # along the rim, not a rectangle of five points
+    assert len(corners[0]) > 5  # along the rim, not a rectangle of five points
 
 
 def test_scores_stay_within_the_picture():
@@ -68,8 +76,10 @@ def test_colours_repeat_only_after_all_are_used():
     assert class_colors([7]) == class_colors([1])
 
 
-@pytest.mark.parametrize(("samples", "titles", "said"), [([], None, "no picture"),
-                                                          ([(IMAGE, OBJECTS)], ["a", "b"], "2 titles for 1 pictures")])
+@pytest.mark.parametrize(
+    ("samples", "titles", "said"),
+    [([], None, "no picture"), ([(IMAGE, OBJECTS)], ["a", "b"], "2 titles for 1 pictures")],
+)
 def test_what_cannot_be_shown_is_refused(samples, titles, said):
     with pytest.raises(ValueError, match=said):
         show_classes(samples, NAMES, titles)

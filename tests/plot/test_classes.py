@@ -1,4 +1,5 @@
 """Scores by class as pictures: every number is where it belongs."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,8 +27,11 @@ def images():
 
 def lines(ax):
     """Curves by the name in the legend, without what is in brackets."""
-    return {line.get_label().split(" (")[0]: np.array(line.get_data()) for line in ax.get_lines()
-            if not line.get_label().startswith("_")}
+    return {
+        line.get_label().split(" (")[0]: np.array(line.get_data())
+        for line in ax.get_lines()
+        if not line.get_label().startswith("_")
+    }
 
 
 def points(ax):
@@ -72,8 +76,11 @@ def test_f1_by_threshold_marks_the_best_one(images):
 def test_all_three_side_by_side(images, tmp_path):
     report = evaluate_classes(*images, NAMES, min_score=0.5)
     figure = plot_classes(report, score_curves(*images, NAMES), tmp_path / "classes.png")
-    assert [ax.get_title().split(" (")[0] for ax in figure.axes] == ["Confusion", "Precision and recall",
-                                                                    "F1 by score threshold"]
+    assert [ax.get_title().split(" (")[0] for ax in figure.axes] == [
+        "Confusion",
+        "Precision and recall",
+        "F1 by score threshold",
+    ]
     assert "0.5" in figure.axes[0].get_title() and (tmp_path / "classes.png").stat().st_size > 5000
 
 

@@ -1,4 +1,5 @@
 """Panels of several models, and the learning curve over the number of images."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from mrcnn.plot.comparison import MODEL_COLORS, TRUTH_COLOR, compare_models, plo
 def squares(*corners, shape=(40, 60)):
     masks = np.zeros((*shape, len(corners)), bool)
     for i, (y, x) in enumerate(corners):
-        masks[y:y + 10, x:x + 10, i] = True
+        masks[y : y + 10, x : x + 10, i] = True
     return Instances.from_masks(masks)
 
 
@@ -40,8 +41,13 @@ def test_colours_repeat_beyond_their_number():
 
 
 def test_learning_curve_has_means_and_runs(tmp_path):
-    table = pd.DataFrame({"model": ["unet"] * 4 + ["mask"] * 2, "images": [12, 12, 120, 120, 12, 120],
-                          "foreground_iou": [0.6, 0.8, 0.85, 0.87, 0.5, 0.9]})
+    table = pd.DataFrame(
+        {
+            "model": ["unet"] * 4 + ["mask"] * 2,
+            "images": [12, 12, 120, 120, 12, 120],
+            "foreground_iou": [0.6, 0.8, 0.85, 0.87, 0.5, 0.9],
+        }
+    )
     figure = plot_learning_curve(table, tmp_path / "l.png")
     ax = figure.axes[0]
     assert [line.get_label() for line in ax.lines] == ["unet", "mask"]

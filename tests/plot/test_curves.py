@@ -1,4 +1,5 @@
 """Learning curves, precision and recall, scores by threshold: the right numbers on the right panel."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,9 +101,18 @@ def test_many_names_do_not_hide_the_curves():
 
 
 def test_history_of_a_semantic_network_is_three_pairs_of_curves(tmp_path):
-    table = pd.DataFrame({"epoch": [1, 2], "seconds": [3, 3], "loss": [2, 1], "accuracy": [0.5, 0.75],
-                          "foreground_iou": [0.25, 0.5], "val_loss": [3, 2], "val_accuracy": [0.25, 0.5],
-                          "val_foreground_iou": [np.nan, 0.125]})
+    table = pd.DataFrame(
+        {
+            "epoch": [1, 2],
+            "seconds": [3, 3],
+            "loss": [2, 1],
+            "accuracy": [0.5, 0.75],
+            "foreground_iou": [0.25, 0.5],
+            "val_loss": [3, 2],
+            "val_accuracy": [0.25, 0.5],
+            "val_foreground_iou": [np.nan, 0.125],
+        }
+    )
     loss, accuracy, iou = plot_history(table, tmp_path / "curves.png").axes
     assert lines(loss) == {"training": [2, 1], "validation": [3, 2]}
     assert lines(accuracy) == {"training": [0.5, 0.75], "validation": [0.25, 0.5]}

@@ -1,4 +1,5 @@
 """Figures are drawn without a display and written, or refused with the file's name."""
+
 import subprocess
 import sys
 import threading
@@ -36,8 +37,10 @@ def test_unknown_format_and_bad_place_are_named(tmp_path):
 
 
 def test_threads_draw_at_the_same_time(tmp_path):
-    threads = [threading.Thread(target=lambda i=i: save_figure(picture_axes((50, 50))[0].figure, tmp_path / f"{i}.png"))
-               for i in range(4)]
+    threads = [
+        threading.Thread(target=lambda i=i: save_figure(picture_axes((50, 50))[0].figure, tmp_path / f"{i}.png"))
+        for i in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -46,7 +49,9 @@ def test_threads_draw_at_the_same_time(tmp_path):
 
 
 def test_drawing_needs_no_pyplot():
-    code = ("import mrcnn.plot.instances, mrcnn.plot.curves, mrcnn.plot.inspect, sys\n"
-            "print('matplotlib.pyplot' in sys.modules)")
+    code = (
+        "import mrcnn.plot.instances, mrcnn.plot.curves, mrcnn.plot.inspect, sys\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

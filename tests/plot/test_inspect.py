@@ -1,4 +1,5 @@
 """Grids, boxes and anchors: everything given is shown, padding is not, and what does not fit together is refused."""
+
 import numpy as np
 import pytest
 from matplotlib.colors import Normalize
@@ -101,10 +102,13 @@ def test_anchors_by_kind_and_at_most_so_many():
     matches = np.array([1] * 3 + [-1] * 20 + [0] * 7)
     ax = show_anchors(IMAGE, anchors, matches, limit=5, title="anchors")
     assert [t.get_text() for t in ax.get_legend().get_texts()] == [
-        "7 neutral (5 drawn)", "20 negative (5 drawn)", "3 positive"]
+        "7 neutral (5 drawn)",
+        "20 negative (5 drawn)",
+        "3 positive",
+    ]
     neutral, negative, positive = (extents(c) for c in ax.collections)
     assert [len(neutral), len(negative), len(positive)] == [5, 5, 3]
-    assert negative[0][0] == 2.5 and negative[-1][0] == 21.5     # evenly from the first to the last
+    assert negative[0][0] == 2.5 and negative[-1][0] == 21.5  # evenly from the first to the last
     assert ax.get_title() == "anchors"
 
 

@@ -1,4 +1,5 @@
 """Objects over their image: the right pixels in the right colours, the captions that users know, and the errors."""
+
 import time
 
 import imageio.v3 as iio
@@ -176,7 +177,7 @@ def test_comparison_shows_both_and_counts(tmp_path):
     assert right.get_title() == "Found: 1 object"
     assert figure.get_suptitle() == "slice 3"
     assert np.array_equal((pixels(right) != 100).any(axis=-1), squares((20, 30, 35, 49)).foreground())
-    assert np.array_equal(pixels(left)[25, 40], pixels(right)[25, 40])     # the same object in the same colour
+    assert np.array_equal(pixels(left)[25, 40], pixels(right)[25, 40])  # the same object in the same colour
     assert iio.imread(tmp_path / "compare.png").shape[1] > 1000
 
 
@@ -194,7 +195,7 @@ def test_errors_are_coloured_and_counted(tmp_path):
     ax = draw_errors(GREY, ERRORS_GT, ERRORS_PRED, path=tmp_path / "errors.png", title="all five")
     picture = pixels(ax).astype(float)
     for name, (y, x) in INSIDE.items():
-        color = np.array([int(ERROR_COLORS[name][k:k + 2], 16) for k in (1, 3, 5)])
+        color = np.array([int(ERROR_COLORS[name][k : k + 2], 16) for k in (1, 3, 5)])
         assert np.allclose(picture[y, x], 0.65 * 100 + 0.35 * color, atol=1), name
     assert picture[0, 0].tolist() == [100, 100, 100]
     labels = [t.get_text() for t in ax.get_legend().get_texts()]

@@ -1,4 +1,5 @@
 """Figures of several panels in a notebook: at the size at which a browser shows them their text can still be read."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,8 +18,8 @@ from mrcnn.plot.inspect import display_images, show_augmented
 from mrcnn.plot.instances import compare_truth
 from mrcnn.plot.weights import plot_weight_histograms
 
-SHOWN = 1000        # pixels that Jupyter has for a figure in a window of 1280
-LEAST = 9           # pixels of text that can be read
+SHOWN = 1000  # pixels that Jupyter has for a figure in a window of 1280
+LEAST = 9  # pixels of text that can be read
 IMAGE = np.full((64, 64), 128, np.uint8)
 NAMES = ["BG", "Nucleoli", "Not Nucleoli"]
 
@@ -54,7 +55,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_text_can_be_read_at_the_width_of_a_notebook(name):
     figure = FIGURES[name]()
-    figure.draw_without_rendering()         # ticks get their labels
+    figure.draw_without_rendering()  # ticks get their labels
     width = figure.get_figwidth()
     scale = min(1, SHOWN / (width * figure.dpi)) * figure.dpi / 72
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]

@@ -1,4 +1,5 @@
 """The grid of overlaps: what each cell says, and what does not fit together is refused."""
+
 import numpy as np
 import pytest
 

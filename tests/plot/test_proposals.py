@@ -1,4 +1,5 @@
 """Fates and anchors: every kind in its colour, counted, and what does not fit together is refused."""
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -15,7 +16,10 @@ def test_fates_by_colour_with_counts():
     ax = draw_fates(IMAGE, boxes, reasons, limit=3, title="why")
     assert ax.get_title() == "why"
     assert [t.get_text() for t in ax.get_legend().get_texts()] == [
-        "5 background (3 drawn)", "1 suppressed by NMS", "2 kept"]
+        "5 background (3 drawn)",
+        "1 suppressed by NMS",
+        "2 kept",
+    ]
     assert [len(c.get_paths()) for c in ax.collections] == [3, 1, 2]
     shown = [to_hex(c.get_colors()[0]) for c in ax.collections]
     assert shown == [to_hex(FATE_COLORS[r]) for r in ("background", "suppressed by NMS", "kept")]
@@ -31,8 +35,10 @@ def test_fates_of_nothing_and_of_different_lengths():
 
 
 def test_anchors_of_the_middle_cell():
-    levels = [(generate_anchors(scale, [0.5, 1], shape, stride, 1), shape)
-              for scale, shape, stride in ((8, (10, 15), 4), (16, (5, 8), 8))]
+    levels = [
+        (generate_anchors(scale, [0.5, 1], shape, stride, 1), shape)
+        for scale, shape, stride in ((8, (10, 15), 4), (16, (5, 8), 8))
+    ]
     ax = show_cell_anchors(IMAGE, levels)
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["P2", "P3"]
     for collection, centre, side in zip(ax.collections, ((20, 28), (16, 32)), (8, 16), strict=True):

@@ -1,4 +1,5 @@
 """Any image becomes one to look at, and objects get colours that differ."""
+
 import numpy as np
 import pytest
 from hypothesis import given

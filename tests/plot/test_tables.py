@@ -1,4 +1,5 @@
 """Tables in notebooks: nothing is cut, what matters is in front, numbers are short and true."""
+
 import math
 import re
 
@@ -27,8 +28,16 @@ def measured():
 def test_measures_in_physical_units_come_first_and_no_column_is_lost():
     table = measured()
     columns = list(show_table(table).texts)
-    assert columns[:8] == ["instance", "class", "score", "area_um2", "equivalent_diameter_nm", "perimeter_nm",
-                           "major_axis_nm", "minor_axis_nm"]
+    assert columns[:8] == [
+        "instance",
+        "class",
+        "score",
+        "area_um2",
+        "equivalent_diameter_nm",
+        "perimeter_nm",
+        "major_axis_nm",
+        "minor_axis_nm",
+    ]
     assert sorted(columns) == sorted(table)
     assert columns[11:] == [name for name in table if name not in MEASURES]
 
@@ -55,12 +64,26 @@ def test_cells_are_text_and_no_html():
 
 def test_numbers_have_the_decimals_that_their_column_needs():
     table = pd.DataFrame({"area": [0.21678, 0.03], "nm": [519.6, 87.24], "n": [12345, 7], "score": [1.0, 0.98765]})
-    assert shown(table) == {"score": ["1.000", "0.988"], "area": ["0.217", "0.030"], "nm": ["520", "87"],
-                            "n": ["12,345", "7"]}
+    assert shown(table) == {
+        "score": ["1.000", "0.988"],
+        "area": ["0.217", "0.030"],
+        "nm": ["520", "87"],
+        "n": ["12,345", "7"],
+    }
 
 
-@pytest.mark.parametrize("value, text", [(0.1, "0.100"), (10.5, "10.5"), (999.6, "1,000"), (0.00689, "0.00689"),
-                                         (1e-9, "0.000000"), (-0.25, "-0.250"), (float("inf"), "inf")])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.1, "0.100"),
+        (10.5, "10.5"),
+        (999.6, "1,000"),
+        (0.00689, "0.00689"),
+        (1e-9, "0.000000"),
+        (-0.25, "-0.250"),
+        (float("inf"), "inf"),
+    ],
+)
 def test_a_number_alone(value, text):
     assert shown(pd.DataFrame({"v": [value]})) == {"v": [text]}
 
@@ -114,7 +137,7 @@ def test_a_shown_number_is_the_number_to_the_digits_asked_for(values, digits):
     largest = max(map(abs, values))
     texts = shown(pd.DataFrame({"v": values}), digits=digits)["v"]
     exact = all(value.is_integer() for value in values)
-    error = 0 if exact else max(0.5e-6, largest * 10 ** (1 - digits) / 2) if largest < 10 ** digits else 0.5
+    error = 0 if exact else max(0.5e-6, largest * 10 ** (1 - digits) / 2) if largest < 10**digits else 0.5
     for value, text in zip(values, texts):
         assert math.isclose(float(text.replace(",", "")), value, rel_tol=1e-9, abs_tol=error * (1 + 1e-9))
     assert len({len(text.partition(".")[2]) for text in texts}) == 1

@@ -1,4 +1,5 @@
 """Weights and gradients in pictures: all of them, over the right range, also where they are no numbers."""
+
 import numpy as np
 import pytest
 
@@ -27,7 +28,7 @@ def test_before_and_now_share_their_bins():
     assert round(sum(b.get_height() for b in grey[:4])) == 20 == round(sum(b.get_height() for b in blue[-4:]))
     assert len(figure.axes[1].containers) == 1
     biases = plot_weight_histograms({"bias": np.linspace(-1, 1, 40)}, {"bias": np.zeros(40)}, bins=10).axes[0]
-    assert biases.get_ylim()[1] < 10      # the bar of the 40 zeros is cut off, as the others are 4 high
+    assert biases.get_ylim()[1] < 10  # the bar of the 40 zeros is cut off, as the others are 4 high
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before training", "now"]
 
 
@@ -38,8 +39,9 @@ def test_what_is_no_number_is_left_out():
         plot_weight_histograms({})
 
 
-@pytest.mark.parametrize("values", [((0.5, 0), (12, 3)), ((0, 0), (0, 0)), ((1, 1), (1, 1)),
-                                    ((np.nan, 1), (np.inf, 2))])
+@pytest.mark.parametrize(
+    "values", [((0.5, 0), (12, 3)), ((0, 0), (0, 0)), ((1, 1), (1, 1)), ((np.nan, 1), (np.inf, 2))]
+)
 def test_gradients_as_numbers(values):
     norms = {part: {"rpn_class_loss": a, "loss": b} for part, (a, b) in zip(("C2", "mask head"), values, strict=True)}
     ax = plot_gradient_norms(norms, title="pull")
@@ -55,22 +57,39 @@ def test_no_gradients_are_refused():
         plot_gradient_norms({})
 
 
-@pytest.mark.parametrize("name, value", [("bn/gamma", 1), ("bn/moving_variance", 1), ("bn/beta", 0),
-                                         ("bn/moving_mean", 0), ("conv/bias", 0), ("conv/bias", -4.6)])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("bn/gamma", 1),
+        ("bn/moving_variance", 1),
+        ("bn/beta", 0),
+        ("bn/moving_mean", 0),
+        ("conv/bias", 0),
+        ("conv/bias", -4.6),
+    ],
+)
 def test_what_a_fresh_network_starts_with_is_healthy(name, value):
     assert weight_alerts(name, np.full(8, value, np.float32)) == []
 
 
-@pytest.mark.parametrize("name, value", [("bn/gamma", 0), ("bn/moving_variance", 0), ("bn/beta", 0.3),
-                                         ("bn/moving_mean", -2)])
+@pytest.mark.parametrize(
+    "name, value", [("bn/gamma", 0), ("bn/moving_variance", 0), ("bn/beta", 0.3), ("bn/moving_mean", -2)]
+)
 def test_batch_normalisation_that_is_the_same_everywhere_but_not_fresh_is_dead(name, value):
     assert weight_alerts(name, np.full(8, value, np.float32)) == ["dead?"]
-    assert weight_alerts(name, np.array([value, value + 0.1])) == []      # trained
-    assert weight_alerts(name, np.array([value])) == []                  # of one channel: nothing to compare with
+    assert weight_alerts(name, np.array([value, value + 0.1])) == []  # trained
+    assert weight_alerts(name, np.array([value])) == []  # of one channel: nothing to compare with
 
 
-@pytest.mark.parametrize("kernel", [np.zeros((3, 3, 2, 4)), np.full((5, 2), 0.7), 1e-9 * RNG.normal(size=(3, 3, 2, 4)),
-                                    0.7 + 1e-8 * RNG.normal(size=(5, 2))])
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        np.zeros((3, 3, 2, 4)),
+        np.full((5, 2), 0.7),
+        1e-9 * RNG.normal(size=(3, 3, 2, 4)),
+        0.7 + 1e-8 * RNG.normal(size=(5, 2)),
+    ],
+)
 def test_a_kernel_without_spread_is_dead(kernel):
     assert weight_alerts("conv/kernel", kernel.astype(np.float32)) == ["dead?"]
     assert weight_alerts("conv/kernel", RNG.normal(scale=1e-4, size=kernel.shape)) == []

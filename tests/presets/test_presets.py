@@ -1,4 +1,5 @@
 """The presets: sound, loaded without keras, found again from a file; and the samples' settings, which are theirs."""
+
 import importlib
 import importlib.util
 import json
@@ -17,8 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # What `to_dict` of the samples' settings gave when the samples held all of them themselves.
 BEFORE = json.loads(Path(__file__).with_name("before.json").read_text(encoding="utf-8"))
 MODULES = [importlib.import_module(f"mrcnn.presets.{m.name}") for m in pkgutil.iter_modules(mrcnn.presets.__path__)]
-PRESETS = [value for module in MODULES for value in vars(module).values()
-           if isinstance(value, type) and value.__module__ == module.__name__]
+PRESETS = [
+    value
+    for module in MODULES
+    for value in vars(module).values()
+    if isinstance(value, type) and value.__module__ == module.__name__
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 """The table of cells against scenes whose intensities are known."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,29 +16,51 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 def disks(*circles, shape=(80, 90), **options):
     """Round objects (y, x, radius); later ones on top."""
-    y, x = np.mgrid[:shape[0], :shape[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, int)
     for i, (cy, cx, radius) in enumerate(circles, start=1):
-        labels[(y - cy) ** 2 + (x - cx) ** 2 <= radius ** 2] = i
+        labels[(y - cy) ** 2 + (x - cx) ** 2 <= radius**2] = i
     return Instances.from_label_image(labels, **options)
 
 
 def test_each_channel_inside_and_around():
     cells = disks((20, 20, 8), (55, 60, 10), class_ids=[2, 1], scores=[0.9, 0.8], pixel_size_nm=500)
     inside = cells.foreground()
-    image = np.stack([np.where(inside, 200, 50), np.full(inside.shape, 7), np.where(inside, 0, 90),
-                      np.where(inside, 5, 0)], axis=-1).astype(np.uint8)
+    image = np.stack(
+        [np.where(inside, 200, 50), np.full(inside.shape, 7), np.where(inside, 0, 90), np.where(inside, 5, 0)], axis=-1
+    ).astype(np.uint8)
     table = cell_table(cells, image, class_names=["BG", "Nucleoli", "Not Nucleoli"], image_name="field_1")
     assert table.columns.tolist() == [
-        "image", "cell", "class_id", "class", "score", "y1", "x1", "y2", "x2", "touches_border", "area_px", "area_um2",
-        "ring_px", *(f"{what}_{c}" for c in ("red", "green", "blue", "yellow") for what in ("mean", "ring", "ratio"))]
+        "image",
+        "cell",
+        "class_id",
+        "class",
+        "score",
+        "y1",
+        "x1",
+        "y2",
+        "x2",
+        "touches_border",
+        "area_px",
+        "area_um2",
+        "ring_px",
+        *(f"{what}_{c}" for c in ("red", "green", "blue", "yellow") for what in ("mean", "ring", "ratio")),
+    ]
     assert table["class"].tolist() == ["Not Nucleoli", "Nucleoli"] and table["score"].tolist() == [0.9, 0.8]
     assert set(table["image"]) == {"field_1"} and table["cell"].tolist() == [1, 2]
     assert (table["area_px"] == cells.areas()).all() and (table["area_um2"] == table["area_px"] / 4).all()
-    for column, value in {"mean_red": 200, "ring_red": 50, "ratio_red": 4, "ratio_green": 1, "mean_blue": 0,
-                          "ratio_blue": 0, "mean_yellow": 5, "ring_yellow": 0}.items():
+    for column, value in {
+        "mean_red": 200,
+        "ring_red": 50,
+        "ratio_red": 4,
+        "ratio_green": 1,
+        "mean_blue": 0,
+        "ratio_blue": 0,
+        "mean_yellow": 5,
+        "ring_yellow": 0,
+    }.items():
         assert (table[column] == value).all(), column
-    assert table["ratio_yellow"].isna().all()       # nothing to divide by
+    assert table["ratio_yellow"].isna().all()  # nothing to divide by
     assert not table["touches_border"].any()
 
 
@@ -49,7 +72,7 @@ def test_the_ring_is_as_far_and_as_wide_as_asked():
     assert cell_table(cell, image, ring_px=(4, 2))["ring_grey"].item() == 100
     assert cell_table(cell, image, ring_px=(0, 2))["ring_grey"].item() == 1
     area = cell_table(cell, image, ring_px=(0, 5))["ring_px"].item()
-    assert area == pytest.approx(np.pi * (15 ** 2 - 10 ** 2), rel=0.05)
+    assert area == pytest.approx(np.pi * (15**2 - 10**2), rel=0.05)
 
 
 def test_neighbours_are_no_surroundings():
@@ -73,7 +96,7 @@ def test_boxes_instead_of_masks():
     assert own["area_px"] == cell.areas()[0] < row["area_px"] and own["ring_px"] < row["ring_px"]
 
 
-@given(seed=st.integers(0, 2 ** 32 - 1))
+@given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=20)
 def test_means_are_those_of_measure_and_of_the_pixels_themselves(seed):
     rng = np.random.default_rng(seed)
@@ -102,12 +125,20 @@ def test_no_cells_and_a_mask_without_a_pixel(tmp_path):
     assert row["area_px"] == row["ring_px"] == 0 and np.isnan(row["mean_red"]) and np.isnan(row["ratio_red"])
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"image": np.ones((9, 9))}, "pass the image they were found in"), ({"channel_names": ["a", "b"]}, "channel_names"),
-    ({"image": np.ones((80, 90, 2)), "channel_names": ["a", "a"]}, "different names"),
-    ({"class_names": ["BG"]}, "Class 1 has no name"), ({"region": "ring"}, "region is one of 'mask', 'box'"),
-    ({"ring_px": 5}, "ring_px"), ({"ring_px": (-1, 5)}, "ring_px"), ({"ring_px": (2, float("nan"))}, "ring_px"),
-    ({"pixel_size_nm": 0}, "pixel size")])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"image": np.ones((9, 9))}, "pass the image they were found in"),
+        ({"channel_names": ["a", "b"]}, "channel_names"),
+        ({"image": np.ones((80, 90, 2)), "channel_names": ["a", "a"]}, "different names"),
+        ({"class_names": ["BG"]}, "Class 1 has no name"),
+        ({"region": "ring"}, "region is one of 'mask', 'box'"),
+        ({"ring_px": 5}, "ring_px"),
+        ({"ring_px": (-1, 5)}, "ring_px"),
+        ({"ring_px": (2, float("nan"))}, "ring_px"),
+        ({"pixel_size_nm": 0}, "pixel size"),
+    ],
+)
 def test_what_cannot_be_measured_is_refused(options, words):
     with pytest.raises(ConfigError, match=words):
         cell_table(disks((40, 45, 10)), **{"image": np.ones((80, 90)), **options})

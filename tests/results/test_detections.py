@@ -17,7 +17,9 @@ def test_rows_have_the_highest_score_first_and_upper_ends_exclusive(found):
     rows = detection_rows(found, "a.png", NAMES)
     assert [tuple(row) for row in rows] == [COLUMNS] * 2
     assert [tuple(row.values()) for row in rows] == [
-        ("a.png", "Nucleoli", 0.75, 10, 7, 12, 9), ("a.png", "Not Nucleoli", 0.5, 2, 1, 6, 4)]
+        ("a.png", "Nucleoli", 0.75, 10, 7, 12, 9),
+        ("a.png", "Not Nucleoli", 0.5, 2, 1, 6, 4),
+    ]
     assert detection_rows(Instances((9, 12)), "a.png", NAMES) == []
 
 

@@ -1,4 +1,5 @@
 """Label TIFFs and ImageJ ROIs read back by other programs' libraries."""
+
 import errno
 import sys
 
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.filterwarnings("error")
 def objects():
     masks = np.zeros((30, 40, 3), bool)
     masks[2:10, 3:12, 0] = True
-    masks[5:20, 8:30, 1] = True       # overlaps the first
+    masks[5:20, 8:30, 1] = True  # overlaps the first
     masks[25, 39, 2] = True
-    return Instances.from_masks(masks, scores=[.9, .5, .7], pixel_size_nm=(5, 8))
+    return Instances.from_masks(masks, scores=[0.9, 0.5, 0.7], pixel_size_nm=(5, 8))
 
 
 @pytest.mark.parametrize("depth", [None, 50])
@@ -31,14 +32,14 @@ def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, d
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert len(file.pages) == 3 and file.is_imagej
         assert file.series[0].axes == "ZYX"
-        assert file.imagej_metadata["unit"] == "cm"       # the unit of the resolution, for those who read only this
+        assert file.imagej_metadata["unit"] == "cm"  # the unit of the resolution, for those who read only this
         assert file.imagej_metadata.get("spacing") == (pytest.approx(5e-6) if depth else None)
         for page, instances in zip(file.pages, pages, strict=True):
             assert page.dtype == np.uint16
             assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
             np.testing.assert_array_equal(page.asarray(), instances.to_label_image())
         tags = file.pages[0].tags
-        assert tags["ResolutionUnit"].value == 3      # cm
+        assert tags["ResolutionUnit"].value == 3  # cm
         x, y = (tags[name].value[0] / tags[name].value[1] for name in ("XResolution", "YResolution"))
         assert (1e7 / y, 1e7 / x) == pytest.approx((5, 8))
 
@@ -55,7 +56,7 @@ def test_our_own_reader_finds_the_same_size(tmp_path, objects, monkeypatch, dtyp
         assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
 
 
-@pytest.mark.parametrize("size", [0.01, 4.7169905660283, 22.25 ** 0.5, 1234.56789, 3e8])
+@pytest.mark.parametrize("size", [0.01, 4.7169905660283, 22.25**0.5, 1234.56789, 3e8])
 def test_any_pixel_size_survives_in_numbers_that_imagej_can_read(tmp_path, objects, size):
     write_label_tiff(tmp_path / "a.tif", objects, pixel_size_nm=size)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
@@ -69,7 +70,7 @@ def test_single_image_without_pixel_size(tmp_path, objects):
     write_label_tiff(tmp_path / "a.tif", objects)
     image = tifffile.imread(tmp_path / "a.tif")
     np.testing.assert_array_equal(image, objects.to_label_image())
-    assert image[6, 9] == 1        # the higher score is on top
+    assert image[6, 9] == 1  # the higher score is on top
     assert image[10, 9] == 2
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert "unit" not in file.imagej_metadata
@@ -121,7 +122,7 @@ def test_outline_filled_gives_the_mask(rng_masks):
     from matplotlib.path import Path
 
     objects = Instances.from_masks(rng_masks)
-    y, x = np.mgrid[:rng_masks.shape[0], :rng_masks.shape[1]]
+    y, x = np.mgrid[: rng_masks.shape[0], : rng_masks.shape[1]]
     centres = np.stack([y.ravel() + 0.5, x.ravel() + 0.5], axis=1)
     for i in range(len(objects)):
         filled = np.zeros(rng_masks.shape[:2], bool)
@@ -152,7 +153,7 @@ def test_rois_are_named_like_labels_and_replace_an_existing_zip(tmp_path, object
     rois = roifile.roiread(tmp_path / "a.zip")
     assert [r.name for r in rois] == ["1", "2", "3"]
     points = rois[0].coordinates()
-    assert points.min(axis=0).tolist() == [3, 2] and points.max(axis=0).tolist() == [12, 10]     # x, y
+    assert points.min(axis=0).tolist() == [3, 2] and points.max(axis=0).tolist() == [12, 10]  # x, y
     write_imagej_rois(tmp_path / "stack.zip", [objects.select([]), objects.select([2])])
     (roi,) = roifile.roiread(tmp_path / "stack.zip")
     assert (roi.name, roi.position) == ("0002-0001", 2)

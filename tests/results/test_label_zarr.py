@@ -1,4 +1,5 @@
 """The label pyramid of a wafer: values, metadata that others read, memory, and what is at its place."""
+
 import sys
 import tracemalloc
 
@@ -29,7 +30,7 @@ def test_levels_are_the_label_image_and_every_second_pixel_of_it(instances, tmp_
     levels = [d["path"] for d in group.attrs["multiscales"][0]["datasets"]]
     assert levels == ["0", "1"]
     for n, name in enumerate(levels):
-        assert np.array_equal(group[name][:], full[::2**n, ::2**n])
+        assert np.array_equal(group[name][:], full[:: 2**n, :: 2**n])
         assert max(group[name].chunks) <= max(64, chunk)
 
 
@@ -54,8 +55,12 @@ def test_metadata_are_those_of_ome(instances, tmp_path):
     properties = group.attrs["image-label"]["properties"]
     assert len(properties) == len(instances)
     first = sections[0]
-    assert {"label-value": first.tissue.index + 1, "class": "tissue", "section_id": 1,
-            "score": round(first.tissue.score, 4)} in properties
+    assert {
+        "label-value": first.tissue.index + 1,
+        "class": "tissue",
+        "section_id": 1,
+        "score": round(first.tissue.score, 4),
+    } in properties
 
 
 def test_what_is_no_section_is_left_out(section_of, tmp_path):
@@ -71,7 +76,7 @@ def test_memory_is_that_of_some_chunks(tmp_path):
     mask = np.ones((60, 100), bool)
     boxes = [[y, x, y + 60, x + 100] for y in range(0, 3900, 400) for x in range(0, 3900, 300)]
     instances = Instances((4000, 4000), boxes, masks=[mask] * len(boxes))
-    write_label_zarr(tmp_path / "first.zarr", instances.select([0]), chunk=512)     # imports
+    write_label_zarr(tmp_path / "first.zarr", instances.select([0]), chunk=512)  # imports
     tracemalloc.start()
     write_label_zarr(tmp_path / "l.zarr", instances, chunk=512)
     peak = tracemalloc.get_traced_memory()[1]

@@ -1,4 +1,5 @@
 """Linking through z: chains, branches, gaps, hysteresis."""
+
 import numpy as np
 import pytest
 import tifffile
@@ -30,7 +31,7 @@ def test_what_overlaps_is_one_object_and_numbers_follow_the_first_slice():
 
 
 def test_an_iou_below_the_least_begins_a_new_object():
-    pages = [slice_of(A), slice_of(B)]       # 81 of 119 pixels
+    pages = [slice_of(A), slice_of(B)]  # 81 of 119 pixels
     assert ids_of(pages, min_iou=81 / 120) == [[1], [1]]
     assert ids_of(pages, min_iou=82 / 119) == [[1], [2]]
 
@@ -53,8 +54,10 @@ def test_the_pairing_has_the_highest_sum_of_overlaps():
     assert ids_of(pages) == [[1, 2], [1, 2]]
 
 
-@pytest.mark.parametrize(("gap", "expected"), [(0, [[1], [], [], [2]]), (1, [[1], [], [], [2]]),
-                                               (2, [[1], [], [], [1]]), (5, [[1], [], [], [1]])])
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [(0, [[1], [], [], [2]]), (1, [[1], [], [], [2]]), (2, [[1], [], [], [1]]), (5, [[1], [], [], [1]])],
+)
 def test_a_gap_is_bridged_up_to_its_length(gap, expected):
     assert ids_of([slice_of(A), slice_of(), slice_of(), slice_of(A)], max_gap=gap) == expected
 
@@ -65,8 +68,11 @@ def test_a_gap_does_not_pass_over_what_is_there():
 
 
 def test_hysteresis_keeps_uncertain_slices_of_a_certain_object_only():
-    pages = [slice_of(A, FAR, scores=[0.5, 0.5]), slice_of(A, FAR, scores=[0.9, 0.6]),
-             slice_of(A, FAR, scores=[0.2, 0.5])]
+    pages = [
+        slice_of(A, FAR, scores=[0.5, 0.5]),
+        slice_of(A, FAR, scores=[0.9, 0.6]),
+        slice_of(A, FAR, scores=[0.2, 0.5]),
+    ]
     assert ids_of(pages, low_score=0.4, high_score=0.8) == [[1, 0], [1, 0], [0, 0]]
     assert ids_of(pages, low_score=0.4, high_score=0.6) == [[1, 2], [1, 2], [0, 2]]
 
@@ -95,9 +101,17 @@ def test_joining_all_that_touches_gives_the_components_of_the_volume(seed, depth
     assert len(set(zip(labels.ravel().tolist(), expected.ravel().tolist()))) == len(np.unique(expected))
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"min_iou": 0}, "min_iou"), ({"min_iou": 1.5}, "min_iou"), ({"low_score": 0.9, "high_score": 0.5}, "low_score"),
-    ({"max_gap": -1}, "max_gap"), ({"min_slices": 0}, "min_slices"), ({"high_score": "1"}, "high_score")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_iou": 0}, "min_iou"),
+        ({"min_iou": 1.5}, "min_iou"),
+        ({"low_score": 0.9, "high_score": 0.5}, "low_score"),
+        ({"max_gap": -1}, "max_gap"),
+        ({"min_slices": 0}, "min_slices"),
+        ({"high_score": "1"}, "high_score"),
+    ],
+)
 def test_settings_that_cannot_work_are_named(options, message):
     with pytest.raises(ConfigError, match=message):
         LinkSettings(**options)

@@ -1,4 +1,5 @@
 """Measurements against shapes whose answer is known, and their summaries."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +20,7 @@ def of_mask(mask, **kwargs):
 
 def ellipse(shape, centre, semi_axes, degrees):
     """Mask of an ellipse whose long (first) semi-axis lies at this angle, counterclockwise on the screen."""
-    y, x = np.mgrid[:shape[0], :shape[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     up, right = -(y - centre[0]), x - centre[1]
     angle = np.radians(degrees)
     along, across = right * np.cos(angle) + up * np.sin(angle), -right * np.sin(angle) + up * np.cos(angle)
@@ -47,7 +48,7 @@ def test_oblong_pixels_measure_the_physical_shape():
     # 30 nm high, 10 nm wide pixels: a circle of 600 nm is 20 by 60 pixels
     mask = ellipse((80, 100), (40, 50), (30, 10), 0)
     row = measure(of_mask(mask), pixel_size_nm=(30, 10)).iloc[0]
-    assert row["area_um2"] == pytest.approx(np.pi * 0.3 ** 2, rel=0.02)
+    assert row["area_um2"] == pytest.approx(np.pi * 0.3**2, rel=0.02)
     assert row["equivalent_diameter_nm"] == pytest.approx(600, rel=0.02)
     assert row["major_axis_nm"] == pytest.approx(600, rel=0.02)
     assert row["minor_axis_nm"] == pytest.approx(600, rel=0.02)
@@ -82,8 +83,8 @@ def test_mask_without_a_pixel_has_zeros_and_the_centre_of_its_box(size):
 def test_overlapping_objects_are_each_measured_whole():
     masks = np.zeros((20, 20, 2), bool)
     masks[2:12, 2:12, 0] = True
-    masks[4:8, 4:8, 1] = True       # wholly inside the first
-    objects = Instances.from_masks(masks, class_ids=[1, 2], scores=[.5, .9])
+    masks[4:8, 4:8, 1] = True  # wholly inside the first
+    objects = Instances.from_masks(masks, class_ids=[1, 2], scores=[0.5, 0.9])
     table = measure(objects, class_names=["BG", "cell", "nucleus"])
     assert table["area_px"].tolist() == [100, 16]
     assert table["class"].tolist() == ["cell", "nucleus"]
@@ -161,7 +162,7 @@ def test_summary_of_an_image_and_of_a_set():
     assert one["density_per_um2"] == pytest.approx(2)
     both = summarize_set([first, second], [(10, 10), (20, 10)], [100, (100, 200)])
     assert both["images"] == 2 and both["count"] == 3
-    assert both["area_fraction"] == 0.3                       # 90 of 300 pixels
+    assert both["area_fraction"] == 0.3  # 90 of 300 pixels
     assert both["area_total_um2"] == pytest.approx(0.3 + 1.2)
     assert both["density_per_um2"] == pytest.approx(3 / 5)
     assert "area_total_um2" not in summarize_set([first, second], [(10, 10), (20, 10)], [100, None])
@@ -178,9 +179,9 @@ def test_csv_reads_back(tmp_path):
     assert pd.read_csv(tmp_path / "a.csv")["a"].tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("size, expected", [
-    ((10, 10), 4 * 150 * np.hypot(10, 10)),
-    ((10, 20), 4 * 150 * np.hypot(10, 20))])
+@pytest.mark.parametrize(
+    "size, expected", [((10, 10), 4 * 150 * np.hypot(10, 10)), ((10, 20), 4 * 150 * np.hypot(10, 20))]
+)
 def test_perimeter_of_a_diamond_of_oblong_pixels(size, expected):
     y, x = np.mgrid[:400, :400]
     assert _crofton_perimeter(abs(x - 200) + abs(y - 200) <= 150, size) == pytest.approx(expected, rel=0.04)

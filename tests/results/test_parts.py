@@ -1,4 +1,5 @@
 """Tables in parts: whole or not there, taken up by the same run only, joined as one."""
+
 import sys
 
 import pandas as pd
@@ -11,8 +12,9 @@ RUN = {"weights": "a"}
 
 
 def table(*values):
-    return pd.DataFrame({"image": pd.Series([f"Fähre, {v}" for v in values], dtype="str"),
-                         "x1": pd.Series(values, dtype="int64")})
+    return pd.DataFrame(
+        {"image": pd.Series([f"Fähre, {v}" for v in values], dtype="str"), "x1": pd.Series(values, dtype="int64")}
+    )
 
 
 def test_parts_are_taken_up_and_joined_as_if_they_were_one(tmp_path):

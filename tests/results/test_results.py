@@ -1,4 +1,5 @@
 """The room `results` re-exports the container of objects without importing anything heavy."""
+
 import subprocess
 import sys
 
@@ -16,7 +17,9 @@ def test_instances_is_reexported():
 
 
 def test_importing_the_package_imports_nothing_heavy():
-    code = ("import sys, mrcnn.results, mrcnn.evaluate\n"
-            "print([m for m in ('numpy', 'pandas', 'skimage') if m in sys.modules])")
+    code = (
+        "import sys, mrcnn.results, mrcnn.evaluate\n"
+        "print([m for m in ('numpy', 'pandas', 'skimage') if m in sys.modules])"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -1,4 +1,5 @@
 """Volumes of bodies whose volume is known; summaries; the label stack read back."""
+
 import numpy as np
 import pytest
 import tifffile
@@ -59,7 +60,8 @@ def test_summary_of_a_stack():
     summary = summarize_volumes(table, (4, 30, 40), 100, 100)
     assert (summary["count"], summary["count_whole"]) == (2, 1)
     assert (summary["voxels_total"], summary["voxels_mean"], summary["voxels_sd"]) == pytest.approx(
-        (250, 125, np.std([200, 50], ddof=1)))
+        (250, 125, np.std([200, 50], ddof=1))
+    )
     assert summary["volume_total_um3"] == pytest.approx(0.25)
     assert summary["stack_volume_um3"] == pytest.approx(4.8)
     assert summary["volume_fraction"] == pytest.approx(250 / 4800)

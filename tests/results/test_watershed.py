@@ -1,4 +1,5 @@
 """Objects from probabilities: what is parted, what is not, holes, sizes, scores, classes, and what is refused."""
+
 import json
 import math
 
@@ -15,7 +16,7 @@ PLAIN = WatershedSettings(seed_depth_px=None, max_hole_px=0)
 
 
 def discs(shape, *centres_and_radii):
-    y, x = np.mgrid[:shape[0], :shape[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     return np.any([np.hypot(y - cy, x - cx) <= r for cy, cx, r in centres_and_radii], axis=0)
 
 
@@ -50,9 +51,12 @@ def test_two_discs_are_parted_where_the_neck_is_deeper_than_asked(radius, apart,
     """The distance at the saddle of two equal circles is half the length of their common chord."""
     centres = 2 * radius * apart
     neck = math.sqrt(radius**2 - (centres / 2) ** 2)
-    mask = discs((int(2 * radius) + 8, int(centres + 2 * radius) + 10), (radius + 3, radius + 4, radius),
-                 (radius + 3, radius + 4 + centres, radius))
-    fall, blur = radius - neck, 2.0       # of a distance measured on a grid
+    mask = discs(
+        (int(2 * radius) + 8, int(centres + 2 * radius) + 10),
+        (radius + 3, radius + 4, radius),
+        (radius + 3, radius + 4 + centres, radius),
+    )
+    fall, blur = radius - neck, 2.0  # of a distance measured on a grid
     count = split_objects(mask, depth).max()
     if abs(fall - depth) > blur:
         assert count == (2 if fall > depth else 1)
@@ -139,16 +143,29 @@ def test_settings_survive_json():
         WatershedSettings.from_dict({"depth": 3})
 
 
-@pytest.mark.parametrize(("name", "bad"), [
-    ("threshold", 0), ("threshold", 1.2), ("threshold", float("nan")), ("threshold", None), ("min_score", -1),
-    ("seed_depth_px", -1), ("seed_depth_px", "2"), ("max_hole_px", 2.5), ("min_size_px", None), ("min_size_px", True)])
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("threshold", 0),
+        ("threshold", 1.2),
+        ("threshold", float("nan")),
+        ("threshold", None),
+        ("min_score", -1),
+        ("seed_depth_px", -1),
+        ("seed_depth_px", "2"),
+        ("max_hole_px", 2.5),
+        ("min_size_px", None),
+        ("min_size_px", True),
+    ],
+)
 def test_settings_that_cannot_work_are_named(name, bad):
     with pytest.raises(ConfigError, match=name):
         WatershedSettings(**{name: bad})
 
 
-@pytest.mark.parametrize("bad", [
-    np.zeros(5), np.zeros((4, 4, 0)), np.zeros((4, 4), np.uint8), np.full((4, 4), 3.0), np.full((4, 4), np.nan)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros(5), np.zeros((4, 4, 0)), np.zeros((4, 4), np.uint8), np.full((4, 4), 3.0), np.full((4, 4), np.nan)]
+)
 def test_what_is_no_probability_is_refused(bad):
     with pytest.raises(ConfigError, match="robabilities"):
         instances_from_probability(bad)

@@ -1,4 +1,5 @@
 """The scripts of samples/hpa_cells: settings, data and errors; what they do is tested in tests/cli/test_boxes.py."""
+
 from pathlib import Path
 
 import numpy as np

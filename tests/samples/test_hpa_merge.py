@@ -1,4 +1,5 @@
 """The command that merges fields: its files, exit codes and messages."""
+
 import importlib.util
 import subprocess
 import sys
@@ -55,8 +56,11 @@ def test_when_nothing_can_be_done_the_code_says_so(script, tmp_path, capsys):
 
 def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, tmp_path):
     source = write_fields(tmp_path / "in", 120, side=300)
-    process = subprocess.Popen([sys.executable, str(SCRIPT), str(source), "--out", str(tmp_path / "a"), "--workers",
-                                "1"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(source), "--out", str(tmp_path / "a"), "--workers", "1"],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     while process.poll() is None and not list((tmp_path / "a").glob("f*.png")):
         time.sleep(0.002)
     process.kill()
@@ -70,6 +74,8 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, tmp_pat
 
 def test_help_names_every_option_and_needs_no_numpy(script):
     assert all(action.help for action in script.parser()._actions)
-    code = (f"import runpy, sys\nsys.argv = ['merge.py', '--help']\ntry:\n    runpy.run_path({str(SCRIPT)!r}, "
-            "run_name='__main__')\nexcept SystemExit:\n    assert 'numpy' not in sys.modules")
+    code = (
+        f"import runpy, sys\nsys.argv = ['merge.py', '--help']\ntry:\n    runpy.run_path({str(SCRIPT)!r}, "
+        "run_name='__main__')\nexcept SystemExit:\n    assert 'numpy' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,4 +1,5 @@
 """The scripts of samples/mitochondria on a run of two steps: what they write, say and return."""
+
 import json
 import shutil
 import subprocess
@@ -38,8 +39,9 @@ def stack(sample, tmp_path_factory):
     """A stack of three synthetic pages and its truth."""
     folder = tmp_path_factory.mktemp("stack")
     dataset = sample["mitochondria"].synthetic("test").subset([0, 1, 2])
-    tifffile.imwrite(folder / "stack.tif", np.stack([dataset.load_image(i)[..., 0] for i in range(3)]),
-                     photometric="minisblack")
+    tifffile.imwrite(
+        folder / "stack.tif", np.stack([dataset.load_image(i)[..., 0] for i in range(3)]), photometric="minisblack"
+    )
     labels = np.stack([dataset.load_instances(i).to_label_image(np.uint16) for i in range(3)])
     tifffile.imwrite(folder / "truth.tif", labels, photometric="minisblack")
     return folder
@@ -47,10 +49,18 @@ def stack(sample, tmp_path_factory):
 
 def test_demo_leaves_its_results_and_says_that_the_score_is_low(demo_run):
     out, code = demo_run
-    assert code == 1      # one step of training reaches no score
+    assert code == 1  # one step of training reaches no score
     names = {p.name for p in out.iterdir()}
-    assert {"instances.csv", "summary.csv", "metrics.json", "curves.png", "history.csv", "unseen", "run",
-            "threat_scores.png"} <= names
+    assert {
+        "instances.csv",
+        "summary.csv",
+        "metrics.json",
+        "curves.png",
+        "history.csv",
+        "unseen",
+        "run",
+        "threat_scores.png",
+    } <= names
     for suffix in ("_labels.tif", "_overlay.png", "_beside_truth.png"):
         assert sum(n.endswith(suffix) for n in names) == 2
     assert json.loads((out / "metrics.json").read_text())["threat_score"]["0.50"] < 0.7
@@ -76,9 +86,20 @@ def test_resume_finds_nothing_left_and_trains_on_with_more_epochs(sample, demo_r
 def test_predict_a_stack_beside_a_broken_file(sample, run_folder, stack, tmp_path, capsys):
     (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
     out = tmp_path / "found"
-    code = sample["predict"].main(["--weights", str(run_folder), "--out", str(out), "--pixel-size-nm", "5",
-                                   "--overlays", "1",
-                                   str(stack / "stack.tif"), str(tmp_path / "broken.tif")])
+    code = sample["predict"].main(
+        [
+            "--weights",
+            str(run_folder),
+            "--out",
+            str(out),
+            "--pixel-size-nm",
+            "5",
+            "--overlays",
+            "1",
+            str(stack / "stack.tif"),
+            str(tmp_path / "broken.tif"),
+        ]
+    )
     assert code == 1
     assert "broken.tif" in capsys.readouterr().err
     labels = tifffile.imread(out / "stack_labels.tif")
@@ -92,16 +113,30 @@ def test_predict_a_stack_beside_a_broken_file(sample, run_folder, stack, tmp_pat
 def test_a_lone_checkpoint_knows_its_settings_and_min_score_is_used(sample, run_folder, demo_run, tmp_path):
     shutil.copyfile(run_folder / "best.h5", tmp_path / "lone.h5")
     picture = next((demo_run[0] / "unseen" / "Images").iterdir())
-    code = sample["predict"].main(["--weights", str(tmp_path / "lone.h5"), "--min-score", "1", "--out",
-                                   str(tmp_path / "found"), str(picture)])
+    code = sample["predict"].main(
+        ["--weights", str(tmp_path / "lone.h5"), "--min-score", "1", "--out", str(tmp_path / "found"), str(picture)]
+    )
     assert code == 0
     assert pd.read_csv(tmp_path / "found" / "summary.csv")["count"].tolist() == [0]
 
 
 def test_evaluate_on_slices_of_a_stack(sample, run_folder, stack, tmp_path, capsys):
-    code = sample["evaluate"].main(["--weights", str(run_folder), "--dataset", str(stack / "stack.tif"), "--truth",
-                                    str(stack / "truth.tif"), "--slices", "1:3", "--worst", "1", "--out",
-                                    str(tmp_path / "ev")])
+    code = sample["evaluate"].main(
+        [
+            "--weights",
+            str(run_folder),
+            "--dataset",
+            str(stack / "stack.tif"),
+            "--truth",
+            str(stack / "truth.tif"),
+            "--slices",
+            "1:3",
+            "--worst",
+            "1",
+            "--out",
+            str(tmp_path / "ev"),
+        ]
+    )
     assert code == 0
     assert "threat score" in capsys.readouterr().out
     assert json.loads((tmp_path / "ev" / "metrics.json").read_text())["images"] == 2
@@ -115,8 +150,23 @@ def unet_run(sample, tmp_path_factory):
     for part, seed in (("train", 1), ("validation", 2)):
         patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
     settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=2", "WARMUP_STEPS=0")
-    code = sample["train"].main(["--model", "unet", "--backbone", "small_resnet", "--epochs", "1", "--steps", "2",
-                                 "--batch", "4", "--logs", str(logs), *(f"--set={s}" for s in settings)])
+    code = sample["train"].main(
+        [
+            "--model",
+            "unet",
+            "--backbone",
+            "small_resnet",
+            "--epochs",
+            "1",
+            "--steps",
+            "2",
+            "--batch",
+            "4",
+            "--logs",
+            str(logs),
+            *(f"--set={s}" for s in settings),
+        ]
+    )
     patch.undo()
     assert code == 0
     return next(logs.iterdir())
@@ -125,7 +175,8 @@ def unet_run(sample, tmp_path_factory):
 def test_train_a_unet(unet_run):
     assert unet_run.name.startswith("mitochondria_unet2")
     assert {"best.h5", "unet_mitochondria_0001.h5", "training.json", "watershed.json", "curves.png"} <= {
-        p.name for p in unet_run.iterdir()}
+        p.name for p in unet_run.iterdir()
+    }
     assert json.loads((unet_run / "config.json").read_text())["SEMANTIC_MODEL"] == "unet"
     assert {"accuracy", "val_foreground_iou"} < set(pd.read_csv(unet_run / "history.csv").columns)
 
@@ -146,8 +197,20 @@ def test_a_unet_links_what_it_finds_in_the_slices_of_a_stack(sample, unet_run, s
     # So low that two steps of training find something.
     kept = json.loads((run / "watershed.json").read_text())
     (run / "watershed.json").write_text(json.dumps({**kept, "threshold": 0.01, "min_size_px": 1, "min_score": 0}))
-    code = sample["predict"].main(["--weights", str(run), "--link-slices", "--pixel-size-nm", "5",
-                                   "--slice-distance-nm", "20", "--out", str(out), str(stack / "stack.tif")])
+    code = sample["predict"].main(
+        [
+            "--weights",
+            str(run),
+            "--link-slices",
+            "--pixel-size-nm",
+            "5",
+            "--slice-distance-nm",
+            "20",
+            "--out",
+            str(out),
+            str(stack / "stack.tif"),
+        ]
+    )
     assert code == 0
     volume, objects = tifffile.imread(out / "stack_objects.tif"), pd.read_csv(out / "objects.csv")
     found, voxels = np.unique(volume[volume > 0], return_counts=True)
@@ -180,9 +243,21 @@ def test_a_unet_killed_before_its_watershed_was_chosen_gets_one(sample, unet_run
 
 
 def test_compare_a_unet_with_a_mask_rcnn(sample, run_folder, unet_run, stack, tmp_path, capsys):
-    code = sample["compare"].main([f"mask={run_folder}", f"unet={unet_run}", "--plain", "--dataset",
-                                   str(stack / "stack.tif"), "--truth", str(stack / "truth.tif"), "--slices", "0:1",
-                                   "--out", str(tmp_path / "both")])
+    code = sample["compare"].main(
+        [
+            f"mask={run_folder}",
+            f"unet={unet_run}",
+            "--plain",
+            "--dataset",
+            str(stack / "stack.tif"),
+            "--truth",
+            str(stack / "truth.tif"),
+            "--slices",
+            "0:1",
+            "--out",
+            str(tmp_path / "both"),
+        ]
+    )
     assert code == 0
     table = pd.read_csv(tmp_path / "both" / "comparison.csv")
     assert table["model"].tolist() == ["mask", "unet", "unet, no watershed"]
@@ -198,31 +273,58 @@ def unet_options(sample, monkeypatch):
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
         monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
     settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=1", "WARMUP_STEPS=0")
-    return ["--model", "unet", "--backbone", "small_resnet", "--epochs", "1", "--steps", "1", "--batch", "2",
-            *(f"--set={s}" for s in settings)]
+    return [
+        "--model",
+        "unet",
+        "--backbone",
+        "small_resnet",
+        "--epochs",
+        "1",
+        "--steps",
+        "1",
+        "--batch",
+        "2",
+        *(f"--set={s}" for s in settings),
+    ]
 
 
 def test_search_settings_of_a_unet(sample, unet_options, tmp_path):
     out = tmp_path / "search"
-    code = sample["tune"].main([*unet_options, "--trials", "1", "--search", "LEARNING_RATE=1e-4..1e-2:log", "--out",
-                                str(out)])
+    code = sample["tune"].main(
+        [*unet_options, "--trials", "1", "--search", "LEARNING_RATE=1e-4..1e-2:log", "--out", str(out)]
+    )
     assert code == 0
     table = pd.read_csv(out / "trials.csv")
     assert table["state"].tolist() == ["complete"] and table["score"].between(0, 1).all()
     best = json.loads((out / "best.json").read_text())
     assert (best["SEMANTIC_MODEL"], best["BACKBONE"]) == ("unet", "small_resnet")
     assert best["LEARNING_RATE"] == pytest.approx(table["LEARNING_RATE"][0])
-    assert {p.name for p in out.rglob("*") if p.suffix in (".h5", ".png")} == {"history.png", "parallel.png",
-                                                                              "curves.png"}
+    assert {p.name for p in out.rglob("*") if p.suffix in (".h5", ".png")} == {
+        "history.png",
+        "parallel.png",
+        "curves.png",
+    }
     domain = sample["mitochondria"].DOMAIN
-    domain.with_backbone(domain.configs["full"].from_json(out / "best.json")).validate()      # as train.py takes it
+    domain.with_backbone(domain.configs["full"].from_json(out / "best.json")).validate()  # as train.py takes it
 
 
 def test_search_settings_of_a_mask_rcnn(sample, tiny_network, tmp_path, monkeypatch):
     for part, seed in (("train", 1), ("validation", 2)):
         monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
-    code = sample["tune"].main(["--epochs", "1", "--trials", "1", "--search", "WEIGHT_DECAY=0,1e-4", "--out",
-                                str(tmp_path), *tiny_network, *ONE_STEP])
+    code = sample["tune"].main(
+        [
+            "--epochs",
+            "1",
+            "--trials",
+            "1",
+            "--search",
+            "WEIGHT_DECAY=0,1e-4",
+            "--out",
+            str(tmp_path),
+            *tiny_network,
+            *ONE_STEP,
+        ]
+    )
     assert code == 0
     table = pd.read_csv(tmp_path / "trials.csv")
     assert table["state"].tolist() == ["complete"] and (table["score"] > 0).all()
@@ -237,19 +339,22 @@ def test_learning_curve_of_a_unet(sample, unet_options, tmp_path, capsys):
     table = pd.read_csv(tmp_path / "curve" / "runs.csv")
     assert table[["model", "images", "epochs"]].values.tolist() == [["unet", 1, 1]]
     assert table["foreground_iou"].between(0, 1).all()
-    result, = (tmp_path / "curve").rglob("result.json")
-    result.unlink()                                                       # killed before it was judged
+    (result,) = (tmp_path / "curve").rglob("result.json")
+    result.unlink()  # killed before it was judged
     before = {p.name for p in result.parent.iterdir()}
     assert sample["learning_curve"].main(command) == 0
-    assert "nothing is left to train" in capsys.readouterr().out          # the training is not repeated
+    assert "nothing is left to train" in capsys.readouterr().out  # the training is not repeated
     assert {p.name for p in result.parent.iterdir()} == before | {"result.json"}
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (["--model", "unet", "--full"], "--full is a size of Mask R-CNN"),
-    (["--model", "fcn", "--weights", "coco"], "--weights coco is a Mask R-CNN"),
-    (["--model", "unet", "--hours", "1", "--epochs", "2"], "give one of them"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "unet", "--full"], "--full is a size of Mask R-CNN"),
+        (["--model", "fcn", "--weights", "coco"], "--weights coco is a Mask R-CNN"),
+        (["--model", "unet", "--hours", "1", "--epochs", "2"], "give one of them"),
+    ],
+)
 def test_options_that_do_not_go_together(sample, options, message, tmp_path, capsys):
     assert sample["train"].main([*options, "--backbone", "small_resnet", "--logs", str(tmp_path / "logs")]) == 2
     assert message in capsys.readouterr().err
@@ -273,27 +378,45 @@ def test_missing_weights_are_one_line_and_exit_code_2(sample, script, tmp_path, 
 def test_train_without_a_usable_object_is_an_error(sample, tiny_network, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "s.tif", np.zeros((2, 64, 64), np.uint8), photometric="minisblack")
     shutil.copyfile(tmp_path / "s.tif", tmp_path / "t.tif")
-    code = sample["train"].main(["--dataset", str(tmp_path / "s.tif"), "--truth", str(tmp_path / "t.tif"),
-                                 "--validation", "0",
-                                 "--small", "--logs", str(tmp_path / "logs"), *tiny_network, *ONE_STEP])
+    code = sample["train"].main(
+        [
+            "--dataset",
+            str(tmp_path / "s.tif"),
+            "--truth",
+            str(tmp_path / "t.tif"),
+            "--validation",
+            "0",
+            "--small",
+            "--logs",
+            str(tmp_path / "logs"),
+            *tiny_network,
+            *ONE_STEP,
+        ]
+    )
     assert code == 2
     assert "nothing to learn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", ["train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve"])
 def test_help_is_complete_and_imports_no_framework(script):
-    code = ("import runpy, sys; sys.argv = ['x', '--help']\n"
-            f"try:\n    runpy.run_path({str(SAMPLE / (script + '.py'))!r}, run_name='__main__')\n"
-            "except SystemExit as stop:\n    print('code', stop.code, *sys.modules)")
+    code = (
+        "import runpy, sys; sys.argv = ['x', '--help']\n"
+        f"try:\n    runpy.run_path({str(SAMPLE / (script + '.py'))!r}, run_name='__main__')\n"
+        "except SystemExit as stop:\n    print('code', stop.code, *sys.modules)"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert not {"keras", "tensorflow", "numpy"} & set(said.split())
     assert "code 0" in said
-    wanted = {"train": "--model --hours --dataset --truth --weights --backbone --epochs --steps --layers --logs "
-                       "--resume --seed --set",
-              "predict": "--weights --out --pixel-size-nm --min-score IMAGES", "demo": "--out",
-              "evaluate": "--weights --dataset --truth --out", "compare": "NAME=RUN --dataset --truth --plain --out",
-              "tune": "--model --search --trials --search-hours --workers --monitor --out",
-              "learning_curve": "--model --hours --images --seeds --blocks --test-slices --out"}[script]
+    wanted = {
+        "train": "--model --hours --dataset --truth --weights --backbone --epochs --steps --layers --logs "
+        "--resume --seed --set",
+        "predict": "--weights --out --pixel-size-nm --min-score IMAGES",
+        "demo": "--out",
+        "evaluate": "--weights --dataset --truth --out",
+        "compare": "NAME=RUN --dataset --truth --plain --out",
+        "tune": "--model --search --trials --search-hours --workers --monitor --out",
+        "learning_curve": "--model --hours --images --seeds --blocks --test-slices --out",
+    }[script]
     assert all(name in said for name in wanted.split())
 
 

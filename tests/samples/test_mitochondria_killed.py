@@ -1,4 +1,5 @@
 """The training script of samples/mitochondria, killed by the system and resumed, ends as one that never was."""
+
 import json
 import os
 import signal
@@ -16,8 +17,25 @@ from mrcnn.data.synthetic.write import write_mask_folders
 
 TRAIN = Path(__file__).resolve().parents[2] / "samples" / "mitochondria" / "train.py"
 EPOCHS = 2
-OPTIONS = ["--small", "--validation", "0", "--epochs", str(EPOCHS), "--steps", "24", "--seed", "5", "--augmentation",
-           "flips", "--keep-rows", "0:128", "--downscale", "2", "--set=KEEP_CHECKPOINTS=9", "--set=SAVE_EVERY_STEPS=6"]
+OPTIONS = [
+    "--small",
+    "--validation",
+    "0",
+    "--epochs",
+    str(EPOCHS),
+    "--steps",
+    "24",
+    "--seed",
+    "5",
+    "--augmentation",
+    "flips",
+    "--keep-rows",
+    "0:128",
+    "--downscale",
+    "2",
+    "--set=KEEP_CHECKPOINTS=9",
+    "--set=SAVE_EVERY_STEPS=6",
+]
 
 
 def started(logs, *options):
@@ -25,8 +43,9 @@ def started(logs, *options):
     # JAX compiles a tiny network for a minute unless it is told not to try hard.
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     with open(logs.with_suffix(".txt"), "a") as said:
-        return subprocess.Popen([sys.executable, str(TRAIN), "--logs", str(logs), *options], stdout=said, stderr=said,
-                                env=env)
+        return subprocess.Popen(
+            [sys.executable, str(TRAIN), "--logs", str(logs), *options], stdout=said, stderr=said, env=env
+        )
 
 
 def ended(process, logs):
@@ -47,7 +66,7 @@ def within_second_epoch(logs):
     first, within = (list(logs.glob(f"*/{name}")) for name in ("mask_rcnn_*_0001.h5", "interrupted.h5"))
     try:
         return bool(first and within) and within[0].stat().st_mtime_ns > first[0].stat().st_mtime_ns
-    except FileNotFoundError:      # that of the first epoch, removed meanwhile
+    except FileNotFoundError:  # that of the first epoch, removed meanwhile
         return False
 
 
@@ -84,4 +103,4 @@ def test_a_training_killed_in_its_second_epoch_ends_with_the_weights_of_an_unint
         assert found.keys() == reference.keys() and len(found) > 50
         assert not [name for name in found if not np.array_equal(found[name], reference[name])]
     first, last = (arrays_of(next(run.glob(f"mask_rcnn_*_{epoch:04d}.h5"))) for epoch in (1, EPOCHS))
-    assert any(not np.array_equal(first[name], last[name]) for name in first)      # the second epoch trained
+    assert any(not np.array_equal(first[name], last[name]) for name in first)  # the second epoch trained

@@ -1,4 +1,5 @@
 """The command that makes artificial sets: its options, files, messages, and that a killed one goes on."""
+
 import importlib.util
 import subprocess
 import sys
@@ -42,16 +43,52 @@ def test_the_sets_are_made_from_labels_alone(script, wafer, tmp_path, capsys):
 
 def test_channels_background_and_the_other_generator(script, wafer, tmp_path):
     out = tmp_path / "pasted"
-    assert script.main(["--labels", str(wafer["labels"]), "--channels", f"grey={wafer['grey']},fluo={wafer['fluo']}",
-                        "--out", str(out), "--train", "2", "--val", "0", "--test", "0", "--size", "150", "--generator",
-                        "paste", "--least-parts", "1", "--background", "free"]) == 0
+    assert (
+        script.main(
+            [
+                "--labels",
+                str(wafer["labels"]),
+                "--channels",
+                f"grey={wafer['grey']},fluo={wafer['fluo']}",
+                "--out",
+                str(out),
+                "--train",
+                "2",
+                "--val",
+                "0",
+                "--test",
+                "0",
+                "--size",
+                "150",
+                "--generator",
+                "paste",
+                "--least-parts",
+                "1",
+                "--background",
+                "free",
+            ]
+        )
+        == 0
+    )
     assert [p.name for p in out.iterdir()] == ["train"]
     assert PatchFolderDataset(out).load_image(0).shape == (150, 150, 2)
 
 
 def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, wafer, tmp_path):
-    arguments = ["--labels", str(wafer["few"]), "--train", "40", "--val", "0", "--test", "0", "--size", "150",
-                 "--throws", "60"]
+    arguments = [
+        "--labels",
+        str(wafer["few"]),
+        "--train",
+        "40",
+        "--val",
+        "0",
+        "--test",
+        "0",
+        "--size",
+        "150",
+        "--throws",
+        "60",
+    ]
     command = [sys.executable, str(SCRIPT), *arguments, "--workers", "2", "--out", str(tmp_path / "a")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     patches = []
@@ -59,7 +96,7 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, wafer, 
         time.sleep(0.02)
         patches = list((tmp_path / "a" / "train").glob("patch_*"))
     process.kill()
-    process.communicate()          # ends when the workers, too, have closed their streams
+    process.communicate()  # ends when the workers, too, have closed their streams
     assert 3 <= len(list((tmp_path / "a" / "train").glob("patch_*"))) < 40
     for name in "ab":
         assert script.main([*arguments, "--workers", "1", "--out", str(tmp_path / name)]) == 0
@@ -68,18 +105,32 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, wafer, 
 
 
 def test_help_names_every_option_and_needs_no_numpy(script):
-    code = (f"import runpy, sys\nsys.argv = ['artificial.py', '--help']\ntry:\n    runpy.run_path({str(SCRIPT)!r}, "
-            "run_name='__main__')\nexcept SystemExit:\n    assert 'numpy' not in sys.modules")
+    code = (
+        f"import runpy, sys\nsys.argv = ['artificial.py', '--help']\ntry:\n    runpy.run_path({str(SCRIPT)!r}, "
+        "run_name='__main__')\nexcept SystemExit:\n    assert 'numpy' not in sys.modules"
+    )
     help_text = script.parser().format_help()
     assert all(action.help for action in script.parser()._actions)
     assert "default 900" in help_text and "default 90" in help_text and "default 50" in help_text
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("wrong", [
-    ["--size", "10"], ["--size", "200,200,200"], ["--channels", "fluo=b.tif"], ["--channels", "grey=a.tif,grey=b.tif"],
-    ["--channels", "a.tif"], ["--background", "1,2,3"], ["--train", "many"], ["--angles", "1"], ["--scale", "0"],
-    ["--generator", "drop"], ["--own-sections", "--shared-sections"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--size", "10"],
+        ["--size", "200,200,200"],
+        ["--channels", "fluo=b.tif"],
+        ["--channels", "grey=a.tif,grey=b.tif"],
+        ["--channels", "a.tif"],
+        ["--background", "1,2,3"],
+        ["--train", "many"],
+        ["--angles", "1"],
+        ["--scale", "0"],
+        ["--generator", "drop"],
+        ["--own-sections", "--shared-sections"],
+    ],
+)
 def test_a_mistyped_option_is_refused_at_once(script, wrong):
     with pytest.raises(SystemExit) as stop:
         script.main(["--labels", "x.json", "--out", "y", *wrong])

@@ -1,4 +1,5 @@
 """The training script of samples/wafer_sections on a run of two steps, its settings and its augmentation."""
+
 import json
 from pathlib import Path
 
@@ -41,11 +42,25 @@ def test_synthetic_patches_show_both_parts(synthetic):
 
 
 def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tiny_network, tmp_path):
-    code = sample["train"].main(["--dataset", str(folder / "train"), "--validation-dataset", str(folder / "val"),
-                                 "--channels", "grey,fluo,edges", "--logs", str(tmp_path), "--small", "--epochs", "1",
-                                 *tiny_network, *ONE_STEP])
+    code = sample["train"].main(
+        [
+            "--dataset",
+            str(folder / "train"),
+            "--validation-dataset",
+            str(folder / "val"),
+            "--channels",
+            "grey,fluo,edges",
+            "--logs",
+            str(tmp_path),
+            "--small",
+            "--epochs",
+            "1",
+            *tiny_network,
+            *ONE_STEP,
+        ]
+    )
     assert code == 0
-    run, = tmp_path.iterdir()
+    (run,) = tmp_path.iterdir()
     config = json.loads((run / "config.json").read_text())
     dataset = sample["wafer_sections"].WaferDataset(folder / "train", channels="grey,fluo,edges")
     mean = np.mean([dataset.load_image(i).mean(axis=(0, 1)) for i in dataset.image_ids], axis=0)
@@ -65,6 +80,7 @@ def test_settings_given_by_hand_are_kept(sample, synthetic):
 @pytest.mark.parametrize("name", ["none", "flips", "light", "normal", "strong"])
 def test_augmentation_keeps_the_shape_of_sections(sample, synthetic, name):
     """Lengths and angles stay: the area of a part that does not touch the border changes by its pixels' edge only."""
+
     def inner(found):
         return [i for i, (y1, x1, y2, x2) in enumerate(found.boxes) if min(y1, x1) > 50 and max(y2, x2) < 206]
 
@@ -86,6 +102,7 @@ def test_truth_beside_patches_is_refused(sample, folder):
 
 def test_the_old_commands_name_a_subset(sample, folder, tmp_path, capsys):
     """`train --dataset --subset --weights --logs`, as the first wafer projects had it; a subset that is not there."""
-    code = sample["wafer_sections"].main(["train", "--dataset", str(folder), "--subset", "nothing", "--weights", "none",
-                                          "--logs", str(tmp_path)])
+    code = sample["wafer_sections"].main(
+        ["train", "--dataset", str(folder), "--subset", "nothing", "--weights", "none", "--logs", str(tmp_path)]
+    )
     assert code == 2 and "nothing" in capsys.readouterr().err

@@ -1,4 +1,5 @@
 """Search of settings: trials, pruning, budgets, taking up, several processes, and files that cannot be used."""
+
 import json
 import sqlite3
 import subprocess
@@ -40,7 +41,7 @@ def test_the_search_comes_near_the_best_and_writes_what_a_training_takes(tmp_pat
     study = tune(bowl, SPACE, tmp_path / "s.db", Budget(trials=15), start={"LEARNING_RATE": 0.05, "IMAGES_PER_GPU": 2})
     table = trials_table(study)
     assert len(table) == 15 and set(table["state"]) == {"complete"}
-    assert table.loc[0, ["LEARNING_RATE", "IMAGES_PER_GPU"]].tolist() == [0.05, 2]     # what is in use comes first
+    assert table.loc[0, ["LEARNING_RATE", "IMAGES_PER_GPU"]].tolist() == [0.05, 2]  # what is in use comes first
     config = Config(NAME="cells", NUM_CLASSES=2)
     found = write_report(study, config, tmp_path)
     assert found["score"] == table["score"].min() < 0.3
@@ -66,7 +67,7 @@ def test_the_search_is_taken_up_where_it_was(tmp_path):
     study = tune(second, SPACE, tmp_path / "s.db", Budget(trials=5))
     assert (len(first.seen), len(second.seen)) == (3, 2)
     rates = trials_table(study)["LEARNING_RATE"]
-    assert rates.nunique() == 5      # the same seed does not draw the same again
+    assert rates.nunique() == 5  # the same seed does not draw the same again
     third = counted(bowl)
     tune(third, SPACE, tmp_path / "s.db", Budget(trials=5))
     assert third.seen == []
@@ -100,7 +101,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path):
     assert subprocess.run([sys.executable, "-c", code]).returncode == 9
     table = trials_table(tune(lambda values, watch: values["LEARNING_RATE"], [RATE], path, Budget(trials=5)))
     states = table["state"].tolist()
-    assert states.pop(2) in ("running", "failed")      # that it was killed is noticed after some minutes
+    assert states.pop(2) in ("running", "failed")  # that it was killed is noticed after some minutes
     assert states == ["complete"] * 5
 
 
@@ -125,8 +126,9 @@ def test_trials_worse_than_others_are_ended_early(tmp_path):
     assert best_settings(study)[0] < 4
 
 
-@pytest.mark.parametrize(("monitor", "reported", "best"), [
-    ("val_loss", (4, 2, 9), 2), ("val_iou", (0.1, 0.6, 0.3), 0.6)])
+@pytest.mark.parametrize(
+    ("monitor", "reported", "best"), [("val_loss", (4, 2, 9), 2), ("val_iou", (0.1, 0.6, 0.3), 0.6)]
+)
 def test_the_score_of_a_trial_that_was_ended_early_is_the_best_that_it_reported(tmp_path, monitor, reported, best):
     budget = Budget(hours=1)
 
@@ -167,6 +169,7 @@ def test_a_search_whose_trials_all_fail_is_given_up(tmp_path):
 
 def running_out(budget, epochs):
     """An objective in whose first trial the time is over after so many epochs."""
+
     def objective(values, watch):
         for epoch in range(1, 100):
             if epoch > epochs:
@@ -186,11 +189,11 @@ def test_time_ends_the_search_and_the_trial_that_runs(tmp_path):
     assert len(objective.seen) == 1
     table = trials_table(study)
     assert table[["state", "ended", "epochs"]].values.tolist() == [["pruned", "time", 3]]
-    number, settings = best_settings(study)      # none is complete: the best there is
+    number, settings = best_settings(study)  # none is complete: the best there is
     assert number == 0 and 1e-5 <= settings["LEARNING_RATE"] <= 1e-1
     again = counted(lambda v, w: 1.0)
     tune(again, [RATE], tmp_path / "s.db", Budget(trials=2))
-    assert len(again.seen) == 2      # a trial that was cut off does not count
+    assert len(again.seen) == 2  # a trial that was cut off does not count
 
 
 def test_a_budget_too_short_for_one_epoch_says_so(tmp_path):
@@ -208,8 +211,10 @@ def test_budgets_that_cannot_be(options):
         Budget(**options)
 
 
-@pytest.mark.parametrize(("change", "named"), [
-    ({"monitor": "loss"}, "monitor"), ({"space": [RATE]}, "space"), ({"about": {"epochs": 6}}, "epochs")])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"monitor": "loss"}, "monitor"), ({"space": [RATE]}, "space"), ({"about": {"epochs": 6}}, "epochs")],
+)
 def test_scores_that_cannot_be_compared_do_not_go_into_one_file(tmp_path, change, named):
     arguments = {"space": SPACE, "monitor": "val_loss", "about": {"epochs": 5}}
 
@@ -234,12 +239,13 @@ def test_several_processes_share_one_file(tmp_path):
             return values["LEARNING_RATE"]
         tune(objective, space, {str(path)!r}, Budget(trials=12), worker=int(sys.argv[1]))
         """)
-    workers = [subprocess.Popen([sys.executable, "-c", code, str(n)], stderr=subprocess.PIPE, text=True)
-               for n in (1, 2)]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code, str(n)], stderr=subprocess.PIPE, text=True) for n in (1, 2)
+    ]
     assert [w.communicate()[1] for w in workers] == ["", ""]
     table = trials_table(open_study(path))
     assert set(table["state"]) == {"complete"}
-    assert 12 <= len(table) <= 13      # the other may have begun one more
+    assert 12 <= len(table) <= 13  # the other may have begun one more
     assert table["LEARNING_RATE"].nunique() == len(table)
 
 
@@ -271,8 +277,11 @@ def test_damaged_files_are_one_clear_error(tmp_path):
     path = tmp_path / "s.db"
     tune(bowl, SPACE, path, Budget(trials=3))
     sound = path.read_bytes()
-    damaged = {"cut": sound[:len(sound) // 2], "text": b"no data base, but some text\n" * 200,
-               "zeros": sound[:4096] + bytes(len(sound) - 4096)}
+    damaged = {
+        "cut": sound[: len(sound) // 2],
+        "text": b"no data base, but some text\n" * 200,
+        "zeros": sound[:4096] + bytes(len(sound) - 4096),
+    }
     for name, content in damaged.items():
         path.write_bytes(content)
         with pytest.raises(DataError, match="s.db: "):

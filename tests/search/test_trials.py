@@ -1,4 +1,5 @@
 """Trials that are trainings: what they report, when they stop, what they leave on the disk."""
+
 import keras
 import numpy as np
 import pytest
@@ -46,11 +47,18 @@ def trial_of(folder, built=None, monitor="loss", stages=(3,), build=Line):
 
 
 def test_the_better_rate_is_found_and_only_curves_are_kept(tmp_path):
-    study = tune(trial_of(tmp_path / "trials", stages=(2, 1)), RATES, tmp_path / "s.db", Budget(trials=2), "loss",
-                 start={"LEARNING_RATE": 1e-6}, pruner="none")
+    study = tune(
+        trial_of(tmp_path / "trials", stages=(2, 1)),
+        RATES,
+        tmp_path / "s.db",
+        Budget(trials=2),
+        "loss",
+        start={"LEARNING_RATE": 1e-6},
+        pruner="none",
+    )
     assert best_settings(study)[1] == {"LEARNING_RATE": 0.1}
     table = trials_table(study)
-    assert table["epochs"].tolist() == [3] * len(table)        # over both stages
+    assert table["epochs"].tolist() == [3] * len(table)  # over both stages
     left = sorted(p.name for p in (tmp_path / "trials").rglob("*") if p.is_file())
     assert left == ["history.csv"] * len(table)
 
@@ -106,10 +114,14 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_built(tmp_path
     assert built == []
 
 
-@pytest.mark.parametrize(("raised", "seen"), [
-    (RuntimeError("RESOURCE_EXHAUSTED: out of memory"), MemoryError),
-    (DataError("a.tif", "broke it", "Look"), DataError),
-    (ZeroDivisionError("our own fault"), ZeroDivisionError)])
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        (RuntimeError("RESOURCE_EXHAUSTED: out of memory"), MemoryError),
+        (DataError("a.tif", "broke it", "Look"), DataError),
+        (ZeroDivisionError("our own fault"), ZeroDivisionError),
+    ],
+)
 def test_memory_of_the_device_is_told_from_other_faults(tmp_path, raised, seen):
     class Failing(Line):
         def train(self, epochs, callbacks):

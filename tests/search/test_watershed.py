@@ -1,4 +1,5 @@
 """Tuning of the watershed on drawn images whose best settings are known."""
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -20,7 +21,7 @@ def scene(rng, pairs=4, specks=5):
             labels[np.hypot(y - centre[0], x - centre[1]) <= 9] = 2 * i + side + 1
     probability = gaussian_filter((labels > 0).astype(float), 1)
     for row, column in zip(rng.integers(3, 20, specks), rng.integers(3, 157, specks)):
-        probability[row:row + 3, column:column + 3] = 0.9
+        probability[row : row + 3, column : column + 3] = 0.9
     return probability * 0.9, Instances.from_label_image(labels)
 
 

@@ -1,4 +1,5 @@
 """A small domain, and a detector that needs no training: what is bright is an object."""
+
 import numpy as np
 import pytest
 import tifffile
@@ -23,10 +24,16 @@ class SmallConfig(Config):
 
 @pytest.fixture
 def domain():
-    return Domain("blobs", ("BG", "blob"), {"full": SmallConfig, "small": SmallConfig, "demo": SmallConfig},
-                  open_dataset,
-                  lambda part: SyntheticMitochondria(3, (64, 64), {"train": 1, "validation": 2, "test": 3}[part],
-                                                     size_px=(16, 24)), counts_channels=True)
+    return Domain(
+        "blobs",
+        ("BG", "blob"),
+        {"full": SmallConfig, "small": SmallConfig, "demo": SmallConfig},
+        open_dataset,
+        lambda part: SyntheticMitochondria(
+            3, (64, 64), {"train": 1, "validation": 2, "test": 3}[part], size_px=(16, 24)
+        ),
+        counts_channels=True,
+    )
 
 
 class BrightIsObject:
@@ -38,8 +45,9 @@ class BrightIsObject:
 
     def predict(self, images, pixel_size_nm=None):
         self.seen += len(images)
-        return [Instances.from_label_image(label(image[..., 0] > 128)[0], pixel_size_nm=pixel_size_nm)
-                for image in images]
+        return [
+            Instances.from_label_image(label(image[..., 0] > 128)[0], pixel_size_nm=pixel_size_nm) for image in images
+        ]
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def blobs(count, shape=(40, 50), value=200):
     """A dark picture with `count` bright squares of 5 x 5 pixels in a row."""
     image = np.zeros(shape, np.uint8)
     for i in range(count):
-        image[10:15, 3 + 8 * i:8 + 8 * i] = value
+        image[10:15, 3 + 8 * i : 8 + 8 * i] = value
     return image
 
 

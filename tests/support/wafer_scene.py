@@ -1,4 +1,5 @@
 """A wafer as files, and a detector that needs no training: what the tests of the wafer scripts share."""
+
 import numpy as np
 import tifffile
 
@@ -42,11 +43,18 @@ class GreySaysWhat:
 
     @staticmethod
     def _objects(image, label):
-        found = [Instances.from_label_image(label(mask)[0]) for mask in
-                 (image[..., 0] == TISSUE_GREY, (image[..., 0] == MAGNET_GREY) & (image[..., 1] > 50))]
+        found = [
+            Instances.from_label_image(label(mask)[0])
+            for mask in (image[..., 0] == TISSUE_GREY, (image[..., 0] == MAGNET_GREY) & (image[..., 1] > 50))
+        ]
         class_ids = np.repeat([1, 2], [len(f) for f in found])
-        return Instances(image.shape[:2], np.concatenate([f.boxes for f in found]), class_ids,
-                         np.full(len(class_ids), 0.95), [m for f in found for m in f.masks])
+        return Instances(
+            image.shape[:2],
+            np.concatenate([f.boxes for f in found]),
+            class_ids,
+            np.full(len(class_ids), 0.95),
+            [m for f in found for m in f.masks],
+        )
 
 
 def patches(path, truth=None, channels="grey,fluo", **options):
@@ -63,8 +71,10 @@ def rectangle(y, x, height, width):
 def wafer_labels():
     """Fifteen sections, tissue above its magnetic part (angle 90), across all borders of tiles of 128 pixels."""
     places = [(18 + 108 * (i // 5), 20 + 101 * (i % 5)) for i in range(15)]
-    return WaferLabels([Section(n, rectangle(y, x, 20, 40), rectangle(y + 22, x, 22, 40))
-                        for n, (y, x) in enumerate(places, start=1)], image_shape=SHAPE)
+    return WaferLabels(
+        [Section(n, rectangle(y, x, 20, 40), rectangle(y + 22, x, 22, 40)) for n, (y, x) in enumerate(places, start=1)],
+        image_shape=SHAPE,
+    )
 
 
 def write_wafer(folder, labels=None):

@@ -1,4 +1,5 @@
 """The script that writes the notebooks' install cell, and what the cell does in a kernel that passes for Colab's."""
+
 import importlib.util
 import json
 import os
@@ -41,11 +42,13 @@ def notebooks(tmp_path):
 @pytest.fixture
 def pyproject(tmp_path):
     """Callable: a pyproject.toml with this address, or without any."""
+
     def write(address=None):
         path = tmp_path / "pyproject.toml"
         urls = f'[project.urls]\nRepository = "{address}"\n' if address else ""
         path.write_text(f'[project]\nname = "mrcnn-keras"\n{urls}', encoding="utf-8")
         return path
+
     return write
 
 
@@ -88,16 +91,25 @@ def test_check_changes_nothing_and_names_what_differs(script, notebooks, pyproje
 
 def test_a_notebook_without_the_cell_is_named(script, notebooks):
     path = notebooks / "own.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Own"),
-                                                   nbformat.v4.new_code_cell("import mrcnn")]), path)
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_markdown_cell("# Own"), nbformat.v4.new_code_cell("import mrcnn")]
+        ),
+        path,
+    )
     with pytest.raises(SystemExit, match="own.ipynb: the second cell is not the install cell; put"):
         script.main(["--notebooks", str(notebooks)])
 
 
-@pytest.mark.parametrize(("given_address", "address"), [
-    (None, "https://github.com/OWNER/REPOSITORY"),
-    (ADDRESS, ADDRESS), (f"{ADDRESS}.git", ADDRESS), (f"{ADDRESS}/", ADDRESS),
-])
+@pytest.mark.parametrize(
+    ("given_address", "address"),
+    [
+        (None, "https://github.com/OWNER/REPOSITORY"),
+        (ADDRESS, ADDRESS),
+        (f"{ADDRESS}.git", ADDRESS),
+        (f"{ADDRESS}/", ADDRESS),
+    ],
+)
 def test_the_address_is_that_of_pyproject(script, pyproject, given_address, address):
     assert script.repository_address(pyproject(given_address)) == address
 
@@ -146,8 +158,9 @@ def in_kernel(tmp_path, *cells):
     content = tmp_path / "content"
     content.mkdir(exist_ok=True)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3",
-                            resources={"metadata": {"path": str(content)}})
+    client = NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(content)}}
+    )
     stopped = None
     try:
         client.execute(env={**os.environ, "MRCNN_COLAB_FOLDER": str(content / "mrcnn")})
@@ -186,7 +199,11 @@ def test_on_colab_half_a_clone_is_put_aside(script, tmp_path, repository):
         assert in_kernel(tmp_path, AS_COLAB, script.install_cell(repository))[1] is None
         shutil.rmtree(content / "mrcnn")
     assert sorted(p.relative_to(content).as_posix() for p in content.rglob("*")) == [
-        "mrcnn.~1~", "mrcnn.~1~/mine1", "mrcnn.~2~", "mrcnn.~2~/mine2"]
+        "mrcnn.~1~",
+        "mrcnn.~1~/mine1",
+        "mrcnn.~2~",
+        "mrcnn.~2~/mine2",
+    ]
 
 
 @needs_git

@@ -86,7 +86,7 @@ def test_validation_looks_at_every_pixel_in_the_same_way_each_time():
     batches = GridBatches(Numbered(SHAPES), config())
     assert [w for _, w in batches.windows[:1]] == [[0, 0, 32, 32]] and len(batches.windows) == 11
     ids = [i for step in range(batches.steps) for i in batches.ids_of(0, step)]
-    assert ids == [0, *[1] * 6, *[2] * 4, 0]      # the last batch is filled from the beginning
+    assert ids == [0, *[1] * 6, *[2] * 4, 0]  # the last batch is filled from the beginning
     first = batches[1]
     batches.epoch = 5
     assert all(np.array_equal(a, b) for a, b in zip(first, batches[1]))

@@ -66,9 +66,7 @@ def run(tmp_path_factory, config):
     weights, count, histories = [values_of(detector.keras_model)], Count(), []
     train, validation = shapes(5, kind=SomeEmpty), shapes(3, seed=1)
     for layers, epochs in (("heads", 1), ("heads+stage5", 2), ("all", 3)):
-        histories.append(
-            detector.train(train, validation, 0.01, epochs, layers, custom_callbacks=[count], verbose=0)
-        )
+        histories.append(detector.train(train, validation, 0.01, epochs, layers, custom_callbacks=[count], verbose=0))
         weights.append(values_of(detector.keras_model))
     return detector, histories, weights, count
 

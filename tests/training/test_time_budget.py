@@ -61,7 +61,7 @@ def test_no_epoch_begins_that_would_not_end_in_time(clock, capsys):
 
 def test_an_epoch_with_validation_takes_longer_than_the_one_before(clock):
     start = clock.now
-    assert len(trained(budget(95, VALIDATE_EVERY=3), clock, validating=20)) == 5      # the sixth would end at 100
+    assert len(trained(budget(95, VALIDATE_EVERY=3), clock, validating=20)) == 5  # the sixth would end at 100
     assert clock.now - start == 70
 
 
@@ -84,7 +84,7 @@ def test_what_was_done_before_a_kill_counts(clock, capsys):
 def test_a_training_taken_up_begins_no_epoch_that_would_not_end_in_time(clock, capsys):
     assert budget(99, rows=[(1, 30.0), (2, 40.0)]).is_over() and "nothing is left to train" in capsys.readouterr().out
     assert not budget(110, rows=[(1, 30.0), (2, 40.0)]).is_over()
-    assert not budget(99, rows=[(1, 30.0), (2, 40.0)], step=9).is_over()      # one step is left of its epoch
+    assert not budget(99, rows=[(1, 30.0), (2, 40.0)], step=9).is_over()  # one step is left of its epoch
 
 
 @pytest.mark.parametrize(("seconds", "after"), [(3, 4), (6, 5), (8, 9)])

@@ -300,7 +300,7 @@ def test_damaged_bytes_give_weights_or_one_error(suffix, tmp_path):
         damaged = bytearray(content)
         for place in rng.integers(0, len(content), 3):
             damaged[place] = rng.integers(0, 256)
-        path.write_bytes(damaged[:rng.integers(1, len(damaged))] if rng.random() < 0.3 else damaged)
+        path.write_bytes(damaged[: rng.integers(1, len(damaged))] if rng.random() < 0.3 else damaged)
         with contextlib.suppress(WeightsError, MemoryError), open_weights(path) as arrays:
             for array in arrays:
                 assert array.read().dtype.kind in "biuf"

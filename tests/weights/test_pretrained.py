@@ -1,4 +1,5 @@
 """Weights of others: names and shapes fit, and without a connection the message says what to do."""
+
 import http.client
 import types
 
@@ -19,24 +20,46 @@ def small():
     """A detector of one grey channel on MobileNetV2."""
     from mrcnn.config import Config
 
-    return MaskRCNN("inference", Config(
-        NAME="x", NUM_CLASSES=2, BACKBONE="mobilenet_v2", IMAGE_CHANNEL_COUNT=1, MEAN_PIXEL=np.array([128.0]),
-        IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=64, TOP_DOWN_PYRAMID_SIZE=8, RPN_CONV_SIZE=8, FPN_CLASSIF_FC_LAYERS_SIZE=8,
-        MASK_HEAD_SIZE=8), "unused")
+    return MaskRCNN(
+        "inference",
+        Config(
+            NAME="x",
+            NUM_CLASSES=2,
+            BACKBONE="mobilenet_v2",
+            IMAGE_CHANNEL_COUNT=1,
+            MEAN_PIXEL=np.array([128.0]),
+            IMAGE_MIN_DIM=64,
+            IMAGE_MAX_DIM=64,
+            TOP_DOWN_PYRAMID_SIZE=8,
+            RPN_CONV_SIZE=8,
+            FPN_CLASSIF_FC_LAYERS_SIZE=8,
+            MASK_HEAD_SIZE=8,
+        ),
+        "unused",
+    )
 
 
 def weights_of(model):
-    return {f"{owner}/{kind}": keras.ops.convert_to_numpy(v) for _, entries in layer_weights(model)
-            for owner, kind, v in entries}
+    return {
+        f"{owner}/{kind}": keras.ops.convert_to_numpy(v)
+        for _, entries in layer_weights(model)
+        for owner, kind, v in entries
+    }
 
 
 def test_every_layer_of_keras_resnet_has_its_place_in_matterports():
     image = keras.Input((None, None, 3))
-    wanted = {name: [tuple(v.shape) for _, _, v in entries]
-              for name, entries in layer_weights(keras.Model(image, resnet(image, "resnet50"))) if entries}
+    wanted = {
+        name: [tuple(v.shape) for _, _, v in entries]
+        for name, entries in layer_weights(keras.Model(image, resnet(image, "resnet50")))
+        if entries
+    }
     published = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(None, None, 3))
-    found = {matterport_name(name): [tuple(v.shape) for _, _, v in entries]
-             for name, entries in layer_weights(published) if entries}
+    found = {
+        matterport_name(name): [tuple(v.shape) for _, _, v in entries]
+        for name, entries in layer_weights(published)
+        if entries
+    }
     assert found == wanted
 
 
@@ -53,6 +76,7 @@ def test_a_backbone_is_copied_and_its_first_convolution_inflated(small):
 
 def test_factors_that_keras_has_only_beside_imagenet_weights_are_kept():
     """Its EfficientNets scale the normalised picture once more, but not when they are built with random weights."""
+
     def stem(*more):
         image = x = keras.Input((8, 8, 3))
         layers = [keras.layers.Normalization(name="normalization"), *more, keras.layers.Conv2D(2, 3, name="stem_conv")]
@@ -65,8 +89,10 @@ def test_factors_that_keras_has_only_beside_imagenet_weights_are_kept():
     for variable, value in zip(normalization.weights, ([0.4, 0.5, 0.6], [0.04, 0.05, 0.06], 0)):
         variable.assign(value)
     normalization.finalize_state()
-    detector = types.SimpleNamespace(config=types.SimpleNamespace(BACKBONE="efficientnet_b0"),
-                                     load_weights=lambda path, by_name: load_weights(ours, path, by_name))
+    detector = types.SimpleNamespace(
+        config=types.SimpleNamespace(BACKBONE="efficientnet_b0"),
+        load_weights=lambda path, by_name: load_weights(ours, path, by_name),
+    )
     load_backbone(detector, trained)
     picture = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3)).astype(np.float32)
     expected, found = (keras.ops.convert_to_numpy(model(picture)) for model in (trained, ours))

@@ -1,4 +1,5 @@
 """Applying augmentation: one transform, several in a row, some of several, or an imgaug pipeline."""
+
 import numbers
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,9 @@ from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
 
-def apply_augmentation(augmentation: Any, image: np.ndarray, instances: Instances,
-                       rng: np.random.Generator) -> tuple[np.ndarray, Instances]:
+def apply_augmentation(
+    augmentation: Any, image: np.ndarray, instances: Instances, rng: np.random.Generator
+) -> tuple[np.ndarray, Instances]:
     """Augment an image and its objects together.
 
     Parameters
@@ -51,8 +53,10 @@ def apply_augmentation(augmentation: Any, image: np.ndarray, instances: Instance
     elif callable(augmentation) and not isinstance(augmentation, type):
         changed, moved = augmentation(image, instances, rng)
     else:
-        raise ConfigError(f"augmentation is {augmentation!r}; it takes None, a transform of mrcnn.data.augment, a "
-                          "list of them, or an imgaug augmenter.")
+        raise ConfigError(
+            f"augmentation is {augmentation!r}; it takes None, a transform of mrcnn.data.augment, a "
+            "list of them, or an imgaug augmenter."
+        )
     _check_kept(augmentation, image, changed, moved)
     return changed, moved
 
@@ -61,8 +65,10 @@ def _check_kept(augmentation, image, changed, moved):
     """Raise `ConfigError` where a picture changed its shape or dtype: everything behind needs static shapes."""
     name = type(augmentation).__name__
     if changed.shape != image.shape or moved.image_shape != image.shape[:2]:
-        raise ConfigError(f"The augmentation {name} made an image of shape {changed.shape} (objects: "
-                          f"{moved.image_shape}) out of {image.shape}. Use one that keeps the size.")
+        raise ConfigError(
+            f"The augmentation {name} made an image of shape {changed.shape} (objects: "
+            f"{moved.image_shape}) out of {image.shape}. Use one that keeps the size."
+        )
     if changed.dtype != image.dtype:
         raise ConfigError(f"The augmentation {name} made {changed.dtype} out of {image.dtype}. Let it keep the dtype.")
 
@@ -121,8 +127,10 @@ class SomeOf:
         _check_transforms(self)
         pair = (self.count, self.count) if isinstance(self.count, numbers.Integral) else tuple(self.count)
         if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= len(self.transforms):
-            raise ConfigError(f"SomeOf(count=...) takes a number or a pair from 0 to the {len(self.transforms)} "
-                              f"transforms given, not {self.count!r}.")
+            raise ConfigError(
+                f"SomeOf(count=...) takes a number or a pair from 0 to the {len(self.transforms)} "
+                f"transforms given, not {self.count!r}."
+            )
 
     def __call__(self, image, instances, rng):
         low, high = (self.count, self.count) if isinstance(self.count, numbers.Integral) else self.count

@@ -1,4 +1,5 @@
 """Smooth random fields, at the cost of a coarse grid."""
+
 import math
 
 import numpy as np
@@ -28,9 +29,9 @@ def smooth_field(rng, shape, sigma):
     narrow = sigma / step
     coarse_shape = [math.ceil((side - 1) / step) + 2 for side in shape]
     coarse = gaussian_filter(rng.standard_normal(coarse_shape, dtype=np.float32), narrow, mode="reflect", truncate=3)
-    coarse *= 2 * math.sqrt(math.pi) * narrow      # white noise behind a 2-D Gaussian has 1 / (2 sqrt(pi) sigma)
+    coarse *= 2 * math.sqrt(math.pi) * narrow  # white noise behind a 2-D Gaussian has 1 / (2 sqrt(pi) sigma)
     if step == 1:
-        return coarse[:shape[0], :shape[1]]
+        return coarse[: shape[0], : shape[1]]
     wide = _stretched(coarse.T, shape[1], step).T
     return _stretched(np.ascontiguousarray(wide), shape[0], step)
 

@@ -1,4 +1,5 @@
 """Geometric transforms: each draws one coordinate map, which moves the image and every mask."""
+
 import math
 from dataclasses import dataclass
 

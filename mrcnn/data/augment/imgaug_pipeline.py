@@ -4,6 +4,7 @@ Matterport moved masks by a list of augmenter names that are known to be geometr
 masks behind. Here the masks travel as imgaug's own segmentation maps, which every geometric augmenter moves and no
 photometric one touches. The few augmenters that move pixels and know nothing of segmentation maps are refused.
 """
+
 import numpy as np
 
 from mrcnn.data.augment.maps import MIN_AREA_PX, tight_crop
@@ -42,7 +43,7 @@ def apply_imgaug(augmentation, image, instances, rng):
 
     _refuse_left_behind(augmentation)
     pipeline = augmentation.deepcopy()
-    pipeline.seed_(int(rng.integers(2 ** 31)))
+    pipeline.seed_(int(rng.integers(2**31)))
     pipeline = pipeline.to_deterministic()
     layer_of = assign_layers(instances.boxes)
     # An image without objects has one empty layer: imgaug takes no map without channels.
@@ -52,8 +53,10 @@ def apply_imgaug(augmentation, image, instances, rng):
     changed = pipeline.augment_image(image)
     moved = pipeline.augment_segmentation_maps([SegmentationMapsOnImage(layers, shape=image.shape)])[0].get_arr()
     if changed.shape != image.shape or moved.shape != layers.shape:
-        raise ConfigError(f"The imgaug pipeline {augmentation.name} made an image of shape {changed.shape} out of "
-                          f"{image.shape}. Use augmenters that keep the size, for example with keep_size=True.")
+        raise ConfigError(
+            f"The imgaug pipeline {augmentation.name} made an image of shape {changed.shape} out of "
+            f"{image.shape}. Use augmenters that keep the size, for example with keep_size=True."
+        )
     return changed, _collect(moved, layer_of, instances)
 
 
@@ -88,8 +91,14 @@ def _collect(layers, layer_of, instances):
             kept.append(i)
             boxes.append(box)
             masks.append(mask)
-    return Instances(instances.image_shape, np.array(boxes, np.int32).reshape(-1, 4), instances.class_ids[kept],
-                     instances.scores[kept], masks, instances.pixel_size_nm)
+    return Instances(
+        instances.image_shape,
+        np.array(boxes, np.int32).reshape(-1, 4),
+        instances.class_ids[kept],
+        instances.scores[kept],
+        masks,
+        instances.pixel_size_nm,
+    )
 
 
 def _refuse_left_behind(augmentation):
@@ -97,11 +106,15 @@ def _refuse_left_behind(augmentation):
     for augmenter in (augmentation, *augmentation.get_all_children(flat=True)):
         kind = type(augmenter)
         if kind.__name__ == "ElasticTransform" and kind.__module__.endswith("imgcorruptlike"):
-            raise ConfigError("imgaug's imgcorruptlike.ElasticTransform moves the image and leaves masks behind. "
-                              "Use imgaug.augmenters.ElasticTransformation.")
+            raise ConfigError(
+                "imgaug's imgcorruptlike.ElasticTransform moves the image and leaves masks behind. "
+                "Use imgaug.augmenters.ElasticTransformation."
+            )
         if kind.__name__ == "Lambda" and augmenter.func_images is not None and not _leaves_places(augmenter):
-            raise ConfigError("An imgaug Lambda with func_images and without func_segmentation_maps may leave masks "
-                              "behind. Where no pixel moves, add func_segmentation_maps=lambda maps, *_: maps.")
+            raise ConfigError(
+                "An imgaug Lambda with func_images and without func_segmentation_maps may leave masks "
+                "behind. Where no pixel moves, add func_segmentation_maps=lambda maps, *_: maps."
+            )
 
 
 def _leaves_places(augmenter):

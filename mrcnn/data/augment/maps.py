@@ -1,4 +1,5 @@
 """Coordinate maps: where each pixel of the augmented picture comes from. One map moves the image and every mask."""
+
 import math
 
 import numpy as np
@@ -6,8 +7,8 @@ import numpy as np
 from mrcnn.geometry.boxes import tight_box
 from mrcnn.geometry.instances import Instances
 
-MIN_AREA_PX = 4        # what is left of an object below this is no object any more
-HALF = 0.5 - 1e-4      # of a mask's bilinear value; the slack keeps ties of float32 inside
+MIN_AREA_PX = 4  # what is left of an object below this is no object any more
+HALF = 0.5 - 1e-4  # of a mask's bilinear value; the slack keeps ties of float32 inside
 
 
 class RightAngleMap:
@@ -18,7 +19,7 @@ class RightAngleMap:
 
     def _move(self, array):
         array = array.swapaxes(0, 1) if self.transpose else array
-        return np.ascontiguousarray(array[::-1 if self.mirror_y else 1, ::-1 if self.mirror_x else 1])
+        return np.ascontiguousarray(array[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
 
     def image(self, image):
         """The moved image [H, W, C]."""
@@ -34,8 +35,14 @@ class RightAngleMap:
             y1, y2 = height - y2, height - y1
         if self.mirror_x:
             x1, x2 = width - x2, width - x1
-        return Instances((height, width), np.stack([y1, x1, y2, x2], axis=1), instances.class_ids, instances.scores,
-                         [self._move(m) for m in instances.masks], instances.pixel_size_nm)
+        return Instances(
+            (height, width),
+            np.stack([y1, x1, y2, x2], axis=1),
+            instances.class_ids,
+            instances.scores,
+            [self._move(m) for m in instances.masks],
+            instances.pixel_size_nm,
+        )
 
 
 class ResamplingMap:
@@ -70,9 +77,14 @@ class ResamplingMap:
                     found.append((is_mirrored, index, *tight))
         found.sort(key=lambda entry: entry[:2])
         kept = [index for _, index, _, _ in found]
-        return Instances(self.shape, np.array([box for *_, box, _ in found], np.int32).reshape(-1, 4),
-                         instances.class_ids[kept], instances.scores[kept], [mask for *_, mask in found],
-                         instances.pixel_size_nm)
+        return Instances(
+            self.shape,
+            np.array([box for *_, box, _ in found], np.int32).reshape(-1, 4),
+            instances.class_ids[kept],
+            instances.scores[kept],
+            [mask for *_, mask in found],
+            instances.pixel_size_nm,
+        )
 
     def _resampled(self, copies):
         """(box, mask) of the union of copies [(box, mask), ...] of one object in the output, or None."""
@@ -85,8 +97,9 @@ class ResamplingMap:
         total = np.zeros((y3 - y0, x3 - x0), np.float32)
         # Bilinear values add up to those of the union, so no seam opens where an object meets its mirror image.
         for (y1, x1, y2, x2), box, mask in windows:
-            total[y1 - y0:y2 - y0, x1 - x0:x2 - x0] += self.sample(mask.astype(np.float32), box[:2], (y1, x1, y2, x2),
-                                                                   "constant")
+            total[y1 - y0 : y2 - y0, x1 - x0 : x2 - x0] += self.sample(
+                mask.astype(np.float32), box[:2], (y1, x1, y2, x2), "constant"
+            )
         return tight_crop(total >= HALF, (y0, x0))
 
     def _copies(self, box, mask):
@@ -106,7 +119,7 @@ class ResamplingMap:
                 key = (_joined_tile(tile_y, *touches_y), _joined_tile(tile_x, *touches_x))
                 groups.setdefault(key, []).append(((y1, x1, y2, x2), mask[::flip_y, ::flip_x]))
         for key, copies in groups.items():
-            yield key != (0, 0), copies      # the object itself lies in tile (0, 0), which always joins group (0, 0)
+            yield key != (0, 0), copies  # the object itself lies in tile (0, 0), which always joins group (0, 0)
 
 
 class AffineMap(ResamplingMap):
@@ -134,15 +147,26 @@ class AffineMap(ResamplingMap):
 
         y1, x1, y2, x2 = window
         local = _shift(-offset[1], -offset[0]) @ self.matrix @ _shift(x1, y1)
-        return warp(plane, local, output_shape=(y2 - y1, x2 - x1), order=1, clip=False, preserve_range=True,
-                    mode="symmetric" if mode == "reflect" else "constant")
+        return warp(
+            plane,
+            local,
+            output_shape=(y2 - y1, x2 - x1),
+            order=1,
+            clip=False,
+            preserve_range=True,
+            mode="symmetric" if mode == "reflect" else "constant",
+        )
 
     def window(self, box):
         """The part (y1, x1, y2, x2) of the output to which a box of the input can map."""
-        y1, x1, y2, x2 = box[0] - 1, box[1] - 1, box[2], box[3]      # bilinear values reach one pixel further
+        y1, x1, y2, x2 = box[0] - 1, box[1] - 1, box[2], box[3]  # bilinear values reach one pixel further
         x, y, _ = self.inverse @ np.array([[x1, x2, x1, x2], [y1, y1, y2, y2], [1, 1, 1, 1]], float)
-        return (max(0, math.floor(y.min())), max(0, math.floor(x.min())),
-                min(self.shape[0], math.ceil(y.max()) + 1), min(self.shape[1], math.ceil(x.max()) + 1))
+        return (
+            max(0, math.floor(y.min())),
+            max(0, math.floor(x.min())),
+            min(self.shape[0], math.ceil(y.max()) + 1),
+            min(self.shape[1], math.ceil(x.max()) + 1),
+        )
 
     def extent(self):
         """(y_low, x_low, y_high, x_high) of all places in the input that the output looks at."""
@@ -177,14 +201,19 @@ class DisplacementMap(ResamplingMap):
         y1, x1, y2, x2 = window
         rows = self.dy[y1:y2, x1:x2] + np.arange(y1 - offset[0], y2 - offset[0], dtype=np.float32)[:, None]
         columns = self.dx[y1:y2, x1:x2] + np.arange(x1 - offset[1], x2 - offset[1], dtype=np.float32)
-        return map_coordinates(plane, (rows, columns), output=np.float32, order=1,
-                               mode="reflect" if mode == "reflect" else "grid-constant")
+        return map_coordinates(
+            plane, (rows, columns), output=np.float32, order=1, mode="reflect" if mode == "reflect" else "grid-constant"
+        )
 
     def window(self, box):
         """The part (y1, x1, y2, x2) of the output to which a box of the input can map."""
         y_low, x_low, y_high, x_high = self.reach
-        return (max(0, math.floor(box[0] - 1 - y_high)), max(0, math.floor(box[1] - 1 - x_high)),
-                min(self.shape[0], math.ceil(box[2] - y_low) + 1), min(self.shape[1], math.ceil(box[3] - x_low) + 1))
+        return (
+            max(0, math.floor(box[0] - 1 - y_high)),
+            max(0, math.floor(box[1] - 1 - x_high)),
+            min(self.shape[0], math.ceil(box[2] - y_low) + 1),
+            min(self.shape[1], math.ceil(box[3] - x_low) + 1),
+        )
 
     def extent(self):
         """(y_low, x_low, y_high, x_high) of all places in the input that the output looks at."""
@@ -206,6 +235,7 @@ def each_channel(image, function):
 
     It is computed once for channels that are the same, as those of a grey picture shown as RGB.
     """
+
     def made(plane):
         return restore_dtype(function(plane.astype(np.float32)), image.dtype)
 

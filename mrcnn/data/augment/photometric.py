@@ -1,4 +1,5 @@
 """Photometric transforms: they change grey values of the image and never see the masks."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +112,7 @@ class GaussianBlur(Photometric):
         from scipy.ndimage import gaussian_filter
 
         sigma = draw(rng, self.sigma)
-        if sigma < 0.1:      # no pixel would change by a grey value
+        if sigma < 0.1:  # no pixel would change by a grey value
             return image
         return each_channel(image, lambda plane: gaussian_filter(plane, sigma, mode="reflect", truncate=3))
 

@@ -1,4 +1,5 @@
 """Ready-made augmentation."""
+
 from mrcnn.data.augment.compose import Compose, Sometimes
 from mrcnn.data.augment.geometric import Affine, Elastic, FlipLR, FlipUD, Rot90
 from mrcnn.data.augment.photometric import BrightnessContrast, Gamma, GaussianBlur, GaussianNoise
@@ -30,7 +31,9 @@ def micrograph_augmentation(strength: str = "normal") -> Compose:
         raise ConfigError(f"strength is one of {', '.join(map(repr, _FACTORS))}, not {strength!r}.")
     k = _FACTORS[strength]
     transforms = [
-        FlipLR(), FlipUD(), Rot90(),
+        FlipLR(),
+        FlipUD(),
+        Rot90(),
         Affine(rotate=(-15 * k, 15 * k), scale=(1 - 0.15 * k, 1 + 0.15 * k), translate=(-0.04 * k, 0.04 * k), p=0.5),
         BrightnessContrast(brightness=(-0.1 * k, 0.1 * k), contrast=(1 / (1 + 0.3 * k), 1 + 0.3 * k), p=0.8),
         Gamma(gamma=(1 / (1 + 0.3 * k), 1 + 0.3 * k), p=0.3),

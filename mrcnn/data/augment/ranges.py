@@ -1,4 +1,5 @@
 """Parameters of transforms: a fixed number, or a (low, high) range to draw from."""
+
 import math
 import numbers
 
@@ -26,8 +27,9 @@ def check_range(owner, name, low=-math.inf, high=math.inf):
         good = False
     if not good:
         limits = f" from {low:g} to {high:g}" if math.isfinite(low) or math.isfinite(high) else ""
-        raise ConfigError(f"{type(owner).__name__}({name}=...) takes a number or a pair (low, high){limits}, "
-                          f"not {value!r}.")
+        raise ConfigError(
+            f"{type(owner).__name__}({name}=...) takes a number or a pair (low, high){limits}, not {value!r}."
+        )
 
 
 def check_number(owner, name, low, high=math.inf):

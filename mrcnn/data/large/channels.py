@@ -1,4 +1,5 @@
 """`ChannelStack`: the channels of a wafer by name, read by window, as 8 bit."""
+
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +7,9 @@ import numpy as np
 from mrcnn.data.large.planes import ArrayPlane, open_plane
 from mrcnn.errors import ConfigError, DataError
 
-DERIVED = ("edges", "zeros")      # made here; all other names are planes of files
+DERIVED = ("edges", "zeros")  # made here; all other names are planes of files
 PERCENTILES = (0.1, 99.9)
-_ROWS = 256                       # read at a time by what looks at whole pictures
+_ROWS = 256  # read at a time by what looks at whole pictures
 
 
 class ChannelStack:
@@ -64,12 +65,17 @@ class ChannelStack:
         first, *others = planes.values()
         for plane in others:
             if plane.shape != first.shape:
-                raise DataError(plane.where, f"is {plane.shape[0]} x {plane.shape[1]} pixels (rows x columns), but "
-                                f"{first.where} is {first.shape[0]} x {first.shape[1]}",
-                                "All channels must show the same field: register them to one another first")
+                raise DataError(
+                    plane.where,
+                    f"is {plane.shape[0]} x {plane.shape[1]} pixels (rows x columns), but "
+                    f"{first.where} is {first.shape[0]} x {first.shape[1]}",
+                    "All channels must show the same field: register them to one another first",
+                )
         self.shape = (*first.shape, len(self.names))
-        self._ranges = {name: None if plane.dtype == np.uint8 else intensity_range(plane, percentiles)
-                        for name, plane in planes.items()}
+        self._ranges = {
+            name: None if plane.dtype == np.uint8 else intensity_range(plane, percentiles)
+            for name, plane in planes.items()
+        }
 
     def __repr__(self):
         return f"ChannelStack({self.names}, shape={self.shape})"
@@ -116,8 +122,10 @@ class ChannelStack:
         y1, x1, y2, x2 = (int(v) for v in (y1, x1, y2, x2))
         height, width, count = self.shape
         if not (0 <= y1 < y2 <= height and 0 <= x1 < x2 <= width):
-            raise ConfigError(f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {height} x {width} "
-                              "pixels (rows x columns).")
+            raise ConfigError(
+                f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {height} x {width} "
+                "pixels (rows x columns)."
+            )
         pixels = np.empty((y2 - y1, x2 - x1, count), np.uint8)
         for name in dict.fromkeys(self.names):
             plane = self._channel(name, y1, x1, y2, x2)
@@ -133,7 +141,7 @@ class ChannelStack:
         # One pixel more on every side that is not the picture's border, so that windows have no edges of their own.
         top, left = max(y1 - 1, 0), max(x1 - 1, 0)
         grey = self._channel("grey", top, left, min(y2 + 1, self.shape[0]), min(x2 + 1, self.shape[1]))
-        return sobel(grey)[y1 - top:y2 - top, x1 - left:x2 - left]
+        return sobel(grey)[y1 - top : y2 - top, x1 - left : x2 - left]
 
 
 def _needed(names, sources, strict=True):
@@ -215,8 +223,11 @@ def mean_pixel(source):
     for pixels in _pictures(source):
         pixels = pixels.reshape(-1, pixels.shape[-1]) if pixels.ndim == 3 else pixels.reshape(-1, 1)
         if count and len(total) != pixels.shape[1]:
-            raise DataError(type(source).__name__, f"has pictures of {len(total)} and of {pixels.shape[1]} channels",
-                            "A model takes one number of channels")
+            raise DataError(
+                type(source).__name__,
+                f"has pictures of {len(total)} and of {pixels.shape[1]} channels",
+                "A model takes one number of channels",
+            )
         total, count = total + pixels.sum(axis=0, dtype=np.float64), count + len(pixels)
     if not count:
         raise DataError(type(source).__name__, "has no pictures", "Check the folder that it was made from")

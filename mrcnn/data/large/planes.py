@@ -3,6 +3,7 @@
 Every plane has `shape` (H, W), `dtype`, `where` for messages and `block(y1, x1, y2, x2)`, an array [h, w] of the
 file's own type. Planes can be pickled: files are opened anew where they arrive.
 """
+
 import math
 import os
 from operator import index
@@ -46,8 +47,11 @@ def open_plane(source):
         return DecodedPlane(path, channel)
     layout = tiff_layout(path)
     if layout.count > 1 or not layout.pages:
-        raise DataError(path, f"is a stack of {layout.count} pictures, where one plane is expected",
-                        "Save the page that is wanted as a file of its own")
+        raise DataError(
+            path,
+            f"is a stack of {layout.count} pictures, where one plane is expected",
+            "Save the page that is wanted as a file of its own",
+        )
     pages = layout.pages[0]
     channels = layout.shape[2] if len(layout.shape) == 3 else 1
     _check_channel(path, channels, channel)
@@ -58,8 +62,14 @@ def open_plane(source):
         end = max((o + n for o, n in zip(found.dataoffsets, found.databytecounts, strict=False)), default=0)
         _check_size(path, end)
         if found.is_memmappable:
-            return MappedPlane(path, np.dtype(found.dtype).newbyteorder(tif.byteorder), found.dataoffsets[0],
-                               found.shape, found.axes, sample)
+            return MappedPlane(
+                path,
+                np.dtype(found.dtype).newbyteorder(tif.byteorder),
+                found.dataoffsets[0],
+                found.shape,
+                found.axes,
+                sample,
+            )
         if found.nbytes > KEPT_BYTES:
             return SegmentedPlane(path, page, found, sample)
     return DecodedPlane(path, channel)
@@ -73,8 +83,11 @@ class ArrayPlane:
         if array.ndim == 3 and array.shape[-1] == 1:
             array = array[..., 0]
         if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "buif":
-            raise DataError(where, f"is an array {array.shape} of {array.dtype}, which is no plane of grey values",
-                            "Give numbers [height, width]")
+            raise DataError(
+                where,
+                f"is an array {array.shape} of {array.dtype}, which is no plane of grey values",
+                "Give numbers [height, width]",
+            )
         self.array, self.shape, self.dtype, self.where = array, array.shape, array.dtype, where
 
     def block(self, y1, x1, y2, x2):
@@ -85,7 +98,7 @@ class ArrayPlane:
 class _FilePlane:
     """A plane of a file with one or more channels. Subclasses give `_open`, an array-like [H, W] or [H, W, S]."""
 
-    errors = decoder_errors.FILE      # that `_open` and `_cut` raise on damaged bytes, but for `DataError`
+    errors = decoder_errors.FILE  # that `_open` and `_cut` raise on damaged bytes, but for `DataError`
 
     def __init__(self, path, shape, dtype, channel):
         self.where, self.shape, self.dtype, self.channel = path, tuple(int(v) for v in shape), np.dtype(dtype), channel
@@ -123,7 +136,7 @@ class MappedPlane(_FilePlane):
         _check_size(self.where, self.offset + math.prod(self.raw_shape) * self.dtype.itemsize)
 
     def _cut(self, pixels, rows, columns):
-        self._check_size()      # a file cut off while it is mapped would end the process, not raise
+        self._check_size()  # a file cut off while it is mapped would end the process, not raise
         if self.axes.startswith("S"):
             return np.moveaxis(pixels[:, rows, columns], 0, -1)
         return pixels[rows, columns]
@@ -137,7 +150,7 @@ class DecodedPlane(_FilePlane):
         _check_channel(path, shape[2] if len(shape) == 3 else 1, channel)
         dtype = tiff_layout(path).dtype if is_tiff(path) else None
         super().__init__(path, shape[:2], np.uint8 if dtype is None else dtype, channel)
-        if dtype is None:       # the header of the other formats does not say it plainly
+        if dtype is None:  # the header of the other formats does not say it plainly
             self._pixels = self._open()
             self.dtype = self._pixels.dtype
 
@@ -154,8 +167,9 @@ class SegmentedPlane(_FilePlane):
     def __init__(self, path, page, found, channel):
         self.page = page
         if found.axes not in ("YX", "YXS", "SYX"):
-            raise DataError(path, f"is compressed, with the axes {found.axes}",
-                            "Save each channel as a file of its own")
+            raise DataError(
+                path, f"is compressed, with the axes {found.axes}", "Save each channel as a file of its own"
+            )
         super().__init__(path, (found.shape[found.axes.index(a)] for a in "YX"), found.dtype, channel)
 
     def _open(self):
@@ -178,8 +192,11 @@ class ZarrPlane(_FilePlane):
         array = self._open()
         outer = [n for n in array.shape[:-2] if n != 1]
         if array.ndim < 2 or len(outer) > 1:
-            raise DataError(path, f"is an array {array.shape}, where one plane is expected",
-                            "Save one time and one z as an OME-Zarr of its own")
+            raise DataError(
+                path,
+                f"is an array {array.shape}, where one plane is expected",
+                "Save one time and one z as an OME-Zarr of its own",
+            )
         _check_channel(path, outer[0] if outer else 1, channel, averaged=False)
         self._leading = tuple(channel or 0 if n != 1 else 0 for n in array.shape[:-2])
         super().__init__(path, array.shape[-2:], array.dtype, None)
@@ -224,7 +241,7 @@ def _one_channel(block, channel):
         return block
     if channel is not None:
         return block[..., channel]
-    if block.shape[-1] < 3:      # grey with alpha
+    if block.shape[-1] < 3:  # grey with alpha
         return block[..., 0]
     mean = block[..., :3].mean(axis=-1)
     return (np.rint(mean) if block.dtype.kind in "ui" else mean).astype(block.dtype)
@@ -234,8 +251,11 @@ def _check_channel(path, channels, channel, averaged=True):
     if channel is not None and not 0 <= channel < channels:
         raise DataError(path, f"has no channel {channel}: it holds {channels}", f"Choose from 0 to {channels - 1}")
     if channel is None and channels not in ((1, 3, 4) if averaged else (1,)):
-        raise DataError(path, f"has {channels} channels, where one plane is expected",
-                        "Choose one by its number: (path, 0) for the first")
+        raise DataError(
+            path,
+            f"has {channels} channels, where one plane is expected",
+            "Choose one by its number: (path, 0) for the first",
+        )
 
 
 def _check_size(path, end):

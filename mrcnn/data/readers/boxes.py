@@ -1,4 +1,5 @@
 """Pictures with annotated boxes, of any format of `mrcnn.formats`; where there are outlines, with masks."""
+
 from collections import Counter
 
 import numpy as np
@@ -55,9 +56,22 @@ class BoxDataset(FileDataset):
         `class_map` and `classes` do not fit one another.
     """
 
-    def __init__(self, path, images=None, classes=None, class_map=None, difficult="keep", boxes_as_masks=False,
-                 outlines=True, outside="error", annotation_format=None, source="boxes", pixel_size_nm=None,
-                 channels=None, **options):
+    def __init__(
+        self,
+        path,
+        images=None,
+        classes=None,
+        class_map=None,
+        difficult="keep",
+        boxes_as_masks=False,
+        outlines=True,
+        outside="error",
+        annotation_format=None,
+        source="boxes",
+        pixel_size_nm=None,
+        channels=None,
+        **options,
+    ):
         super().__init__(source=source, pixel_size_nm=pixel_size_nm, channels=channels)
         check_choice("difficult", difficult, DIFFICULT)
         check_outside(outside)
@@ -72,30 +86,45 @@ class BoxDataset(FileDataset):
         if classes is None:
             classes = sorted({name for found in names for name in found if name is not None})
         if not classes:
-            raise DataError(path, f"has no object in any of its {len(annotations)} pictures",
-                            "Label some, or pass classes if there is truly none")
+            raise DataError(
+                path,
+                f"has no object in any of its {len(annotations)} pictures",
+                "Label some, or pass classes if there is truly none",
+            )
         del self.class_info[1:]
         for class_id, name in enumerate(classes, start=1):
             self.add_class(source, class_id, name)
         stems = Counter(a.image.stem for a in annotations)
         for annotation, found in zip(annotations, names):
             if not annotation.image.is_file():
-                raise DataError(annotation.where, f"is of the picture {annotation.image}, which is not there",
-                                "Pass the folder that holds the pictures as images, or correct the name")
+                raise DataError(
+                    annotation.where,
+                    f"is of the picture {annotation.image}, which is not there",
+                    "Pass the folder that holds the pictures as images, or correct the name",
+                )
             class_ids = np.array([0 if name is None else classes.index(name) + 1 for name in found], np.int32)
             if difficult == "drop":
                 class_ids[annotation.difficult] = 0
             class_ids[annotation.crowd] *= -1
             image = annotation.image
-            self.add_image(source, image.stem if stems[image.stem] == 1 else str(image), image, annotation=annotation,
-                           class_ids=class_ids, group=str(image.parent / source_name(image.stem)))
+            self.add_image(
+                source,
+                image.stem if stems[image.stem] == 1 else str(image),
+                image,
+                annotation=annotation,
+                class_ids=class_ids,
+                group=str(image.parent / source_name(image.stem)),
+            )
         self.prepare()
 
     def has_masks(self, image_id):
         """Whether each of the picture's objects has an outline, or `boxes_as_masks` was asked for."""
         info = self.image_info[image_id]
-        return self._boxes_as_masks or self._outlines and all(info["annotation"].segment(i) is not None
-                                                              for i in np.flatnonzero(info["class_ids"] > 0))
+        return (
+            self._boxes_as_masks
+            or self._outlines
+            and all(info["annotation"].segment(i) is not None for i in np.flatnonzero(info["class_ids"] > 0))
+        )
 
     def object_count(self, image_id):
         """Number of the picture's objects, without those left out and crowds."""
@@ -109,8 +138,13 @@ class BoxDataset(FileDataset):
         annotation, path = info["annotation"], info["path"]
         shape = image_shape(path)[:2]
         if annotation.image_shape not in (None, shape):
-            raise DataError(annotation.where, "says that {} has {} rows and {} columns, but it has {} and {}".format(
-                path, *annotation.image_shape, *shape), "Put back the picture that was labelled, or label this one")
+            raise DataError(
+                annotation.where,
+                "says that {} has {} rows and {} columns, but it has {} and {}".format(
+                    path, *annotation.image_shape, *shape
+                ),
+                "Put back the picture that was labelled, or label this one",
+            )
         boxes, masks, kept = [], [], np.flatnonzero(info["class_ids"])
         for i in kept:
             where = f"{annotation.where}, object {i + 1}"

@@ -1,4 +1,5 @@
 """The layout of the 2018 Data Science Bowl: `<id>/images/<id>.png` and `<id>/masks/*.png`, one file an object."""
+
 from mrcnn.data.readers.file_dataset import MISSING, FileDataset, check_choice, child_folder, existing_folder
 from mrcnn.data.readers.masks import check_threshold, read_mask_files
 from mrcnn.errors import DataError
@@ -26,8 +27,17 @@ class DSBDataset(FileDataset):
         There is no picture, a folder has masks and no picture, several pictures, or no masks.
     """
 
-    def __init__(self, path, class_name="nucleus", source="dsb", threshold=None, images_without_masks="error",
-                 drop_empty=False, pixel_size_nm=None, channels=None):
+    def __init__(
+        self,
+        path,
+        class_name="nucleus",
+        source="dsb",
+        threshold=None,
+        images_without_masks="error",
+        drop_empty=False,
+        pixel_size_nm=None,
+        channels=None,
+    ):
         super().__init__(class_name, source, pixel_size_nm, channels)
         check_choice("images_without_masks", images_without_masks, MISSING)
         check_threshold(threshold)
@@ -39,25 +49,38 @@ class DSBDataset(FileDataset):
             if images is not None or masks is not None:
                 members.append((folder, self._picture(folder, images), masks))
         if not members:
-            raise DataError(path, "holds no folder with a folder images inside",
-                            "Expected are <id>/images/<id>.png and <id>/masks/*.png")
+            raise DataError(
+                path,
+                "holds no folder with a folder images inside",
+                "Expected are <id>/images/<id>.png and <id>/masks/*.png",
+            )
         truth = any(masks is not None for *_, masks in members)
         for folder, picture, masks in members:
             if truth and masks is None and images_without_masks == "error":
-                raise DataError(folder, "has no folder masks, while others have one",
-                                "Add it (empty if the picture has no object), or pass "
-                                "images_without_masks='background'")
+                raise DataError(
+                    folder,
+                    "has no folder masks, while others have one",
+                    "Add it (empty if the picture has no object), or pass images_without_masks='background'",
+                )
             files = list_images(masks) if masks is not None else None
-            self.add_image(source, folder.name, picture, group=str(folder),
-                           masks=[] if files is None and (truth or images_without_masks == "background") else files)
+            self.add_image(
+                source,
+                folder.name,
+                picture,
+                group=str(folder),
+                masks=[] if files is None and (truth or images_without_masks == "background") else files,
+            )
         self.prepare()
 
     @staticmethod
     def _picture(folder, images):
         found = list_images(images) if images is not None else []
         if len(found) != 1:
-            raise DataError(folder, f"has {len(found)} pictures in its folder images, where one is expected",
-                            "Put exactly one picture there, or move the folder away")
+            raise DataError(
+                folder,
+                f"has {len(found)} pictures in its folder images, where one is expected",
+                "Put exactly one picture there, or move the folder away",
+            )
         return found[0]
 
     def read_instances(self, info):

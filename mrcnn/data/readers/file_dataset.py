@@ -1,4 +1,5 @@
 """What the readers share: pictures by path, objects decoded when asked for and remembered box-local."""
+
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
 from mrcnn.images.recent import Recent
 
-CACHE_BYTES = 512 * 2**20     # of box-local masks that one data set remembers
+CACHE_BYTES = 512 * 2**20  # of box-local masks that one data set remembers
 MISSING = ("error", "background")
 
 
@@ -48,8 +49,11 @@ class FileDataset(Dataset):
 
         Here there is none; subclasses know where it lies.
         """
-        raise DataError(info["path"], "has no objects beside it, as pictures for prediction",
-                        "To train or evaluate, give the truth too")
+        raise DataError(
+            info["path"],
+            "has no objects beside it, as pictures for prediction",
+            "To train or evaluate, give the truth too",
+        )
 
     def load_instances(self, image_id):
         """A picture's objects, box-local; decoded one mask at a time, and remembered for the next time.
@@ -63,8 +67,14 @@ class FileDataset(Dataset):
             found = self.read_instances(info)
             self._cache.put(key, found, _bytes(found))
         # Own arrays for the caller, who may change them.
-        return Instances(found.image_shape, found.boxes.copy(), found.class_ids.copy(), found.scores.copy(),
-                         [m.copy() for m in found.masks], self.pixel_size_nm(image_id))
+        return Instances(
+            found.image_shape,
+            found.boxes.copy(),
+            found.class_ids.copy(),
+            found.scores.copy(),
+            [m.copy() for m in found.masks],
+            self.pixel_size_nm(image_id),
+        )
 
     def image_shape(self, image_id):
         """Rows, columns and channels of the picture as stored, without alpha, from its header."""

@@ -1,4 +1,5 @@
 """Label images: a folder of pictures and a folder of label images of equal names, each value an object."""
+
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,21 @@ class LabelImageDataset(FileDataset):
         A folder is missing or empty, a picture has no label image, or the reverse.
     """
 
-    def __init__(self, path, truth=None, class_name="mitochondrion", source="labels", suffix="", mode="instances",
-                 class_map=None, connectivity=2, watershed_distance_px=None, min_size_px=0, pixel_size_nm=None,
-                 channels=None):
+    def __init__(
+        self,
+        path,
+        truth=None,
+        class_name="mitochondrion",
+        source="labels",
+        suffix="",
+        mode="instances",
+        class_map=None,
+        connectivity=2,
+        watershed_distance_px=None,
+        min_size_px=0,
+        pixel_size_nm=None,
+        channels=None,
+    ):
         super().__init__(class_name, source, pixel_size_nm, channels)
         self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
         self._class_of = self._add_classes(class_map)
@@ -52,15 +65,20 @@ class LabelImageDataset(FileDataset):
         wanted = {stem + suffix: stem for stem in pictures}
         for name, file in found.items():
             if name not in wanted:
-                raise DataError(file, f"is a label image, but {images} has no picture "
-                                f"{name.removesuffix(suffix) if suffix else name}",
-                                "Add the picture, or give both files the same name")
+                raise DataError(
+                    file,
+                    f"is a label image, but {images} has no picture {name.removesuffix(suffix) if suffix else name}",
+                    "Add the picture, or give both files the same name",
+                )
             if file.suffix.lower() in (".jpg", ".jpeg"):
                 raise DataError(file, "is a label image in JPEG, which changes the values", "Save it as TIFF or PNG")
         for name, stem in wanted.items():
             if name not in found:
-                raise DataError(pictures[stem], f"has no label image {name} in {labels}",
-                                "Add it (all zeros if the picture has no object), or give both files the same name")
+                raise DataError(
+                    pictures[stem],
+                    f"has no label image {name} in {labels}",
+                    "Add it (all zeros if the picture has no object), or give both files the same name",
+                )
             self.add_image(source, stem, pictures[stem], labels=found[name], group=str(images / source_name(stem)))
         self.prepare()
 
@@ -86,8 +104,11 @@ class LabelImageDataset(FileDataset):
         if self._class_of is not None:
             unknown = sorted(set(values.tolist()) - set(self._class_of))
             if unknown:
-                raise DataError(path, f"has the label {unknown[0]}, which class_map does not name",
-                                "Add it to class_map, or correct the label image")
+                raise DataError(
+                    path,
+                    f"has the label {unknown[0]}, which class_map does not name",
+                    "Add it to class_map, or correct the label image",
+                )
             objects.class_ids = np.array([self._class_of[v] for v in values.tolist()], np.int32)
         return objects
 
@@ -99,6 +120,9 @@ def _folders(path, truth):
     images = child_folder(path, "images")
     labels = next((f for f in (child_folder(path, name) for name in TRUTH_FOLDERS) if f is not None), None)
     if images is None or labels is None:
-        raise DataError(path, "does not hold the folders images and labels",
-                        "Give the folder of label images as truth, or arrange images/<name>.tif and labels/<name>.tif")
+        raise DataError(
+            path,
+            "does not hold the folders images and labels",
+            "Give the folder of label images as truth, or arrange images/<name>.tif and labels/<name>.tif",
+        )
     return Path(images), Path(labels)

@@ -1,4 +1,5 @@
 """Label images to objects: checks of type, connected components, watershed split, smallest size."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 
 MODES = ("auto", "semantic", "instances")
-BLURRED_SHADES = 6      # between 0 and 255; fewer may be the numbers of objects
+BLURRED_SHADES = 6  # between 0 and 255; fewer may be the numbers of objects
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,25 @@ def check_labels(labels, path, mode="instances"):
     between 0 and 255 would pass for objects, or all for foreground.
     """
     if labels.ndim != 2:
-        raise DataError(path, f"has {labels.shape[-1]} channels, but a label image has one",
-                        "Save the label numbers, not a coloured picture of them")
+        raise DataError(
+            path,
+            f"has {labels.shape[-1]} channels, but a label image has one",
+            "Save the label numbers, not a coloured picture of them",
+        )
     if labels.dtype.kind not in "bui":
-        raise DataError(path, f"has values of the type {labels.dtype}, but labels are whole numbers",
-                        "Convert it to 8, 16 or 32 bit whole numbers")
+        raise DataError(
+            path,
+            f"has values of the type {labels.dtype}, but labels are whole numbers",
+            "Convert it to 8, 16 or 32 bit whole numbers",
+        )
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
         raise DataError(path, f"has the negative label {labels.min()}", "Labels are 0 (background) and up")
     if mode != "instances" and labels.dtype == np.uint8 and _is_blurred_foreground(labels):
-        raise DataError(path, "holds shades of grey between 0 and 255, as a foreground does that was saved as JPEG or "
-                        "enlarged smoothly", "Save it as 0 and 255 without loss, cut at 128; or give mode='instances', "
-                        "if each number is an object")
+        raise DataError(
+            path,
+            "holds shades of grey between 0 and 255, as a foreground does that was saved as JPEG or enlarged smoothly",
+            "Save it as 0 and 255 without loss, cut at 128; or give mode='instances', if each number is an object",
+        )
 
 
 def _is_blurred_foreground(labels):

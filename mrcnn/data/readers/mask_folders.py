@@ -1,4 +1,5 @@
 """Instance-mask folders: `Images/<name>.jpg` and `Masks/<name>/<name>_Mask_<i>.jpg`, one file an object."""
+
 from mrcnn.data.readers.file_dataset import (
     MISSING,
     FileDataset,
@@ -39,8 +40,17 @@ class MaskFolderDataset(FileDataset):
         A folder is missing or empty, a mask folder has no picture or a picture no mask folder.
     """
 
-    def __init__(self, path, class_name="mitochondrion", source="masks", threshold=None, images_without_masks="error",
-                 drop_empty=False, pixel_size_nm=None, channels=None):
+    def __init__(
+        self,
+        path,
+        class_name="mitochondrion",
+        source="masks",
+        threshold=None,
+        images_without_masks="error",
+        drop_empty=False,
+        pixel_size_nm=None,
+        channels=None,
+    ):
         super().__init__(class_name, source, pixel_size_nm, channels)
         check_choice("images_without_masks", images_without_masks, MISSING)
         check_threshold(threshold)
@@ -49,19 +59,28 @@ class MaskFolderDataset(FileDataset):
         images, masks = child_folder(path, "images"), child_folder(path, "masks")
         for name, folder in (("Images", images), ("Masks", masks)):
             if folder is None:
-                raise DataError(path, f"holds no folder {name}", "Expected are Images/<name>.jpg and "
-                                "Masks/<name>/<name>_Mask_<i>.jpg (or png, tif)")
+                raise DataError(
+                    path,
+                    f"holds no folder {name}",
+                    "Expected are Images/<name>.jpg and Masks/<name>/<name>_Mask_<i>.jpg (or png, tif)",
+                )
         pictures = pictures_by_stem(images)
         folders = {p.name: p for p in sorted(masks.iterdir()) if p.is_dir() and not p.name.startswith(".")}
         for name, folder in folders.items():
             if name not in pictures:
-                raise DataError(folder, f"has masks, but there is no picture {name} in {images}",
-                                "Add the picture, rename the folder to its picture's name, or move the folder away")
+                raise DataError(
+                    folder,
+                    f"has masks, but there is no picture {name} in {images}",
+                    "Add the picture, rename the folder to its picture's name, or move the folder away",
+                )
         for stem, picture in pictures.items():
             if stem not in folders and images_without_masks == "error":
-                raise DataError(picture, f"has no masks: there is no folder {masks / stem}",
-                                "Add the folder (an empty one if the picture has no object), or pass "
-                                "images_without_masks='background'")
+                raise DataError(
+                    picture,
+                    f"has no masks: there is no folder {masks / stem}",
+                    "Add the folder (an empty one if the picture has no object), or pass "
+                    "images_without_masks='background'",
+                )
             files = list_images(folders[stem]) if stem in folders else []
             self.add_image(source, stem, picture, masks=files, group=str(images / source_name(stem)))
         self.prepare()

@@ -1,11 +1,12 @@
 """One file a mask: thresholds, checks, and decoding one at a time."""
+
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.images.read import check_shape, image_shape, read_image
 
-JPEG_THRESHOLD = 30     # JPEG leaves faint blocks around a mask's outline
+JPEG_THRESHOLD = 30  # JPEG leaves faint blocks around a mask's outline
 
 
 def default_threshold(path):
@@ -56,8 +57,11 @@ def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=Non
             mask = read_mask(path, threshold)
             if not drop_empty and not mask.any():
                 above = default_threshold(path) if threshold is None else threshold
-                raise DataError(path, f"is a mask without an object: no pixel is above {above}",
-                                "Delete the file, choose another threshold, or pass drop_empty=True")
+                raise DataError(
+                    path,
+                    f"is a mask without an object: no pixel is above {above}",
+                    "Delete the file, choose another threshold, or pass drop_empty=True",
+                )
             yield mask
 
     return Instances.from_mask_iterator(shape, decoded())

@@ -1,4 +1,5 @@
 """`open_dataset`: recognise how a folder or file of annotated pictures is laid out."""
+
 import inspect
 import os
 from pathlib import Path
@@ -11,9 +12,11 @@ from mrcnn.data.readers.stacks import StackDataset
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.images.read import is_tiff, list_images
 
-_LOOKED_FOR = ("Looked for: Images/<name>.jpg with Masks/<name>/<name>_Mask_<i>.jpg; <id>/images with <id>/masks; "
-               "images/<name>.tif with labels/<name>.tif (or the folder of label images given as truth); "
-               "a TIFF stack, its truth given beside it")
+_LOOKED_FOR = (
+    "Looked for: Images/<name>.jpg with Masks/<name>/<name>_Mask_<i>.jpg; <id>/images with <id>/masks; "
+    "images/<name>.tif with labels/<name>.tif (or the folder of label images given as truth); "
+    "a TIFF stack, its truth given beside it"
+)
 
 
 def open_dataset(path: str | os.PathLike, truth: str | os.PathLike | None = None, **options) -> FileDataset:
@@ -46,8 +49,9 @@ def open_dataset(path: str | os.PathLike, truth: str | os.PathLike | None = None
     known = [name for name in inspect.signature(reader).parameters if name not in ("path", "truth")]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ConfigError(f"{path} is read by {reader.__name__}, which has no option {unknown[0]}. It has: "
-                          f"{', '.join(known)}.")
+        raise ConfigError(
+            f"{path} is read by {reader.__name__}, which has no option {unknown[0]}. It has: {', '.join(known)}."
+        )
     return reader(path, **options) if truth is None else reader(path, truth, **options)
 
 
@@ -61,8 +65,11 @@ def _reader(path, truth):
     if truth is not None:
         if Path(truth).is_dir():
             return LabelImageDataset
-        raise DataError(truth, f"is no folder, while {path} is one" if Path(truth).exists() else "does not exist",
-                        "Give the folder of label images that belongs to the folder of pictures")
+        raise DataError(
+            truth,
+            f"is no folder, while {path} is one" if Path(truth).exists() else "does not exist",
+            "Give the folder of label images that belongs to the folder of pictures",
+        )
     if child_folder(path, "images") is not None:
         masks = child_folder(path, "masks")
         if masks is not None and any(p.is_dir() and not p.name.startswith(".") for p in masks.iterdir()):

@@ -1,4 +1,5 @@
 """TIFF stacks: each page a picture, with a semantic or instance stack beside it."""
+
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, obj
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.images.read import image_shape, is_tiff, page_count, read_image
 
-AUTO_PAGES = 32      # pages, spread over the stack, that "auto" looks at before it takes a truth for semantic
+AUTO_PAGES = 32  # pages, spread over the stack, that "auto" looks at before it takes a truth for semantic
 
 
 class StackDataset(FileDataset):
@@ -42,8 +43,21 @@ class StackDataset(FileDataset):
         `slices` or `block` cannot work.
     """
 
-    def __init__(self, path, truth=None, class_name="mitochondrion", source="stack", mode="auto", connectivity=2,
-                 watershed_distance_px=None, min_size_px=0, slices=None, block=20, pixel_size_nm=None, channels=None):
+    def __init__(
+        self,
+        path,
+        truth=None,
+        class_name="mitochondrion",
+        source="stack",
+        mode="auto",
+        connectivity=2,
+        watershed_distance_px=None,
+        min_size_px=0,
+        slices=None,
+        block=20,
+        pixel_size_nm=None,
+        channels=None,
+    ):
         super().__init__(class_name, source, pixel_size_nm, channels)
         self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
         path, truth = Path(path), None if truth is None else Path(truth)
@@ -53,10 +67,17 @@ class StackDataset(FileDataset):
             raise ConfigError(f"block must be a whole number of at least 1, not {block!r}.")
         if truth is not None:
             _check_truth(path, truth, pages)
-        self._semantic = None      # what "auto" comes to, found out when first needed
+        self._semantic = None  # what "auto" comes to, found out when first needed
         for page in range(start, stop):
-            self.add_image(source, f"{path.stem}_{page:04d}", path, page=page, truth=truth, span=(start, stop),
-                           group=f"{path}[{page // block * block}:{(page // block + 1) * block}]")
+            self.add_image(
+                source,
+                f"{path.stem}_{page:04d}",
+                path,
+                page=page,
+                truth=truth,
+                span=(start, stop),
+                group=f"{path}[{page // block * block}:{(page // block + 1) * block}]",
+            )
         self.prepare()
 
     def image_reference(self, image_id):
@@ -99,8 +120,10 @@ def _checked_slices(slices, pages, path):
     except (TypeError, ValueError):
         raise ConfigError(f"slices must be (first, behind the last), for example (0, 120), not {slices!r}.") from None
     if not 0 <= start < stop <= pages:
-        raise ConfigError(f"slices are {start} to {stop}, but {path} has the pages 0 to {pages - 1}: choose "
-                          f"0 <= first < behind the last <= {pages}.")
+        raise ConfigError(
+            f"slices are {start} to {stop}, but {path} has the pages 0 to {pages - 1}: choose "
+            f"0 <= first < behind the last <= {pages}."
+        )
     return start, stop
 
 
@@ -110,8 +133,14 @@ def _check_truth(path, truth, pages):
         raise DataError(truth, f"has {found} pages, but {path} has {pages}", "Give the truth of this very stack")
     shape, expected = image_shape(truth, 0), image_shape(path, 0)
     if shape[:2] != expected[:2]:
-        raise DataError(truth, f"has pages of {shape[0]} x {shape[1]} pixels, but those of {path} are "
-                        f"{expected[0]} x {expected[1]}", "Give the truth of this very stack")
+        raise DataError(
+            truth,
+            f"has pages of {shape[0]} x {shape[1]} pixels, but those of {path} are {expected[0]} x {expected[1]}",
+            "Give the truth of this very stack",
+        )
     if len(shape) != 2:
-        raise DataError(truth, f"has pages of {shape[2]} channels, but a label image has one",
-                        "Save the label numbers, not a coloured picture of them")
+        raise DataError(
+            truth,
+            f"has pages of {shape[2]} channels, but a label image has one",
+            "Save the label numbers, not a coloured picture of them",
+        )

@@ -2,6 +2,7 @@
 
 Grey values are float32, 0 black and 1 white; canvases [H, W] are changed in place. Lengths are in pixels.
 """
+
 import numpy as np
 
 from mrcnn.data.augment.fields import smooth_field
@@ -22,7 +23,7 @@ def cytoplasm(rng, shape, cell_size):
 def _cells(rng, shape, cell_size):
     """(index of the nearest cell centre, pixels to the border between the two nearest), both [H, W]."""
     height, width = shape
-    count = max(2, round(height * width / cell_size ** 2) + int(rng.integers(-1, 2)))
+    count = max(2, round(height * width / cell_size**2) + int(rng.integers(-1, 2)))
     rows = np.arange(height, dtype=np.float32)[:, None] + 9 * smooth_field(rng, shape, 16)
     columns = np.arange(width, dtype=np.float32) + 9 * smooth_field(rng, shape, 16)
     centres = rng.uniform((0, 0), shape, (count, 2)).astype(np.float32)
@@ -37,7 +38,7 @@ def _cells(rng, shape, cell_size):
         nearest[closer] = index
     gap = (second - first) / 2
     slope_y, slope_x = np.gradient(gap)
-    return nearest, gap / np.clip(np.hypot(slope_y, slope_x), 0.3, 1)      # in pixels also where it rises slowly
+    return nearest, gap / np.clip(np.hypot(slope_y, slope_x), 0.3, 1)  # in pixels also where it rises slowly
 
 
 def add_reticulum(rng, canvas, coverage=0.3):
@@ -78,11 +79,11 @@ def develop(rng, canvas, blur, noise, light):
 
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in canvas.shape)
     tilt_y, tilt_x, bowl = (rng.uniform(-light, light, 3) / (1, 1, 1.5)).astype(np.float32)
-    lit = canvas * (1 + tilt_y * y[:, None] + tilt_x * x + bowl * (y[:, None] ** 2 + x ** 2 - 0.66))
+    lit = canvas * (1 + tilt_y * y[:, None] + tilt_x * x + bowl * (y[:, None] ** 2 + x**2 - 0.66))
     seen = gaussian_filter(lit, blur, truncate=3)
-    grain = noise * np.sqrt(np.clip(seen, 0.05, 1) / 0.5)      # shot noise grows with the root of the signal
+    grain = noise * np.sqrt(np.clip(seen, 0.05, 1) / 0.5)  # shot noise grows with the root of the signal
     white = rng.standard_normal(canvas.shape, dtype=np.float32)
-    grey = (seen + grain * (0.75 * white + 0.9 * smooth_field(rng, canvas.shape, 1.0)))
+    grey = seen + grain * (0.75 * white + 0.9 * smooth_field(rng, canvas.shape, 1.0))
     return np.clip(np.rint(255 * grey), 0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,5 @@
 """Schematic electron micrographs of mitochondria with known truth: for demonstrations, tests and pre-training."""
+
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
@@ -10,11 +11,19 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 SOURCE = "synthetic"
-MITOCHONDRION = "mitochondrion"      # the kind of body that is an object
+MITOCHONDRION = "mitochondrion"  # the kind of body that is an object
 
 
-def generate_micrograph(rng, shape=(256, 256), objects=(3, 8), touching=0.35, size_px=(28, 70), distractors=(2, 5),
-                        noise=(0.03, 0.07), pixel_size_nm=None):
+def generate_micrograph(
+    rng,
+    shape=(256, 256),
+    objects=(3, 8),
+    touching=0.35,
+    size_px=(28, 70),
+    distractors=(2, 5),
+    noise=(0.03, 0.07),
+    pixel_size_nm=None,
+):
     """Draw one schematic transmission electron micrograph.
 
     Mitochondria have a double membrane and cristae; some touch in pairs and some are cut by the border of the picture.
@@ -53,8 +62,9 @@ def generate_micrograph(rng, shape=(256, 256), objects=(3, 8), touching=0.35, si
     check_parameters(shape, size_px, touching, objects=objects, distractors=distractors)
     arrangement = arrange(rng, shape, objects, touching, size_px, distractors)
     canvas = _draw(rng, arrangement)
-    image = background.develop(rng, canvas, blur=rng.uniform(0.6, 1.0), noise=rng.uniform(*noise),
-                               light=rng.uniform(0.02, 0.14))
+    image = background.develop(
+        rng, canvas, blur=rng.uniform(0.6, 1.0), noise=rng.uniform(*noise), light=rng.uniform(0.02, 0.14)
+    )
     return image, truth_of(arrangement.placed, shape, pixel_size_nm)
 
 
@@ -63,14 +73,26 @@ def arrange(rng, shape, objects, touching, size_px, distractors):
     arrangement = Arrangement(shape)
     for _ in range(rng.integers(objects[0], objects[1] + 1)):
         length = rng.uniform(*size_px)
-        outline = organelles.make_outline(rng, length, length * rng.uniform(0.42, 0.9), rng.uniform(0, np.pi),
-                                          wobble=rng.uniform(0.02, 0.09), bend=rng.normal(0, 0.22))
+        outline = organelles.make_outline(
+            rng,
+            length,
+            length * rng.uniform(0.42, 0.9),
+            rng.uniform(0, np.pi),
+            wobble=rng.uniform(0.02, 0.09),
+            bend=rng.normal(0, 0.22),
+        )
         if not (rng.random() < touching and arrangement.place_touching(rng, outline, MITOCHONDRION)):
             arrangement.place_apart(rng, outline, MITOCHONDRION)
     for _ in range(rng.integers(distractors[0], distractors[1] + 1)):
         length = rng.uniform(0.35, 0.8) * size_px[1]
-        outline = organelles.make_outline(rng, length, length * rng.uniform(0.65, 1.0), rng.uniform(0, np.pi),
-                                          wobble=rng.uniform(0.01, 0.05), bend=0.0)
+        outline = organelles.make_outline(
+            rng,
+            length,
+            length * rng.uniform(0.65, 1.0),
+            rng.uniform(0, np.pi),
+            wobble=rng.uniform(0.01, 0.05),
+            bend=0.0,
+        )
         arrangement.place_apart(rng, outline, str(rng.choice(list(_DISTRACTORS))))
     return arrangement
 
@@ -89,7 +111,7 @@ def surroundings(rng, arrangement):
     canvas = background.cytoplasm(rng, shape, cell_size=rng.uniform(90, 150))
     background.add_reticulum(rng, canvas, coverage=rng.uniform(0.1, 0.35))
     background.add_granules(rng, canvas)
-    clusters = max(1, round(shape[0] * shape[1] / 256 ** 2 * rng.uniform(1, 6)))
+    clusters = max(1, round(shape[0] * shape[1] / 256**2 * rng.uniform(1, 6)))
     organelles.draw_vesicles(rng, canvas, arrangement.owner < 0, clusters)
     return canvas
 
@@ -112,16 +134,18 @@ def truth_of(bodies, shape, pixel_size_nm):
         y1, x1, y2, x2 = tight_box(inside)
         boxes.append((rows.start + y1, columns.start + x1, rows.start + y2, columns.start + x2))
         masks.append(inside[y1:y2, x1:x2])
-    return Instances(shape, np.array(boxes, np.int32).reshape(-1, 4), masks=masks,
-                     pixel_size_nm=as_pixel_size(pixel_size_nm))
+    return Instances(
+        shape, np.array(boxes, np.int32).reshape(-1, 4), masks=masks, pixel_size_nm=as_pixel_size(pixel_size_nm)
+    )
 
 
 def check_parameters(shape, size_px, touching, **counts):
     if len(shape) != 2 or min(shape) < 64:
         raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
     if len(size_px) != 2 or not 16 <= size_px[0] <= size_px[1] <= min(shape):
-        raise ConfigError(f"size_px is (shortest, longest) from 16 to the shorter side of the picture, {min(shape)}, "
-                          f"not {size_px!r}.")
+        raise ConfigError(
+            f"size_px is (shortest, longest) from 16 to the shorter side of the picture, {min(shape)}, not {size_px!r}."
+        )
     if not 0 <= touching <= 1:
         raise ConfigError(f"touching is a probability from 0 to 1, not {touching!r}.")
     for name, pair in counts.items():
@@ -129,8 +153,11 @@ def check_parameters(shape, size_px, touching, **counts):
             raise ConfigError(f"{name} is (fewest, most), not {pair!r}.")
 
 
-_DISTRACTORS = {"lysosome": organelles.draw_lysosome, "vacuole": organelles.draw_vacuole,
-                "multivesicular body": organelles.draw_multivesicular_body}
+_DISTRACTORS = {
+    "lysosome": organelles.draw_lysosome,
+    "vacuole": organelles.draw_vacuole,
+    "multivesicular body": organelles.draw_multivesicular_body,
+}
 
 
 class SyntheticMitochondria(Dataset):
@@ -165,12 +192,12 @@ class SyntheticMitochondria(Dataset):
             self.add_image(SOURCE, name, None, index=index, group=name, pixel_size_nm=pixel_size_nm)
         self.prepare()
         for image_id in range(min(count, len(self.shapes))):
-            self._generate(image_id)   # a parameter that cannot work is refused here, not in the middle of a training
+            self._generate(image_id)  # a parameter that cannot work is refused here, not in the middle of a training
 
     def _generate(self, image_id):
         index = self.image_info[image_id]["index"]
         last, result = self._last
-        if last != index:      # image and objects are asked for one after the other: the last picture is kept
+        if last != index:  # image and objects are asked for one after the other: the last picture is kept
             rng = np.random.default_rng([self.seed, index])
             result = generate_micrograph(rng, self.shapes[index % len(self.shapes)], **self.look)
             self._last = (index, result)

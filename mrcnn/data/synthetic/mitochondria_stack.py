@@ -1,4 +1,5 @@
 """A stack of schematic electron micrographs: the same mitochondria in slice after slice, with their truth in 3-D."""
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from mrcnn.errors import ConfigError
 
 # Half the extent in z of a body by half its width: round in z, or drawn out along it.
 ELONGATION = (1.0, 2.2)
-TIP = 0.3       # of the largest section's width; what is narrower is a speck that nobody would outline
+TIP = 0.3  # of the largest section's width; what is narrower is a speck that nobody would outline
 
 
 @dataclass
@@ -28,7 +29,7 @@ class _Body:
     middle: float
     half: float
     seed: int
-    number: int = 0     # of a mitochondrion, from 1
+    number: int = 0  # of a mitochondrion, from 1
 
     def section(self, z):
         """The body cut at slice z as a `Placed`, or None."""
@@ -40,8 +41,17 @@ class _Body:
         return replace(self.placed, outline=replace(outline, depth=outline.depth - cut_off, width=outline.width * root))
 
 
-def generate_stack(rng, shape=(16, 256, 256), objects=(5, 10), touching=0.35, size_px=(28, 70), distractors=(2, 5),
-                   noise=(0.03, 0.07), pixel_size_nm=12.0, voxel_depth_nm=36.0):
+def generate_stack(
+    rng,
+    shape=(16, 256, 256),
+    objects=(5, 10),
+    touching=0.35,
+    size_px=(28, 70),
+    distractors=(2, 5),
+    noise=(0.03, 0.07),
+    pixel_size_nm=12.0,
+    voxel_depth_nm=36.0,
+):
     """Draw a stack of slices through the same bodies.
 
     Every body is an ellipsoid in z, cut at its height: its section grows and shrinks from slice to slice, and some
@@ -77,9 +87,15 @@ def generate_stack(rng, shape=(16, 256, 256), objects=(5, 10), touching=0.35, si
     slices, plane = int(shape[0]), tuple(int(side) for side in shape[1:])
     check_parameters(plane, size_px, touching, objects=objects, distractors=distractors)
     arrangement = arrange(rng, plane, objects, touching, size_px, distractors)
-    bodies = [_Body(placed, middle=rng.uniform(-0.1, 1.1) * (slices - 1), seed=int(rng.integers(2**32)),
-                    half=placed.outline.width / 2 * rng.uniform(*ELONGATION) * pixel_size_nm / voxel_depth_nm)
-              for placed in arrangement.placed]
+    bodies = [
+        _Body(
+            placed,
+            middle=rng.uniform(-0.1, 1.1) * (slices - 1),
+            seed=int(rng.integers(2**32)),
+            half=placed.outline.width / 2 * rng.uniform(*ELONGATION) * pixel_size_nm / voxel_depth_nm,
+        )
+        for placed in arrangement.placed
+    ]
     mitochondria = [body for body in bodies if body.placed.kind == MITOCHONDRION]
     for number, body in enumerate(mitochondria, start=1):
         body.number = number
@@ -90,7 +106,7 @@ def generate_stack(rng, shape=(16, 256, 256), objects=(5, 10), touching=0.35, si
         sections = _sections(bodies, z, plane)
         canvas = around.copy()
         for body, section in sections:
-            draw_body(np.random.default_rng(body.seed), canvas, section)      # the same inside in every slice
+            draw_body(np.random.default_rng(body.seed), canvas, section)  # the same inside in every slice
         images[z] = background.develop(rng, canvas, **camera)
         pages.append(truth_of([section for _, section in sections], plane, pixel_size_nm))
         ids.append(np.array([body.number for body, _ in sections if body.number], np.int32))
@@ -100,5 +116,6 @@ def generate_stack(rng, shape=(16, 256, 256), objects=(5, 10), touching=0.35, si
 def _sections(bodies, z, plane):
     """The bodies that slice z cuts, and their sections, as far as they lie in the picture."""
     cut = [(body, body.section(z)) for body in bodies]
-    return [(body, section) for body, section in cut
-            if section is not None and (section.cropped(plane)[1].depth > 0).any()]
+    return [
+        (body, section) for body, section in cut if section is not None and (section.cropped(plane)[1].depth > 0).any()
+    ]

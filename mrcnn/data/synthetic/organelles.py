@@ -2,6 +2,7 @@
 
 An outline is given by its depth: pixels from the border, positive inside. Grey values are float32, 0 black and 1 white.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from mrcnn.data.augment.fields import smooth_field
 from mrcnn.data.synthetic.background import line_profile
 
-MARGIN_PX = 6      # around an outline, for what is drawn just outside of it
+MARGIN_PX = 6  # around an outline, for what is drawn just outside of it
 
 
 @dataclass
@@ -49,7 +50,7 @@ def make_outline(rng, length, width, angle, wobble, bend):
         Sideways shift of the tips, as a fraction of half the width.
     """
     reach = int(np.ceil(length / 2 * (1 + 2 * wobble) + abs(bend) * width / 2)) + MARGIN_PX
-    y, x = np.mgrid[-reach:reach + 1, -reach:reach + 1].astype(np.float32)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     along = x * np.cos(angle) + y * np.sin(angle)
     across = y * np.cos(angle) - x * np.sin(angle)
     half_length, half_width = length / 2, width / 2
@@ -122,7 +123,7 @@ def draw_multivesicular_body(rng, canvas, outline):
     inside -= 0.40 * line_profile(depth, 0.5, 0.9)
     rows, columns = np.nonzero(depth > 4)
     for pick in rng.integers(len(rows), size=min(len(rows), rng.integers(4, 10))) if len(rows) else ():
-        y, x = np.mgrid[:depth.shape[0], :depth.shape[1]]
+        y, x = np.mgrid[: depth.shape[0], : depth.shape[1]]
         inside -= 0.25 * line_profile(np.hypot(y - rows[pick], x - columns[pick]), 2.0, 0.7)
     _blend(canvas, inside, depth + 0.5)
 
@@ -131,7 +132,7 @@ def draw_vesicles(rng, canvas, free, clusters, per_cluster=(5, 18)):
     """Clusters of small vesicles, dark rings with a light lumen, where `free` [H, W] bool allows."""
     height, width = canvas.shape
     size = 6
-    y, x = np.mgrid[-size:size + 1, -size:size + 1].astype(np.float32)
+    y, x = np.mgrid[-size : size + 1, -size : size + 1].astype(np.float32)
     for _ in range(clusters):
         middle = rng.uniform((0, 0), (height, width))
         spread = rng.uniform(8, 18)
@@ -141,7 +142,7 @@ def draw_vesicles(rng, canvas, free, clusters, per_cluster=(5, 18)):
             top, left = int(np.floor(row)) - size, int(np.floor(column)) - size
             if top < 0 or left < 0 or top + 2 * size >= height or left + 2 * size >= width:
                 continue
-            window = np.s_[top:top + 2 * size + 1, left:left + 2 * size + 1]
+            window = np.s_[top : top + 2 * size + 1, left : left + 2 * size + 1]
             if not free[window].all():
                 continue
             distance = np.hypot(y - row % 1, x - column % 1)

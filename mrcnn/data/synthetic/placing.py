@@ -1,11 +1,12 @@
 """Finding places for organelles: apart from one another, or touching and sharing a border."""
+
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mrcnn.data.synthetic.organelles import Outline
 
-GAP_PX = 4         # between organelles that do not touch
+GAP_PX = 4  # between organelles that do not touch
 ATTEMPTS = 30
 
 
@@ -24,7 +25,7 @@ class Placed:
         height, width = self.outline.depth.shape
         y1, x1 = min(max(0, self.top), shape[0]), min(max(0, self.left), shape[1])
         y2, x2 = max(y1, min(shape[0], self.top + height)), max(x1, min(shape[1], self.left + width))
-        return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top:y2 - self.top, x1 - self.left:x2 - self.left]
+        return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top : y2 - self.top, x1 - self.left : x2 - self.left]
 
     def cropped(self, shape):
         """(slices into the picture, the outline of that part)."""
@@ -47,7 +48,7 @@ class Arrangement:
     def __init__(self, shape, least_visible=0.35):
         self.shape, self.least_visible = shape, least_visible
         self.placed = []
-        self.owner = np.full(shape, -1, np.int32)       # index into `placed`, with a gap around each
+        self.owner = np.full(shape, -1, np.int32)  # index into `placed`, with a gap around each
 
     def place_apart(self, rng, outline, kind):
         """Place it at random, apart from all others; returns whether a place was found."""
@@ -111,7 +112,7 @@ class Arrangement:
         own_height, own_width = placed.outline.depth.shape
         y1, x1, y2, x2 = max(0, y), max(0, x), min(height, y + own_height), min(width, x + own_width)
         if y1 < y2 and x1 < x2:
-            result[y1:y2, x1:x2] = placed.outline.depth[y1 - y:y2 - y, x1 - x:x2 - x]
+            result[y1:y2, x1:x2] = placed.outline.depth[y1 - y : y2 - y, x1 - x : x2 - x]
         return result
 
     def _shown_well(self, candidate):
@@ -135,4 +136,3 @@ def _radius(outline, step):
     distances = np.arange(min(centre))
     rows, columns = (centre[:, None] + step[:, None] * distances).round().astype(int)
     return int(np.count_nonzero(outline.depth[rows, columns] > 0))
-

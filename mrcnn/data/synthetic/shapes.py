@@ -1,4 +1,5 @@
 """Squares, circles and triangles on a plain background, as in Matterport's first notebook: a data set to learn with."""
+
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
@@ -8,7 +9,7 @@ from mrcnn.geometry.instances import Instances
 SOURCE = "shapes"
 KINDS = ("square", "circle", "triangle")
 MOST_SHAPES = 4
-LARGEST_OVERLAP = 0.3      # of two shapes' boxes, as a part of the smaller one; more would hide one behind the other
+LARGEST_OVERLAP = 0.3  # of two shapes' boxes, as a part of the smaller one; more would hide one behind the other
 
 
 class ShapesDataset(Dataset):
@@ -32,8 +33,15 @@ class ShapesDataset(Dataset):
         for index in range(count):
             rng = np.random.default_rng([seed, index])
             background, shapes = _random_scene(rng, height, width)
-            self.add_image(SOURCE, f"shapes_{seed}_{index:04d}", None, height=height, width=width,
-                           bg_color=background, shapes=shapes)
+            self.add_image(
+                SOURCE,
+                f"shapes_{seed}_{index:04d}",
+                None,
+                height=height,
+                width=width,
+                bg_color=background,
+                shapes=shapes,
+            )
 
     def load_image(self, image_id):
         """The picture, uint8 [H, W, 3]."""
@@ -71,8 +79,13 @@ def _random_scene(rng, height, width):
     shapes = []
     for _ in range(rng.integers(1, MOST_SHAPES + 1)):
         size = int(rng.integers(min(height, width) // 10, min(height, width) // 4))
-        shape = {"kind": str(rng.choice(KINDS)), "color": rng.integers(0, 256, 3).tolist(), "size": size,
-                 "y": int(rng.integers(size, height - size)), "x": int(rng.integers(size, width - size))}
+        shape = {
+            "kind": str(rng.choice(KINDS)),
+            "color": rng.integers(0, 256, 3).tolist(),
+            "size": size,
+            "y": int(rng.integers(size, height - size)),
+            "x": int(rng.integers(size, width - size)),
+        }
         if all(_box_overlap(shape, other) < LARGEST_OVERLAP for other in shapes):
             shapes.append(shape)
     return background, shapes
@@ -80,8 +93,10 @@ def _random_scene(rng, height, width):
 
 def _box_overlap(a, b):
     """Area that the squares about two shapes share, as a part of the smaller square."""
-    sides = [max(0, min(a[axis] + a["size"], b[axis] + b["size"]) - max(a[axis] - a["size"], b[axis] - b["size"]))
-             for axis in "yx"]
+    sides = [
+        max(0, min(a[axis] + a["size"], b[axis] + b["size"]) - max(a[axis] - a["size"], b[axis] - b["size"]))
+        for axis in "yx"
+    ]
     return sides[0] * sides[1] / (4 * min(a["size"], b["size"]) ** 2)
 
 
@@ -93,5 +108,5 @@ def _draw(shape, info):
     if shape["kind"] == "square":
         return (abs(y) <= size) & (abs(x) <= size)
     if shape["kind"] == "circle":
-        return y ** 2 + x ** 2 <= size ** 2
-    return (y <= size) & (abs(x) * 2 <= y + size)      # tip on top, as wide as high
+        return y**2 + x**2 <= size**2
+    return (y <= size) & (abs(x) * 2 <= y + size)  # tip on top, as wide as high

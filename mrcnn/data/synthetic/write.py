@@ -1,4 +1,5 @@
 """Writing a data set as files that people and other programs can read."""
+
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,11 @@ def write_mask_folders(dataset, folder, image_ids=None):
             _write_png(picture, dataset.load_image(image_id))
             _write_masks(masks, name, dataset.load_instances(image_id))
         except OSError as error:
-            raise DataError(picture, f"cannot be written ({error.strerror or error})",
-                            "Check the folder's permissions and the space left") from error
+            raise DataError(
+                picture,
+                f"cannot be written ({error.strerror or error})",
+                "Check the folder's permissions and the space left",
+            ) from error
         written.append(picture)
     return written
 
@@ -64,8 +68,14 @@ def _write_png(path, image):
 
     if image.ndim == 3 and image.shape[-1] == 1:
         image = image[..., 0]
-    if image.dtype not in (np.uint8, np.uint16) or image.ndim == 3 and (image.shape[-1], image.dtype) not in (
-            (3, np.uint8), (4, np.uint8)):
-        raise DataError(path, f"cannot hold an image {image.shape} of {image.dtype}",
-                        "PNG takes grey uint8 and uint16, and RGB or RGBA uint8: convert it first")
+    if (
+        image.dtype not in (np.uint8, np.uint16)
+        or image.ndim == 3
+        and (image.shape[-1], image.dtype) not in ((3, np.uint8), (4, np.uint8))
+    ):
+        raise DataError(
+            path,
+            f"cannot hold an image {image.shape} of {image.dtype}",
+            "PNG takes grey uint8 and uint16, and RGB or RGBA uint8: convert it first",
+        )
     iio.imwrite(path, image, extension=".png")

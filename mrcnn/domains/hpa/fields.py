@@ -1,4 +1,5 @@
 """Fields of the Human Protein Atlas: a grey picture for each of four stains, merged to RGB or stacked."""
+
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from mrcnn.data.readers.file_dataset import check_choice
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.images.read import check_shape, natural_key, read_image
 
-CHANNELS = ("red", "green", "blue", "yellow")      # microtubules, the protein, nuclei, endoplasmic reticulum
+CHANNELS = ("red", "green", "blue", "yellow")  # microtubules, the protein, nuclei, endoplasmic reticulum
 MISSING = ("error", "zeros")
 _FILE = re.compile(rf"(.+)_({'|'.join(CHANNELS)})\.(?:png|tiff?)", re.IGNORECASE)
 
@@ -56,12 +57,16 @@ def find_fields(folder):
             continue
         files, channel = found.setdefault(match[1], {}), match[2].lower()
         if channel in files:
-            raise DataError(path, f"is the {channel} channel of the field {match[1]}, as {files[channel].name} is",
-                            "Keep one of them")
+            raise DataError(
+                path,
+                f"is the {channel} channel of the field {match[1]}, as {files[channel].name} is",
+                "Keep one of them",
+            )
         files[channel] = path
     if not found:
-        raise DataError(folder, "holds no field", "Expected are files such as <id>_red.png, _green, _blue and _yellow "
-                        "(or .tif)")
+        raise DataError(
+            folder, "holds no field", "Expected are files such as <id>_red.png, _green, _blue and _yellow (or .tif)"
+        )
     return [Field(name, found[name]) for name in sorted(found, key=natural_key)]
 
 
@@ -88,15 +93,21 @@ def read_field(field, missing="error"):
     absent = [channel for channel in CHANNELS if channel not in field.files]
     first = next(iter(field.files.values()))
     if absent and missing == "error":
-        raise DataError(first.with_name(f"{field.field_id}_{absent[0]}{first.suffix}"), "is missing, while there is "
-                        f"{first.name}", "Add the channel, or ask for zeros in its place")
+        raise DataError(
+            first.with_name(f"{field.field_id}_{absent[0]}{first.suffix}"),
+            f"is missing, while there is {first.name}",
+            "Add the channel, or ask for zeros in its place",
+        )
     planes = {channel: _read_channel(path) for channel, path in field.files.items()}
     reference = planes[next(iter(planes))]
     for channel, plane in planes.items():
         check_shape(field.files[channel], plane.shape, reference.shape, first)
         if plane.dtype != reference.dtype:
-            raise DataError(field.files[channel], f"is {plane.dtype}, but {first.name} is {reference.dtype}",
-                            "Export all channels of a field with the same number of bits")
+            raise DataError(
+                field.files[channel],
+                f"is {plane.dtype}, but {first.name} is {reference.dtype}",
+                "Export all channels of a field with the same number of bits",
+            )
     return np.stack([planes.get(channel, np.zeros_like(reference)) for channel in CHANNELS], axis=-1)
 
 
@@ -129,8 +140,11 @@ def merge_rgb(stains):
 def _read_channel(path):
     plane = read_image(path)
     if plane.ndim != 2:
-        raise DataError(path, f"has {plane.shape[-1]} channels, where one stain is expected",
-                        "Save it as a grey picture, without a colour table")
+        raise DataError(
+            path,
+            f"has {plane.shape[-1]} channels, where one stain is expected",
+            "Save it as a grey picture, without a colour table",
+        )
     if plane.dtype not in (np.uint8, np.uint16):
         raise DataError(path, f"has pixels of the type {plane.dtype}", "Convert it to 8 or 16 bits")
     return plane

@@ -1,4 +1,5 @@
 """Labels of the Human Protein Atlas competition: where in the cell a field's protein is, several places at a time."""
+
 import csv
 import io
 
@@ -9,11 +10,35 @@ from mrcnn.formats.paths import read_text
 
 # Number i of the competition's 28 labels.
 HPA_CLASSES = (
-    "Nucleoplasm", "Nuclear membrane", "Nucleoli", "Nucleoli fibrillar center", "Nuclear speckles", "Nuclear bodies",
-    "Endoplasmic reticulum", "Golgi apparatus", "Peroxisomes", "Endosomes", "Lysosomes", "Intermediate filaments",
-    "Actin filaments", "Focal adhesion sites", "Microtubules", "Microtubule ends", "Cytokinetic bridge",
-    "Mitotic spindle", "Microtubule organizing center", "Centrosome", "Lipid droplets", "Plasma membrane",
-    "Cell junctions", "Mitochondria", "Aggresome", "Cytosol", "Cytoplasmic bodies", "Rods & rings")
+    "Nucleoplasm",
+    "Nuclear membrane",
+    "Nucleoli",
+    "Nucleoli fibrillar center",
+    "Nuclear speckles",
+    "Nuclear bodies",
+    "Endoplasmic reticulum",
+    "Golgi apparatus",
+    "Peroxisomes",
+    "Endosomes",
+    "Lysosomes",
+    "Intermediate filaments",
+    "Actin filaments",
+    "Focal adhesion sites",
+    "Microtubules",
+    "Microtubule ends",
+    "Cytokinetic bridge",
+    "Mitotic spindle",
+    "Microtubule organizing center",
+    "Centrosome",
+    "Lipid droplets",
+    "Plasma membrane",
+    "Cell junctions",
+    "Mitochondria",
+    "Aggresome",
+    "Cytosol",
+    "Cytoplasmic bodies",
+    "Rods & rings",
+)
 # Spots within the nucleus, which look alike.
 NUCLEOLI_GROUP = {"Nucleoli": (2, 3, 4, 5)}
 _COLUMNS = ("Id", "Target")
@@ -42,16 +67,22 @@ def read_hpa_csv(path):
         header = [name.strip() for name in next(rows, [])]
         missing = [name for name in _COLUMNS if name not in header]
         if missing:
-            raise DataError(f"{path}, line 1", f"has no column {missing[0]}", "The first line names the columns: "
-                            f"{','.join(_COLUMNS)}")
+            raise DataError(
+                f"{path}, line 1",
+                f"has no column {missing[0]}",
+                f"The first line names the columns: {','.join(_COLUMNS)}",
+            )
         places, targets, lines = [header.index(name) for name in _COLUMNS], {}, {}
         for row in rows:
             where = f"{path}, line {rows.line_num}"
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) != len(header):
-                raise DataError(where, f"has {len(row)} columns, where the header has {len(header)}",
-                                "Complete the row: Id,Target with spaces between the labels of a field")
+                raise DataError(
+                    where,
+                    f"has {len(row)} columns, where the header has {len(header)}",
+                    "Complete the row: Id,Target with spaces between the labels of a field",
+                )
             name, labels = (row[place].strip() for place in places)
             if name in targets:
                 raise DataError(where, f"lists the field {name}, which is in line {lines[name]}", "Keep one of them")
@@ -93,22 +124,31 @@ def map_targets(targets, groups=None, otherwise="Not Nucleoli"):
     for name, labels in groups.items():
         strange = [label for label in labels if label not in range(len(HPA_CLASSES))]
         if strange:
-            raise ConfigError(f"The class '{name}' is to be of the label {strange[0]!r}, but labels are 0 to "
-                              f"{len(HPA_CLASSES) - 1}.")
+            raise ConfigError(
+                f"The class '{name}' is to be of the label {strange[0]!r}, but labels are 0 to {len(HPA_CLASSES) - 1}."
+            )
     rest = () if otherwise is None else (otherwise,)
-    return {field_id: tuple(name for name, labels in groups.items() if set(labels) & set(found)) or rest
-            for field_id, found in targets.items()}
+    return {
+        field_id: tuple(name for name, labels in groups.items() if set(labels) & set(found)) or rest
+        for field_id, found in targets.items()
+    }
 
 
 def _labels(where, name, text):
     parts = text.split()
     if not name or not parts:
-        raise DataError(where, "has no field's name" if not name else f"gives the field {name} no label",
-                        "Complete the row, or delete it")
+        raise DataError(
+            where,
+            "has no field's name" if not name else f"gives the field {name} no label",
+            "Complete the row, or delete it",
+        )
     for part in parts:
         if not part.isdecimal() or int(part) >= len(HPA_CLASSES):
-            raise DataError(where, f"has the label {part!r}, but labels are 0 to {len(HPA_CLASSES) - 1}",
-                            "Correct it; labels are separated by spaces")
+            raise DataError(
+                where,
+                f"has the label {part!r}, but labels are 0 to {len(HPA_CLASSES) - 1}",
+                "Correct it; labels are separated by spaces",
+            )
     labels = tuple(int(part) for part in parts)
     if len(set(labels)) < len(labels):
         raise DataError(where, f"has a label twice ({text})", "Keep one of them")

@@ -1,4 +1,5 @@
 """Merging whole folders of Human Protein Atlas fields: in parallel, field by field, going on where it stopped."""
+
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -75,8 +76,14 @@ def merge_fields(source, target, mode="rgb", missing="error", workers=None, prog
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         futures = {pool.submit(_merge, fields[i], targets[i], mode, missing): i for i in left}
         try:
-            for future in tqdm(as_completed(futures), total=len(fields), initial=summary.kept, desc="fields",
-                               unit="field", disable=not progress):
+            for future in tqdm(
+                as_completed(futures),
+                total=len(fields),
+                initial=summary.kept,
+                desc="fields",
+                unit="field",
+                disable=not progress,
+            ):
                 error = future.result()
                 if error is None:
                     summary.written += 1
@@ -99,8 +106,9 @@ def write_merged(path, image):
         else:
             import tifffile
 
-            tifffile.imwrite(draft, image, photometric="minisblack", planarconfig="contig", compression="zlib",
-                             metadata=None)
+            tifffile.imwrite(
+                draft, image, photometric="minisblack", planarconfig="contig", compression="zlib", metadata=None
+            )
 
 
 def _is_current(path, found, missing):
@@ -109,8 +117,10 @@ def _is_current(path, found, missing):
     try:
         written = path.stat().st_mtime_ns
         # A file that was unpacked or copied may keep the time of its original: the later time is that of its arrival.
-        return all(max(state.st_mtime_ns, state.st_ctime_ns) <= written
-                   for state in (file.stat() for file in found.files.values()))
+        return all(
+            max(state.st_mtime_ns, state.st_ctime_ns) <= written
+            for state in (file.stat() for file in found.files.values())
+        )
     except OSError:
         return False
 

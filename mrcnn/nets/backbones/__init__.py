@@ -1,4 +1,5 @@
 """Backbones: from the molded image to the feature maps C2..C5 at strides 4, 8, 16 and 32."""
+
 from mrcnn.nets.backbones import small_resnet
 
 # BACKBONE and COMPUTE_BACKBONE_SHAPE by the name stored in a settings file. resnet50, resnet101 and the networks of

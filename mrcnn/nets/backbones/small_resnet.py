@@ -14,9 +14,10 @@ sizes of the pyramid levels P2 to P6. Both go into the settings:
 A settings file stores only the function's name. The programs look it up in `Domain.backbones` (see
 `mrcnn.commands.domain`), where a custom backbone must be listed; those of `mrcnn.nets.backbones` are always known.
 """
+
 import numpy as np
 
-STRIDES = (4, 8, 16, 32, 64)      # of P2..P6
+STRIDES = (4, 8, 16, 32, 64)  # of P2..P6
 
 # Keras is imported inside the functions: the presets refer to them, and settings must load without Keras.
 
@@ -29,7 +30,7 @@ def small_resnet(image, stage5=True, train_bn=False):
     """
     from keras import layers
 
-    x = layers.Rescaling(1 / 64)(image)      # molded grey values have a standard deviation of about that
+    x = layers.Rescaling(1 / 64)(image)  # molded grey values have a standard deviation of about that
     x = layers.Conv2D(24, 5, strides=2, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(x)
     x = layers.ReLU()(layers.GroupNormalization(8, name="stem_norm")(x))
     outputs = [x]
@@ -49,8 +50,9 @@ def _residual_block(x, width, strides, name):
     from keras import layers
 
     def convolved(x, size, strides, name):
-        x = layers.Conv2D(width, size, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal",
-                          name=name)(x)
+        x = layers.Conv2D(
+            width, size, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+        )(x)
         return layers.GroupNormalization(8, name=f"{name}_norm")(x)
 
     y = layers.ReLU()(convolved(x, 3, strides, f"{name}_a"))

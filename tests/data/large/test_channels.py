@@ -1,4 +1,5 @@
 """Channels of a wafer by name: every window is the crop of the whole picture, whatever the file and the channel."""
+
 import pickle
 
 import numpy as np
@@ -18,7 +19,8 @@ GREY = np.random.default_rng(0).integers(0, 256, (H, W), np.uint8)
 FLUO = np.random.default_rng(1).integers(0, 256, (H, W), np.uint8)
 ALL = ("fluo", "grey", "edges", "zeros", "grey")
 windows = st.tuples(st.integers(0, H - 1), st.integers(0, W - 1), st.integers(1, H), st.integers(1, W)).map(
-    lambda v: (v[0], v[1], min(v[0] + v[2], H), min(v[1] + v[3], W)))
+    lambda v: (v[0], v[1], min(v[0] + v[2], H), min(v[1] + v[3], W))
+)
 
 
 def write_zarr(path, array, version=None, chunks=(20, 30)):
@@ -52,8 +54,9 @@ WRITERS = {
     "grey.png": lambda p: png(p, GREY),
     "colour.tif": lambda p: tifffile.imwrite(p, np.dstack([GREY] * 3), photometric="rgb"),
     "planes.tif": lambda p: tifffile.imwrite(p, np.stack([GREY] * 3), photometric="rgb", planarconfig="separate"),
-    "alpha.tif": lambda p: tifffile.imwrite(p, np.dstack([GREY, GREY, GREY, FLUO]), photometric="rgb",
-                                            extrasamples=["unassalpha"]),
+    "alpha.tif": lambda p: tifffile.imwrite(
+        p, np.dstack([GREY, GREY, GREY, FLUO]), photometric="rgb", extrasamples=["unassalpha"]
+    ),
     "plain.zarr": lambda p: write_zarr(p, GREY),
     "ome4.zarr": lambda p: write_zarr(p, GREY[None, None], "0.4"),
     "ome5.zarr": lambda p: write_zarr(p, GREY, "0.5"),
@@ -142,7 +145,8 @@ def test_other_types_are_scaled_by_percentiles_of_the_whole_picture(tmp_path, dt
 def test_16_bit_percentiles_are_exact_and_a_flat_picture_is_black():
     values = np.random.default_rng(2).integers(0, 5000, (300, 40)).astype(np.uint16)
     assert intensity_range(ArrayPlane(values), (10, 90)) == tuple(
-        np.percentile(values, (10, 90), method="lower").tolist())
+        np.percentile(values, (10, 90), method="lower").tolist()
+    )
     flat = ChannelStack.from_arrays({"grey": np.full((5, 5), 700, np.uint16)})
     assert flat.read(0, 0, 5, 5).max() == 0
     assert to_8_bit(np.array([[1, 2, 3]], np.uint16), (2, 2)).tolist() == [[0, 0, 255]]
@@ -209,7 +213,7 @@ def test_damaged_segments_and_chunks_are_named(tmp_path, monkeypatch):
     with tifffile.TiffFile(path) as tif:
         offset = tif.pages[0].dataoffsets[0]
     content = bytearray(path.read_bytes())
-    content[offset:offset + 50] = b"\xff" * 50
+    content[offset : offset + 50] = b"\xff" * 50
     path.write_bytes(content)
     with pytest.raises(DataError, match="grey.tif: cannot be read in rows 0 to 61"):
         ChannelStack(["grey"], {"grey": path}).read(0, 0, H, W)
@@ -248,14 +252,17 @@ def test_without_zarr_the_extra_is_named(tmp_path, monkeypatch):
         open_plane(tmp_path)
 
 
-@pytest.mark.parametrize(("names", "files", "problem"), [
-    ("grey", ["grey"], "sequence of names"),
-    ((), ["grey"], "sequence of names"),
-    (("grey", "fluo"), ["grey"], "no picture for the channel 'fluo'"),
-    (("edges",), ["fluo"], "no picture for the channel 'grey'"),
-    (("grey",), ["grey", "flou"], "picture for 'flou', which is none of the channels grey"),
-    (("zeros",), [], "hold no picture"),
-])
+@pytest.mark.parametrize(
+    ("names", "files", "problem"),
+    [
+        ("grey", ["grey"], "sequence of names"),
+        ((), ["grey"], "sequence of names"),
+        (("grey", "fluo"), ["grey"], "no picture for the channel 'fluo'"),
+        (("edges",), ["fluo"], "no picture for the channel 'grey'"),
+        (("grey",), ["grey", "flou"], "picture for 'flou', which is none of the channels grey"),
+        (("zeros",), [], "hold no picture"),
+    ],
+)
 def test_channels_that_do_not_fit_the_pictures(names, files, problem):
     with pytest.raises(ConfigError, match=problem):
         ChannelStack.from_arrays(dict.fromkeys(files, GREY), names)

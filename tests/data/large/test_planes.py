@@ -1,4 +1,5 @@
 """Planes of damaged files: pixels, or a `DataError` that names the file; and bugs, which are not damage."""
+
 import json
 import random
 
@@ -19,9 +20,15 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec  # noqa: E402
 GREY = (np.add.outer(np.arange(60), np.arange(80)) * 3).astype(np.uint16)
 GREY[::4] = np.random.default_rng(0).integers(0, 999, (15, 80))
 COMPRESSORS = {
-    "v2 none": (2, None), "v2 blosc": (2, numcodecs.Blosc()), "v2 zstd": (2, numcodecs.Zstd()),
-    "v2 gzip": (2, numcodecs.GZip()), "v2 zlib": (2, numcodecs.Zlib()), "v2 lzma": (2, numcodecs.LZMA()),
-    "v3 none": (3, None), "v3 blosc": (3, BloscCodec()), "v3 zstd": (3, ZstdCodec(checksum=True)),
+    "v2 none": (2, None),
+    "v2 blosc": (2, numcodecs.Blosc()),
+    "v2 zstd": (2, numcodecs.Zstd()),
+    "v2 gzip": (2, numcodecs.GZip()),
+    "v2 zlib": (2, numcodecs.Zlib()),
+    "v2 lzma": (2, numcodecs.LZMA()),
+    "v3 none": (3, None),
+    "v3 blosc": (3, BloscCodec()),
+    "v3 zstd": (3, ZstdCodec(checksum=True)),
     "v3 gzip": (3, GzipCodec()),
 }
 METADATA = (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")
@@ -47,10 +54,10 @@ def damaged(data, rng):
     for end in range(0, size, max(1, size // 10)):
         yield f"cut off at {end}", data[:end]
     for start in range(0, min(size, 64), 8):
-        yield f"zeros from {start}", data[:start] + b"\0" * min(8, size - start) + data[start + 8:]
+        yield f"zeros from {start}", data[:start] + b"\0" * min(8, size - start) + data[start + 8 :]
     for _ in range(15):
         place, value = rng.randrange(size), rng.randrange(256)
-        yield f"byte {place} is {value}", data[:place] + bytes([value]) + data[place + 1:]
+        yield f"byte {place} is {value}", data[:place] + bytes([value]) + data[place + 1 :]
 
 
 @pytest.mark.parametrize("name", [*COMPRESSORS, "ome 0.4", "ome 0.5"])
@@ -75,8 +82,17 @@ def test_damaged_zarr_gives_pixels_or_one_clear_error(tmp_path, name):
     assert refused >= 15
 
 
-@pytest.mark.parametrize("change", [{"shape": "wide"}, {"shape": [60, None]}, {"codecs": 3}, {"data_type": "complex99"},
-                                    {"chunk_grid": []}, {"node_type": "picture"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": "wide"},
+        {"shape": [60, None]},
+        {"codecs": 3},
+        {"data_type": "complex99"},
+        {"chunk_grid": []},
+        {"node_type": "picture"},
+    ],
+)
 def test_metadata_that_are_json_and_nonsense_are_damage(tmp_path, change):
     write_zarr(tmp_path / "a.zarr", "v3 none")
     file = tmp_path / "a.zarr" / "zarr.json"
@@ -85,8 +101,19 @@ def test_metadata_that_are_json_and_nonsense_are_damage(tmp_path, change):
         open_plane(tmp_path / "a.zarr")
 
 
-@pytest.mark.parametrize("scales", [None, [], {}, [{}], [{"datasets": 3}], [{"datasets": [{}]}],
-                                    [{"datasets": [{"path": 1.5}]}], [{"datasets": [{"path": "none"}]}]])
+@pytest.mark.parametrize(
+    "scales",
+    [
+        None,
+        [],
+        {},
+        [{}],
+        [{"datasets": 3}],
+        [{"datasets": [{}]}],
+        [{"datasets": [{"path": 1.5}]}],
+        [{"datasets": [{"path": "none"}]}],
+    ],
+)
 def test_multiscales_that_name_no_array_are_damage(tmp_path, scales):
     write_zarr(tmp_path / "a.zarr", "ome 0.5")
     group = zarr.open_group(tmp_path / "a.zarr")
@@ -111,9 +138,20 @@ PLANES = {
 
 
 @pytest.mark.parametrize("kind", PLANES)
-@pytest.mark.parametrize("error", [AttributeError("a"), NameError("b"), ImportError("c"), TypeError("d"),
-                                   AssertionError("e"), NotImplementedError("f"), RecursionError("g"), MemoryError()],
-                         ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("a"),
+        NameError("b"),
+        ImportError("c"),
+        TypeError("d"),
+        AssertionError("e"),
+        NotImplementedError("f"),
+        RecursionError("g"),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_a_bug_is_not_a_damaged_file(tmp_path, monkeypatch, kind, error):
     owner, name, file, write = PLANES[kind]
     write(tmp_path / file)

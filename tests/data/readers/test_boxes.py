@@ -22,9 +22,16 @@ def annotations(tmp_path):
     """Two pictures: a box with an outline, boxes of three labels of which one is difficult."""
     for name in ("a", "b"):
         Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / f"{name}.png")
-    return [ImageAnnotation(tmp_path / "a.png", (20, 30), [(2, 4, 12, 14)], ["nucleoli"], segments=[TRIANGLE]),
-            ImageAnnotation(tmp_path / "b.png", (20, 30), [(0, 0, 5, 6), (1, 2, 20, 30), (3, 3, 4, 4)],
-                            ["speckles", "none", "nucleoli"], [0, 1, 0])]
+    return [
+        ImageAnnotation(tmp_path / "a.png", (20, 30), [(2, 4, 12, 14)], ["nucleoli"], segments=[TRIANGLE]),
+        ImageAnnotation(
+            tmp_path / "b.png",
+            (20, 30),
+            [(0, 0, 5, 6), (1, 2, 20, 30), (3, 3, 4, 4)],
+            ["speckles", "none", "nucleoli"],
+            [0, 1, 0],
+        ),
+    ]
 
 
 def test_boxes_are_masks_filled_and_outlines_are_masks(annotations):
@@ -109,10 +116,14 @@ def test_what_does_not_fit_is_named(annotations, tmp_path):
     refused("b.png, object 2: has the class 'none', which is not in the list", classes=["nucleoli", "speckles"])
     refused("is of the picture .*a.png, which is listed before", annotations[0], annotations[0])
     refused("is of the picture .*c.png, which is not there", ImageAnnotation(tmp_path / "c.png"), classes="x")
-    refused("says that .*a.png has 30 rows and 20 columns, but it has 20 and 30",
-            ImageAnnotation(tmp_path / "a.png", (30, 20), [(0, 0, 1, 1)], ["x"]))
-    refused("a.png, object 1: has a box .* partly outside", ImageAnnotation(tmp_path / "a.png", None, [(0, 0, 21, 1)],
-                                                                          ["x"]))
+    refused(
+        "says that .*a.png has 30 rows and 20 columns, but it has 20 and 30",
+        ImageAnnotation(tmp_path / "a.png", (30, 20), [(0, 0, 1, 1)], ["x"]),
+    )
+    refused(
+        "a.png, object 1: has a box .* partly outside",
+        ImageAnnotation(tmp_path / "a.png", None, [(0, 0, 21, 1)], ["x"]),
+    )
     refused("annotations: has no object in any of its 1 pictures", ImageAnnotation(tmp_path / "a.png"))
     refused("gives the class 'z', which is not in the list", error=ConfigError, classes=["a"], class_map={"none": "z"})
     refused("must name at least one class", error=ConfigError, class_map={"none": None})
@@ -122,9 +133,21 @@ def test_what_does_not_fit_is_named(annotations, tmp_path):
 
 
 def test_a_class_that_the_table_lacks_is_named_with_its_line(tmp_path, annotations):
-    (tmp_path / "via.json").write_text(json.dumps({"a": {"filename": "a.png", "regions": [
-        {"shape_attributes": {"name": "rect", "x": 0, "y": 0, "width": 3, "height": 3},
-         "region_attributes": {"cell": "dust"}}]}}))
+    (tmp_path / "via.json").write_text(
+        json.dumps(
+            {
+                "a": {
+                    "filename": "a.png",
+                    "regions": [
+                        {
+                            "shape_attributes": {"name": "rect", "x": 0, "y": 0, "width": 3, "height": 3},
+                            "region_attributes": {"cell": "dust"},
+                        }
+                    ],
+                }
+            }
+        )
+    )
     with pytest.raises(DataError, match="via.json, a.png, region 1: has the class 'dust'"):
         BoxDataset(tmp_path / "via.json", class_map={"nucleoli": "x"})
     assert BoxDataset(tmp_path / "via.json", class_map={"dust": "x"}, attribute="cell").object_count(0) == 1

@@ -1,4 +1,5 @@
 """Files cut off, with changed bytes or zeros in their header: each gives pixels, or a `DataError` that names it."""
+
 import io
 import random
 
@@ -48,12 +49,15 @@ SOUND = {
     "jpeg2000.tif": lambda: by_tifffile(GREY, compression="jpeg2000"),
     "planes.tif": lambda: by_tifffile(np.moveaxis(RGB, -1, 0), photometric="rgb", planarconfig="separate"),
     "bits.tif": lambda: by_tifffile(GREY > 99),
-    "ome.tif": lambda: by_tifffile(np.stack([GREY] * 3), ome=True,
-                                   metadata={"axes": "CYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1}),
-    "imagej.tif": lambda: by_tifffile(np.stack([GREY] * 3), imagej=True, resolution=(10, 10),
-                                      metadata={"axes": "ZYX", "unit": "um", "spacing": 2}),
-    "one_page.tif": lambda: by_tifffile(np.stack([GREY] * 3), metadata=None, truncate=True, photometric="minisblack",
-                                        description=IMAGEJ_ONE_PAGE),
+    "ome.tif": lambda: by_tifffile(
+        np.stack([GREY] * 3), ome=True, metadata={"axes": "CYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1}
+    ),
+    "imagej.tif": lambda: by_tifffile(
+        np.stack([GREY] * 3), imagej=True, resolution=(10, 10), metadata={"axes": "ZYX", "unit": "um", "spacing": 2}
+    ),
+    "one_page.tif": lambda: by_tifffile(
+        np.stack([GREY] * 3), metadata=None, truncate=True, photometric="minisblack", description=IMAGEJ_ONE_PAGE
+    ),
     "shaped.tif": lambda: by_tifffile(np.stack([GREY] * 3), photometric="minisblack"),
     "pages.tif": lambda: by_tifffile(np.stack([GREY] * 3), photometric="minisblack", compression="zlib", metadata=None),
     "big.tif": lambda: by_tifffile(GREY, bigtiff=True, compression="zlib"),
@@ -74,31 +78,37 @@ def damaged(data, rng):
     for end in (*range(min(size, 16)), *range(16, size, step)):
         yield f"cut off at {end}", data[:end]
     for start in range(0, min(size, 128), 4):
-        yield f"zeros from {start}", data[:start] + b"\0" * min(4, size - start) + data[start + 4:]
+        yield f"zeros from {start}", data[:start] + b"\0" * min(4, size - start) + data[start + 4 :]
     # Most of a file is pixels, and most of what can go wrong is in the header and what tags refer to.
     for reach in (*[size] * 25, *[min(size, 400)] * 50):
         place, value = rng.randrange(reach), rng.randrange(256)
-        yield f"byte {place} is {value}", data[:place] + bytes([value]) + data[place + 1:]
+        yield f"byte {place} is {value}", data[:place] + bytes([value]) + data[place + 1 :]
     for _ in range(15):
         place, bit = rng.randrange(size), rng.randrange(8)
-        yield f"bit {bit} of byte {place}", data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1:]
+        yield f"bit {bit} of byte {place}", data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
 
 
 def read_all(path):
     """Every way to read the file, as far as it goes; the arrays that it gave."""
+
     def window(source):
         plane = open_plane(source)
         height, width = plane.shape
         return plane.block(height // 2, width // 2, min(height // 2 + 20, height), min(width // 2 + 30, width))
 
     found = []
-    for read in (lambda: read_image(path), lambda: read_image(path, page_count(path) - 1), lambda: window(path),
-                 lambda: window((path, 1)), lambda: read_voxel_size_nm(path) and None):
+    for read in (
+        lambda: read_image(path),
+        lambda: read_image(path, page_count(path) - 1),
+        lambda: window(path),
+        lambda: window((path, 1)),
+        lambda: read_voxel_size_nm(path) and None,
+    ):
         try:
             found.append(read())
         except DataError as error:
             assert str(path) in str(error)
-        except MemoryError:      # of a header that declares a size that no memory holds
+        except MemoryError:  # of a header that declares a size that no memory holds
             pass
     return [array for array in found if array is not None]
 
@@ -106,7 +116,7 @@ def read_all(path):
 @pytest.mark.parametrize("name", SOUND)
 def test_a_damaged_file_gives_pixels_or_one_clear_error(tmp_path, monkeypatch, name):
     monkeypatch.setattr(images, "MAX_PIXELS", 2_000_000)
-    monkeypatch.setattr(planes, "KEPT_BYTES", 0)      # large TIFF are read by strips and tiles
+    monkeypatch.setattr(planes, "KEPT_BYTES", 0)  # large TIFF are read by strips and tiles
     path, sound = tmp_path / name, SOUND[name]()
     path.write_bytes(sound)
     assert read_all(path)

@@ -13,7 +13,7 @@ def write(folder, name, masks=2):
         (folder / name / "masks").mkdir()
         for i in range(masks):
             mask = np.zeros((30, 40), np.uint8)
-            mask[2:8, 10 * i:10 * i + 5] = 255
+            mask[2:8, 10 * i : 10 * i + 5] = 255
             Image.fromarray(mask).save(folder / name / "masks" / f"{name}{i}.png")
 
 
@@ -22,7 +22,7 @@ def test_round_trip(tmp_path):
     write(tmp_path, "b", masks=0)
     dataset = DSBDataset(tmp_path)
     assert dataset.class_names == ["BG", "nucleus"]
-    assert dataset.load_image(0).shape == (30, 40, 3)      # alpha is dropped
+    assert dataset.load_image(0).shape == (30, 40, 3)  # alpha is dropped
     assert dataset.load_instances(0).boxes.tolist() == [[2, 0, 8, 5], [2, 10, 8, 15]]
     assert [dataset.object_count(i) for i in (0, 1)] == [2, 0]
     assert dataset.group(0) != dataset.group(1)

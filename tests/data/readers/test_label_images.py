@@ -59,8 +59,10 @@ def test_a_label_image_of_zeros_has_no_object(tmp_path):
 def test_modes(tmp_path):
     write(tmp_path, "a", labels=np.uint8(LABELS > 0) * 255)
     write(tmp_path, "b")
-    counts = {mode: [len(LabelImageDataset(tmp_path, mode=mode).load_instances(i)) for i in (0, 1)]
-              for mode in ("instances", "semantic", "auto")}
+    counts = {
+        mode: [len(LabelImageDataset(tmp_path, mode=mode).load_instances(i)) for i in (0, 1)]
+        for mode in ("instances", "semantic", "auto")
+    }
     assert counts == {"instances": [1, 3], "semantic": [3, 3], "auto": [3, 3]}
     assert len(LabelImageDataset(tmp_path, mode="auto", min_size_px=13).load_instances(0)) == 2
 
@@ -76,9 +78,15 @@ def test_class_map(tmp_path):
         LabelImageDataset(tmp_path, class_map={1: "x"}, mode="semantic")
 
 
-@pytest.mark.parametrize("labels, problem", [
-    (np.zeros((30, 40, 3), np.uint8), "3 channels"), (LABELS.astype(np.float32), "float32"),
-    (-LABELS.astype(np.int16), "negative label"), (LABELS[:, 1:], "is 30 x 39 pixels")])
+@pytest.mark.parametrize(
+    "labels, problem",
+    [
+        (np.zeros((30, 40, 3), np.uint8), "3 channels"),
+        (LABELS.astype(np.float32), "float32"),
+        (-LABELS.astype(np.int16), "negative label"),
+        (LABELS[:, 1:], "is 30 x 39 pixels"),
+    ],
+)
 def test_bad_label_images_name_the_file(tmp_path, labels, problem):
     path = write(tmp_path, labels=labels)
     with pytest.raises(DataError, match=f"{path}.*{problem}"):

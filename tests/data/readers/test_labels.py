@@ -67,8 +67,13 @@ def test_refusals():
         check_labels(np.zeros((4, 5), np.float32), "a")
     with pytest.raises(DataError, match="negative label -2"):
         check_labels(np.full((4, 5), -2, np.int16), "a")
-    for options in ({"mode": "both"}, {"connectivity": 3}, {"min_size_px": -1}, {"min_size_px": 1.5},
-                    {"watershed_distance_px": 0}):
+    for options in (
+        {"mode": "both"},
+        {"connectivity": 3},
+        {"min_size_px": -1},
+        {"min_size_px": 1.5},
+        {"watershed_distance_px": 0},
+    ):
         with pytest.raises(ConfigError, match=next(iter(options))):
             LabelRules(**options)
 

@@ -13,7 +13,7 @@ from mrcnn.errors import ConfigError, DataError
 
 
 def disks(count, shape=(60, 80)):
-    rows, columns = np.mgrid[:shape[0], :shape[1]]
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
     return [(rows - 12 - 9 * (i % 4)) ** 2 + (columns - 12 - 11 * i % 60) ** 2 < (4 + i % 3) ** 2 for i in range(count)]
 
 
@@ -27,8 +27,10 @@ def write(folder, name="cell", count=12, suffix="png", mode="L", images="Images"
     return truth
 
 
-@pytest.mark.parametrize("suffix, mode", [("png", "L"), ("png", "RGB"), ("png", "1"), ("tif", "L"), ("bmp", "RGB"),
-                                          ("jpg", "L"), ("jpg", "RGB")])
+@pytest.mark.parametrize(
+    "suffix, mode",
+    [("png", "L"), ("png", "RGB"), ("png", "1"), ("tif", "L"), ("bmp", "RGB"), ("jpg", "L"), ("jpg", "RGB")],
+)
 @pytest.mark.parametrize("folders", [("Images", "Masks"), ("images", "masks")])
 def test_round_trip(tmp_path, suffix, mode, folders):
     truth = write(tmp_path, suffix=suffix, mode=mode, images=folders[0], masks=folders[1])
@@ -37,7 +39,7 @@ def test_round_trip(tmp_path, suffix, mode, folders):
     masks, class_ids = dataset.load_mask(0)
     assert class_ids.tolist() == [1] * 12 and dataset.object_count(0) == 12
     allowed = 0.06 if suffix == "jpg" else 0
-    for i, mask in enumerate(truth):      # in natural order: 2 before 10
+    for i, mask in enumerate(truth):  # in natural order: 2 before 10
         assert np.mean(masks[..., i] != mask) <= allowed
         assert (masks[..., i] & mask).sum() >= 0.9 * mask.sum()
     assert dataset.load_image(0).shape == (60, 80, 3)
@@ -53,7 +55,7 @@ def test_thresholds(tmp_path):
     assert MaskFolderDataset(tmp_path, threshold=30).load_instances(0).areas().tolist() == [100]
     path.unlink()
     Image.fromarray(faint).save(path.with_suffix(".jpg"), quality=100)
-    assert 80 <= MaskFolderDataset(tmp_path).load_instances(0).areas()[0] <= 120      # JPEG: only the pixels above 30
+    assert 80 <= MaskFolderDataset(tmp_path).load_instances(0).areas()[0] <= 120  # JPEG: only the pixels above 30
     for bad in (-1, "30", True):
         with pytest.raises(ConfigError, match="threshold"):
             MaskFolderDataset(tmp_path, threshold=bad)
@@ -61,8 +63,13 @@ def test_thresholds(tmp_path):
 
 def test_dot_files_and_notes_are_left_out(tmp_path):
     write(tmp_path, count=2)
-    for file in ("Images/._cell.png", "Masks/cell/._cell_Mask_0.png", "Masks/cell/.DS_Store", "Images/notes.txt",
-                 "Masks/a.txt"):
+    for file in (
+        "Images/._cell.png",
+        "Masks/cell/._cell_Mask_0.png",
+        "Masks/cell/.DS_Store",
+        "Images/notes.txt",
+        "Masks/a.txt",
+    ):
         (tmp_path / file).write_bytes(b"x")
     assert len(MaskFolderDataset(tmp_path).load_instances(0)) == 2
 
@@ -77,7 +84,7 @@ def test_picture_without_masks(tmp_path):
     assert dataset.load_mask(1)[0].shape == (60, 80, 0)
     with pytest.raises(ConfigError, match="images_without_masks"):
         MaskFolderDataset(tmp_path, images_without_masks="ignore")
-    (tmp_path / "Masks" / "b").mkdir()      # an empty folder says that there is no object
+    (tmp_path / "Masks" / "b").mkdir()  # an empty folder says that there is no object
     assert MaskFolderDataset(tmp_path).object_count(1) == 0
 
 
@@ -103,10 +110,16 @@ def test_missing_folders_and_double_names(tmp_path):
         MaskFolderDataset(tmp_path)
 
 
-@pytest.mark.parametrize("content, problem", [
-    (np.zeros((60, 81), np.uint8), r"is 60 x 81 pixels, but .*cell\.png is 60 x 80"),
-    (np.zeros((60, 80), np.uint8), "without an object: no pixel is above 0"),
-    (b"", "0 bytes"), (b"text", "no TIFF, PNG, JPEG"), ("cut", "cannot be decoded")])
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (np.zeros((60, 81), np.uint8), r"is 60 x 81 pixels, but .*cell\.png is 60 x 80"),
+        (np.zeros((60, 80), np.uint8), "without an object: no pixel is above 0"),
+        (b"", "0 bytes"),
+        (b"text", "no TIFF, PNG, JPEG"),
+        ("cut", "cannot be decoded"),
+    ],
+)
 def test_bad_masks_name_the_file(tmp_path, content, problem):
     write(tmp_path, count=3)
     path = tmp_path / "Masks" / "cell" / "cell_Mask_1.png"
@@ -121,8 +134,10 @@ def test_bad_masks_name_the_file(tmp_path, content, problem):
 def test_bad_pixels_in_masks(tmp_path):
     write(tmp_path, count=1, suffix="tif")
     path = tmp_path / "Masks" / "cell" / "cell_Mask_0.tif"
-    for pixels, problem in ((np.full((60, 80), np.nan, np.float32), "NaN"),
-                            (np.ones((60, 80), np.complex64), "complex64")):
+    for pixels, problem in (
+        (np.full((60, 80), np.nan, np.float32), "NaN"),
+        (np.ones((60, 80), np.complex64), "complex64"),
+    ):
         tifffile.imwrite(path, pixels)
         with pytest.raises(DataError, match=f"cell_Mask_0.tif: .*{problem}"):
             MaskFolderDataset(tmp_path).load_instances(0)
@@ -137,8 +152,12 @@ def test_empty_masks_can_be_dropped(tmp_path):
 
 def test_pixel_size_is_the_files_or_the_given_one(tmp_path):
     write(tmp_path, suffix="tif")
-    tifffile.imwrite(tmp_path / "Images" / "cell.tif", np.zeros((60, 80), np.uint8), resolution=(2e6, 1e6),
-                     resolutionunit="CENTIMETER")
+    tifffile.imwrite(
+        tmp_path / "Images" / "cell.tif",
+        np.zeros((60, 80), np.uint8),
+        resolution=(2e6, 1e6),
+        resolutionunit="CENTIMETER",
+    )
     assert MaskFolderDataset(tmp_path).load_instances(0).pixel_size_nm == pytest.approx((10, 5))
     assert MaskFolderDataset(tmp_path, pixel_size_nm=4).pixel_size_nm(0) == (4, 4)
     with pytest.raises(ConfigError, match="pixel size"):
@@ -164,7 +183,7 @@ def test_objects_are_decoded_once_and_belong_to_the_caller(tmp_path):
     (tmp_path / "Masks" / "cell" / "cell_Mask_0.png").unlink()
     assert dataset.load_instances(0).areas().tolist() == before.tolist()
     copy = pickle.loads(pickle.dumps(dataset))
-    with pytest.raises(DataError, match="cell_Mask_0.png"):      # the copy starts with nothing remembered
+    with pytest.raises(DataError, match="cell_Mask_0.png"):  # the copy starts with nothing remembered
         copy.load_instances(0)
 
 
@@ -178,7 +197,7 @@ def test_memory_of_remembered_objects_is_bounded(tmp_path):
 
 
 def test_real_pictures(real_data):
-    dataset = MaskFolderDataset(real_data / "mitochondria_masks", pixel_size_nm=22.25 ** 0.5)
+    dataset = MaskFolderDataset(real_data / "mitochondria_masks", pixel_size_nm=22.25**0.5)
     assert [info["id"] for info in dataset.image_info] == ["Image_1", "Image_2"]
     assert [len(dataset.load_instances(i)) for i in (0, 1)] == [21, 36]
     assert dataset.image_shape(0)[:2] == (816, 1216)
@@ -210,4 +229,4 @@ def test_300_instances_of_a_large_picture_need_little_memory(tmp_path):
     done = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path)], capture_output=True, text=True, check=True)
     count, shape, peak = done.stdout.split(" ", 1)[0], done.stdout.split("(")[1].split(")")[0], done.stdout.split()[-1]
     assert (count, shape) == ("300", "3704, 4864")
-    assert int(peak) < 1e9      # asked for are less than 2 GB; full-size masks would take 5.4 GB
+    assert int(peak) < 1e9  # asked for are less than 2 GB; full-size masks would take 5.4 GB

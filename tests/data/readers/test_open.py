@@ -19,11 +19,15 @@ def save(path):
     Image.fromarray(OBJECT).save(path)
 
 
-@pytest.mark.parametrize("reader, files", [
-    (MaskFolderDataset, ("Images/a.png", "Masks/a/a_Mask_0.png")),
-    (DSBDataset, ("x/images/x.png", "x/masks/0.png")),
-    (LabelImageDataset, ("images/a.png", "labels/a.png")),
-    (LabelImageDataset, ("Images/a.png", "Masks/a.png"))])
+@pytest.mark.parametrize(
+    "reader, files",
+    [
+        (MaskFolderDataset, ("Images/a.png", "Masks/a/a_Mask_0.png")),
+        (DSBDataset, ("x/images/x.png", "x/masks/0.png")),
+        (LabelImageDataset, ("images/a.png", "labels/a.png")),
+        (LabelImageDataset, ("Images/a.png", "Masks/a.png")),
+    ],
+)
 def test_layouts_are_recognised(tmp_path, reader, files):
     for file in files:
         save(tmp_path / file)

@@ -14,8 +14,14 @@ TRUTH[:, 2:10, 3:12], TRUTH[5:, 15:25, 20:35], TRUTH[:, 28:, 38:] = 1, 2, 3
 
 
 def write(folder, truth=TRUTH, pictures=IMAGES, **options):
-    tifffile.imwrite(folder / "s.tif", pictures, photometric="minisblack", resolution=(2e6, 2e6),
-                     resolutionunit="CENTIMETER", **options)
+    tifffile.imwrite(
+        folder / "s.tif",
+        pictures,
+        photometric="minisblack",
+        resolution=(2e6, 2e6),
+        resolutionunit="CENTIMETER",
+        **options,
+    )
     tifffile.imwrite(folder / "t.tif", truth, photometric="minisblack", compression="zlib")
     return folder / "s.tif", folder / "t.tif"
 
@@ -89,10 +95,15 @@ def test_one_page_and_no_truth(tmp_path):
         dataset.load_instances(0)
 
 
-@pytest.mark.parametrize("truth, problem", [
-    (TRUTH[1:], "t.tif: has 44 pages, but .*s.tif has 45"), (TRUTH[:, 1:], "t.tif: has pages of 29 x 40 pixels"),
-    (TRUTH.astype(np.float32), "t.tif: has values of the type float32"),
-    (-TRUTH.astype(np.int16), "t.tif: has the negative label")])
+@pytest.mark.parametrize(
+    "truth, problem",
+    [
+        (TRUTH[1:], "t.tif: has 44 pages, but .*s.tif has 45"),
+        (TRUTH[:, 1:], "t.tif: has pages of 29 x 40 pixels"),
+        (TRUTH.astype(np.float32), "t.tif: has values of the type float32"),
+        (-TRUTH.astype(np.int16), "t.tif: has the negative label"),
+    ],
+)
 def test_truth_that_does_not_fit(tmp_path, truth, problem):
     paths = write(tmp_path, truth=truth)
     with pytest.raises(DataError, match=problem):

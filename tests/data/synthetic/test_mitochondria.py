@@ -1,4 +1,5 @@
 """The schematic micrographs: the truth is what was drawn, and a set is the same whenever it is asked for."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from scipy.ndimage import binary_dilation, binary_erosion, label
 from mrcnn.data.synthetic.mitochondria import SyntheticMitochondria, generate_micrograph
 from mrcnn.errors import ConfigError
 
-seeds = st.integers(0, 2 ** 32 - 1)
+seeds = st.integers(0, 2**32 - 1)
 
 
 @given(seed=seeds, height=st.integers(96, 260), width=st.integers(96, 260))
@@ -18,7 +19,7 @@ def test_truth_is_sound(seed, height, width):
     assert image.shape == (height, width) and image.dtype == np.uint8
     assert 1 <= len(instances) <= 8 and set(instances.class_ids) == {1}
     masks = instances.to_masks()
-    assert masks.sum(axis=-1).max() == 1                  # no two share a pixel
+    assert masks.sum(axis=-1).max() == 1  # no two share a pixel
     for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks):
         assert label(mask)[1] == 1 and mask[0].any() and mask[-1].any() and mask[:, 0].any() and mask[:, -1].any()
         assert 0 <= y1 < y2 <= height and 0 <= x1 < x2 <= width
@@ -112,9 +113,19 @@ def test_changing_a_loaded_image_does_not_change_the_next_one():
     assert dataset.load_image(0).any()
 
 
-@pytest.mark.parametrize("parameters", [{"shape": (32, 256)}, {"shape": (256, 256, 3)}, {"touching": 2},
-                                        {"objects": (5, 2)}, {"distractors": (-1, 2)}, {"size_px": (8, 20)},
-                                        {"size_px": (30, 400)}, {"pixel_size_nm": -1}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"shape": (32, 256)},
+        {"shape": (256, 256, 3)},
+        {"touching": 2},
+        {"objects": (5, 2)},
+        {"distractors": (-1, 2)},
+        {"size_px": (8, 20)},
+        {"size_px": (30, 400)},
+        {"pixel_size_nm": -1},
+    ],
+)
 def test_a_parameter_that_cannot_work_is_refused(parameters):
     with pytest.raises(ConfigError):
         generate_micrograph(np.random.default_rng(0), **parameters)

@@ -1,4 +1,5 @@
 """The drawn stack: its truth in 3-D is what linking by overlap finds, and every part of it can be asked for again."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from mrcnn.data.synthetic.mitochondria_stack import generate_stack
 from mrcnn.errors import ConfigError
 from mrcnn.results.linking import LinkSettings, link_slices
 
-seeds = st.integers(0, 2 ** 32 - 1)
+seeds = st.integers(0, 2**32 - 1)
 
 
 def stack(seed, shape=(8, 128, 128), **look):
@@ -38,7 +39,7 @@ def test_an_object_is_in_one_run_of_slices_and_grows_to_one_maximum(seed):
         z, size = np.array(found).T
         assert (np.diff(z) == 1).all()
         rising = np.diff(size) >= 0
-        assert (np.diff(rising.astype(int)) <= 0).all()      # once it shrinks it does not grow again
+        assert (np.diff(rising.astype(int)) <= 0).all()  # once it shrinks it does not grow again
 
 
 def test_linking_finds_the_true_objects_again():
@@ -50,7 +51,7 @@ def test_linking_finds_the_true_objects_again():
         sides = [np.unique(side, return_counts=True) for side in zip(*pairs)]
         whole += np.count_nonzero(sides[0][1] == 1)
         total += len(sides[0][0])
-        assert (sides[1][1] == 1).all()      # no two objects became one
+        assert (sides[1][1] == 1).all()  # no two objects became one
     assert total > 20 and whole / total > 0.9
 
 
@@ -67,8 +68,17 @@ def test_deeper_voxels_make_objects_of_fewer_slices():
     assert slices(12.0) > slices(60.0) > 0
 
 
-@pytest.mark.parametrize("wrong", [{"shape": (64, 64)}, {"shape": (0, 64, 64)}, {"pixel_size_nm": 0},
-                                   {"voxel_depth_nm": -1}, {"shape": (4, 10, 10)}, {"touching": 2}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shape": (64, 64)},
+        {"shape": (0, 64, 64)},
+        {"pixel_size_nm": 0},
+        {"voxel_depth_nm": -1},
+        {"shape": (4, 10, 10)},
+        {"touching": 2},
+    ],
+)
 def test_parameters_that_cannot_work_are_refused(wrong):
     with pytest.raises(ConfigError):
         generate_stack(np.random.default_rng(0), **wrong)

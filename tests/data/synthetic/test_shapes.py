@@ -1,4 +1,5 @@
 """Squares, circles and triangles: drawn, hidden behind one another, and the same by seed."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ def shapes(count=10, **kwargs):
     return dataset
 
 
-@given(seed=st.integers(0, 10 ** 6), height=st.integers(64, 140), width=st.integers(64, 140))
+@given(seed=st.integers(0, 10**6), height=st.integers(64, 140), width=st.integers(64, 140))
 @settings(max_examples=25)
 def test_masks_are_the_visible_parts(seed, height, width):
     dataset = shapes(1, height=height, width=width, seed=seed)
@@ -32,7 +33,7 @@ def test_masks_are_the_visible_parts(seed, height, width):
 def test_each_kind_has_its_form():
     dataset = ShapesDataset()
     dataset.load_shapes(1)
-    for kind, area in (("square", 41 ** 2), ("circle", np.pi * 20 ** 2), ("triangle", 40 * 40 / 2)):
+    for kind, area in (("square", 41**2), ("circle", np.pi * 20**2), ("triangle", 40 * 40 / 2)):
         dataset.image_info[0]["shapes"] = [{"kind": kind, "color": [1, 2, 3], "y": 60, "x": 50, "size": 20}]
         dataset.prepare()
         instances = dataset.load_instances(0)

@@ -1,4 +1,5 @@
 """What is written as mask folders reads back as the same pictures and objects."""
+
 import numpy as np
 import pytest
 
@@ -61,12 +62,13 @@ def test_sixteen_bits_are_kept(tmp_path):
     import imageio.v3 as iio
 
     image = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64, 1) * 16
-    path, = write_mask_folders(OnePicture(image), tmp_path)
+    (path,) = write_mask_folders(OnePicture(image), tmp_path)
     np.testing.assert_array_equal(iio.imread(path), image[..., 0])
 
 
-@pytest.mark.parametrize("image", [np.zeros((8, 8, 1), np.float32), np.zeros((8, 8, 2), np.uint8),
-                                   np.zeros((8, 8, 3), np.uint16)])
+@pytest.mark.parametrize(
+    "image", [np.zeros((8, 8, 1), np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros((8, 8, 3), np.uint16)]
+)
 def test_what_png_cannot_hold_is_refused(image, tmp_path):
     with pytest.raises(DataError, match="PNG takes"):
         write_mask_folders(OnePicture(image), tmp_path)

@@ -10,7 +10,8 @@ from mrcnn.domains.hpa.fields import CHANNELS, find_fields, merge_rgb, read_fiel
 from mrcnn.errors import ConfigError, DataError
 
 STAINS = st.sampled_from([np.uint8, np.uint16]).flatmap(
-    lambda dtype: array_shapes(min_dims=1, max_dims=3, max_side=5).flatmap(lambda shape: arrays(dtype, (*shape, 4))))
+    lambda dtype: array_shapes(min_dims=1, max_dims=3, max_side=5).flatmap(lambda shape: arrays(dtype, (*shape, 4)))
+)
 
 
 def write_field(folder, name="f", suffix="png", dtype=np.uint8, channels=CHANNELS, shape=(6, 7), seed=0):
@@ -43,7 +44,7 @@ def test_fields_are_found_and_read(tmp_path, suffix, dtype):
 
 def test_a_missing_channel_is_named_or_zero(tmp_path):
     stains = write_field(tmp_path, channels=("red", "blue", "yellow"))
-    field, = find_fields(tmp_path)
+    (field,) = find_fields(tmp_path)
     with pytest.raises(DataError, match="f_green.png: is missing, while there is f_blue.png. Add the channel, or ask"):
         read_field(field)
     stains[..., 1] = 0

@@ -43,22 +43,35 @@ def test_labels_are_mapped_by_a_table():
     targets = {"a": (25, 3), "b": (25, 0), "c": (2, 5), "d": (5,)}
     assert map_targets(targets) == {"a": ("Nucleoli",), "b": ("Not Nucleoli",), "c": ("Nucleoli",), "d": ("Nucleoli",)}
     groups = {"Cytosol": (25,), "Nucleoli": (2, 3)}
-    assert map_targets(targets, groups, None) == {"a": ("Cytosol", "Nucleoli"), "b": ("Cytosol",), "c": ("Nucleoli",),
-                                                  "d": ()}
+    assert map_targets(targets, groups, None) == {
+        "a": ("Cytosol", "Nucleoli"),
+        "b": ("Cytosol",),
+        "c": ("Nucleoli",),
+        "d": (),
+    }
     assert all(HPA_CLASSES[i].startswith(("Nucleoli", "Nuclear")) for i in (2, 3, 4, 5))
     with pytest.raises(ConfigError, match="The class 'x' is to be of the label 28"):
         map_targets(targets, {"x": (28,)})
 
 
-@pytest.mark.parametrize("lines, message", [
-    (["Id,Predicted", "a,0"], "hpa.csv, line 1: has no column Target"), ([""], "line 1: has no column Id"),
-    (["Id,Target", "a"], "line 2: has 1 columns"), (["Id,Target", "a,1,2"], "line 2: has 3 columns"),
-    (["Id,Target", "a,1", "a,2"], "line 3: lists the field a, which is in line 2"),
-    (["Id,Target", "a,28"], "line 2: has the label '28', but labels are 0 to 27"),
-    (["Id,Target", "a,-1"], "has the label '-1'"), (["Id,Target", "a,1.0"], "has the label '1.0'"),
-    (["Id,Target", "a,1;2"], "has the label '1;2'"), (["Id,Target", "a,3 3"], "has a label twice"),
-    (["Id,Target", "a, "], "line 2: gives the field a no label"), (["Id,Target", ",1"], "has no field's name"),
-    (["Id,Target", '"a,1'], "line 2: cannot be parsed")])
+@pytest.mark.parametrize(
+    "lines, message",
+    [
+        (["Id,Predicted", "a,0"], "hpa.csv, line 1: has no column Target"),
+        ([""], "line 1: has no column Id"),
+        (["Id,Target", "a"], "line 2: has 1 columns"),
+        (["Id,Target", "a,1,2"], "line 2: has 3 columns"),
+        (["Id,Target", "a,1", "a,2"], "line 3: lists the field a, which is in line 2"),
+        (["Id,Target", "a,28"], "line 2: has the label '28', but labels are 0 to 27"),
+        (["Id,Target", "a,-1"], "has the label '-1'"),
+        (["Id,Target", "a,1.0"], "has the label '1.0'"),
+        (["Id,Target", "a,1;2"], "has the label '1;2'"),
+        (["Id,Target", "a,3 3"], "has a label twice"),
+        (["Id,Target", "a, "], "line 2: gives the field a no label"),
+        (["Id,Target", ",1"], "has no field's name"),
+        (["Id,Target", '"a,1'], "line 2: cannot be parsed"),
+    ],
+)
 def test_what_is_wrong_is_named(tmp_path, lines, message):
     with pytest.raises(DataError, match=message):
         read_hpa_csv(write(tmp_path, *lines))

@@ -94,8 +94,8 @@ def test_zeros_are_replaced_by_a_channel_that_comes_later_and_are_no_answer_to_a
     assert (done.kept, [Path(error.path).name for error in done.errors]) == (4, ["f2_blue.png"])
     assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).kept == 5
     written, arrived = (tmp_path / "a" / "f2.png").stat().st_mtime_ns, 0
-    while arrived <= written:      # the clock of files goes in steps
-        shutil.copy2(tmp_path / "f2_blue.png", source)      # with the time of the original, as from an archive
+    while arrived <= written:  # the clock of files goes in steps
+        shutil.copy2(tmp_path / "f2_blue.png", source)  # with the time of the original, as from an archive
         arrived = (source / "f2_blue.png").stat().st_ctime_ns
     assert (source / "f2_blue.png").stat().st_mtime_ns < written
     assert merge_fields(source, tmp_path / "a", progress=False).written == 1
@@ -135,7 +135,10 @@ def test_a_folder_that_cannot_be_written_stops_at_once(source, tmp_path):
 
 
 def test_options_that_cannot_work(source, tmp_path):
-    for options, message in (({"mode": "hsv"}, "mode must be one of"), ({"missing": "guess"}, "missing must be one of"),
-                             ({"workers": 0}, "workers is at least 1")):
+    for options, message in (
+        ({"mode": "hsv"}, "mode must be one of"),
+        ({"missing": "guess"}, "missing must be one of"),
+        ({"workers": 0}, "workers is at least 1"),
+    ):
         with pytest.raises(ConfigError, match=message):
             merge_fields(source, tmp_path / "a", progress=False, **options)

@@ -1,4 +1,5 @@
 """Schematic fields of cells in four stains, like those of the Human Protein Atlas, with boxes and masks as truth."""
+
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
@@ -10,13 +11,24 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 SOURCE = "synthetic"
-CLASSES = ("Nucleoli", "Not Nucleoli")      # ids 1 and 2
+CLASSES = ("Nucleoli", "Not Nucleoli")  # ids 1 and 2
 OUTLINES = ("nuclei", "cells")
 _DTYPES = {8: np.uint8, 16: np.uint16}
 
 
-def generate_field(rng, shape=(512, 512), cells=(12, 22), touching=0.4, nucleoli=0.5, nucleus_px=(40, 80),
-                   protein=None, noise=(0.002, 0.008), bits=8, outlines="nuclei", pixel_size_nm=None):
+def generate_field(
+    rng,
+    shape=(512, 512),
+    cells=(12, 22),
+    touching=0.4,
+    nucleoli=0.5,
+    nucleus_px=(40, 80),
+    protein=None,
+    noise=(0.002, 0.008),
+    bits=8,
+    outlines="nuclei",
+    pixel_size_nm=None,
+):
     """Draw one field of cells as a confocal microscope shows it in four stains.
 
     Cells have a nucleus with dark nucleoli, cytoplasm with endoplasmic reticulum, and microtubules; some touch, some
@@ -77,11 +89,17 @@ def generate_field(rng, shape=(512, 512), cells=(12, 22), touching=0.4, nucleoli
 
 def _develop(rng, stains, noise, bits):
     """The four stains [H, W, 4] as whole numbers, each with its own light and noise."""
-    white = 2 ** bits - 1
+    white = 2**bits - 1
     image = np.empty(stains.shape, _DTYPES[bits])
     for channel in range(stains.shape[-1]):
-        seen = expose(rng, stains[..., channel], light=rng.uniform(0.02, 0.2), blur=rng.uniform(0.4, 0.7),
-                      grain=rng.uniform(*noise), black=rng.uniform(0.001, 0.006))
+        seen = expose(
+            rng,
+            stains[..., channel],
+            light=rng.uniform(0.02, 0.2),
+            blur=rng.uniform(0.4, 0.7),
+            grain=rng.uniform(*noise),
+            black=rng.uniform(0.001, 0.006),
+        )
         image[..., channel] = np.rint(seen * white)
     return image
 
@@ -98,8 +116,10 @@ def _check_parameters(shape, cells, touching, nucleoli, nucleus_px, protein, noi
     if len(shape) != 2 or min(shape) < 64:
         raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
     if len(nucleus_px) != 2 or not 16 <= nucleus_px[0] <= nucleus_px[1] <= min(shape):
-        raise ConfigError(f"nucleus_px is (shortest, longest) from 16 to the shorter side of the picture, "
-                          f"{min(shape)}, not {nucleus_px!r}.")
+        raise ConfigError(
+            f"nucleus_px is (shortest, longest) from 16 to the shorter side of the picture, "
+            f"{min(shape)}, not {nucleus_px!r}."
+        )
     if len(cells) != 2 or not 0 <= cells[0] <= cells[1]:
         raise ConfigError(f"cells is (fewest, most), not {cells!r}.")
     for name, value in (("touching", touching), ("nucleoli", nucleoli)):
@@ -107,8 +127,11 @@ def _check_parameters(shape, cells, touching, nucleoli, nucleus_px, protein, noi
             raise ConfigError(f"{name} is a probability from 0 to 1, not {value!r}.")
     if len(noise) != 2 or not 0 <= noise[0] <= noise[1] <= 1:
         raise ConfigError(f"noise is (least, most) from 0 to 1, not {noise!r}.")
-    for name, value, known in (("protein", protein, (None, *SPOTS)), ("bits", bits, tuple(_DTYPES)),
-                               ("outlines", outlines, OUTLINES)):
+    for name, value, known in (
+        ("protein", protein, (None, *SPOTS)),
+        ("bits", bits, tuple(_DTYPES)),
+        ("outlines", outlines, OUTLINES),
+    ):
         if value not in known:
             raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}.")
 
@@ -148,12 +171,12 @@ class SyntheticCells(Dataset):
             self.add_image(SOURCE, name, None, index=index, group=name, pixel_size_nm=pixel_size_nm)
         self.prepare()
         if count:
-            self._generate(0)      # a parameter that cannot work is refused here, not in the middle of a training
+            self._generate(0)  # a parameter that cannot work is refused here, not in the middle of a training
 
     def _generate(self, image_id):
         index = self.image_info[image_id]["index"]
         last, result = self._last
-        if last != index:      # image and objects are asked for one after the other: the last field is kept
+        if last != index:  # image and objects are asked for one after the other: the last field is kept
             result = generate_field(np.random.default_rng([self.seed, index]), self.shape, **self.look)
             self._last = (index, result)
         return result

@@ -1,4 +1,5 @@
 """Writing synthetic fields as people have theirs: a picture a stain, merged pictures, and annotations of both kinds."""
+
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,14 @@ def _write_picture(path, image):
 def _annotation(picture, instances, class_names):
     (height, width), boxes = instances.image_shape, instances.boxes
     cut = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2] == height) | (boxes[:, 3] == width)
-    return ImageAnnotation(picture, instances.image_shape, boxes, [class_names[c] for c in instances.class_ids],
-                           truncated=cut, segments=[_run_lengths(instances, i) for i in range(len(instances))])
+    return ImageAnnotation(
+        picture,
+        instances.image_shape,
+        boxes,
+        [class_names[c] for c in instances.class_ids],
+        truncated=cut,
+        segments=[_run_lengths(instances, i) for i in range(len(instances))],
+    )
 
 
 def _run_lengths(instances, index):

@@ -1,15 +1,16 @@
 """Shapes of cells with their nuclei, and their places in a field: apart, or touching and sharing a border."""
+
 from dataclasses import dataclass
 
 import numpy as np
 
 from mrcnn.data.synthetic.organelles import make_outline
 
-GAP_PX = 3         # between cells that do not touch
+GAP_PX = 3  # between cells that do not touch
 ATTEMPTS = 30
-_LEAST_VISIBLE = 0.35      # part of a nucleus that must lie inside the picture
-_LONGEST_TAIL = 1.7        # as a part of the nucleus's length
-_NUCLEI_APART_PX = 1.0     # between the nuclei of touching cells, so that their masks share no pixel
+_LEAST_VISIBLE = 0.35  # part of a nucleus that must lie inside the picture
+_LONGEST_TAIL = 1.7  # as a part of the nucleus's length
+_NUCLEI_APART_PX = 1.0  # between the nuclei of touching cells, so that their masks share no pixel
 
 
 @dataclass(eq=False)
@@ -38,7 +39,7 @@ class Cell:
         height, width = self.body.shape
         y1, x1 = min(max(0, self.top), shape[0]), min(max(0, self.left), shape[1])
         y2, x2 = max(y1, min(shape[0], self.top + height)), max(x1, min(shape[1], self.left + width))
-        return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top:y2 - self.top, x1 - self.left:x2 - self.left]
+        return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top : y2 - self.top, x1 - self.left : x2 - self.left]
 
     def centre(self):
         """Where in the picture the middle of the nucleus is, (y, x)."""
@@ -64,9 +65,14 @@ def make_cell(rng, length, lobed=0.2, tails=1.0):
         The nucleus in the middle of its window.
     """
     angle = rng.uniform(0, np.pi)
-    outline = make_outline(rng, length, length * rng.uniform(0.5, 0.85), angle,
-                           wobble=rng.uniform(0.09, 0.16) if rng.random() < lobed else rng.uniform(0.01, 0.05),
-                           bend=rng.normal(0, 0.18))
+    outline = make_outline(
+        rng,
+        length,
+        length * rng.uniform(0.5, 0.85),
+        angle,
+        wobble=rng.uniform(0.09, 0.16) if rng.random() < lobed else rng.uniform(0.01, 0.05),
+        bend=rng.normal(0, 0.18),
+    )
     reach = outline.depth.shape[0] // 2 + int(_LONGEST_TAIL * length) + 4
     # Where the nucleus's window ends, its depth goes on falling by a pixel a pixel.
     side = np.arange(2 * reach + 1) - reach
@@ -81,11 +87,11 @@ def make_cell(rng, length, lobed=0.2, tails=1.0):
 def _body_mask(rng, nucleus, outline, angle, tails):
     """What is nearer to the nucleus than a thickness of cytoplasm that depends on the direction, bool [h, w]."""
     reach = nucleus.shape[0] // 2
-    y, x = np.mgrid[-reach:reach + 1, -reach:reach + 1].astype(np.float32)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     direction = np.arctan2(y, x)
     thickness = np.full(y.shape, rng.uniform(0.12, 0.26), np.float32)
     for order in (1, 2, 3, 5, 8, 13):
-        thickness += rng.normal(0, 0.09 / order ** 0.7) * np.cos(order * (direction - rng.uniform(0, 2 * np.pi)))
+        thickness += rng.normal(0, 0.09 / order**0.7) * np.cos(order * (direction - rng.uniform(0, 2 * np.pi)))
     thickness = np.maximum(thickness, 0.07)
     ends = angle + np.array([0, np.pi]) + rng.normal(0, 0.35, 2)
     others = rng.uniform(0, 2 * np.pi, rng.integers(0, 4))
@@ -119,8 +125,8 @@ class Layout:
 
     def __init__(self, shape):
         self.shape, self.cells = shape, []
-        self._taken = np.zeros(shape, bool)        # bodies, with a gap around each
-        self._nuclei = np.zeros(shape, bool)       # nuclei, with a gap around each
+        self._taken = np.zeros(shape, bool)  # bodies, with a gap around each
+        self._nuclei = np.zeros(shape, bool)  # nuclei, with a gap around each
 
     def place_apart(self, rng, cell):
         """Place a cell at random, apart from all others; returns whether a place was found."""
@@ -144,8 +150,11 @@ class Layout:
             picture, own = cell.windows(self.shape)
             if not self._nucleus_shown(cell) or self._nuclei[picture][cell.nucleus[own] > -_NUCLEI_APART_PX].any():
                 continue
-            neighbours = [other for other in self.cells
-                          if _near(other, cell) and ((_on(other, cell, "body") > 0) & (cell.body > 0)).any()]
+            neighbours = [
+                other
+                for other in self.cells
+                if _near(other, cell) and ((_on(other, cell, "body") > 0) & (cell.body > 0)).any()
+            ]
             if partner in neighbours and self._borders_fit(cell, neighbours):
                 self._add(cell, neighbours)
                 return True
@@ -189,10 +198,12 @@ def _cut(cell, other):
 
 def _near(cell, other):
     """Whether the windows of two cells overlap."""
-    return (abs(cell.top + cell.body.shape[0] / 2 - other.top - other.body.shape[0] / 2) <
-            (cell.body.shape[0] + other.body.shape[0]) / 2 and
-            abs(cell.left + cell.body.shape[1] / 2 - other.left - other.body.shape[1] / 2) <
-            (cell.body.shape[1] + other.body.shape[1]) / 2)
+    return (
+        abs(cell.top + cell.body.shape[0] / 2 - other.top - other.body.shape[0] / 2)
+        < (cell.body.shape[0] + other.body.shape[0]) / 2
+        and abs(cell.left + cell.body.shape[1] / 2 - other.left - other.body.shape[1] / 2)
+        < (cell.body.shape[1] + other.body.shape[1]) / 2
+    )
 
 
 def _on(cell, other, part):
@@ -203,7 +214,7 @@ def _on(cell, other, part):
     y1, x1 = max(0, y), max(0, x)
     y2, x2 = min(result.shape[0], y + depth.shape[0]), min(result.shape[1], x + depth.shape[1])
     if y1 < y2 and x1 < x2:
-        result[y1:y2, x1:x2] = depth[y1 - y:y2 - y, x1 - x:x2 - x]
+        result[y1:y2, x1:x2] = depth[y1 - y : y2 - y, x1 - x : x2 - x]
     return result
 
 

@@ -2,6 +2,7 @@
 
 Canvases are float32 [H, W], 0 black and 1 white. Lengths are in pixels.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,12 @@ from mrcnn.data.augment.fields import smooth_field
 from mrcnn.data.synthetic.background import line_profile
 
 # Where the protein of a field's bright nuclei sits: how many spots a nucleus, their radius as a part of its length.
-SPOTS = {"nucleoli": ((1, 5), (0.040, 0.075)), "fibrillar centres": ((2, 6), (0.022, 0.032)),
-         "speckles": ((10, 20), (0.020, 0.034)), "bodies": ((2, 6), (0.022, 0.036))}
+SPOTS = {
+    "nucleoli": ((1, 5), (0.040, 0.075)),
+    "fibrillar centres": ((2, 6), (0.022, 0.032)),
+    "speckles": ((10, 20), (0.020, 0.034)),
+    "bodies": ((2, 6), (0.022, 0.036)),
+}
 
 
 @dataclass
@@ -106,7 +111,7 @@ def _spots_within(rng, maps, index, counts, radii):
             if all(np.hypot(y - v, x - u) > radius + r + 1 for v, u, r in spots):
                 spots.append((float(y), float(x), float(radius)))
                 break
-    if counts[0] and not spots:        # a narrow nucleus, or little of it in the picture: where there is most room
+    if counts[0] and not spots:  # a narrow nucleus, or little of it in the picture: where there is most room
         y, x = np.unravel_index(np.argmax(np.where(own, maps.nucleus, -np.inf)), own.shape)
         spots.append((float(y), float(x), max(1.0, length * radii[0])))
     return spots
@@ -117,12 +122,17 @@ def _stamp(rng, canvas, spot, height, softness=1.0):
     y, x, radius = spot
     reach = int(radius * 1.6 + 3 * softness) + 2
     y1, x1 = max(int(y) - reach, 0), max(int(x) - reach, 0)
-    rows, columns = np.mgrid[y1:min(int(y) + reach + 1, canvas.shape[0]), x1:min(int(x) + reach + 1, canvas.shape[1])]
+    rows, columns = np.mgrid[
+        y1 : min(int(y) + reach + 1, canvas.shape[0]), x1 : min(int(x) + reach + 1, canvas.shape[1])
+    ]
     angle = np.arctan2(rows - y, columns - x)
-    border = radius * (1 + rng.normal(0, 0.13) * np.cos(2 * angle + rng.uniform(0, 6.3))
-                       + rng.normal(0, 0.09) * np.cos(3 * angle + rng.uniform(0, 6.3)))
+    border = radius * (
+        1
+        + rng.normal(0, 0.13) * np.cos(2 * angle + rng.uniform(0, 6.3))
+        + rng.normal(0, 0.09) * np.cos(3 * angle + rng.uniform(0, 6.3))
+    )
     depth = border - np.hypot(rows - y, columns - x)
-    canvas[y1:y1 + rows.shape[0], x1:x1 + rows.shape[1]] += height * np.clip(depth / softness + 0.5, 0, 1)
+    canvas[y1 : y1 + rows.shape[0], x1 : x1 + rows.shape[1]] += height * np.clip(depth / softness + 0.5, 0, 1)
 
 
 def draw_dna(rng, maps, sites):
@@ -148,7 +158,7 @@ def draw_reticulum(rng, maps):
     reach = maps.per_cell(maps.lengths * rng.uniform(0.35, 0.9, len(maps.lengths)))
     web = 0.8 + 0.24 * smooth_field(rng, shape, 1.0) + 0.17 * smooth_field(rng, shape, 2.5)
     web += 0.16 * smooth_field(rng, shape, 14)
-    web *= np.clip(2.4 - smooth_field(rng, shape, 2.0), 0.3, 1)       # vacuoles
+    web *= np.clip(2.4 - smooth_field(rng, shape, 2.0), 0.3, 1)  # vacuoles
     border = np.maximum(maps.per_cell(maps.lengths * 0.18), 1)
     edge = maps.body + 2 * smooth_field(rng, shape, 3)
     cytoplasm = 0.12 + 0.88 * np.exp(np.minimum(maps.nucleus, 0) / np.maximum(reach, 1))
@@ -170,7 +180,7 @@ def draw_microtubules(rng, maps):
     lines = gaussian_filter(thin, 0.55, truncate=3) + rng.uniform(0.2, 0.6) * gaussian_filter(thin, 2.5, truncate=3)
     levels = rng.lognormal(0, 0.25, count)
     lines *= maps.per_cell(levels) * np.where(maps.nucleus > 0, 0.3, 1)
-    lines += rng.uniform(0, 0.35) * gaussian_filter(lines, 7, truncate=3)       # above and below the focus
+    lines += rng.uniform(0, 0.35) * gaussian_filter(lines, 7, truncate=3)  # above and below the focus
     usual = np.percentile(lines[maps.owner >= 0], 93) if count and (maps.owner >= 0).any() else 1
     return lines * (rng.uniform(0.25, 0.6) / max(float(usual), 1e-6))
 
@@ -193,8 +203,13 @@ def _walk(rng, maps, places, bending, steps):
         inside = (pixel >= 0).all(axis=0) & (pixel[0] < shape[0]) & (pixel[1] < shape[1])
         flat = pixel[0] * shape[1] + pixel[1]
         inside[inside] = maps.owner.ravel()[flat[inside]] == cell[inside]
-        position, heading, weight, cell, flat = (position[:, inside], heading[:, inside], weight[inside], cell[inside],
-                                                 flat[inside])
+        position, heading, weight, cell, flat = (
+            position[:, inside],
+            heading[:, inside],
+            weight[inside],
+            cell[inside],
+            flat[inside],
+        )
         if not len(flat):
             break
         canvas += np.bincount(flat, weight, len(canvas))
@@ -251,7 +266,7 @@ def _draw_vesicles(rng, maps, canvas):
 def draw_debris(rng, stains):
     """Specks of dirt and dye, in one or two of the stains [H, W, 4]."""
     height, width = stains.shape[:2]
-    for _ in range(rng.poisson(6 * height * width / 512 ** 2)):
+    for _ in range(rng.poisson(6 * height * width / 512**2)):
         spot = (*rng.uniform((0, 0), (height, width)), rng.lognormal(0, 0.4))
         for channel in rng.choice(4, rng.integers(1, 3), replace=False):
             _stamp(rng, stains[..., channel], spot, rng.uniform(0.05, 0.6), 1.2)
@@ -277,7 +292,7 @@ def expose(rng, canvas, light, blur, grain, black):
 
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in canvas.shape)
     tilt_y, tilt_x, bowl = (rng.uniform(-light, light, 3) / (1, 1, 1.5)).astype(np.float32)
-    lit = canvas * (1 + tilt_y * y[:, None] + tilt_x * x + bowl * (y[:, None] ** 2 + x ** 2 - 0.66))
+    lit = canvas * (1 + tilt_y * y[:, None] + tilt_x * x + bowl * (y[:, None] ** 2 + x**2 - 0.66))
     seen = gaussian_filter(lit, blur, truncate=3)
-    noise = np.sqrt(np.maximum(seen, 0) * grain + black ** 2) * rng.standard_normal(canvas.shape, np.float32)
+    noise = np.sqrt(np.maximum(seen, 0) * grain + black**2) * rng.standard_normal(canvas.shape, np.float32)
     return np.clip(seen + noise - black, 0, 1)

@@ -1,11 +1,12 @@
 """The part of a wafer without sections, from which artificial pictures take their background."""
+
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.polygons import polygon_boxes, polygon_mask
 
 LEAST_SIDE_PX = 16
-_CELLS = 600               # of the coarse grid along the shorter side of an image
+_CELLS = 600  # of the coarse grid along the shorter side of an image
 
 
 def free_rectangle(polygons, image_shape, gap=6):
@@ -31,24 +32,24 @@ def free_rectangle(polygons, image_shape, gap=6):
     height, width = image_shape[:2]
     step = max(1, min(height, width) // _CELLS)
     rows, columns = height // step, width // step
-    free = np.ones((rows + 2, columns + 2), bool)         # with a border that is not, so that distances end there
+    free = np.ones((rows + 2, columns + 2), bool)  # with a border that is not, so that distances end there
     free[[0, -1]] = free[:, [0, -1]] = False
     boxes = polygon_boxes(polygons, image_shape).astype(int) + np.array([-gap, -gap, gap, gap])
     for y1, x1, y2, x2 in np.maximum(boxes, 0) // step:
-        free[y1 + 1:y2 + 2, x1 + 1:x2 + 2] = False
+        free[y1 + 1 : y2 + 2, x1 + 1 : x2 + 2] = False
     distance = distance_transform_cdt(free, "chessboard")
     y, x = np.unravel_index(np.argmax(distance), distance.shape)
     reach = distance[y, x] - 1
     if (2 * reach + 1) * step < LEAST_SIDE_PX:
         return None
     top, bottom, left, right = y - reach, y + reach, x - reach, x + reach
-    while free[top - 1, left:right + 1].all():
+    while free[top - 1, left : right + 1].all():
         top -= 1
-    while free[bottom + 1, left:right + 1].all():
+    while free[bottom + 1, left : right + 1].all():
         bottom += 1
-    while free[top:bottom + 1, left - 1].all():
+    while free[top : bottom + 1, left - 1].all():
         left -= 1
-    while free[top:bottom + 1, right + 1].all():
+    while free[top : bottom + 1, right + 1].all():
         right += 1
     y1, y2, x1, x2 = (top - 1) * step, bottom * step - 1, (left - 1) * step, right * step - 1
     return np.array([(y1, x1), (y1, x2), (y2, x2), (y2, x1)], np.float64)
@@ -81,9 +82,13 @@ def background_box(labels, image_shape, choice=None):
     height, width = image_shape[:2]
     if choice is None:
         if labels.background is None:
-            raise DataError(where, "has no background labelled", "Add an outline 'background' around an area free of "
-                            "sections, or, if all sections of the wafer are labelled, let the largest free rectangle "
-                            "be taken: background 'free'")
+            raise DataError(
+                where,
+                "has no background labelled",
+                "Add an outline 'background' around an area free of "
+                "sections, or, if all sections of the wafer are labelled, let the largest free rectangle "
+                "be taken: background 'free'",
+            )
         y1, x1, y2, x2 = inner_rectangle(labels.background, where)
     elif isinstance(choice, str):
         if choice != "free":
@@ -91,18 +96,26 @@ def background_box(labels, image_shape, choice=None):
         parts = [p for s in labels.sections for p in (s.tissue, s.magnet, s.envelope) if p is not None]
         found = free_rectangle(parts, image_shape)
         if found is None:
-            raise DataError(where, "leaves no room between the sections for a background",
-                            "Add an outline 'background' around the largest free area")
+            raise DataError(
+                where,
+                "leaves no room between the sections for a background",
+                "Add an outline 'background' around the largest free area",
+            )
         (y1, x1), (y2, x2) = found.min(axis=0).astype(int), found.max(axis=0).astype(int) + 1
     else:
         y1, x1, y2, x2 = (int(v) for v in choice)
         if min(y2 - y1, x2 - x1) < LEAST_SIDE_PX:
-            raise ConfigError(f"A background of {y2 - y1} x {x2 - x1} pixels is too small: its sides are at least "
-                              f"{LEAST_SIDE_PX} pixels.")
+            raise ConfigError(
+                f"A background of {y2 - y1} x {x2 - x1} pixels is too small: its sides are at least "
+                f"{LEAST_SIDE_PX} pixels."
+            )
     if y1 < 0 or x1 < 0 or y2 > height or x2 > width:
-        raise DataError(where, f"has its background at rows {y1} to {y2}, columns {x1} to {x2}, partly outside of the "
-                        f"image of {height} x {width} pixels",
-                        "Draw it inside; check that labels and image belong together")
+        raise DataError(
+            where,
+            f"has its background at rows {y1} to {y2}, columns {x1} to {x2}, partly outside of the "
+            f"image of {height} x {width} pixels",
+            "Draw it inside; check that labels and image belong together",
+        )
     polygons, _, numbers = labels.outlines()
     for polygon, number in zip(polygons, numbers):
         if polygon_mask(polygon, (y1, x1, y2, x2)).any():
@@ -142,9 +155,12 @@ def inner_rectangle(polygon, where):
             break
         y1, y2, x1, x2 = y1 + (worst == 0), y2 - (worst == 1), x1 + (worst == 2), x2 - (worst == 3)
     if min(y2 - y1, x2 - x1) < LEAST_SIDE_PX:
-        raise DataError(where, f"has a background area with room for a rectangle of {max(y2 - y1, 0)} x "
-                        f"{max(x2 - x1, 0)} pixels only", f"Draw one of at least {LEAST_SIDE_PX} pixels, better larger "
-                        f"than a patch, free of sections, as the last shape or under the label 'background'")
+        raise DataError(
+            where,
+            f"has a background area with room for a rectangle of {max(y2 - y1, 0)} x {max(x2 - x1, 0)} pixels only",
+            f"Draw one of at least {LEAST_SIDE_PX} pixels, better larger "
+            f"than a patch, free of sections, as the last shape or under the label 'background'",
+        )
     return int(box[0] + y1), int(box[1] + x1), int(box[0] + y2), int(box[1] + x2)
 
 
@@ -167,7 +183,7 @@ def background_window(rng, background, shape):
     for wanted, there in zip(shape, background.shape):
         if there >= wanted:
             begin = rng.integers(there - wanted + 1)
-        else:                  # a mirrored row of pictures has no seams; begin anywhere in it
+        else:  # a mirrored row of pictures has no seams; begin anywhere in it
             begin = rng.integers(2 * there)
         place = (begin + np.arange(wanted)) % (2 * there)
         indices.append(np.where(place < there, place, 2 * there - 1 - place))

@@ -3,6 +3,7 @@
 A section is cut along its envelope. Without one that is the convex hull of its parts, a little wider. What is read is
 never more than the section's own neighbourhood, whatever the wafer's size.
 """
+
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,8 +17,8 @@ ENVELOPE_MARGIN_PX = 2.0
 _KEPT_FRAMES, _KEPT_SHAPES, _KEPT_PIXELS = 20_000, 1024, 512
 _PROBES = 32
 _SPLINE_MARGIN_PX = 8
-_RING_PX = 3, 8                 # around an envelope, where the wafer's surface is seen without a section's blurred edge
-_LEAST_RING = 50                # pixels of it
+_RING_PX = 3, 8  # around an envelope, where the wafer's surface is seen without a section's blurred edge
+_LEAST_RING = 50  # pixels of it
 
 
 @dataclass(eq=False)
@@ -77,8 +78,11 @@ class Cutouts:
     def __init__(self, stack, labels, angles_deg=(0.0,)):
         self.stack, self.angles_deg = stored_channels(stack), [float(angle) for angle in angles_deg]
         where = labels.image_path or "wafer labels"
-        self.sections = [_with_envelope(section, stack.shape, where) for section in labels.sections
-                         if section.tissue is not None and section.magnet is not None]
+        self.sections = [
+            _with_envelope(section, stack.shape, where)
+            for section in labels.sections
+            if section.tissue is not None and section.magnet is not None
+        ]
         if not self.sections:
             raise DataError(where, "has no section with both tissue and magnet", "Label a few sections wholly")
         self.frame_of = lru_cache(_KEPT_FRAMES)(self._frame_of)
@@ -141,11 +145,11 @@ class Cutouts:
         result = np.empty((height, width, there.shape[-1]), np.uint8)
         for channel in range(there.shape[-1]):
             # Cubic, because linear interpolation would take away noise that the background around it has.
-            values = affine_transform(there[..., channel].astype(np.float32), back, offset, (height, width), order=3,
-                                      mode="nearest")
+            values = affine_transform(
+                there[..., channel].astype(np.float32), back, offset, (height, width), order=3, mode="nearest"
+            )
             result[..., channel] = np.clip(np.rint(values), 0, 255)
         return result
-
 
     def _surface_of(self, index):
         """Greys of the wafer's bare surface around a section, float32 [C], or None where too little is seen of it."""
@@ -170,7 +174,7 @@ class Cutouts:
 def middle_grey(values):
     """Mean float32 [C] of the middle half of values [P, C]: as steady as a median, finer than whole greys."""
     count = len(values)
-    return np.sort(values, axis=0)[count // 4:count - count // 4].mean(axis=0, dtype=np.float32)
+    return np.sort(values, axis=0)[count // 4 : count - count // 4].mean(axis=0, dtype=np.float32)
 
 
 def stored_channels(stack):
@@ -186,8 +190,11 @@ def _with_envelope(section, image_shape, where):
     height, width = image_shape[:2]
     for polygon in (section.tissue, section.magnet):
         if tuple(polygon_box(polygon)) != tuple(polygon_box(polygon, image_shape)):
-            raise DataError(where, f"section {section.number} reaches out of the image of {height} x {width} pixels "
-                            f"and cannot be cut out", "Leave its labels out, or correct them")
+            raise DataError(
+                where,
+                f"section {section.number} reaches out of the image of {height} x {width} pixels and cannot be cut out",
+                "Leave its labels out, or correct them",
+            )
     if section.envelope is None:
         hull = shapely.convex_hull(shapely.multipoints(np.concatenate([section.tissue, section.magnet])))
         envelope = shapely.buffer(hull, ENVELOPE_MARGIN_PX, join_style="mitre", mitre_limit=2.0)
@@ -196,7 +203,10 @@ def _with_envelope(section, image_shape, where):
     inside = shapely.intersection(envelope, shapely.box(0, 0, height - 1, width - 1))
     areas = [part for part in shapely.get_parts(inside) if part.geom_type == "Polygon" and part.area > 0]
     if not areas:
-        raise DataError(where, f"the envelope of section {section.number} lies outside of the image",
-                        "Draw it around the section's parts, or delete it")
+        raise DataError(
+            where,
+            f"the envelope of section {section.number} lies outside of the image",
+            "Draw it around the section's parts, or delete it",
+        )
     largest = max(areas, key=lambda part: part.area)
     return Section(section.number, section.tissue, section.magnet, shapely.get_coordinates(largest.exterior)[:-1])

@@ -4,6 +4,7 @@ Both cut sections out of a labelled wafer along their envelopes and lay them, wi
 dummy part inside an envelope comes along and is no object. Patches are folders that
 `mrcnn.domains.wafer.patches.folders` reads.
 """
+
 import math
 from pathlib import Path
 
@@ -18,12 +19,25 @@ from mrcnn.errors import ConfigError
 
 SETS = {"train": 900, "val": 90, "test": 50}
 _LEAST_CANVAS, _MOST_CANVAS_PX = 1.25, 4096
-_LEAST_PER_SET = 5            # sections, where sets get sections of their own
+_LEAST_PER_SET = 5  # sections, where sets get sections of their own
 _WORTH_SPLITTING = 20
 
 
-def throw_patches(stack, labels, folder, count=100, size=(512, 512), seed=0, throws=2000, angles=30, first=0,
-                  background=None, min_pixels=MIN_PIXELS, workers=None, progress=True):
+def throw_patches(
+    stack,
+    labels,
+    folder,
+    count=100,
+    size=(512, 512),
+    seed=0,
+    throws=2000,
+    angles=30,
+    first=0,
+    background=None,
+    min_pixels=MIN_PIXELS,
+    workers=None,
+    progress=True,
+):
     """v2: throw sections at many angles into a basket larger than the patch, and cut the patch out of its middle.
 
     A throw that hits an earlier one's envelope is taken back. Sections are cut by the borders of the patch. Rotation
@@ -78,9 +92,24 @@ def throw_patches(stack, labels, folder, count=100, size=(512, 512), seed=0, thr
     return _run("throw", stack, labels, folder, jobs, size, seed, background, min_pixels, options, workers, progress)
 
 
-def paste_patches(stack, labels, folder, count=100, size=(512, 512), seed=22, patches_per_picture=10, canvas=None,
-                  most_sections=150, tries=10_000, min_tissue=3, min_magnet=3, background=None, min_pixels=MIN_PIXELS,
-                  workers=None, progress=True):
+def paste_patches(
+    stack,
+    labels,
+    folder,
+    count=100,
+    size=(512, 512),
+    seed=22,
+    patches_per_picture=10,
+    canvas=None,
+    most_sections=150,
+    tries=10_000,
+    min_tissue=3,
+    min_magnet=3,
+    background=None,
+    min_pixels=MIN_PIXELS,
+    workers=None,
+    progress=True,
+):
     """v1: paste sections as they lay on the wafer into pictures, and cut random patches out of these.
 
     Parameters
@@ -106,16 +135,29 @@ def paste_patches(stack, labels, folder, count=100, size=(512, 512), seed=22, pa
     ConfigError, DataError
         As `throw_patches`; also where no patch holds enough parts.
     """
-    _check(1, count=count, patches_per_picture=patches_per_picture, most_sections=most_sections, tries=tries,
-           min_pixels=min_pixels)
+    _check(
+        1,
+        count=count,
+        patches_per_picture=patches_per_picture,
+        most_sections=most_sections,
+        tries=tries,
+        min_pixels=min_pixels,
+    )
     size = _as_size(size)
     if canvas is not None:
         canvas = _as_size(canvas)
         if canvas[0] < size[0] or canvas[1] < size[1]:
-            raise ConfigError(f"A canvas of {canvas[0]} x {canvas[1]} pixels does not hold patches of {size[0]} x "
-                              f"{size[1]}.")
-    options = {"canvas": canvas, "patches_per_picture": int(patches_per_picture), "most_sections": int(most_sections),
-               "tries": int(tries), "min_tissue": int(min_tissue), "min_magnet": int(min_magnet)}
+            raise ConfigError(
+                f"A canvas of {canvas[0]} x {canvas[1]} pixels does not hold patches of {size[0]} x {size[1]}."
+            )
+    options = {
+        "canvas": canvas,
+        "patches_per_picture": int(patches_per_picture),
+        "most_sections": int(most_sections),
+        "tries": int(tries),
+        "min_tissue": int(min_tissue),
+        "min_magnet": int(min_magnet),
+    }
     jobs = {}
     for index in range(count):
         picture, crop = divmod(index, patches_per_picture)
@@ -123,8 +165,9 @@ def paste_patches(stack, labels, folder, count=100, size=(512, 512), seed=22, pa
     return _run("paste", stack, labels, folder, jobs, size, seed, background, min_pixels, options, workers, progress)
 
 
-def write_artificial_sets(stack, labels, folder, counts=None, generator="throw", size=(512, 512), seed=0,
-                          own_sections=None, **options):
+def write_artificial_sets(
+    stack, labels, folder, counts=None, generator="throw", size=(512, 512), seed=0, own_sections=None, **options
+):
     """Write the sets of a training: a folder of patches for each of `counts`, none of which share a picture.
 
     Parameters
@@ -167,16 +210,28 @@ def write_artificial_sets(stack, labels, folder, counts=None, generator="throw",
         shares = _shares(usable, {name: counts[name] for name in sets}, seed)
     # The background is chosen among all sections: one that another set has lies in it no less.
     options["background"] = background_box(labels, stack.shape[:2], options.get("background"))
-    return {name: GENERATORS[generator](stack, labels.select(shares[name]), Path(folder) / name, counts[name], size,
-                                        seed=[seed, *name.encode()], **options) for name in sets}
+    return {
+        name: GENERATORS[generator](
+            stack,
+            labels.select(shares[name]),
+            Path(folder) / name,
+            counts[name],
+            size,
+            seed=[seed, *name.encode()],
+            **options,
+        )
+        for name in sets
+    }
 
 
 def _shares(usable, counts, seed):
     """Sections of each set, by its part of all patches, at least a few in each."""
     order = np.random.default_rng(seed).permutation(usable)
     if len(order) < len(counts) * _LEAST_PER_SET:
-        raise ConfigError(f"{len(order)} sections cannot be shared among {len(counts)} sets with at least "
-                          f"{_LEAST_PER_SET} in each. Label more, or let all sets use all sections.")
+        raise ConfigError(
+            f"{len(order)} sections cannot be shared among {len(counts)} sets with at least "
+            f"{_LEAST_PER_SET} in each. Label more, or let all sets use all sections."
+        )
     spare, total = len(order) - len(counts) * _LEAST_PER_SET, sum(counts.values())
     ends = np.rint(np.cumsum([_LEAST_PER_SET + spare * count / total for count in counts.values()])).astype(int)
     return {name: np.sort(part) for name, part in zip(counts, np.split(order, ends[:-1]))}
@@ -201,13 +256,27 @@ def _run(generator, stack, labels, folder, jobs, size, seed, background, min_pix
     cutouts = Cutouts(stack, labels)
     _check_room(cutouts, size, generator)
     sections = [p for s in cutouts.sections for p in (s.tissue, s.magnet, s.envelope)]
-    settings = {"generator": generator, "size": list(size), "seed": seed, "background": list(box),
-                "channels": list(cutouts.stack.names), "min_pixels": int(min_pixels), **options,
-                "background_digest": artificial_runs.digest_of(cutouts.stack.read(*box)),
-                "labels_digest": artificial_runs.digest_of(*sections)}
+    settings = {
+        "generator": generator,
+        "size": list(size),
+        "seed": seed,
+        "background": list(box),
+        "channels": list(cutouts.stack.names),
+        "min_pixels": int(min_pixels),
+        **options,
+        "background_digest": artificial_runs.digest_of(cutouts.stack.read(*box)),
+        "labels_digest": artificial_runs.digest_of(*sections),
+    }
     return artificial_runs.write_patches(
-        _MAKERS[generator], (stack, labels, box, size, seed, int(min_pixels), options), jobs, folder, settings, workers,
-        progress, f"artificial patches into {Path(folder).name}")
+        _MAKERS[generator],
+        (stack, labels, box, size, seed, int(min_pixels), options),
+        jobs,
+        folder,
+        settings,
+        workers,
+        progress,
+        f"artificial patches into {Path(folder).name}",
+    )
 
 
 def _check_room(cutouts, size, generator):
@@ -215,8 +284,10 @@ def _check_room(cutouts, size, generator):
     largest = max(np.hypot(*np.ptp(s.envelope, axis=0)) for s in cutouts.sections)
     room = min(size) * (BASKET if generator == "throw" else 1)
     if largest > room:
-        raise ConfigError(f"Patches of {size[0]} x {size[1]} pixels are too small for sections that are {largest:.0f} "
-                          f"pixels across: choose at least {math.ceil(largest * min(size) / room)} pixels.")
+        raise ConfigError(
+            f"Patches of {size[0]} x {size[1]} pixels are too small for sections that are {largest:.0f} "
+            f"pixels across: choose at least {math.ceil(largest * min(size) / room)} pixels."
+        )
 
 
 def _thrower(stack, labels, box, size, seed, min_pixels, options):
@@ -233,15 +304,24 @@ def _thrower(stack, labels, box, size, seed, min_pixels, options):
 def _paster(stack, labels, box, size, seed, min_pixels, options):
     cutouts = Cutouts(stack, labels)
     background = cutouts.stack.read(*box)
-    canvas = options["canvas"] or [min(max(4 * there, _LEAST_CANVAS * side), max(_MOST_CANVAS_PX, _LEAST_CANVAS * side))
-                                   for there, side in zip(background.shape, size)]
+    canvas = options["canvas"] or [
+        min(max(4 * there, _LEAST_CANVAS * side), max(_MOST_CANVAS_PX, _LEAST_CANVAS * side))
+        for there, side in zip(background.shape, size)
+    ]
     canvas = tuple(int(side) for side in canvas)
 
     def paste(index):
         rng = np.random.default_rng([*seed, index])
         scene = paste_scene(rng, cutouts, background, canvas, options["most_sections"], options["tries"])
-        windows = random_patches(scene.labels, canvas, size, options["patches_per_picture"], options["min_tissue"],
-                                 options["min_magnet"], int(rng.integers(2 ** 31)))
+        windows = random_patches(
+            scene.labels,
+            canvas,
+            size,
+            options["patches_per_picture"],
+            options["min_tissue"],
+            options["min_magnet"],
+            int(rng.integers(2**31)),
+        )
         return [_patch(cutouts, scene, window, min_pixels) for window in windows]
 
     return paste

@@ -1,4 +1,5 @@
 """Composing artificial pictures from cut-out sections: `throw` (at any angle, v2) and `paste` (as they lay, v1)."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,10 +8,10 @@ from mrcnn.domains.wafer.artificial.background import background_window
 from mrcnn.domains.wafer.artificial.cutouts import middle_grey
 from mrcnn.domains.wafer.labels.outlines import WaferLabels
 
-BASKET = 1.4                   # side of the basket that sections are thrown into, by that of the patch
-OTHER_SECTIONS = 5             # tried where one finds no place, before a pasted picture counts as full
-_LARGEST_STEP = 60             # in grey: what differs more from the background was no bare surface
-_CHUNK = 256                   # places tried at once
+BASKET = 1.4  # side of the basket that sections are thrown into, by that of the patch
+OTHER_SECTIONS = 5  # tried where one finds no place, before a pasted picture counts as full
+_LARGEST_STEP = 60  # in grey: what differs more from the background was no bare surface
+_CHUNK = 256  # places tried at once
 
 
 @dataclass(eq=False)
@@ -34,16 +35,17 @@ class _Canvas:
     def is_free(self, cutout, y, x):
         """Whether none of its pixels is taken with its frame's corner at (y, x)."""
         height, width = cutout.mask.shape
-        return not (self.taken[y:y + height, x:x + width] & cutout.mask).any()
+        return not (self.taken[y : y + height, x : x + width] & cutout.mask).any()
 
     def take(self, index, turn, y, x):
         """Lay a section down; it is drawn by `develop`."""
         mask = self.cutouts.shape_of(index, turn).mask
-        self.taken[y:y + mask.shape[0], x:x + mask.shape[1]] |= mask
+        self.taken[y : y + mask.shape[0], x : x + mask.shape[1]] |= mask
         self.placed.append((index, turn, int(y), int(x)))
 
     def forget_outside(self, y1, x1, y2, x2):
         """Do not draw what lies wholly outside of a window."""
+
         def reaches(index, turn, y, x):
             height, width = self.cutouts.frame_of(index, turn).shape
             return y < y2 and x < x2 and y + height > y1 and x + width > x1
@@ -56,7 +58,7 @@ class _Canvas:
         for number, (index, turn, y, x) in enumerate(self.placed, start=1):
             cutout, pixels = self.cutouts.shape_of(index, turn), self.cutouts.pixels_of(index, turn)
             height, width = cutout.mask.shape
-            there = image[y:y + height, x:x + width]
+            there = image[y : y + height, x : x + width]
             there[cutout.mask] = _lit_as(there, cutout.mask, pixels, self.cutouts.surface_of(index))
             moved = cutout.section.mapped(lambda polygon, corner=(y, x): polygon + corner)
             moved.number = number
@@ -103,12 +105,13 @@ def throw_scene(rng, cutouts, background, size, throws=2000):
         y, x = _scaled(place, canvas, frame)
         # Most throws hit something; then the outlines need not be filled.
         if not canvas.taken[frame.probes[:, 0] + y, frame.probes[:, 1] + x].any() and (
-                canvas.is_free(cutouts.shape_of(index, turn), y, x)):
+            canvas.is_free(cutouts.shape_of(index, turn), y, x)
+        ):
             canvas.take(index, turn, y, x)
     top, left = ((whole - side) // 2 for whole, side in zip(basket, size))
     canvas.forget_outside(top, left, top + size[0], left + size[1])
     scene = canvas.develop(background_window(rng, background, basket))
-    return Scene(scene.image[top:top + size[0], left:left + size[1]], scene.labels.moved(-top, -left, tuple(size)))
+    return Scene(scene.image[top : top + size[0], left : left + size[1]], scene.labels.moved(-top, -left, tuple(size)))
 
 
 def paste_scene(rng, cutouts, background, size, most_sections=150, tries=10_000):

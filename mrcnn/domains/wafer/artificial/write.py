@@ -1,4 +1,5 @@
 """Writing artificial patches: in parallel, resumable, the same files whatever the number of workers."""
+
 import hashlib
 import json
 import os
@@ -13,9 +14,9 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import draft_of
 
 RECORD = "artificial.json"
-_WORTH_A_PROCESS = 8           # jobs for each: starting one takes as long as a few patches
+_WORTH_A_PROCESS = 8  # jobs for each: starting one takes as long as a few patches
 
-_maker = None                  # of a worker process: what `make` gave
+_maker = None  # of a worker process: what `make` gave
 
 
 def write_patches(make, arguments, jobs, folder, settings, workers=None, progress=True, title="patches"):
@@ -57,8 +58,13 @@ def write_patches(make, arguments, jobs, folder, settings, workers=None, progres
     folder = Path(folder)
     _keep_record(folder, settings)
     missing = {job: names for job, names in jobs.items() if not all(patch_written(folder, name) for name in names)}
-    bar = tqdm(total=sum(map(len, jobs.values())), initial=sum(len(n) for j, n in jobs.items() if j not in missing),
-               desc=title, unit="patch", disable=not progress)
+    bar = tqdm(
+        total=sum(map(len, jobs.values())),
+        initial=sum(len(n) for j, n in jobs.items() if j not in missing),
+        desc=title,
+        unit="patch",
+        disable=not progress,
+    )
     with bar:
         for names in _finished(make, arguments, missing, folder, _worker_count(workers, len(missing))):
             bar.update(len(names))
@@ -100,9 +106,11 @@ def _finished(make, arguments, jobs, folder, workers):
                 future.result()
                 yield futures[future]
         except BrokenProcessPool as error:
-            raise DataError(folder, "is not complete, because a worker process was ended or could not start",
-                            "Call from a script under `if __name__ == \"__main__\":`, or set workers to 1; what is "
-                            "there is kept") from error
+            raise DataError(
+                folder,
+                "is not complete, because a worker process was ended or could not start",
+                'Call from a script under `if __name__ == "__main__":`, or set workers to 1; what is there is kept',
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -126,7 +134,7 @@ def _do(folder, job, names):
 def _write(folder, names, patches):
     """Write what is not there; patches beyond the names are not asked for."""
     for name, (channels, instances) in zip(names, patches):
-        if not patch_written(folder, name):      # of a job that was stopped between its patches
+        if not patch_written(folder, name):  # of a job that was stopped between its patches
             write_patch(folder, name, channels, instances)
 
 
@@ -139,8 +147,10 @@ def _keep_record(folder, settings):
             wanted = json.loads(text)
             other = sorted(key for key in {*there, *wanted} if there.get(key) != wanted.get(key))
             if other:
-                raise ConfigError(f"{folder} holds patches of other settings ({', '.join(other)}). Choose another "
-                                  f"folder, or delete this one.")
+                raise ConfigError(
+                    f"{folder} holds patches of other settings ({', '.join(other)}). Choose another "
+                    f"folder, or delete this one."
+                )
             return
         folder.mkdir(parents=True, exist_ok=True)
         with draft_of(path) as draft:
@@ -148,5 +158,6 @@ def _keep_record(folder, settings):
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise DataError(path, f"cannot be read or written ({error})",
-                        "Choose another folder, or delete this one") from error
+        raise DataError(
+            path, f"cannot be read or written ({error})", "Choose another folder, or delete this one"
+        ) from error

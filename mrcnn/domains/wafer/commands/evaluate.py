@@ -1,4 +1,5 @@
 """What evaluating on wafers does: patches in folders, or a whole wafer with labels, by one rule or by all."""
+
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mrcnn.files import write_json
 from mrcnn.inference.tiling import TilePlan
 from mrcnn.plot.instances import compare_truth
 
-_AROUND = 4          # lengths of a section that a picture of an error shows
+_AROUND = 4  # lengths of a section that a picture of an error shows
 
 
 def evaluate_wafer(domain, options):
@@ -50,8 +51,9 @@ def _whole_wafer(domain, options):
     labels = read_labels(options["labels"], options.get("labels_scale"), stack.shape[:2])
     labels.check_inside(stack.shape[:2], options["labels"])
     gt = labels.instances()
-    gt_sections = known_sections([s.tissue for s in labels.sections], [s.magnet for s in labels.sections],
-                                 [s.number for s in labels.sections])
+    gt_sections = known_sections(
+        [s.tissue for s in labels.sections], [s.magnet for s in labels.sections], [s.number for s in labels.sections]
+    )
     detector = load_detector(domain, options)
     check_fit(detector.config, stack, options["tile"])
     out, reports, begun = Path(options["out"]), {}, set()
@@ -64,15 +66,21 @@ def _whole_wafer(domain, options):
         seconds = time.perf_counter() - started
         sections = pair_sections(found)
         windows = TilePlan(stack.shape, options["tile"], options.get("overlap") or options["tile"] // 4, rule).windows
-        reports[rule] = {**evaluate_sections(gt, gt_sections, found, sections, windows), "tiles": len(windows),
-                         "seconds": round(seconds, 2)}
+        reports[rule] = {
+            **evaluate_sections(gt, gt_sections, found, sections, windows),
+            "tiles": len(windows),
+            "seconds": round(seconds, 2),
+        }
         print(f"\nRule {rule}, {len(windows)} tiles, {seconds:.0f} s\n{format_sections(reports[rule])}")
         folder = out / rule if options["rule"] == "all" else out
         write_sections_csv(folder / "sections.csv", sections)
         draw_wafer(stack, found, sections, folder / "sections_overlay.png", title=f"rule {rule}")
-        _draw_errors(stack, gt, found, reports[rule]["errors"][:options.get("worst", 5)], folder)
-    content = {"weights": str(options["weights"]), "labels": str(options["labels"]),
-               **({"rules": reports} if len(reports) > 1 else reports[options["rule"]])}
+        _draw_errors(stack, gt, found, reports[rule]["errors"][: options.get("worst", 5)], folder)
+    content = {
+        "weights": str(options["weights"]),
+        "labels": str(options["labels"]),
+        **({"rules": reports} if len(reports) > 1 else reports[options["rule"]]),
+    }
     write_json(out / "metrics.json", content)
     print(f"\nThe metrics and the pictures of errors are in {out}.")
     return 0
@@ -83,13 +91,19 @@ def _draw_errors(stack, gt, found, errors, folder):
     sides = (gt.boxes[:, 2:] - gt.boxes[:, :2]).max(axis=1)
     side = int(_AROUND * np.median(sides)) if len(sides) else 0
     for place, error in enumerate(errors, start=1):
-        y, x = (int(np.clip(error[name] - side / 2, 0, max(0, length - side)))
-                for name, length in (("y_px", stack.shape[0]), ("x_px", stack.shape[1])))
+        y, x = (
+            int(np.clip(error[name] - side / 2, 0, max(0, length - side)))
+            for name, length in (("y_px", stack.shape[0]), ("x_px", stack.shape[1]))
+        )
         height, width = min(side, stack.shape[0] - y), min(side, stack.shape[1] - x)
         own, seen = (objects.moved((-y, -x), (height, width)) for objects in (gt, found))
-        compare_truth(stack.read(y, x, y + height, x + width)[..., :1], own, seen,
-                      folder / f"error_{place}_section_{error['section_id']}_{error['state']}.png",
-                      title=f"section {error['section_id']}, {error['state']}: row {y}, column {x}")
+        compare_truth(
+            stack.read(y, x, y + height, x + width)[..., :1],
+            own,
+            seen,
+            folder / f"error_{place}_section_{error['section_id']}_{error['state']}.png",
+            title=f"section {error['section_id']}, {error['state']}: row {y}, column {x}",
+        )
 
 
 def _patches(domain, options):
@@ -109,13 +123,16 @@ def _patches(domain, options):
     scores = [image_scores(gt, seen) for gt, seen in zip(truths, found)]
     # Of the wafer projects: the mean over patches of AP and of recall, of boxes at IoU 0.5.
     report["map_50_boxes"], report["mean_recall_50_boxes"] = (
-        float(np.mean([s[name] for s in scores])) for name in ("ap_50_boxes", "recall_50_boxes"))
+        float(np.mean([s[name] for s in scores])) for name in ("ap_50_boxes", "recall_50_boxes")
+    )
     out = Path(options["out"])
     write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
     for place, i in enumerate(worst_images(report, options.get("worst", 5)), start=1):
         draw_worst(dataset.load_image(ids[i])[..., :1], truths[i], found[i], out, place, report["per_image"][i]["name"])
     print(format_table(report))
-    print(f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"
-          f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}")
+    print(
+        f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"
+        f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}"
+    )
     print(f"\nThe metrics and the pictures of the worst patches are in {out}.")
     return exit_code(errors, "patches")

@@ -1,4 +1,5 @@
 """What predicting and evaluating whole wafers share, and what the prediction script does."""
+
 from pathlib import Path
 
 from mrcnn.commands.settings import OPTIONS_FILE, load_detector
@@ -33,22 +34,28 @@ def predict_wafer(domain, options):
         Exit code 0; what fails is an error.
     """
     if not options.get("no_zarr"):
-        _need_zarr()            # before hours of detection, not behind them
+        _need_zarr()  # before hours of detection, not behind them
     stack = open_stack(options)
     detector = load_detector(domain, options)
     check_fit(detector.config, stack, options["tile"])
     out = Path(options["out"])
-    print(f"Detecting in {stack.shape[0]} x {stack.shape[1]} pixels (rows x columns), channels "
-          f"{', '.join(stack.names)}, tiles of {options['tile']}.")
+    print(
+        f"Detecting in {stack.shape[0]} x {stack.shape[1]} pixels (rows x columns), channels "
+        f"{', '.join(stack.names)}, tiles of {options['tile']}."
+    )
     instances = detect(detector, stack, options, out / "tiles")
     sections = pair_sections(instances)
     write_results(out, stack, instances, sections, options)
     counts = section_counts(sections)
-    print(f"{counts['paired']} sections of tissue and magnetic part; without a partner: {counts['tissue_alone']} "
-          f"tissue, {counts['magnet_alone']} magnetic parts. The results are in {out}.")
+    print(
+        f"{counts['paired']} sections of tissue and magnetic part; without a partner: {counts['tissue_alone']} "
+        f"tissue, {counts['magnet_alone']} magnetic parts. The results are in {out}."
+    )
     if not sections:
-        print("Nothing was found. Check the order of the channels, that sections are as large as those of the training "
-              "(in pixels), and try a lower --min-score.")
+        print(
+            "Nothing was found. Check the order of the channels, that sections are as large as those of the training "
+            "(in pixels), and try a lower --min-score."
+        )
     return 0
 
 
@@ -67,11 +74,14 @@ def open_stack(options):
     needed = {"grey" if name == "edges" else name for name in order if name != "zeros"}
     missing, more = sorted(needed - set(files)), sorted(set(files) - needed)
     if missing or more:
-        said = (f"no file for {', '.join(missing)}" if missing else f"a file for {', '.join(more)}, which it does not "
-                "know")
-        raise ConfigError(f"The model takes the channels {', '.join(order)}, and --channels names {said}. Change "
-                          "--channels, or say with --order which channels it was trained with (made from grey: "
-                          f"{' and '.join(DERIVED)}).")
+        said = (
+            f"no file for {', '.join(missing)}" if missing else f"a file for {', '.join(more)}, which it does not know"
+        )
+        raise ConfigError(
+            f"The model takes the channels {', '.join(order)}, and --channels names {said}. Change "
+            "--channels, or say with --order which channels it was trained with (made from grey: "
+            f"{' and '.join(DERIVED)})."
+        )
     return ChannelStack(order, files)
 
 
@@ -81,7 +91,7 @@ def trained_order(weights):
     try:
         options = read_json(record).get("dataset_option")
     except (OSError, ValueError):
-        return None             # weights alone, or of another program
+        return None  # weights alone, or of another program
     pairs = [pair for pair in options if isinstance(pair, list) and len(pair) == 2] if isinstance(options, list) else []
     chosen = dict(pairs).get("channels")
     return None if chosen is None else tuple(name.strip() for name in str(chosen).split(","))
@@ -91,12 +101,16 @@ def check_fit(config, stack, tile):
     """Raise `ConfigError` when the model takes other channels, or would shrink the tiles."""
     count = int(config.IMAGE_SHAPE[2])
     if stack.shape[2] != count:
-        raise ConfigError(f"The model takes {count} channels, and these are {stack.shape[2]}: "
-                          f"{', '.join(stack.names)}. Give those of its training with --order.")
+        raise ConfigError(
+            f"The model takes {count} channels, and these are {stack.shape[2]}: "
+            f"{', '.join(stack.names)}. Give those of its training with --order."
+        )
     if config.IMAGE_RESIZE_MODE == "square" and tile > config.IMAGE_MAX_DIM:
-        raise ConfigError(f"The model reduces pictures to {config.IMAGE_MAX_DIM} pixels, and would see a tile of "
-                          f"{tile} smaller than what it was trained on. Use --tile {config.IMAGE_MAX_DIM}, or --set "
-                          "IMAGE_RESIZE_MODE=pad64 if it was trained on pictures that were not reduced.")
+        raise ConfigError(
+            f"The model reduces pictures to {config.IMAGE_MAX_DIM} pixels, and would see a tile of "
+            f"{tile} smaller than what it was trained on. Use --tile {config.IMAGE_MAX_DIM}, or --set "
+            "IMAGE_RESIZE_MODE=pad64 if it was trained on pictures that were not reduced."
+        )
 
 
 def detect(detector, stack, options, tiles, rule=None):
@@ -112,10 +126,17 @@ def detect(detector, stack, options, tiles, rule=None):
         for path in (tiles / RUN_FILE, *tiles.glob("tile_*.npz")):
             path.unlink(missing_ok=True)
     tile, size = options["tile"], options.get("pixel_size_um")
-    return detect_tiled(detector, stack, tile, options.get("overlap") or tile // 4, rule or options["rule"],
-                        options.get("batch") or (4 if has_gpu() else 1), resume_dir=tiles,
-                        executor=_executor(options.get("dask")),
-                        pixel_size_nm=None if size is None else tuple(1e3 * v for v in size))
+    return detect_tiled(
+        detector,
+        stack,
+        tile,
+        options.get("overlap") or tile // 4,
+        rule or options["rule"],
+        options.get("batch") or (4 if has_gpu() else 1),
+        resume_dir=tiles,
+        executor=_executor(options.get("dask")),
+        pixel_size_nm=None if size is None else tuple(1e3 * v for v in size),
+    )
 
 
 def _executor(dask):
@@ -131,9 +152,12 @@ def write_results(out, stack, instances, sections, options):
     """Write sections.csv, sections.json, sections_labelme.json, sections_overlay.png and sections_labels.ome.zarr."""
     scale, size = options.get("scale") or 1.0, options.get("pixel_size_um")
     write_sections_csv(out / "sections.csv", sections, scale, size)
-    about = {"weights": str(options["weights"]), "channels": list(stack.names),
-             "files": {name: str(path) for name, path in stack.files.items()},
-             **{name: options.get(name) for name in ("tile", "overlap", "rule", "min_score")}}
+    about = {
+        "weights": str(options["weights"]),
+        "channels": list(stack.names),
+        "files": {name: str(path) for name, path in stack.files.items()},
+        **{name: options.get(name) for name in ("tile", "overlap", "rule", "min_score")},
+    }
     write_sections_json(out / "sections.json", sections, instances, scale, size, about)
     if stack.path is not None:
         write_labelme(out / "sections_labelme.json", as_labels(instances, sections), stack.path)
@@ -144,11 +168,14 @@ def write_results(out, stack, instances, sections, options):
 
 def as_labels(instances, sections):
     """Detected sections as `WaferLabels`, outlines of few points, to be proof-read and learned from."""
+
     def outline(part):
         return None if part is None else part_outline(instances, part.index)
 
-    return WaferLabels([Section(s.section_id, outline(s.tissue), outline(s.magnet)) for s in sections],
-                       image_shape=instances.image_shape)
+    return WaferLabels(
+        [Section(s.section_id, outline(s.tissue), outline(s.magnet)) for s in sections],
+        image_shape=instances.image_shape,
+    )
 
 
 def _need_zarr():

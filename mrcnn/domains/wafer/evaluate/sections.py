@@ -4,6 +4,7 @@ Sections are plain objects with `section_id`, `tissue` and `magnet`, each of the
 in its `Instances`), `centre` (y, x) in pixels and `angle_deg` or None: what `mrcnn.domains.wafer.sections.sections`
 makes of labels and of detections alike.
 """
+
 import math
 from dataclasses import dataclass
 
@@ -115,20 +116,31 @@ def evaluate_sections(gt, gt_sections, found, found_sections, tiles=None, iou_th
     centres = np.array([_centre(s) for s in gt_sections]).reshape(-1, 2)
     counts = {state: int(np.count_nonzero(states == state)) for state in (ONCE, DOUBLE, MISSED)}
     valid = np.flatnonzero(np.isin(found.class_ids, (1, 2)))
-    return plain({
-        "sections_true": len(gt_sections), "labelled_twice": twice, **counts,
-        "found_once": counts[ONCE] / len(gt_sections) if gt_sections else None,
-        "sections_found": len(found_sections),
-        "paired_found": sum(s.tissue is not None and s.magnet is not None for s in found_sections),
-        "parts": _part_counts(gt_sections, claims, found),
-        "pairing": _pairing(gt_sections, found_sections, claims),
-        **_errors(gt_sections, found_sections, claims),
-        **image_scores(gt.select(kept), found.select(valid), overlaps[0][np.ix_(kept, valid)]),
-        "by_tile": None if tiles is None else count_by_tile(centres, states, tiles),
-        "errors": [{"section_id": int(s.section_id), "state": str(state), "x_px": round(float(x), 1),
-                    "y_px": round(float(y), 1)} for s, state, (y, x) in zip(gt_sections, states, centres)
-                   if state != ONCE],
-    })
+    return plain(
+        {
+            "sections_true": len(gt_sections),
+            "labelled_twice": twice,
+            **counts,
+            "found_once": counts[ONCE] / len(gt_sections) if gt_sections else None,
+            "sections_found": len(found_sections),
+            "paired_found": sum(s.tissue is not None and s.magnet is not None for s in found_sections),
+            "parts": _part_counts(gt_sections, claims, found),
+            "pairing": _pairing(gt_sections, found_sections, claims),
+            **_errors(gt_sections, found_sections, claims),
+            **image_scores(gt.select(kept), found.select(valid), overlaps[0][np.ix_(kept, valid)]),
+            "by_tile": None if tiles is None else count_by_tile(centres, states, tiles),
+            "errors": [
+                {
+                    "section_id": int(s.section_id),
+                    "state": str(state),
+                    "x_px": round(float(x), 1),
+                    "y_px": round(float(y), 1),
+                }
+                for s, state, (y, x) in zip(gt_sections, states, centres)
+                if state != ONCE
+            ],
+        }
+    )
 
 
 def image_scores(gt, found, ious=None):
@@ -136,28 +148,41 @@ def image_scores(gt, found, ious=None):
     ious = mask_overlaps(gt, found)[0] if ious is None else ious
     boxes = compute_overlaps(gt.boxes, found.boxes) if len(gt) and len(found) else np.zeros((len(gt), len(found)))
     coco = coco_ap([gt], [found], len(PARTS) + 1, "segm", None, [ious])
-    return {"ap_50": ap_of_instances(gt, found, 0.5, ious), "ap_50_boxes": ap_of_instances(gt, found, 0.5, boxes),
-            "recall_50_boxes": compute_recall(found.boxes, gt.boxes, 0.5)[0],
-            "coco_ap": {**{name: coco[name] for name in ("AP", "AP50", "AP75")},
-                        **{name: coco["per_class"][c]["AP"] for c, name in enumerate(PARTS, start=1)}}}
+    return {
+        "ap_50": ap_of_instances(gt, found, 0.5, ious),
+        "ap_50_boxes": ap_of_instances(gt, found, 0.5, boxes),
+        "recall_50_boxes": compute_recall(found.boxes, gt.boxes, 0.5)[0],
+        "coco_ap": {
+            **{name: coco[name] for name in ("AP", "AP50", "AP75")},
+            **{name: coco["per_class"][c]["AP"] for c, name in enumerate(PARTS, start=1)},
+        },
+    }
 
 
 def format_sections(report):
     """The dict of `evaluate_sections` as lines of text."""
     parts, pairing, coco = report["parts"], report["pairing"], report["coco_ap"]
-    lines = [f"{report['sections_true']} true sections: {report['once']} found once "
-             f"({_percent(report['found_once'])}), {report['double']} doubly, {report['missed']} missed"
-             + (f"; {report['labelled_twice']} labelled twice" if report["labelled_twice"] else ""),
-             f"pairs right: {pairing['right']} of {pairing['sections']} ({_percent(pairing['accuracy'])})", "",
-             f"{'part':10}{'true':>7}{'once':>7}{'double':>8}{'missed':>8}{'false':>7}"
-             f"{'centre px':>12}{'95 %':>8}{'angle deg':>12}{'95 %':>8}"]
+    lines = [
+        f"{report['sections_true']} true sections: {report['once']} found once "
+        f"({_percent(report['found_once'])}), {report['double']} doubly, {report['missed']} missed"
+        + (f"; {report['labelled_twice']} labelled twice" if report["labelled_twice"] else ""),
+        f"pairs right: {pairing['right']} of {pairing['sections']} ({_percent(pairing['accuracy'])})",
+        "",
+        f"{'part':10}{'true':>7}{'once':>7}{'double':>8}{'missed':>8}{'false':>7}"
+        f"{'centre px':>12}{'95 %':>8}{'angle deg':>12}{'95 %':>8}",
+    ]
     for name in PARTS:
         row, centre, angle = parts[name], report["centre_error_px"][name], report["angle_error_deg"][name]
-        lines.append(f"{name:10}{row['true']:7}{row['once']:7}{row['double']:8}{row['missed']:8}{row['false']:7}"
-                     f"{_number(centre['median']):>12}{_number(centre['p95']):>8}"
-                     f"{_number(angle['median']):>12}{_number(angle['p95']):>8}")
-    lines += ["", f"AP at IoU 0.5: {_number(report['ap_50'])} (boxes {_number(report['ap_50_boxes'])}), "
-                  f"recall of boxes {_number(report['recall_50_boxes'])}, COCO AP {_number(coco['AP'])}"]
+        lines.append(
+            f"{name:10}{row['true']:7}{row['once']:7}{row['double']:8}{row['missed']:8}{row['false']:7}"
+            f"{_number(centre['median']):>12}{_number(centre['p95']):>8}"
+            f"{_number(angle['median']):>12}{_number(angle['p95']):>8}"
+        )
+    lines += [
+        "",
+        f"AP at IoU 0.5: {_number(report['ap_50'])} (boxes {_number(report['ap_50_boxes'])}), "
+        f"recall of boxes {_number(report['recall_50_boxes'])}, COCO AP {_number(coco['AP'])}",
+    ]
     if report["by_tile"]:
         lines += ["", f"{'centre in':12}{'sections':>10}{'once':>7}{'double':>8}{'missed':>8}"]
         for place, row in report["by_tile"]["overlap"].items():
@@ -195,17 +220,26 @@ def _part_counts(sections, claims, found):
     for class_id, name in enumerate(PARTS, start=1):
         states = [claims.states[part.index] for s in sections if (part := getattr(s, name)) is not None]
         own = found.class_ids == class_id
-        counts[name] = {"true": len(states), **{state: states.count(state) for state in (ONCE, DOUBLE, MISSED)},
-                        "found": int(own.sum()), "false": int(np.count_nonzero(claims.target[own] < 0))}
+        counts[name] = {
+            "true": len(states),
+            **{state: states.count(state) for state in (ONCE, DOUBLE, MISSED)},
+            "found": int(own.sum()),
+            "false": int(np.count_nonzero(claims.target[own] < 0)),
+        }
     return counts
 
 
 def _pairing(gt_sections, found_sections, claims):
     """A pair is right when the tissue found is paired with a detection that lies on the true magnetic part."""
     partner = {s.tissue.index: s.magnet.index for s in found_sections if s.tissue is not None and s.magnet is not None}
-    found = [(claims.best[s.tissue.index], s.magnet.index) for s in gt_sections
-             if s.tissue is not None and s.magnet is not None
-             and claims.best[s.tissue.index] >= 0 and claims.best[s.magnet.index] >= 0]
+    found = [
+        (claims.best[s.tissue.index], s.magnet.index)
+        for s in gt_sections
+        if s.tissue is not None
+        and s.magnet is not None
+        and claims.best[s.tissue.index] >= 0
+        and claims.best[s.magnet.index] >= 0
+    ]
     right = sum(tissue in partner and claims.target[partner[tissue]] == magnet for tissue, magnet in found)
     return {"sections": len(found), "right": int(right), "accuracy": right / len(found) if found else None}
 
@@ -214,14 +248,24 @@ def _errors(gt_sections, found_sections, claims):
     by_index = {p.index: p for s in found_sections for p in _parts(s)}
     centres, angles = {}, {}
     for name in PARTS:
-        pairs = [(part, by_index[claims.best[part.index]]) for s in gt_sections
-                 if (part := getattr(s, name)) is not None and claims.best[part.index] in by_index]
+        pairs = [
+            (part, by_index[claims.best[part.index]])
+            for s in gt_sections
+            if (part := getattr(s, name)) is not None and claims.best[part.index] in by_index
+        ]
         centres[name] = [math.dist(true.centre, seen.centre) for true, seen in pairs]
-        angles[name] = [angle_error(true.angle_deg, seen.angle_deg) for true, seen in pairs
-                        if true.angle_deg is not None and seen.angle_deg is not None]
-    return {title: {**{name: _statistics(values[name]) for name in PARTS},
-                    "all": _statistics([v for name in PARTS for v in values[name]])}
-            for title, values in (("centre_error_px", centres), ("angle_error_deg", angles))}
+        angles[name] = [
+            angle_error(true.angle_deg, seen.angle_deg)
+            for true, seen in pairs
+            if true.angle_deg is not None and seen.angle_deg is not None
+        ]
+    return {
+        title: {
+            **{name: _statistics(values[name]) for name in PARTS},
+            "all": _statistics([v for name in PARTS for v in values[name]]),
+        }
+        for title, values in (("centre_error_px", centres), ("angle_error_deg", angles))
+    }
 
 
 def angle_error(first_deg, second_deg):

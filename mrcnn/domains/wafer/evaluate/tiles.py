@@ -1,4 +1,5 @@
 """Where in the tiles of a wafer sections were found twice or not at all."""
+
 import numpy as np
 
 _STATES = ("once", "double", "missed")
@@ -30,24 +31,38 @@ def count_by_tile(centres, states, tiles):
     centres = np.asarray(centres, float).reshape(-1, 2)
     tops, lefts = np.unique(tiles[:, 0]), np.unique(tiles[:, 1])
     # Depth in a tile: distance of the pixel's centre from the nearest of its four borders.
-    depths = np.concatenate([centres[:, None] + 0.5 - tiles[None, :, :2], tiles[None, :, 2:] - centres[:, None] - 0.5],
-                            axis=2).min(axis=2)
+    depths = np.concatenate(
+        [centres[:, None] + 0.5 - tiles[None, :, :2], tiles[None, :, 2:] - centres[:, None] - 0.5], axis=2
+    ).min(axis=2)
     holders = (depths > 0).sum(axis=1)
     owner = depths.argmax(axis=1)
     row, column = np.searchsorted(tops, tiles[owner, 0]), np.searchsorted(lefts, tiles[owner, 1])
     last = (row == len(tops) - 1) | (column == len(lefts) - 1)
     first = ((row == 0) | (column == 0)) & ~last
     grid = {}
-    for name, chosen in (("sections", np.ones(len(states), bool)), ("double", states == "double"),
-                         ("missed", states == "missed")):
+    for name, chosen in (
+        ("sections", np.ones(len(states), bool)),
+        ("double", states == "double"),
+        ("missed", states == "missed"),
+    ):
         counts = np.zeros((len(tops), len(lefts)), np.int64)
         np.add.at(counts, (row[chosen], column[chosen]), 1)
         grid[name] = counts.tolist()
-    return {"overlap": {"1 tile": _counts(states, holders <= 1), "2 tiles": _counts(states, holders == 2),
-                        "more tiles": _counts(states, holders > 2)},
-            "border": {"inner": _counts(states, ~first & ~last), "first row or column": _counts(states, first),
-                       "last row or column": _counts(states, last)},
-            "rows": len(tops), "columns": len(lefts), "grid": grid}
+    return {
+        "overlap": {
+            "1 tile": _counts(states, holders <= 1),
+            "2 tiles": _counts(states, holders == 2),
+            "more tiles": _counts(states, holders > 2),
+        },
+        "border": {
+            "inner": _counts(states, ~first & ~last),
+            "first row or column": _counts(states, first),
+            "last row or column": _counts(states, last),
+        },
+        "rows": len(tops),
+        "columns": len(lefts),
+        "grid": grid,
+    }
 
 
 def _counts(states, chosen):

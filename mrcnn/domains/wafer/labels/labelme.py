@@ -1,4 +1,5 @@
 """Labelme JSON of a wafer: outlines named by their label, or told apart by their position in the file."""
+
 import json
 import re
 from pathlib import Path, PureWindowsPath
@@ -10,8 +11,15 @@ from mrcnn.errors import DataError
 from mrcnn.geometry.polygons import check_polygon
 from mrcnn.images.read import image_shape as shape_of_picture
 
-_KINDS = {"tissue": "tissue", "mag": "magnet", "magnet": "magnet", "magnetic": "magnet", "envelope": "envelope",
-          "background": "background", "dummy": "dummy"}
+_KINDS = {
+    "tissue": "tissue",
+    "mag": "magnet",
+    "magnet": "magnet",
+    "magnetic": "magnet",
+    "envelope": "envelope",
+    "background": "background",
+    "dummy": "dummy",
+}
 _LABEL = re.compile(r"\s*([a-z]+?)s?[\s_-]*(\d+)?\s*", re.IGNORECASE)
 _NUMBERED = (*PARTS, "dummy")
 
@@ -46,8 +54,10 @@ def read_labelme(path, image_shape=None):
     content = _json(path)
     shapes = content["shapes"]
     names = [str(shape.get("label") or "") for shape in shapes]
-    polygons = [_polygon(shape, f"{path}, shape {i} ({name or 'without a label'})")
-                for i, (shape, name) in enumerate(zip(shapes, names), start=1)]
+    polygons = [
+        _polygon(shape, f"{path}, shape {i} ({name or 'without a label'})")
+        for i, (shape, name) in enumerate(zip(shapes, names), start=1)
+    ]
     kinds = [_kind(name, shape.get("group_id")) for name, shape in zip(names, shapes)]
     if any(kind in PARTS and number is not None for kind, number in kinds):
         sections, background = _by_label(path, names, kinds, polygons)
@@ -64,8 +74,11 @@ def _json(path):
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(path, f"cannot be read as JSON ({error})",
-                        "Check the path; if the file is damaged, save it again in labelme") from error
+        raise DataError(
+            path,
+            f"cannot be read as JSON ({error})",
+            "Check the path; if the file is damaged, save it again in labelme",
+        ) from error
     shapes = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(path, "is no labelme file: it has no list of shapes", "Save the labels in labelme")
@@ -99,8 +112,11 @@ def _by_label(path, names, kinds, polygons):
     found, background = {}, None
     for i, (name, (kind, number), polygon) in enumerate(zip(names, kinds, polygons), start=1):
         if kind is None or kind in PARTS and number is None:
-            raise DataError(path, f"shape {i} has the label {name!r}, while others are named as tissue-1",
-                            f"Name it {', '.join(f'{n}-<section>' for n in _NUMBERED)} or background")
+            raise DataError(
+                path,
+                f"shape {i} has the label {name!r}, while others are named as tissue-1",
+                f"Name it {', '.join(f'{n}-<section>' for n in _NUMBERED)} or background",
+            )
         if kind == "background":
             if background is not None:
                 raise DataError(path, f"shape {i} is a second background", "Keep one of them")
@@ -108,8 +124,11 @@ def _by_label(path, names, kinds, polygons):
         elif kind in PARTS:
             parts = found.setdefault(number, {})
             if kind in parts:
-                raise DataError(path, f"shape {i} is a second {kind} of section {number}",
-                                "Give it the number of its own section, or delete one")
+                raise DataError(
+                    path,
+                    f"shape {i} is a second {kind} of section {number}",
+                    "Give it the number of its own section, or delete one",
+                )
             parts[kind] = polygon
     return [Section(number, **found[number]) for number in sorted(found)], background
 
@@ -117,19 +136,24 @@ def _by_label(path, names, kinds, polygons):
 def _by_position(path, names, kinds, polygons):
     count = len(polygons)
     if count % 3 != 1 or count < 4:
-        raise DataError(path, f"holds {count} outlines without section numbers, which are no triplets of tissue, "
-                        "magnet and envelope with one background after them",
-                        "Add what is missing in this order (1, 4, 7, ... tissue; the last one is the background), or "
-                        "name the outlines tissue-1, magnet-1, ...")
+        raise DataError(
+            path,
+            f"holds {count} outlines without section numbers, which are no triplets of tissue, "
+            "magnet and envelope with one background after them",
+            "Add what is missing in this order (1, 4, 7, ... tissue; the last one is the background), or "
+            "name the outlines tissue-1, magnet-1, ...",
+        )
     expected = [*(PARTS * (count // 3)), "background"]
     if len(set(kinds) - {None}) > 1:
         for i, (kind, wanted) in enumerate(zip(kinds, expected)):
             if kind is not None and kind != wanted:
                 raise DataError(
-                    path, f"shape {i + 1} has the label {names[i]!r}, but by its position it is a {wanted}",
+                    path,
+                    f"shape {i + 1} has the label {names[i]!r}, but by its position it is a {wanted}",
                     "Add a number to each label (tissue-1, magnet-1, ...), or put the outlines in the order tissue, "
-                    "magnet, envelope")
-    sections = [Section(i // 3 + 1, *polygons[i:i + 3]) for i in range(0, count - 1, 3)]
+                    "magnet, envelope",
+                )
+    sections = [Section(i // 3 + 1, *polygons[i : i + 3]) for i in range(0, count - 1, 3)]
     return sections, polygons[-1]
 
 
@@ -147,9 +171,12 @@ def _shape(path, content, picture, given):
         return given or stored_shape(picture)
     said = tuple(int(v) for v in said)
     if given is not None and tuple(int(v) for v in given[:2]) != said:
-        raise DataError(path, f"was drawn on a picture of {said[0]} x {said[1]} pixels (rows x columns), but this one "
-                        f"is {given[0]} x {given[1]}", "Use the labels with their own picture, or give the scale "
-                        "between both")
+        raise DataError(
+            path,
+            f"was drawn on a picture of {said[0]} x {said[1]} pixels (rows x columns), but this one "
+            f"is {given[0]} x {given[1]}",
+            "Use the labels with their own picture, or give the scale between both",
+        )
     return said
 
 

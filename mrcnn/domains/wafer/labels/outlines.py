@@ -1,4 +1,5 @@
 """The labels of a wafer: the outlines of each section's parts, in pixels of the wafer's picture."""
+
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,8 +34,9 @@ class Section:
 
     def mapped(self, function):
         """The section with each outline that it has replaced by `function` of it."""
-        return replace(self, **{part: None if getattr(self, part) is None else function(getattr(self, part))
-                                for part in PARTS})
+        return replace(
+            self, **{part: None if getattr(self, part) is None else function(getattr(self, part)) for part in PARTS}
+        )
 
 
 @dataclass(eq=False)
@@ -77,8 +79,12 @@ class WaferLabels:
         numbers : int64 [N]
             Each object's section.
         """
-        found = [(polygon, class_id, section.number) for section in self.sections
-                 for polygon, class_id in ((section.tissue, TISSUE), (section.magnet, MAGNET)) if polygon is not None]
+        found = [
+            (polygon, class_id, section.number)
+            for section in self.sections
+            for polygon, class_id in ((section.tissue, TISSUE), (section.magnet, MAGNET))
+            if polygon is not None
+        ]
         polygons, class_ids, numbers = zip(*found) if found else ((), (), ())
         return list(polygons), np.array(class_ids, np.int32), np.array(numbers, np.int64)
 
@@ -106,8 +112,9 @@ class WaferLabels:
             Neither the size of the image nor a window is known.
         """
         if self.image_shape is None and window is None:
-            raise ConfigError("The size of the wafer's picture is not known: set image_shape of its labels, or ask for "
-                              "a window.")
+            raise ConfigError(
+                "The size of the wafer's picture is not known: set image_shape of its labels, or ask for a window."
+            )
         polygons, class_ids, _ = self.outlines()
         shape = self.image_shape if self.image_shape is not None else window[2:]
         return polygons_to_instances(polygons, class_ids, shape, window, min_pixels)
@@ -137,8 +144,11 @@ class WaferLabels:
         return replace(self, sections=[replace(s, tissue=s.magnet, magnet=s.tissue) for s in self.sections])
 
     def _mapped(self, function):
-        return replace(self, sections=[s.mapped(function) for s in self.sections],
-                       background=None if self.background is None else function(self.background))
+        return replace(
+            self,
+            sections=[s.mapped(function) for s in self.sections],
+            background=None if self.background is None else function(self.background),
+        )
 
     def of_image(self, image_shape):
         """The labels with the size of their picture set, when they can be labels of it.
@@ -156,9 +166,12 @@ class WaferLabels:
         shape = tuple(int(v) for v in image_shape[:2])
         if self.image_shape not in (None, shape):
             own = " x ".join(map(str, self.image_shape))
-            raise DataError(self.image_path or "wafer labels", f"is the picture of the labels, of {own} pixels (rows x "
-                            f"columns), but this one is {shape[0]} x {shape[1]}",
-                            "Use the labels with their own picture, or scale them to this one")
+            raise DataError(
+                self.image_path or "wafer labels",
+                f"is the picture of the labels, of {own} pixels (rows x "
+                f"columns), but this one is {shape[0]} x {shape[1]}",
+                "Use the labels with their own picture, or scale them to this one",
+            )
         self.check_inside(shape)
         return replace(self, image_shape=shape)
 
@@ -185,5 +198,7 @@ class WaferLabels:
                 where or self.image_path or "wafer labels",
                 f"{len(outside)} of {len(polygons)} outlines lie outside of the image of {shape[0]} x {shape[1]} (rows "
                 f"x columns), as the {CLASS_NAMES[class_ids[first]]} of section {numbers[first]} around row {y:.0f}, "
-                f"column {x:.0f}", "Check that picture and labels belong together, and the scale of the corner files "
-                "(3 for a picture reduced by 3)")
+                f"column {x:.0f}",
+                "Check that picture and labels belong together, and the scale of the corner files "
+                "(3 for a picture reduced by 3)",
+            )

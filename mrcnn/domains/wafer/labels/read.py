@@ -1,4 +1,5 @@
 """Reading a wafer's labels: corner text files, labelme JSON by label or by position, and `read_labels` for either."""
+
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mrcnn.geometry.polygons import check_polygon
 
 __all__ = ["read_corners", "read_labelme", "read_labels"]
 
-SCALE = 3      # of the corner files' pixels to those of the pictures reduced for detection
+SCALE = 3  # of the corner files' pixels to those of the pictures reduced for detection
 
 
 def read_corners(tissue_txt, magnet_txt, scale=SCALE, image_shape=None):
@@ -45,8 +46,11 @@ def read_corners(tissue_txt, magnet_txt, scale=SCALE, image_shape=None):
         raise ConfigError(f"scale must be a positive number, not {scale!r}.")
     tissue, magnet = (_corner_lines(path, float(scale)) for path in (tissue_txt, magnet_txt))
     if len(tissue) != len(magnet):
-        raise DataError(magnet_txt, f"has {len(magnet)} lines, but {tissue_txt} has {len(tissue)}",
-                        "Line i of both files is the same section: add the missing lines, or delete those too many")
+        raise DataError(
+            magnet_txt,
+            f"has {len(magnet)} lines, but {tissue_txt} has {len(tissue)}",
+            "Line i of both files is the same section: add the missing lines, or delete those too many",
+        )
     sections = [Section(i, *parts) for i, parts in enumerate(zip(tissue, magnet), start=1)]
     labels = WaferLabels(sections, image_shape=image_shape)
     labels.check_inside(where=tissue_txt)
@@ -57,8 +61,9 @@ def _corner_lines(path, scale):
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"cannot be read as text ({error})", "Check the path and that it is a text file of "
-                        "corners") from error
+        raise DataError(
+            path, f"cannot be read as text ({error})", "Check the path and that it is a text file of corners"
+        ) from error
     lines = text.rstrip().splitlines()
     if not lines:
         raise DataError(path, "holds no section", "Expected is a line a section: x,y<tab>x,y<tab>x,y<tab>x,y")
@@ -69,8 +74,9 @@ def _corners(line, where):
     try:
         points = [[float(value) for value in corner.split(",")] for corner in line.split()]
     except ValueError as error:
-        raise DataError(where, f"is no list of corners: {line.strip()[:60]!r}",
-                        "Expected are x,y<tab>x,y<tab>x,y<tab>x,y") from error
+        raise DataError(
+            where, f"is no list of corners: {line.strip()[:60]!r}", "Expected are x,y<tab>x,y<tab>x,y<tab>x,y"
+        ) from error
     return check_polygon([point[::-1] for point in points], where)
 
 
@@ -125,8 +131,11 @@ def _labels_in(folder):
     if len(texts) == 1:
         return texts[0]
     if texts:
-        raise DataError(folder, f"holds {len(texts)} corner files of tissue ({', '.join(p.name for p in texts)})",
-                        "Name the one to read")
+        raise DataError(
+            folder,
+            f"holds {len(texts)} corner files of tissue ({', '.join(p.name for p in texts)})",
+            "Name the one to read",
+        )
     raise DataError(folder, "holds no labels", "Expected are labels.json, or corner files *tissue*.txt and *mag*.txt")
 
 
@@ -137,5 +146,8 @@ def _corner_files(path):
         partner = path.with_name(re.sub(own, other, path.name, count=1))
         if own in path.name and partner.is_file():
             return (path, partner) if own.startswith("tissue") else (partner, path)
-    raise DataError(path, "is no labelme JSON, and no corner file with its partner beside it",
-                    "Expected is a pair such as source_sections_tissue.txt and source_sections_mag.txt")
+    raise DataError(
+        path,
+        "is no labelme JSON, and no corner file with its partner beside it",
+        "Expected is a pair such as source_sections_tissue.txt and source_sections_mag.txt",
+    )

@@ -1,4 +1,5 @@
 """Writing a wafer's labels as labelme JSON, for proof-reading."""
+
 import json
 import os
 from pathlib import Path
@@ -33,10 +34,25 @@ def write_labelme(path, labels, image_path=None):
     outlines.append(("background", labels.background))
     height, width = labels.image_shape or stored_shape(picture) or (None, None)
     content = {
-        "version": "5.5.0", "flags": {},
-        "shapes": [{"label": name, "points": polygon[:, ::-1].tolist(), "group_id": None, "description": "",
-                    "shape_type": "polygon", "flags": {}} for name, polygon in outlines if polygon is not None],
-        "imagePath": _relative(picture, path.parent), "imageData": None, "imageHeight": height, "imageWidth": width}
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": [
+            {
+                "label": name,
+                "points": polygon[:, ::-1].tolist(),
+                "group_id": None,
+                "description": "",
+                "shape_type": "polygon",
+                "flags": {},
+            }
+            for name, polygon in outlines
+            if polygon is not None
+        ],
+        "imagePath": _relative(picture, path.parent),
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
     with whole_file(path, cure="Check the folder's permissions and the space left") as draft:
         draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -44,5 +60,5 @@ def write_labelme(path, labels, image_path=None):
 def _relative(picture, folder):
     try:
         return Path(os.path.relpath(picture, folder)).as_posix()
-    except ValueError:       # another drive, under Windows
+    except ValueError:  # another drive, under Windows
         return Path(picture).as_posix()

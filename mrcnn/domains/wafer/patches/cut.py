@@ -1,4 +1,5 @@
 """Patches of a wafer: windows at random or on a grid, as a data set and as folders, straight from the outlines."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,9 +11,9 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.geometry.tiles import as_pair, tile_windows
 
-MIN_PIXELS = 25      # of an object in a patch: less is a sliver that nobody could tell
-_TRIES = 1000        # places tried for each patch asked for, before there are said to be too few
-_AT_ONCE = 256       # places looked at together
+MIN_PIXELS = 25  # of an object in a patch: less is a sliver that nobody could tell
+_TRIES = 1000  # places tried for each patch asked for, before there are said to be too few
+_AT_ONCE = 256  # places looked at together
 
 
 def random_patches(labels, image_shape, size, count, min_tissue=4, min_magnet=4, seed=0, margin=5):
@@ -58,9 +59,11 @@ def random_patches(labels, image_shape, size, count, min_tissue=4, min_magnet=4,
     while len(windows) < count:
         if tried >= _TRIES * count and tried >= 100 * _AT_ONCE:
             raise DataError(
-                labels.image_path or "wafer labels", f"has hardly a window of {size[0]} x {size[1]} pixels with at "
+                labels.image_path or "wafer labels",
+                f"has hardly a window of {size[0]} x {size[1]} pixels with at "
                 f"least {min_tissue} tissue parts and {min_magnet} magnets: {len(windows)} in {tried} places tried",
-                "Lower min_tissue and min_magnet, or choose larger patches")
+                "Lower min_tissue and min_magnet, or choose larger patches",
+            )
         corners = rng.integers(0, np.array(shape) - size, (_AT_ONCE, 2), endpoint=True)
         windows += [(int(y), int(x), int(y) + size[0], int(x) + size[1]) for y, x in corners[holds_enough(corners)]]
         tried += _AT_ONCE
@@ -123,8 +126,11 @@ def grid_patches(labels, image_shape, size, overlap=0, min_density=None):
         return windows
     kept = [w for w in windows if _dense(labels, w, min_density)]
     if not kept:
-        raise DataError(labels.image_path or "wafer labels", f"has no window of {size[0]} x {size[1]} pixels with a "
-                        f"density above {min_density}", "Lower min_density")
+        raise DataError(
+            labels.image_path or "wafer labels",
+            f"has no window of {size[0]} x {size[1]} pixels with a density above {min_density}",
+            "Lower min_density",
+        )
     return kept
 
 
@@ -139,8 +145,11 @@ def _checked_size(size, image_shape, labels):
     if min(size) < 1:
         raise ConfigError(f"A patch has at least one pixel, not {size[0]} x {size[1]}.")
     if size[0] > shape[0] or size[1] > shape[1]:
-        raise DataError(labels.image_path or "wafer", f"is {shape[0]} x {shape[1]} pixels (rows x columns), smaller "
-                        f"than a patch of {size[0]} x {size[1]}", "Choose smaller patches")
+        raise DataError(
+            labels.image_path or "wafer",
+            f"is {shape[0]} x {shape[1]} pixels (rows x columns), smaller than a patch of {size[0]} x {size[1]}",
+            "Choose smaller patches",
+        )
     return size, shape
 
 
@@ -177,16 +186,24 @@ class WaferPatches(Dataset):
     def add_wafer(self, stack, labels, windows, pixel_size_nm=None):
         """Add the patches of another wafer, and prepare the data set again; `ConfigError` for other channels."""
         if tuple(stack.names) != self.channel_names:
-            raise ConfigError(f"The channels {', '.join(stack.names)} are not those of the other wafer: "
-                              f"{', '.join(self.channel_names)}.")
+            raise ConfigError(
+                f"The channels {', '.join(stack.names)} are not those of the other wafer: "
+                f"{', '.join(self.channel_names)}."
+            )
         wafer = len(self._wafers)
         self._wafers.append((stack, labels.of_image(stack.shape)))
         name = f"{wafer + 1}" if stack.path is None else stack.path.stem
         for window in windows:
             y1, x1, y2, x2 = (int(v) for v in window)
-            self.add_image(self._source, f"{name}_{y1}_{x1}_{y2}_{x2}", stack.path, wafer=wafer,
-                           window=(y1, x1, y2, x2), group=str(stack.path or f"{self._source} {wafer + 1}"),
-                           pixel_size_nm=as_pixel_size(pixel_size_nm))
+            self.add_image(
+                self._source,
+                f"{name}_{y1}_{x1}_{y2}_{x2}",
+                stack.path,
+                wafer=wafer,
+                window=(y1, x1, y2, x2),
+                group=str(stack.path or f"{self._source} {wafer + 1}"),
+                pixel_size_nm=as_pixel_size(pixel_size_nm),
+            )
         self.prepare()
 
     def load_image(self, image_id):
@@ -252,5 +269,6 @@ def write_patches(folder, stack, labels, windows, prefix="patch", min_pixels=MIN
         return write_patch(folder, name, images, labels.instances(window, min_pixels))
 
     with ThreadPoolExecutor(max(1, int(workers))) as pool:
-        return list(tqdm(pool.map(write, enumerate(windows, start=1)), total=len(windows), unit="patch",
-                         disable=not progress))
+        return list(
+            tqdm(pool.map(write, enumerate(windows, start=1)), total=len(windows), unit="patch", disable=not progress)
+        )

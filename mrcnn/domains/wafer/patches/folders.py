@@ -1,4 +1,5 @@
 """Folders of patches with a mask file an object, of tissue and magnets apart: read, and written."""
+
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _IMAGES = ("image", "images")
 _MASKS = {TISSUE: ("tissue_masks", "tissue"), MAGNET: ("magnetic_masks", "magnet_masks", "mag", "magnet")}
 # What follows the last underscore of a picture's name, and the channel that it is; nothing: grey.
 _SUFFIXES = {"base": "grey", "grey": "grey", "fluo": "fluo", "mf": "fluo", "edges": "edges"}
-_DEPTH = 3       # of folders between the one given and a patch: subset, picture, patch
+_DEPTH = 3  # of folders between the one given and a patch: subset, picture, patch
 _CROP = re.compile(r"_crop\d+$")
 
 
@@ -62,10 +63,14 @@ class PatchFolderDataset(FileDataset):
         roots = [existing_folder(p, "patches inside") for p in ([path] if isinstance(path, (str, Path)) else path)]
         members = [(root, folder) for root in roots for folder in _patch_folders(root, _DEPTH)]
         if not members:
-            raise DataError(roots[0], "holds no patch", "Expected are <id>/images/<id>.tif, <id>/tissue_masks/*.tif "
-                            "and <id>/magnetic_masks/*.tif")
-        masks = [{class_id: child_folder(folder, *names) for class_id, names in _MASKS.items()}
-                 for _, folder in members]
+            raise DataError(
+                roots[0],
+                "holds no patch",
+                "Expected are <id>/images/<id>.tif, <id>/tissue_masks/*.tif and <id>/magnetic_masks/*.tif",
+            )
+        masks = [
+            {class_id: child_folder(folder, *names) for class_id, names in _MASKS.items()} for _, folder in members
+        ]
         labelled = any(found is not None for folders in masks for found in folders.values())
         for (root, folder), folders in zip(members, masks):
             # Patches of several folders may have one name.
@@ -75,16 +80,20 @@ class PatchFolderDataset(FileDataset):
 
     def _add_patch(self, image_id, folder, folders, labelled):
         if labelled and all(found is None for found in folders.values()):
-            raise DataError(folder, "has no folder tissue_masks and none magnetic_masks, while others have",
-                            "Add them (empty ones if the patch has no section), or move the patch away")
+            raise DataError(
+                folder,
+                "has no folder tissue_masks and none magnetic_masks, while others have",
+                "Add them (empty ones if the patch has no section), or move the patch away",
+            )
         files = _pictures(folder)
         for name in self.channel_names:
             self._check_channel(name, files, folder)
         # Patches cut from one picture: image_1/patch_2, or name_crop3.
         cut = folder.parent.name.startswith("image_")
         group = folder.parent if cut else folder.parent / _CROP.sub("", folder.name)
-        self.add_image(self._source, image_id, files["grey"], files=files, masks=folders if labelled else None,
-                       group=str(group))
+        self.add_image(
+            self._source, image_id, files["grey"], files=files, masks=folders if labelled else None, group=str(group)
+        )
 
     @staticmethod
     def _check_channel(name, files, folder):
@@ -92,8 +101,12 @@ class PatchFolderDataset(FileDataset):
             raise DataError(folder, "holds no grey picture", "Expected is images/<id>.tif or images/*_base.tif")
         in_colour = name == "fluo" and len(image_shape(files["grey"])) == 3
         if name not in (*files, *DERIVED) and not in_colour:
-            raise DataError(files["grey"], f"is the grey picture, and there is none of the channel '{name}' beside it; "
-                            f"there are: {', '.join(files)}", f"Add <id>_{name}.tif, or use other channels")
+            raise DataError(
+                files["grey"],
+                f"is the grey picture, and there is none of the channel '{name}' beside it; "
+                f"there are: {', '.join(files)}",
+                f"Add <id>_{name}.tif, or use other channels",
+            )
 
     def load_image(self, image_id):
         """Picture uint8 [H, W, C], its channels those of `channel_names`.
@@ -106,8 +119,11 @@ class PatchFolderDataset(FileDataset):
             planes[name] = self._plane(name, files)
             shape = self.image_shape(image_id)[:2]
             if planes[name].shape != shape:
-                raise DataError(files[name], f"is {planes[name].shape} pixels, but {files['grey'].name} is {shape}",
-                                "All channels of a patch must show the same field")
+                raise DataError(
+                    files[name],
+                    f"is {planes[name].shape} pixels, but {files['grey'].name} is {shape}",
+                    "All channels of a patch must show the same field",
+                )
         return np.stack([planes[name] for name in self.channel_names], axis=-1)
 
     def _plane(self, name, files):
@@ -118,8 +134,11 @@ class PatchFolderDataset(FileDataset):
         path = files.get(name, files["grey"])
         pixels = read_image(path)
         if pixels.dtype != np.uint8:
-            raise DataError(path, f"has pixels of the type {pixels.dtype}, but patches are of 8 bit",
-                            "Scale them to 8 bit, all patches of a wafer alike")
+            raise DataError(
+                path,
+                f"has pixels of the type {pixels.dtype}, but patches are of 8 bit",
+                "Scale them to 8 bit, all patches of a wafer alike",
+            )
         # Colour patches are (grey, grey, fluorescence).
         return pixels if pixels.ndim == 2 else pixels[..., 2 if name == "fluo" and name not in files else 0]
 
@@ -132,8 +151,12 @@ class PatchFolderDataset(FileDataset):
         if info["masks"] is None:
             return super().read_instances(info)
         shape = image_shape(info["path"])[:2]
-        files = [(file, class_id) for class_id, folder in info["masks"].items() if folder is not None
-                 for file in list_images(folder)]
+        files = [
+            (file, class_id)
+            for class_id, folder in info["masks"].items()
+            if folder is not None
+            for file in list_images(folder)
+        ]
 
         def decoded():
             for file, _ in files:
@@ -161,8 +184,11 @@ def _pictures(folder):
         suffix = stem.removeprefix(own) if stem.startswith(own) else stem.rpartition("_")[2]
         name = _SUFFIXES.get(suffix.lower(), suffix if stem.startswith(own) else "grey")
         if name in files:
-            raise DataError(path, f"is a second picture of the channel '{name}', beside {files[name].name}",
-                            "Keep one picture a channel, with endings such as _fluo")
+            raise DataError(
+                path,
+                f"is a second picture of the channel '{name}', beside {files[name].name}",
+                "Keep one picture a channel, with endings such as _fluo",
+            )
         files[name] = path
     return files
 
@@ -221,12 +247,17 @@ def _check_writable(target, image_by_channel, instances):
     for channel, plane in image_by_channel.items():
         plane = np.asarray(plane)
         if plane.dtype != np.uint8 or plane.shape != instances.image_shape:
-            raise DataError(target, f"its channel '{channel}' is {plane.shape} of {plane.dtype}, but patches are uint8 "
-                            f"and its objects are of an image {instances.image_shape}", "Give both of one size")
+            raise DataError(
+                target,
+                f"its channel '{channel}' is {plane.shape} of {plane.dtype}, but patches are uint8 "
+                f"and its objects are of an image {instances.image_shape}",
+                "Give both of one size",
+            )
     strange = set(instances.class_ids.tolist()) - set(_MASKS)
     if strange:
-        raise DataError(target, f"has objects of the classes {sorted(strange)}",
-                        "Patches hold tissue (1) and magnets (2)")
+        raise DataError(
+            target, f"has objects of the classes {sorted(strange)}", "Patches hold tissue (1) and magnets (2)"
+        )
 
 
 def _write_masks(folder, instances):

@@ -1,4 +1,5 @@
 """A whole wafer on one picture: outlines by part, an arrow and a number for each section."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,9 @@ from mrcnn.plot.figures import new_figure, save_figure
 # Of Okabe and Ito (2008), which the colour-blind tell apart, also on grey.
 PART_COLORS = {"tissue": "#56B4E9", "magnet": "#E69F00", "alone": "#D55E00", "arrow": "#F0E442"}
 _DPI = 100
-_LEGEND = 36         # height of the legend above the picture in pixels
-_LEAST = 900         # longest side in pixels that a part of a wafer has at least, so that its text can be read
-_STRIP = 256         # rows of the reduced picture that are made, and drawn, at a time
+_LEGEND = 36  # height of the legend above the picture in pixels
+_LEAST = 900  # longest side in pixels that a part of a wafer has at least, so that its text can be read
+_STRIP = 256  # rows of the reduced picture that are made, and drawn, at a time
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ class _Part:
     def __init__(self, source, window):
         y1, x1, y2, x2 = window
         if not (0 <= y1 < y2 <= source.shape[0] and 0 <= x1 < x2 <= source.shape[1]):
-            raise ConfigError(f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {source.shape[0]} x "
-                              f"{source.shape[1]} pixels (rows x columns).")
+            raise ConfigError(
+                f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {source.shape[0]} x "
+                f"{source.shape[1]} pixels (rows x columns)."
+            )
         self.source, self.top, self.left, self.shape = source, y1, x1, (y2 - y1, x2 - x1, *source.shape[2:])
 
     def read(self, y1, x1, y2, x2):
@@ -102,10 +105,14 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     # A trifle less than the pixels it covers: of 400.00000000000006 rows matplotlib before 3.11 makes 401, and the
     # image lies one row off.
     ax = figure.add_axes((0, 0, 1 - 1e-9, share * (1 - 1e-9)))
-    for top in range(0, height, _STRIP):      # matplotlib takes a hundred bytes a pixel of what it draws at once
-        strip = picture[top:top + _STRIP]
-        ax.imshow(np.stack([strip] * 3, axis=-1), interpolation="nearest", aspect="auto",
-                  extent=(-0.5, width - 0.5, top + len(strip) - 0.5, top - 0.5))
+    for top in range(0, height, _STRIP):  # matplotlib takes a hundred bytes a pixel of what it draws at once
+        strip = picture[top : top + _STRIP]
+        ax.imshow(
+            np.stack([strip] * 3, axis=-1),
+            interpolation="nearest",
+            aspect="auto",
+            extent=(-0.5, width - 0.5, top + len(strip) - 0.5, top - 0.5),
+        )
     ax.set_xlim(-0.5, width - 0.5)
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()
@@ -140,7 +147,7 @@ def reduced(source, max_side, channel=0):
     rows, widths = np.append(rows, height), np.diff(np.append(columns, width))
     strips = []
     for first in range(0, len(rows) - 1, _STRIP):
-        own = rows[first:first + _STRIP + 1]
+        own = rows[first : first + _STRIP + 1]
         strip = _read(source, own[0], own[-1], width, channel)
         sums = np.add.reduceat(np.add.reduceat(strip, own[:-1] - own[0], axis=0, dtype=np.float64), columns, axis=1)
         strips.append((sums / np.outer(np.diff(own), widths)).astype(np.float32))
@@ -208,9 +215,22 @@ def _draw_arrows(ax, sections, frame, length):
         return
     tails = np.array([frame.place(p.centre) - 0.2 * length * _way(p.angle_deg) for p in parts])
     ways = np.array([0.55 * length * _way(p.angle_deg) for p in parts])
-    ax.quiver(*tails.T, *ways.T, angles="xy", scale_units="xy", scale=1, units="xy", color=PART_COLORS["arrow"],
-              width=max(1.5, length / 22), headwidth=3.5, headlength=4, headaxislength=3.8, edgecolor="black",
-              linewidth=max(0.4, length / 120), zorder=3)
+    ax.quiver(
+        *tails.T,
+        *ways.T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        units="xy",
+        color=PART_COLORS["arrow"],
+        width=max(1.5, length / 22),
+        headwidth=3.5,
+        headlength=4,
+        headaxislength=3.8,
+        edgecolor="black",
+        linewidth=max(0.4, length / 120),
+        zorder=3,
+    )
 
 
 def _way(angle_deg):
@@ -227,18 +247,44 @@ def _write_numbers(ax, sections, frame, length, shape):
         x, y = frame.place((section.tissue if section.magnet is None else section.magnet).centre)
         x, y = np.clip((x, y), (room, 0.6 * room), (shape[1] - room, shape[0] - 0.6 * room))
         alone = section.tissue is None or section.magnet is None
-        ax.text(x, y, f"{section.section_id}?" if alone else str(section.section_id), color="white", size=size,
-                ha="center", va="center", path_effects=stroke, clip_on=True, zorder=4)
+        ax.text(
+            x,
+            y,
+            f"{section.section_id}?" if alone else str(section.section_id),
+            color="white",
+            size=size,
+            ha="center",
+            va="center",
+            path_effects=stroke,
+            clip_on=True,
+            zorder=4,
+        )
 
 
 def _draw_legend(figure, sections, share, title, size):
     paired = sum(s.tissue is not None and s.magnet is not None for s in sections)
-    handles = [Line2D([], [], color=PART_COLORS["tissue"], label="tissue"),
-               Line2D([], [], color=PART_COLORS["magnet"], label="magnetic part"),
-               Line2D([], [], color=PART_COLORS["arrow"], marker=">", label="magnetic part → tissue"),
-               Line2D([], [], color=PART_COLORS["alone"], linewidth=6, alpha=0.5,
-                      label=f"{len(sections) - paired} without a partner")]
+    handles = [
+        Line2D([], [], color=PART_COLORS["tissue"], label="tissue"),
+        Line2D([], [], color=PART_COLORS["magnet"], label="magnetic part"),
+        Line2D([], [], color=PART_COLORS["arrow"], marker=">", label="magnetic part → tissue"),
+        Line2D(
+            [],
+            [],
+            color=PART_COLORS["alone"],
+            linewidth=6,
+            alpha=0.5,
+            label=f"{len(sections) - paired} without a partner",
+        ),
+    ]
     counted = f"{paired} sections of two parts"
     figure.text(0.005, (1 + share) / 2, f"{title}: {counted}" if title else counted, size=size, va="center")
-    figure.legend(handles=handles, loc="center right", bbox_to_anchor=(0.995, (1 + share) / 2), ncols=4, frameon=False,
-                  fontsize=size, borderpad=0, borderaxespad=0)
+    figure.legend(
+        handles=handles,
+        loc="center right",
+        bbox_to_anchor=(0.995, (1 + share) / 2),
+        ncols=4,
+        frameon=False,
+        fontsize=size,
+        borderpad=0,
+        borderaxespad=0,
+    )

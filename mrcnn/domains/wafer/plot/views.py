@@ -1,4 +1,5 @@
 """Looks at wafers: a reduced picture in the wafer's own coordinates, windows and outlines on it, and patches."""
+
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 
@@ -8,7 +9,7 @@ from mrcnn.plot.figures import picture_axes
 from mrcnn.plot.inspect import display_images
 from mrcnn.plot.instances import overlay_image, rectangle
 
-_OTHER = "0.6"       # grey, for classes that are no part of a section
+_OTHER = "0.6"  # grey, for classes that are no part of a section
 
 
 def part_colors(instances):
@@ -33,8 +34,10 @@ def show_patches(samples, titles=None, cols=4, side=3.0, channel=0):
     -------
     Figure
     """
-    pictures = [overlay_image(image if np.ndim(image) == 2 else image[..., channel], instances, part_colors(instances))
-                for image, instances in samples]
+    pictures = [
+        overlay_image(image if np.ndim(image) == 2 else image[..., channel], instances, part_colors(instances))
+        for image, instances in samples
+    ]
     return display_images(pictures, titles, cols, side=side)
 
 

@@ -30,7 +30,7 @@ def write_sections_csv(path, sections, scale=1.0, pixel_size_um=None):
     """
     table = sections_table(sections, scale, pixel_size_um).round(_DECIMALS)
     angles = ["tissue_angle_deg", "magnet_angle_deg"]
-    table[angles] %= 360        # 359.9999 was rounded to 360
+    table[angles] %= 360  # 359.9999 was rounded to 360
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
@@ -73,17 +73,37 @@ def write_sections_json(path, sections, instances, scale=1.0, pixel_size_um=None
         y1, x1, y2, x2 = instances.boxes[p.index].tolist()
         # 359.9999 is rounded to 360, which is 0
         angle = None if p.angle_deg is None else _rounded(p.angle_deg) % 360
-        return {"label": p.index + 1, "score": round(p.score, 4), "angle_deg": angle,
-                "centre_px": _point(p.centre, (1, 1)), "centre_full_px": _point(p.centre, full),
-                "centre_um": None if um is None else _point(p.centre, um), "long_side_px": _rounded(p.sides[0]),
-                "short_side_px": _rounded(p.sides[1]), "area_px": int(areas[p.index]),
-                "box_px": {"x1": x1, "y1": y1, "x2": x2, "y2": y2}}
+        return {
+            "label": p.index + 1,
+            "score": round(p.score, 4),
+            "angle_deg": angle,
+            "centre_px": _point(p.centre, (1, 1)),
+            "centre_full_px": _point(p.centre, full),
+            "centre_um": None if um is None else _point(p.centre, um),
+            "long_side_px": _rounded(p.sides[0]),
+            "short_side_px": _rounded(p.sides[1]),
+            "area_px": int(areas[p.index]),
+            "box_px": {"x1": x1, "y1": y1, "x2": x2, "y2": y2},
+        }
 
-    rows = [{"section_id": s.section_id, "distance_px": _rounded(_distance(s)), "tissue": part(s.tissue),
-             "magnet": part(s.magnet)} for s in sections]
-    content = {"image_height_px": instances.image_shape[0], "image_width_px": instances.image_shape[1],
-               "scale": float(scale), "pixel_size_um": None if um is None else list(um), "counts": counts,
-               "about": about or {}, "sections": rows}
+    rows = [
+        {
+            "section_id": s.section_id,
+            "distance_px": _rounded(_distance(s)),
+            "tissue": part(s.tissue),
+            "magnet": part(s.magnet),
+        }
+        for s in sections
+    ]
+    content = {
+        "image_height_px": instances.image_shape[0],
+        "image_width_px": instances.image_shape[1],
+        "scale": float(scale),
+        "pixel_size_um": None if um is None else list(um),
+        "counts": counts,
+        "about": about or {},
+        "sections": rows,
+    }
     write_json(path, content, indent=1)
 
 
@@ -91,8 +111,12 @@ def section_counts(sections):
     """{"sections", "paired", "tissue_alone", "magnet_alone"} of a list of `SectionResult`."""
     paired = sum(s.paired for s in sections)
     tissue = sum(s.magnet is None for s in sections)
-    return {"sections": len(sections), "paired": paired, "tissue_alone": tissue,
-            "magnet_alone": len(sections) - paired - tissue}
+    return {
+        "sections": len(sections),
+        "paired": paired,
+        "tissue_alone": tissue,
+        "magnet_alone": len(sections) - paired - tissue,
+    }
 
 
 def part_outline(instances, index, tolerance=1.5):

@@ -4,21 +4,22 @@ All sections of a wafer are cut from one block, so the magnetic part lies at the
 section, up to the section's own rotation. That place is not given: it is read from the data as the one that most
 neighbours agree on. A pair costs as much as it departs from it, in distance and in the angle between the two parts.
 """
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-NEIGHBOURS = 12          # magnetic parts looked at for each tissue: more do not fit around one
-ELONGATED = 1.2          # long / short side from which the long side of a part is told from its short one
-_REACH = 1.25            # of the distance at which two parts touch corner to corner
-_AGREE = 0.12            # of a part's length: neighbours so much apart agree on where the magnetic part lies
+NEIGHBOURS = 12  # magnetic parts looked at for each tissue: more do not fit around one
+ELONGATED = 1.2  # long / short side from which the long side of a part is told from its short one
+_REACH = 1.25  # of the distance at which two parts touch corner to corner
+_AGREE = 0.12  # of a part's length: neighbours so much apart agree on where the magnetic part lies
 _AGREE_DEG = 15.0
-_LEAST_SPREAD = 0.03     # of a part's length: masks are no more certain than that
+_LEAST_SPREAD = 0.03  # of a part's length: masks are no more certain than that
 _LEAST_SPREAD_DEG = 4.0
-_LINEAR_FROM = 3.0       # spreads; beyond, the cost grows linearly, as a half-found part is still its partner's
-_GIVE_UP = 10.0          # spreads at which two parts are rather left alone than paired
+_LINEAR_FROM = 3.0  # spreads; beyond, the cost grows linearly, as a half-found part is still its partner's
+_GIVE_UP = 10.0  # spreads at which two parts are rather left alone than paired
 
 
 def pair_parts(tissues, magnets):
@@ -114,8 +115,11 @@ def _expected(offsets, angles, allowed, fold, length):
         centre = np.median(points[members], axis=0)
     place, angle = complex(*centre[:2]), np.degrees(np.angle(complex(*centre[2:]))) / fold
     near = np.array(tree.query_ball_point(centre, radius * np.sqrt(2)), int)
-    return (place, angle, *_spreads(places[near] - place, np.angle(axes[near] * np.exp(-1j * fold * np.radians(angle)))
-                                    / fold, length))
+    return (
+        place,
+        angle,
+        *_spreads(places[near] - place, np.angle(axes[near] * np.exp(-1j * fold * np.radians(angle))) / fold, length),
+    )
 
 
 def _spreads(offsets, turns, length):
@@ -123,8 +127,10 @@ def _spreads(offsets, turns, length):
     # The median of a distance in the plane is 1.18 standard deviations, that of an absolute deviation 0.67.
     spread = np.median(np.abs(offsets)) / 1.1774 if len(offsets) else 0.0
     spread_deg = np.degrees(np.median(np.abs(turns))) / 0.6745 if len(turns) else 0.0
-    return (float(np.clip(spread, _LEAST_SPREAD * length, _AGREE * length)),
-            float(np.clip(spread_deg, _LEAST_SPREAD_DEG, _AGREE_DEG)))
+    return (
+        float(np.clip(spread, _LEAST_SPREAD * length, _AGREE * length)),
+        float(np.clip(spread_deg, _LEAST_SPREAD_DEG, _AGREE_DEG)),
+    )
 
 
 def _huber(departure):

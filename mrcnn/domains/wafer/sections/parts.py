@@ -6,6 +6,7 @@ the tissue therefore goes along their *short* sides, and never runs exactly alon
 tissue's, 1 to 6 off the magnetic part's. So the rectangle of least area gives a part's angle precisely up to quarter
 turns, and the direction magnetic part -> tissue only says which of the four it is.
 """
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,19 +74,23 @@ def rim_points(mask):
     pieces, count = label(mask, np.ones((3, 3)))
     if not count:
         return np.zeros((0, 2))
-    if count > 1:       # a speck elsewhere in the box would stretch the rectangle
+    if count > 1:  # a speck elsewhere in the box would stretch the rectangle
         mask = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
     rows = np.flatnonzero(mask.any(axis=1))
     first, end = mask[rows].argmax(axis=1), mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
-    points = np.concatenate([np.stack([rows + dy, columns - 0.5], axis=1)
-                             for dy in (-0.5, 0.5) for columns in (first, end)])
+    points = np.concatenate(
+        [np.stack([rows + dy, columns - 0.5], axis=1) for dy in (-0.5, 0.5) for columns in (first, end)]
+    )
     return points[ConvexHull(points).vertices]
 
 
 def part_arrays(parts):
     """Centres (y, x) [N, 2], sides (long, short) [N, 2] and axes in degrees [N] of a list of `Part`."""
-    return (np.array([p.centre for p in parts], float).reshape(-1, 2),
-            np.array([p.sides for p in parts], float).reshape(-1, 2), np.array([p.axis_deg for p in parts], float))
+    return (
+        np.array([p.centre for p in parts], float).reshape(-1, 2),
+        np.array([p.sides for p in parts], float).reshape(-1, 2),
+        np.array([p.axis_deg for p in parts], float),
+    )
 
 
 def directed(tissues, magnets, pairs):

@@ -1,4 +1,5 @@
 """Sections of a wafer from what was detected: pairs of tissue and magnetic part, and their table."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,20 @@ from mrcnn.errors import ConfigError
 from mrcnn.geometry.polygons import oriented_box
 from mrcnn.results.units import unit_factors
 
-COLUMNS = ("section_id", "tissue_x_px", "tissue_y_px", "tissue_angle_deg", "tissue_score",
-           "magnet_x_px", "magnet_y_px", "magnet_angle_deg", "magnet_score")
+COLUMNS = (
+    "section_id",
+    "tissue_x_px",
+    "tissue_y_px",
+    "tissue_angle_deg",
+    "tissue_score",
+    "magnet_x_px",
+    "magnet_y_px",
+    "magnet_angle_deg",
+    "magnet_score",
+)
 FULL_COLUMNS = ("tissue_x_full_px", "tissue_y_full_px", "magnet_x_full_px", "magnet_y_full_px")
 UM_COLUMNS = ("tissue_x_um", "tissue_y_um", "magnet_x_um", "magnet_y_um")
-TISSUE, MAGNET = 1, 2       # class ids; others, such as dummies, are not part of the result
+TISSUE, MAGNET = 1, 2  # class ids; others, such as dummies, are not part of the result
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,9 @@ def pair_sections(instances, tissue_class=TISSUE, magnet_class=MAGNET):
     -----
     See `mrcnn.domains.wafer.sections.pairing.pair_parts`.
     """
-    tissues, magnets = (measure_parts(instances, np.flatnonzero(instances.class_ids == c))
-                        for c in (tissue_class, magnet_class))
+    tissues, magnets = (
+        measure_parts(instances, np.flatnonzero(instances.class_ids == c)) for c in (tissue_class, magnet_class)
+    )
     return _sections(tissues, magnets, pair_parts(part_arrays(tissues), part_arrays(magnets)))
 
 
@@ -75,8 +86,10 @@ def known_sections(tissue_polygons, magnet_polygons, numbers=None):
         The lists differ in length.
     """
     if len(tissue_polygons) != len(magnet_polygons):
-        raise ConfigError(f"{len(tissue_polygons)} outlines of tissue and {len(magnet_polygons)} of magnetic parts: "
-                          "give None where a section has none.")
+        raise ConfigError(
+            f"{len(tissue_polygons)} outlines of tissue and {len(magnet_polygons)} of magnetic parts: "
+            "give None where a section has none."
+        )
     index, tissues, magnets, places = 0, [], [], []
     for tissue, magnet in zip(tissue_polygons, magnet_polygons):
         place = []
@@ -89,8 +102,11 @@ def known_sections(tissue_polygons, magnet_polygons, numbers=None):
     pairs = np.array([place for place in places if None not in place], np.int64).reshape(-1, 2)
     tissues, magnets = directed(tissues, magnets, pairs)
     numbers = range(1, len(places) + 1) if numbers is None else numbers
-    return [SectionResult(int(number), None if i is None else tissues[i], None if j is None else magnets[j])
-            for number, (i, j) in zip(numbers, places, strict=True) if (i, j) != (None, None)]
+    return [
+        SectionResult(int(number), None if i is None else tissues[i], None if j is None else magnets[j])
+        for number, (i, j) in zip(numbers, places, strict=True)
+        if (i, j) != (None, None)
+    ]
 
 
 def _sections(tissues, magnets, pairs):
@@ -99,8 +115,9 @@ def _sections(tissues, magnets, pairs):
     alone = sorted(set(range(len(magnets))) - set(partner.values()))
     found = [(t, magnets[partner[i]] if i in partner else None) for i, t in enumerate(tissues)]
     found += [(None, magnets[j]) for j in alone]
-    order = _reading_order(np.array([(t or m).centre for t, m in found]).reshape(-1, 2),
-                           np.array([(t or m).sides[0] for t, m in found]))
+    order = _reading_order(
+        np.array([(t or m).centre for t, m in found]).reshape(-1, 2), np.array([(t or m).sides[0] for t, m in found])
+    )
     return [SectionResult(number, *found[i]) for number, i in enumerate(order, start=1)]
 
 
@@ -146,8 +163,12 @@ def sections_table(sections, scale=1.0, pixel_size_um=None):
             part = getattr(section, name)
             y, x = (np.nan, np.nan) if part is None else part.centre
             angle = np.nan if part is None or part.angle_deg is None else part.angle_deg
-            row |= {f"{name}_x_px": x, f"{name}_y_px": y, f"{name}_angle_deg": angle,
-                    f"{name}_score": np.nan if part is None else part.score}
+            row |= {
+                f"{name}_x_px": x,
+                f"{name}_y_px": y,
+                f"{name}_angle_deg": angle,
+                f"{name}_score": np.nan if part is None else part.score,
+            }
             for unit, factors in (("full_px", full), ("um", um)):
                 if factors is not None:
                     other |= {f"{name}_x_{unit}": x * factors[1], f"{name}_y_{unit}": y * factors[0]}

@@ -2,6 +2,7 @@
 
 Polygons are float64 [P, 2] (y, x) in pixels, pixel centres at integer coordinates.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from mrcnn.errors import ConfigError
 LEAST_GAP_PX = 1.5
 LARGEST_CONTACT_GAP_PX = 4.0
 ENVELOPE_MARGIN_PX = 2.0
-BORDER_PX = 4.0             # between a section and the border of the picture
+BORDER_PX = 4.0  # between a section and the border of the picture
 _ATTEMPTS = 400
 _CONTACT_ATTEMPTS = 12
 _REGION_GROWTH = (1.0, 1.1, 1.2, 1.35, 1.6)
@@ -73,11 +74,23 @@ def random_section(rng, style):
     """`Outlines` of one section about (0, 0), at a random angle, in some with a dummy part."""
     size = 1 + style.size_variation * rng.standard_normal()
     half = size * style.length / 2
-    gap = rng.uniform(0, 1)                  # between the two parts
-    tissue = np.array([(half * (1 - style.taper), size * style.tissue_depth), (half, gap / 2), (-half, gap / 2),
-                       (-half * (1 - style.taper), size * style.tissue_depth)])
-    magnet = np.array([(half, -gap / 2), (half * (1 + style.taper), -size * style.magnet_depth),
-                       (-half * (1 + style.taper), -size * style.magnet_depth), (-half, -gap / 2)])
+    gap = rng.uniform(0, 1)  # between the two parts
+    tissue = np.array(
+        [
+            (half * (1 - style.taper), size * style.tissue_depth),
+            (half, gap / 2),
+            (-half, gap / 2),
+            (-half * (1 - style.taper), size * style.tissue_depth),
+        ]
+    )
+    magnet = np.array(
+        [
+            (half, -gap / 2),
+            (half * (1 + style.taper), -size * style.magnet_depth),
+            (-half * (1 + style.taper), -size * style.magnet_depth),
+            (-half, -gap / 2),
+        ]
+    )
     # The far corners vary; those where the parts meet do so together.
     for polygon, far in ((tissue, (0, 3)), (magnet, (1, 2))):
         polygon[far, :] += rng.normal(0, style.size_variation * style.length, (2, 2))
@@ -155,7 +168,7 @@ class Arrangement:
             step = np.array([np.sin(angle), np.cos(angle)])
             gap = rng.uniform(LEAST_GAP_PX, LARGEST_CONTACT_GAP_PX)
             near, far = 0.0, self._radii[partner] + _circle(outlines.hull())[1] + gap
-            for _ in range(12):              # hulls are convex: the further out, the further apart
+            for _ in range(12):  # hulls are convex: the further out, the further apart
                 middle = (near + far) / 2
                 hull = outlines.moved(self._centres[partner] + middle * step).hull()
                 near, far = (near, middle) if shapely.distance(hull, self._hulls[partner]) >= gap else (middle, far)
@@ -200,8 +213,10 @@ def arrange_at_random(rng, shape, count, style):
         outlines = random_section(rng, style)
         placed = rng.random() < style.touching and arrangement.place_against(rng, outlines)
         if not (placed or any(arrangement.place_at_random(rng, outlines, region.grown(by)) for by in _REGION_GROWTH)):
-            raise ConfigError(f"Only {number} of {count} sections found room on a wafer of {shape[0]} x {shape[1]} "
-                              f"pixels. Ask for fewer or smaller ones, or for a larger wafer.")
+            raise ConfigError(
+                f"Only {number} of {count} sections found room on a wafer of {shape[0]} x {shape[1]} "
+                f"pixels. Ask for fewer or smaller ones, or for a larger wafer."
+            )
     return arrangement.sections
 
 
@@ -217,6 +232,7 @@ class _Ellipse:
 
     def grown(self, factor):
         """Function rng -> random point (y, x), in an ellipse larger by this factor."""
+
         def point(rng):
             angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform())
             place = self.centre + factor * self.half * radius * np.array([np.sin(angle), np.cos(angle)])

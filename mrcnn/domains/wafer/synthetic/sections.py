@@ -2,12 +2,13 @@
 
 Canvases are float32 [H, W], greys from 0 to 255, and changed in place. Polygons are float64 [P, 2] (y, x) in pixels.
 """
+
 import numpy as np
 
 from mrcnn.data.augment.fields import smooth_field
 
 _MARGIN_PX = 5
-_ROUGHNESS_PX = 0.25         # standard deviation of a part's edge about its polygon
+_ROUGHNESS_PX = 0.25  # standard deviation of a part's edge about its polygon
 
 
 class Anatomy:
@@ -35,7 +36,7 @@ class Anatomy:
 
 def _tissue(rng, shape, length):
     """Layers of cells, tracts and vessels: float32 [H, W]; layers lie across the section's length."""
-    unit = max(length / 120, 0.6)            # a section is about 1 mm long, so a cell about one such unit
+    unit = max(length / 120, 0.6)  # a section is about 1 mm long, so a cell about one such unit
     coordinate = np.arange(shape[0], dtype=np.float32)[:, None] + 7 * unit * smooth_field(rng, shape, 16 * unit)
     borders = np.sort(rng.uniform(0, shape[0], 7))
     levels = rng.normal(0, 0.8, 8).astype(np.float32)
@@ -44,18 +45,18 @@ def _tissue(rng, shape, length):
     picture = layers.astype(np.float32) + 0.45 * smooth_field(rng, shape, 6 * unit)
     picture += 0.6 * smooth_field(rng, shape, max(1.0, 0.9 * unit))
     tracts = smooth_field(rng, shape, 12 * unit)
-    picture -= 1.1 * np.exp(-(tracts / 0.12) ** 2)
+    picture -= 1.1 * np.exp(-((tracts / 0.12) ** 2))
     rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])
-    for _ in range(rng.poisson(60)):         # vessels, empty and so bright, with a dark wall
+    for _ in range(rng.poisson(60)):  # vessels, empty and so bright, with a dark wall
         y, x = rng.uniform((0, 0), shape)
         radius, turn, stretch = unit * rng.uniform(0.8, 2.4), rng.uniform(0, np.pi), rng.uniform(1, 2.5)
         reach = int(4 * radius * stretch) + 2
         y1, x1 = max(int(y) - reach, 0), max(int(x) - reach, 0)
-        window = np.s_[y1:int(y) + reach, x1:int(x) + reach]
-        dy, dx = rows[y1:int(y) + reach] - y, columns[x1:int(x) + reach] - x
+        window = np.s_[y1 : int(y) + reach, x1 : int(x) + reach]
+        dy, dx = rows[y1 : int(y) + reach] - y, columns[x1 : int(x) + reach] - x
         distance = np.hypot((np.cos(turn) * dy + np.sin(turn) * dx) / stretch, np.cos(turn) * dx - np.sin(turn) * dy)
         picture[window] += 2.2 * np.clip(radius - distance + 0.5, 0, 1)
-        picture[window] -= 0.9 * np.exp(-((distance - radius - 0.7 * unit) / (0.6 * unit)) ** 2)
+        picture[window] -= 0.9 * np.exp(-(((distance - radius - 0.7 * unit) / (0.6 * unit)) ** 2))
     picture -= picture.mean()
     return (picture / picture.std()).astype(np.float32)
 
@@ -90,15 +91,18 @@ def draw_section(rng, grey, fluo, outlines, anatomy, style):
             continue
         depth = depth_inside(part, rows, columns) + wave
         cover = np.clip(depth + 0.5, 0, 1)
-        rim = np.exp(-((depth - 1.0) / 1.1) ** 2)
+        rim = np.exp(-(((depth - 1.0) / 1.1) ** 2))
         if kind == "tissue":
             look = style.tissue + style.texture * anatomy.sample(between, u, v) + 0.35 * style.grain * grain
             light = style.fluo_tissue + 1.2 * grain
         else:
             look = style.magnet + style.grain * grain + _aggregates(rng, shape, style)
             # The dummy's resin holds no dye: it is as dark as tissue.
-            light = (style.fluo_magnet * glow * (1 + 0.10 * smooth_field(rng, shape, 7) + 0.12 * grain)
-                     if kind == "magnet" else style.fluo_tissue + 1.5 * grain)
+            light = (
+                style.fluo_magnet * glow * (1 + 0.10 * smooth_field(rng, shape, 7) + 0.12 * grain)
+                if kind == "magnet"
+                else style.fluo_tissue + 1.5 * grain
+            )
         look = look + thickness + marks - 0.12 * abs(style.background - style.magnet) * rim
         grey[window] += cover * (look - grey[window])
         fluo[window] += cover * (light - fluo[window])
@@ -124,7 +128,7 @@ def depth_inside(polygon, rows, columns):
         y, x = rows - np.float32(ay), columns - np.float32(ax)
         part = np.clip((y * np.float32(dy) + x * np.float32(dx)) / np.float32(length), 0, 1)
         np.minimum(nearest, (y - part * np.float32(dy)) ** 2 + (x - part * np.float32(dx)) ** 2, out=nearest)
-        if dy:                               # crossing number of a ray along the row
+        if dy:  # crossing number of a ray along the row
             crossing = np.float32(ax) + y / np.float32(dy) * np.float32(dx)
             inside ^= ((rows >= min(ay, by)) & (rows < max(ay, by))) & (columns < crossing)
     return np.where(inside, 1, -1).astype(np.float32) * np.sqrt(nearest)
@@ -147,9 +151,9 @@ def _fold(rng, u, v, style):
         return 0.0
     angle, bend = rng.uniform(0, np.pi), rng.normal(0, 0.6) / style.length
     x = np.cos(angle) * u + np.sin(angle) * v
-    y = np.cos(angle) * v - np.sin(angle) * u - rng.normal(0, 0.2) * style.length + bend * x ** 2
+    y = np.cos(angle) * v - np.sin(angle) * u - rng.normal(0, 0.2) * style.length + bend * x**2
     width = style.length * rng.uniform(0.006, 0.014) + 0.6
-    fold = -2.2 * np.exp(-(y / width) ** 2) + 0.7 * np.exp(-((y - 2 * width) / width) ** 2)
+    fold = -2.2 * np.exp(-((y / width) ** 2)) + 0.7 * np.exp(-(((y - 2 * width) / width) ** 2))
     return (style.texture * fold).astype(np.float32)
 
 

@@ -1,4 +1,5 @@
 """How a synthetic wafer looks: size and greys of its sections, its surface, its light and its camera."""
+
 from dataclasses import dataclass, fields
 
 from mrcnn.errors import ConfigError
@@ -65,15 +66,51 @@ STYLES = {
     # About the size, shape and greys of the first labelled wafer.
     "silicon": WaferStyle(),
     # Another wafer: the surface dark, the sections brighter than it and somewhat smaller, fluorescence weaker.
-    "dark": WaferStyle(length=101.0, tissue_depth=44.0, magnet_depth=38.0, taper=0.05, dummy=0.45, background=58.0,
-                       tissue=104.0, magnet=136.0, texture=9.0, grain=12.0, variation=6.0, fluo_background=14.0,
-                       fluo_tissue=24.0, fluo_magnet=70.0, dust=220.0, scratches=9.0, unevenness=0.3, blur=0.9,
-                       noise=4.0),
+    "dark": WaferStyle(
+        length=101.0,
+        tissue_depth=44.0,
+        magnet_depth=38.0,
+        taper=0.05,
+        dummy=0.45,
+        background=58.0,
+        tissue=104.0,
+        magnet=136.0,
+        texture=9.0,
+        grain=12.0,
+        variation=6.0,
+        fluo_background=14.0,
+        fluo_tissue=24.0,
+        fluo_magnet=70.0,
+        dust=220.0,
+        scratches=9.0,
+        unevenness=0.3,
+        blur=0.9,
+        noise=4.0,
+    ),
     # Sections as large as those of the third labelled wafer, on a pale surface.
-    "large": WaferStyle(length=280.0, tissue_depth=118.0, magnet_depth=128.0, taper=0.07, dummy=0.5, density=0.42,
-                        background=186.0, tissue=150.0, magnet=118.0, texture=16.0, grain=7.0, variation=7.0,
-                        fluo_background=9.0, fluo_tissue=15.0, fluo_magnet=128.0, dust=60.0, fibres=2.5, stains=4.0,
-                        unevenness=0.2, blur=1.1, noise=3.0),
+    "large": WaferStyle(
+        length=280.0,
+        tissue_depth=118.0,
+        magnet_depth=128.0,
+        taper=0.07,
+        dummy=0.5,
+        density=0.42,
+        background=186.0,
+        tissue=150.0,
+        magnet=118.0,
+        texture=16.0,
+        grain=7.0,
+        variation=7.0,
+        fluo_background=9.0,
+        fluo_tissue=15.0,
+        fluo_magnet=128.0,
+        dust=60.0,
+        fibres=2.5,
+        stains=4.0,
+        unevenness=0.2,
+        blur=1.1,
+        noise=3.0,
+    ),
 }
 
 
@@ -94,6 +131,8 @@ def as_style(style):
     if min(style.length, style.tissue_depth, style.magnet_depth) < 8:
         raise ConfigError("Sections of a wafer style are at least 8 pixels long and their parts 8 pixels deep.")
     if not style.density <= 0.45:
-        raise ConfigError(f"density of a wafer style is at most 0.45, not {style.density!r}: more cannot be laid at "
-                          f"random without overlap.")
+        raise ConfigError(
+            f"density of a wafer style is at most 0.45, not {style.density!r}: more cannot be laid at "
+            f"random without overlap."
+        )
     return style

@@ -2,12 +2,13 @@
 
 Canvases are float32 [H, W], greys from 0 to 255, and changed in place. Lengths are in pixels.
 """
+
 import numpy as np
 
 from mrcnn.data.augment.fields import smooth_field
 
-_BAND = 512                 # rows at a time where noise is drawn, so that no further whole picture is held
-_FIELD_OF_VIEW = 1180       # the camera's; a wafer is a mosaic of such pictures
+_BAND = 512  # rows at a time where noise is drawn, so that no further whole picture is held
+_FIELD_OF_VIEW = 1180  # the camera's; a wafer is a mosaic of such pictures
 
 
 def bare_surface(rng, shape, style):
@@ -36,7 +37,7 @@ def _stain(rng, canvas, length):
     angle = np.arctan2(y, x)
     wobble = sum(rng.normal(0, 0.09 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in (1, 2, 3, 5))
     depth = (radius * (1 + wobble) - np.hypot(y, x)).astype(np.float32)
-    rim = np.exp(-(depth / rng.uniform(1.2, 3.5)) ** 2) * (1 + 0.6 * np.cos(angle + rng.uniform(0, 6.3)))
+    rim = np.exp(-((depth / rng.uniform(1.2, 3.5)) ** 2)) * (1 + 0.6 * np.cos(angle + rng.uniform(0, 6.3)))
     film = np.clip(depth / 3, 0, 1)
     canvas[window] += rng.normal(0, 2.0) * film + rng.choice([-1, 1]) * rng.uniform(2, 11) * rim
 
@@ -44,8 +45,14 @@ def _stain(rng, canvas, length):
 def _scratch(rng, canvas):
     """A thin straight line, lighter or darker than the surface, that comes and goes along its length."""
     length, angle = min(rng.exponential(300) + 30, 1500), rng.uniform(0, np.pi)
-    _line(rng, canvas, rng.uniform((0, 0), canvas.shape), angle + rng.normal(0, 0.03, int(length)) / 40, 1.0,
-          rng.choice([-1, 1], p=[0.4, 0.6]) * rng.uniform(4, 26))
+    _line(
+        rng,
+        canvas,
+        rng.uniform((0, 0), canvas.shape),
+        angle + rng.normal(0, 0.03, int(length)) / 40,
+        1.0,
+        rng.choice([-1, 1], p=[0.4, 0.6]) * rng.uniform(4, 26),
+    )
 
 
 def _fibre(rng, canvas, fluo):
@@ -94,8 +101,8 @@ def add_dirt(rng, canvas, fluo, style):
         grey = rng.uniform(25, 75) if rng.random() < 0.8 else rng.uniform(205, 245)
         opacity = min(1.0, 0.35 + radius / 4) * rng.uniform(0.5, 1)
         canvas[window] += opacity * cover * (grey - canvas[window])
-        if radius > 3:       # a large grain lies out of focus, in a bright ring
-            canvas[window] += 14 * np.exp(-((distance - radius - 1.2) / 0.9) ** 2).astype(np.float32)
+        if radius > 3:  # a large grain lies out of focus, in a bright ring
+            canvas[window] += 14 * np.exp(-(((distance - radius - 1.2) / 0.9) ** 2)).astype(np.float32)
         if rng.random() < 0.12:
             fluo[window] += rng.uniform(15, 140) * cover
     for _ in range(_number(rng, style.fibres, canvas.shape)):
@@ -143,10 +150,10 @@ def take_picture(rng, canvas, blur, noise, grain, unevenness):
         gaussian_filter(canvas, blur, output=canvas, truncate=3)
     picture = np.empty(shape, np.uint8)
     for top in range(0, shape[0], _BAND):
-        band = canvas[top:top + _BAND]
-        spread = np.sqrt(np.maximum(band, 0) * grain + noise ** 2)
+        band = canvas[top : top + _BAND]
+        spread = np.sqrt(np.maximum(band, 0) * grain + noise**2)
         band += spread * rng.standard_normal(band.shape, np.float32)
-        picture[top:top + _BAND] = np.clip(np.rint(band), 0, 255)
+        picture[top : top + _BAND] = np.clip(np.rint(band), 0, 255)
     return picture
 
 
@@ -156,8 +163,10 @@ def _shade_mosaic(rng, canvas, unevenness):
     for top in range(-begin[0], canvas.shape[0], _FIELD_OF_VIEW):
         for left in range(-begin[1], canvas.shape[1], _FIELD_OF_VIEW):
             y1, x1 = max(top, 0), max(left, 0)
-            tile = canvas[y1:top + _FIELD_OF_VIEW, x1:left + _FIELD_OF_VIEW]
-            y, x = ((np.arange(first, first + side, dtype=np.float32) - origin) / _FIELD_OF_VIEW - 0.5
-                    for first, side, origin in zip((y1, x1), tile.shape, (top, left)))
+            tile = canvas[y1 : top + _FIELD_OF_VIEW, x1 : left + _FIELD_OF_VIEW]
+            y, x = (
+                (np.arange(first, first + side, dtype=np.float32) - origin) / _FIELD_OF_VIEW - 0.5
+                for first, side, origin in zip((y1, x1), tile.shape, (top, left))
+            )
             gain = 1 + 0.05 * unevenness * rng.standard_normal()
-            tile *= np.float32(gain) - 0.2 * unevenness * (y[:, None] ** 2 + x ** 2)
+            tile *= np.float32(gain) - 0.2 * unevenness * (y[:, None] ** 2 + x**2)

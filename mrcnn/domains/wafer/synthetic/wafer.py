@@ -1,4 +1,5 @@
 """Synthetic wafers: a grey and a fluorescence image of hundreds of brain sections on silicon, with exact truth."""
+
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from mrcnn.errors import ConfigError, DataError
 
 __all__ = ["STYLES", "WaferStyle", "few_sections", "synthetic_wafer", "write_synthetic_wafer"]
 
-_GREY_GRAIN, _FLUO_GRAIN = 0.02, 0.25      # noise by light; there is little of it in fluorescence
-_FLUO_BLUR_PX = 0.5                        # more than in grey
+_GREY_GRAIN, _FLUO_GRAIN = 0.02, 0.25  # noise by light; there is little of it in fluorescence
+_FLUO_BLUR_PX = 0.5  # more than in grey
 _FLUO_NOISE = 1.2
 _ISOLATED_PX = 8.0
 
@@ -84,8 +85,11 @@ def _checked_shape(shape, sections, labels):
     for section in labels.sections if labels is not None else ():
         points = np.concatenate([p for p in (section.tissue, section.magnet) if p is not None])
         if (points < -0.5).any() or (points > np.array(shape) - 0.5).any():
-            raise DataError(labels.image_path or "labels", f"section {section.number} reaches out of the picture of "
-                            f"{shape[0]} x {shape[1]} pixels", "Give a larger shape, or labels in pixels of this size")
+            raise DataError(
+                labels.image_path or "labels",
+                f"section {section.number} reaches out of the picture of {shape[0]} x {shape[1]} pixels",
+                "Give a larger shape, or labels in pixels of this size",
+            )
     return shape
 
 
@@ -130,14 +134,22 @@ def few_sections(labels, count=5, seed=0):
     complete = _complete(labels)
     if not 1 <= count <= len(complete):
         raise ConfigError(f"{count} sections of {len(complete)} with both parts cannot be picked.")
-    hulls = np.array([Outlines(s.tissue, s.magnet).hull() if s.envelope is None else shapely.polygons(s.envelope)
-                      for s in labels.sections])
+    hulls = np.array(
+        [
+            Outlines(s.tissue, s.magnet).hull() if s.envelope is None else shapely.polygons(s.envelope)
+            for s in labels.sections
+        ]
+    )
     tree = shapely.STRtree(hulls)
     order = np.random.default_rng(seed).permutation(complete)
     crowded = [len(tree.query(hulls[index], "dwithin", _ISOLATED_PX)) > 1 for index in order]
     picked = [labels.sections[index] for index in order[np.argsort(crowded, kind="stable")][:count]]
-    return WaferLabels([Section(number, s.tissue, s.magnet, s.envelope) for number, s in enumerate(picked, start=1)],
-                       labels.background, labels.image_shape, labels.image_path)
+    return WaferLabels(
+        [Section(number, s.tissue, s.magnet, s.envelope) for number, s in enumerate(picked, start=1)],
+        labels.background,
+        labels.image_shape,
+        labels.image_path,
+    )
 
 
 def _complete(labels):
@@ -183,8 +195,11 @@ def write_synthetic_wafer(folder, shape=None, sections=None, seed=0, style="sili
         for key, image in images.items():
             tifffile.imwrite(paths[key], image, photometric="minisblack")
     except OSError as error:
-        raise DataError(folder, f"cannot be written to ({error.strerror or error})",
-                        "Check the folder's permissions and the space left") from error
+        raise DataError(
+            folder,
+            f"cannot be written to ({error.strerror or error})",
+            "Check the folder's permissions and the space left",
+        ) from error
     truth.image_path = paths["grey"]
     write_labelme(paths["labels"], truth, paths["grey"])
     few = min(few, len(_complete(truth)))

@@ -1,4 +1,5 @@
 """The schematic fields of cells: the truth is what was drawn, and a set is the same whenever it is asked for."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from mrcnn.domains.hpa.synthetic.cells import OUTLINES, SyntheticCells, generate
 from mrcnn.domains.hpa.synthetic.stains import SPOTS
 from mrcnn.errors import ConfigError
 
-seeds = st.integers(0, 2 ** 32 - 1)
+seeds = st.integers(0, 2**32 - 1)
 SMALL = {"shape": (160, 200), "cells": (3, 6), "nucleus_px": (28, 48)}
 
 
@@ -23,7 +24,7 @@ def test_truth_is_sound(seed, height, width, outlines):
     image, instances = field(seed, shape=(height, width), outlines=outlines)
     assert image.shape == (height, width, 4) and image.dtype == np.uint8
     assert 1 <= len(instances) <= 6 and set(instances.class_ids) <= {1, 2}
-    assert instances.to_masks().sum(axis=-1).max() == 1                  # no two share a pixel
+    assert instances.to_masks().sum(axis=-1).max() == 1  # no two share a pixel
     for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks):
         assert label(mask)[1] == 1
         assert mask[0].any() and mask[-1].any() and mask[:, 0].any() and mask[:, -1].any()
@@ -40,7 +41,7 @@ def test_classes_are_told_apart_by_bright_spots_of_protein_in_the_nucleus(protei
             values = smooth[y1:y2, x1:x2][mask]
             (with_spots if class_id == 1 else without).append(values.max() - np.median(values))
     assert len(with_spots) > 5 and len(without) > 5
-    assert min(with_spots) > 18                                  # nobody has to guess
+    assert min(with_spots) > 18  # nobody has to guess
     assert np.median(with_spots) > 3 * np.median(without)
 
 
@@ -111,9 +112,9 @@ def test_the_data_set_keeps_the_contract(bits):
     assert dataset.image_shape(2) == (160, 200, 3) and four.image_shape(2) == (160, 200, 4)
     image, stains, instances = dataset.load_image(2), four.load_image(2).astype(int), dataset.load_instances(2)
     assert image.shape == (160, 200, 3) and image.dtype == (np.uint8 if bits == 8 else np.uint16)
-    white = 2 ** bits - 1
+    white = 2**bits - 1
     expected = np.minimum(stains[..., :3] + stains[..., 3:] // 2 * [1, 1, 0], white)
-    assert np.abs(image.astype(int) - expected).max() <= 1       # halves may be rounded either way
+    assert np.abs(image.astype(int) - expected).max() <= 1  # halves may be rounded either way
     assert dataset.pixel_size_nm(2) == instances.pixel_size_nm == (300.0, 300.0)
     assert len({dataset.group(i) for i in dataset.image_ids}) == 3
     part = dataset.subset([2, 0])
@@ -124,10 +125,23 @@ def test_the_data_set_keeps_the_contract(bits):
     assert SyntheticCells(0).num_images == 0
 
 
-@pytest.mark.parametrize("parameters", [
-    {"shape": (32, 256)}, {"shape": (256, 256, 3)}, {"touching": 2}, {"cells": (5, 2)}, {"nucleoli": -0.1},
-    {"nucleus_px": (8, 20)}, {"nucleus_px": (30, 600)}, {"protein": "golgi"}, {"noise": (0.5, 0.1)}, {"bits": 12},
-    {"outlines": "spots"}, {"pixel_size_nm": -1}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"shape": (32, 256)},
+        {"shape": (256, 256, 3)},
+        {"touching": 2},
+        {"cells": (5, 2)},
+        {"nucleoli": -0.1},
+        {"nucleus_px": (8, 20)},
+        {"nucleus_px": (30, 600)},
+        {"protein": "golgi"},
+        {"noise": (0.5, 0.1)},
+        {"bits": 12},
+        {"outlines": "spots"},
+        {"pixel_size_nm": -1},
+    ],
+)
 def test_a_parameter_that_cannot_work_is_refused(parameters):
     with pytest.raises(ConfigError, match=next(iter(parameters)).split("_")[0]):
         generate_field(np.random.default_rng(0), **{**SMALL, **parameters})

@@ -1,4 +1,5 @@
 """Synthetic fields as files: what the readers make of them is what was drawn."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """Backgrounds of artificial pictures: free of sections, inside what was drawn, without seams."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_an_inner_rectangle_lies_in_the_polygon_and_fills_most_of_it(slant, side
     polygon = np.array([(0, slant * side), (slant * side, side), (side, side * (1 - slant)), (side * (1 - slant), 0)])
     y1, x1, y2, x2 = inner_rectangle(polygon + 7, "labels.json")
     assert polygon_mask(polygon + 7, (y1, x1, y2, x2)).all()
-    assert (y2 - y1) * (x2 - x1) > 0.3 * side ** 2
+    assert (y2 - y1) * (x2 - x1) > 0.3 * side**2
 
 
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40))
@@ -48,14 +49,23 @@ def test_a_window_larger_than_the_background_is_mirrored_without_seams(seed, hei
     steps = np.abs(np.diff(window[..., 0].astype(int), axis=0))
     assert np.isin(steps, (0, 10)).all() and np.isin(np.abs(np.diff(window[..., 0].astype(int), axis=1)), (0, 1)).all()
     window[:] = 0
-    assert background.any()                            # a copy
+    assert background.any()  # a copy
 
 
 def test_windows_are_taken_from_everywhere():
     background = np.arange(100, dtype=np.uint8).reshape(10, 10, 1)
     rng = np.random.default_rng(0)
     assert {int(background_window(rng, background, (8, 8))[0, 0, 0]) for _ in range(80)} == {
-        0, 1, 2, 10, 11, 12, 20, 21, 22}
+        0,
+        1,
+        2,
+        10,
+        11,
+        12,
+        20,
+        21,
+        22,
+    }
 
 
 def test_the_background_is_the_labelled_one_or_a_free_or_given_one():
@@ -67,14 +77,17 @@ def test_the_background_is_the_labelled_one_or_a_free_or_given_one():
     assert y1 > 40 and (y2, x2) == (300, 300)
 
 
-@pytest.mark.parametrize(("background", "choice", "error", "message"), [
-    (None, None, DataError, "no background labelled"),
-    (SQUARE / 10 + 100, None, DataError, "room for a rectangle of"),
-    (SQUARE * 3 + 250, None, DataError, "partly outside of the image of 300 x 300"),
-    (SQUARE * 3 + (0, 20), None, DataError, "section 4 in its background"),
-    (None, "any", ConfigError, "'free' or a rectangle"),
-    (None, (10, 10, 14, 200), ConfigError, "too small"),
-])
+@pytest.mark.parametrize(
+    ("background", "choice", "error", "message"),
+    [
+        (None, None, DataError, "no background labelled"),
+        (SQUARE / 10 + 100, None, DataError, "room for a rectangle of"),
+        (SQUARE * 3 + 250, None, DataError, "partly outside of the image of 300 x 300"),
+        (SQUARE * 3 + (0, 20), None, DataError, "section 4 in its background"),
+        (None, "any", ConfigError, "'free' or a rectangle"),
+        (None, (10, 10, 14, 200), ConfigError, "too small"),
+    ],
+)
 def test_a_background_that_cannot_be_used_is_refused(background, choice, error, message):
     labels = WaferLabels([Section(4, SQUARE + 10, SQUARE + (10, 41))], background, (300, 300), None)
     with pytest.raises(error, match=message):

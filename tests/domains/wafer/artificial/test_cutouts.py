@@ -1,4 +1,5 @@
 """Sections cut out and turned: outlines follow the pixels, and only a section's neighbourhood is read."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,7 +78,7 @@ def test_only_the_neighbourhood_of_a_section_is_read():
     stack = Watched.from_arrays({"grey": image, "fluo": image})
     cutouts = Cutouts(stack, LABELS.moved(700, 600, (1500, 1500)), [33.0])
     cutouts.pixels_of(0, 0), cutouts.surface_of(0)
-    assert 1 <= len(read) <= 2 and max(read) < 240 ** 2
+    assert 1 <= len(read) <= 2 and max(read) < 240**2
 
 
 def test_a_section_at_the_corner_of_the_wafer_can_be_turned():
@@ -109,8 +110,9 @@ def test_the_surface_is_measured_beside_the_section_and_not_on_a_neighbour():
         grey[polygon_mask(polygon, (0, 0, *SHAPE))] = 30
     stack = ChannelStack.from_arrays({"grey": grey})
     assert Cutouts(stack, WaferLabels([*LABELS.sections, other], None, SHAPE, None)).surface_of(0) == [100]
-    everywhere = Section(1, np.array([(0, 0), (0, 189.0), (60, 189), (60, 0)]),
-                         np.array([(61, 0), (61, 189.0), (129, 189), (129, 0)]))
+    everywhere = Section(
+        1, np.array([(0, 0), (0, 189.0), (60, 189), (60, 0)]), np.array([(61, 0), (61, 189.0), (129, 189), (129, 0)])
+    )
     assert Cutouts(stack, WaferLabels([everywhere], None, SHAPE, None)).surface_of(0) is None
 
 
@@ -121,11 +123,14 @@ def test_channels_that_are_computed_are_not_stored():
     assert stored_channels(ChannelStack.from_arrays({"grey": image}, ("edges",))).names == ("grey",)
 
 
-@pytest.mark.parametrize(("section", "message"), [
-    (Section(3, TISSUE, None), "no section with both"),
-    (Section(3, TISSUE + (60, 0), MAGNET), "section 3 reaches out of the image of 130 x 190"),
-    (Section(3, TISSUE, MAGNET, ENVELOPE + 500), "envelope of section 3 lies outside"),
-])
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        (Section(3, TISSUE, None), "no section with both"),
+        (Section(3, TISSUE + (60, 0), MAGNET), "section 3 reaches out of the image of 130 x 190"),
+        (Section(3, TISSUE, MAGNET, ENVELOPE + 500), "envelope of section 3 lies outside"),
+    ],
+)
 def test_sections_that_cannot_be_cut_out_are_refused(section, message):
     with pytest.raises(DataError, match=message):
         Cutouts(wafer(), WaferLabels([section], None, SHAPE, None))

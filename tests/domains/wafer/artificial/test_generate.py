@@ -1,4 +1,5 @@
 """Folders of artificial patches: the same whatever the workers and interruptions, read as training pictures."""
+
 import json
 from dataclasses import replace
 
@@ -49,9 +50,16 @@ def test_files_are_the_same_with_two_workers(wafer, tmp_path):
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-@pytest.mark.parametrize(("generate", "options"), [
-    (throw_patches, {"throws": 60, "angles": 9}),
-    (paste_patches, {"patches_per_picture": 3, "canvas": (260, 280), "tries": 300, "min_tissue": 1, "min_magnet": 1})])
+@pytest.mark.parametrize(
+    ("generate", "options"),
+    [
+        (throw_patches, {"throws": 60, "angles": 9}),
+        (
+            paste_patches,
+            {"patches_per_picture": 3, "canvas": (260, 280), "tries": 300, "min_tissue": 1, "min_magnet": 1},
+        ),
+    ],
+)
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(wafer, tmp_path, monkeypatch, generate, options):
     stack, few, _ = wafer
     options = {**options, "size": (150, 190), "workers": 1, "progress": False}
@@ -80,8 +88,15 @@ def test_more_patches_are_added_to_those_that_are_there(wafer, tmp_path):
     throw_patches(stack, few, tmp_path / "parts", 2, workers=1, **QUICK)
     throw_patches(stack, few, tmp_path / "parts", 2, first=2, workers=1, **QUICK)
     assert contents(tmp_path / "parts") == contents(tmp_path / "all")
-    paste = {"size": (120, 120), "canvas": (260, 280), "patches_per_picture": 3, "min_tissue": 1, "min_magnet": 1,
-             "workers": 1, "progress": False}
+    paste = {
+        "size": (120, 120),
+        "canvas": (260, 280),
+        "patches_per_picture": 3,
+        "min_tissue": 1,
+        "min_magnet": 1,
+        "workers": 1,
+        "progress": False,
+    }
     paste_patches(stack, few, tmp_path / "pasted", 5, **paste)
     paste_patches(stack, few, tmp_path / "grown", 4, **paste)
     paste_patches(stack, few, tmp_path / "grown", 5, **paste)
@@ -110,7 +125,7 @@ def test_sets_share_no_picture_and_many_sections_are_shared_out(wafer, tmp_path)
     assert len(set(pictures)) == len(pictures) == 10
     write_artificial_sets(stack, labels, tmp_path / "many", counts, **quick)
     digests = {json.loads(p.read_text())["labels_digest"] for p in (tmp_path / "many").glob("*/artificial.json")}
-    assert len(digests) == 2                          # 24 sections are enough to give each set its own
+    assert len(digests) == 2  # 24 sections are enough to give each set its own
     with pytest.raises(ConfigError, match="4 sections cannot be shared among 2 sets"):
         write_artificial_sets(stack, few, tmp_path / "no", counts, own_sections=True, **quick)
     with pytest.raises(ConfigError, match="count is 0"):
@@ -119,14 +134,18 @@ def test_sets_share_no_picture_and_many_sections_are_shared_out(wafer, tmp_path)
         write_artificial_sets(stack, few, tmp_path / "no", counts, generator="drop")
 
 
-@pytest.mark.parametrize(("generate", "options", "message"), [
-    (throw_patches, {"count": 0}, "count is at least 1"),
-    (throw_patches, {"angles": 1}, "angles is at least 2"),
-    (throw_patches, {"size": (20, 200)}, "at least 32 pixels"),
-    (throw_patches, {"size": (40, 40)}, "too small for sections that are"),
-    (throw_patches, {"workers": 0}, "workers is at least 1"),
-    (paste_patches, {"canvas": (100, 600)}, "does not hold patches of 512 x 512"),
-    (paste_patches, {"patches_per_picture": 0}, "patches_per_picture is at least 1")])
+@pytest.mark.parametrize(
+    ("generate", "options", "message"),
+    [
+        (throw_patches, {"count": 0}, "count is at least 1"),
+        (throw_patches, {"angles": 1}, "angles is at least 2"),
+        (throw_patches, {"size": (20, 200)}, "at least 32 pixels"),
+        (throw_patches, {"size": (40, 40)}, "too small for sections that are"),
+        (throw_patches, {"workers": 0}, "workers is at least 1"),
+        (paste_patches, {"canvas": (100, 600)}, "does not hold patches of 512 x 512"),
+        (paste_patches, {"patches_per_picture": 0}, "patches_per_picture is at least 1"),
+    ],
+)
 def test_options_that_cannot_work_are_refused(wafer, tmp_path, generate, options, message):
     stack, few, _ = wafer
     with pytest.raises(ConfigError, match=message):
@@ -136,8 +155,9 @@ def test_options_that_cannot_work_are_refused(wafer, tmp_path, generate, options
 def test_patches_that_cannot_hold_enough_parts_are_an_error(wafer, tmp_path):
     stack, few, _ = wafer
     with pytest.raises(DataError, match="min_tissue"):
-        paste_patches(stack, few, tmp_path, 2, size=(110, 110), canvas=(200, 200), min_tissue=30, workers=1,
-                      progress=False)
+        paste_patches(
+            stack, few, tmp_path, 2, size=(110, 110), canvas=(200, 200), min_tissue=30, workers=1, progress=False
+        )
 
 
 def test_a_folder_that_cannot_be_written_is_named(wafer, tmp_path):

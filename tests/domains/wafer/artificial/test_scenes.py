@@ -1,4 +1,5 @@
 """Artificial pictures: sections lie apart, are drawn where their outlines are, and look as on the wafer."""
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +19,20 @@ def rectangle(y1, x1, y2, x2):
     return np.array([(y1, x1), (y1, x2), (y2, x2), (y2, x1)], float)
 
 
-TISSUE_PART, MAGNET_PART, DUMMY_PART = (rectangle(10, 60, 24, 110), rectangle(25, 60, 40, 110),
-                                        rectangle(41, 60, 50, 110))
-LABELS = WaferLabels([Section(1, TISSUE_PART, MAGNET_PART, rectangle(8, 58, 52, 112)),
-                      Section(2, TISSUE_PART + (60, -40), MAGNET_PART + (60, -40))], None, SHAPE, None)
+TISSUE_PART, MAGNET_PART, DUMMY_PART = (
+    rectangle(10, 60, 24, 110),
+    rectangle(25, 60, 40, 110),
+    rectangle(41, 60, 50, 110),
+)
+LABELS = WaferLabels(
+    [
+        Section(1, TISSUE_PART, MAGNET_PART, rectangle(8, 58, 52, 112)),
+        Section(2, TISSUE_PART + (60, -40), MAGNET_PART + (60, -40)),
+    ],
+    None,
+    SHAPE,
+    None,
+)
 
 
 def cutouts_of(angles=(0.0,), surface=GREYS["surface"]):
@@ -56,7 +67,7 @@ def check_scene(scene, shape):
     return len(sections)
 
 
-@given(seed=st.integers(0, 2 ** 32 - 1), height=st.integers(90, 260), width=st.integers(90, 260))
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(90, 260), width=st.integers(90, 260))
 @settings(max_examples=25)
 def test_thrown_sections_lie_apart_and_where_their_outlines_are(seed, height, width):
     cutouts = cutouts_of(np.linspace(0, 360, 30)[:-1])
@@ -64,7 +75,7 @@ def test_thrown_sections_lie_apart_and_where_their_outlines_are(seed, height, wi
     assert check_scene(scene, (height, width)) <= height * width * 1.96 / 1500
 
 
-@given(seed=st.integers(0, 2 ** 32 - 1), height=st.integers(70, 260), width=st.integers(70, 260))
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(70, 260), width=st.integers(70, 260))
 @settings(max_examples=25)
 def test_pasted_sections_lie_apart_and_where_their_outlines_are(seed, height, width):
     scene = paste_scene(np.random.default_rng(seed), cutouts_of(), background(), (height, width), 30, 500)
@@ -106,7 +117,9 @@ def test_sections_are_made_as_bright_as_the_background_around_them():
 
 
 def test_the_same_rng_gives_the_same_picture():
-    scenes = [throw_scene(np.random.default_rng(seed), cutouts_of((0, 45)), background(), (150, 150), 200)
-              for seed in (3, 3, 4)]
+    scenes = [
+        throw_scene(np.random.default_rng(seed), cutouts_of((0, 45)), background(), (150, 150), 200)
+        for seed in (3, 3, 4)
+    ]
     np.testing.assert_array_equal(scenes[0].image, scenes[1].image)
     assert (scenes[0].image != scenes[2].image).any()

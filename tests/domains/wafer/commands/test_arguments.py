@@ -1,4 +1,5 @@
 """Options of the wafer scripts."""
+
 import argparse
 
 import pytest
@@ -16,8 +17,10 @@ PREDICT = ["--weights", "run", "--channels", "grey=A.tif,fluo=B.tif"]
 
 
 def test_channels_keep_their_order_and_may_name_a_channel_of_a_file(tmp_path):
-    assert list(channel_files("grey=A.tif, fluo=B,with comma.tif").items()) == [("grey", "A.tif"),
-                                                                               ("fluo", "B,with comma.tif")]
+    assert list(channel_files("grey=A.tif, fluo=B,with comma.tif").items()) == [
+        ("grey", "A.tif"),
+        ("fluo", "B,with comma.tif"),
+    ]
     assert channel_files("a=x.ome.zarr:2") == {"a": ("x.ome.zarr", 2)}
     assert channel_files(r"grey=C:\wafers\A.tif") == {"grey": r"C:\wafers\A.tif"}
     odd = tmp_path / "wafer:3"
@@ -56,8 +59,9 @@ def test_rules_are_those_of_the_tiling():
     assert predict_wafer_parser("x").parse_args(PREDICT).rule == tiling.DEFAULT_RULE
 
 
-@pytest.mark.parametrize("more", [["--rule", "all"], ["--tile", "0"], ["--scale", "-3"], ["--min-score", "2"],
-                                  ["--channels", "grey"]])
+@pytest.mark.parametrize(
+    "more", [["--rule", "all"], ["--tile", "0"], ["--scale", "-3"], ["--min-score", "2"], ["--channels", "grey"]]
+)
 def test_mistyped_options_end_with_2(more, capsys):
     with pytest.raises(SystemExit) as stop:
         predict_wafer_parser("x").parse_args([*PREDICT, *more])

@@ -1,4 +1,5 @@
 """Evaluation on a whole wafer, by one rule and by all, and on folders of patches."""
+
 import json
 import sys
 from pathlib import Path
@@ -36,7 +37,8 @@ def evaluated(folder, tmp_path, monkeypatch):
     def call(*more):
         out = tmp_path / "out"
         options = evaluate_wafer_parser("x").parse_args(
-            ["--weights", str(folder / "weights.h5"), "--out", str(out), "--tile", "128", *more])
+            ["--weights", str(folder / "weights.h5"), "--out", str(out), "--tile", "128", *more]
+        )
         code = evaluate_wafer(wafer_scene.DOMAIN, vars(options))
         return code, json.loads((out / "metrics.json").read_text()), detector
 
@@ -60,8 +62,9 @@ def test_a_whole_wafer(evaluated, pictures, folder, tmp_path, capsys):
 
 
 def test_all_rules_share_tiles_where_they_can_and_the_seeds_has_gaps(evaluated, pictures, folder, tmp_path):
-    code, metrics, detector = evaluated(*pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all",
-                                        "--worst", "2")
+    code, metrics, detector = evaluated(
+        *pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "2"
+    )
     assert code == 0
     reports = metrics["rules"]
     assert set(reports) == set(RULES)

@@ -1,4 +1,5 @@
 """Prediction on a whole wafer from files to files, its channels, and what stops it."""
+
 import json
 import sys
 from pathlib import Path
@@ -35,11 +36,27 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def options(folder, tmp_path):
     """Callable (*more arguments) -> options, as from the command line."""
+
     def make(*more, channels=None):
         channels = channels or f"grey={folder / 'grey.tif'},fluo={folder / 'fluo.tif'}"
-        return vars(predict_wafer_parser("x").parse_args(
-            ["--weights", str(folder / "weights.h5"), "--channels", channels, "--out", str(tmp_path / "out"),
-             "--tile", str(wafer_scene.TILE), "--overlap", "64", *more]))
+        return vars(
+            predict_wafer_parser("x").parse_args(
+                [
+                    "--weights",
+                    str(folder / "weights.h5"),
+                    "--channels",
+                    channels,
+                    "--out",
+                    str(tmp_path / "out"),
+                    "--tile",
+                    str(wafer_scene.TILE),
+                    "--overlap",
+                    "64",
+                    *more,
+                ]
+            )
+        )
+
     return make
 
 
@@ -56,15 +73,22 @@ def test_every_section_is_in_every_file(options, detector, tmp_path, capsys):
     assert code == 0
     assert "15 sections of tissue and magnetic part; without a partner: 0 tissue" in capsys.readouterr().out
     out = tmp_path / "out"
-    assert {p.name for p in out.iterdir()} == {"sections.csv", "sections.json", "sections_labelme.json", "tiles",
-                                               "sections_overlay.png", "sections_labels.ome.zarr"}
+    assert {p.name for p in out.iterdir()} == {
+        "sections.csv",
+        "sections.json",
+        "sections_labelme.json",
+        "tiles",
+        "sections_overlay.png",
+        "sections_labels.ome.zarr",
+    }
     table = pd.read_csv(out / "sections.csv")
     truth = wafer_scene.wafer_labels()
     assert table["section_id"].tolist() == list(range(1, 16))
     for row, section in zip(table.itertuples(), truth.sections, strict=True):
         assert (row.tissue_y_px, row.tissue_x_px) == pytest.approx(tuple(section.tissue.mean(axis=0)), abs=0.51)
         assert (row.magnet_y_full_px, row.magnet_x_um) == pytest.approx(
-            (3 * section.magnet[:, 0].mean(), 0.5 * section.magnet[:, 1].mean()), abs=1.6)
+            (3 * section.magnet[:, 0].mean(), 0.5 * section.magnet[:, 1].mean()), abs=1.6
+        )
         assert row.tissue_angle_deg == row.magnet_angle_deg == pytest.approx(90)
         assert row.tissue_score == pytest.approx(0.95)
     content = json.loads((out / "sections.json").read_text())
@@ -76,8 +100,11 @@ def test_labelme_file_is_read_back_as_labels(options, detector, tmp_path):
     labels = read_labels(tmp_path / "out" / "sections_labelme.json")
     truth = wafer_scene.wafer_labels()
     report = evaluate_sections(
-        truth.instances(), known_sections([s.tissue for s in truth.sections], [s.magnet for s in truth.sections]),
-        labels.instances(), pair_sections(labels.instances()))
+        truth.instances(),
+        known_sections([s.tissue for s in truth.sections], [s.magnet for s in truth.sections]),
+        labels.instances(),
+        pair_sections(labels.instances()),
+    )
     assert labels.image_shape == wafer_scene.SHAPE and [s.number for s in labels.sections] == list(range(1, 16))
     assert report["once"] == 15 and report["centre_error_px"]["all"]["p95"] < 1
     assert not (tmp_path / "out" / "sections_labels.ome.zarr").exists()
@@ -97,8 +124,12 @@ def test_the_order_is_that_of_the_training(options, tmp_path, folder):
     weights.write_bytes(b"")
     given = {**options(), "weights": str(weights)}
     record = weights.with_name(OPTIONS_FILE)
-    for text, order in (("{}", None), ("no json", None), ("[1]", None),
-                        ('{"dataset_option": [["channels", "grey, grey,fluo"]]}', ("grey", "grey", "fluo"))):
+    for text, order in (
+        ("{}", None),
+        ("no json", None),
+        ("[1]", None),
+        ('{"dataset_option": [["channels", "grey, grey,fluo"]]}', ("grey", "grey", "fluo")),
+    ):
         record.write_text(text)
         assert trained_order(weights) == order
     assert open_stack(given).names == ("grey", "grey", "fluo")
@@ -152,7 +183,7 @@ def test_a_picture_cut_off_in_the_middle_is_one_message_and_resumable(options, d
     def cut_after_some(images, **more):
         calls.append(1)
         if len(calls) == 4:
-            broken.write_bytes(whole[:len(whole) // 2])
+            broken.write_bytes(whole[: len(whole) // 2])
         return real(images, **more)
 
     detector.predict = cut_after_some
@@ -177,8 +208,14 @@ def test_dask_rule_and_batch_reach_the_tiling(options, detector, monkeypatch, tm
     given = options("--no-zarr", "--rule", "merge", "--batch", "3", "--dask", "tcp://host:1", "--pixel-size-um", "2,1")
     predict_wafer(wafer_scene.DOMAIN, {**given, "overlap": None})
     assert seen.pop("executor").args == ("tcp://host:1",)
-    assert seen == {"tile": 128, "overlap": 32, "rule": "merge", "batch": 3,
-                    "resume_dir": tmp_path / "out" / "tiles", "pixel_size_nm": (2000.0, 1000.0)}
+    assert seen == {
+        "tile": 128,
+        "overlap": 32,
+        "rule": "merge",
+        "batch": 3,
+        "resume_dir": tmp_path / "out" / "tiles",
+        "pixel_size_nm": (2000.0, 1000.0),
+    }
 
 
 def test_nothing_found_is_said(options, detector, tmp_path, capsys):

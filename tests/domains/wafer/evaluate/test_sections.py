@@ -1,4 +1,5 @@
 """Found once, doubly or not at all; pairs; errors of centre and angle; on scenes where each is known."""
+
 import json
 from dataclasses import replace
 
@@ -32,8 +33,13 @@ def instances_of(tissues, magnets):
 
 
 def together(*parts):
-    return Instances(SHAPE, np.concatenate([p.boxes for p in parts]), np.concatenate([p.class_ids for p in parts]),
-                     np.concatenate([p.scores for p in parts]), [m for p in parts for m in p.masks])
+    return Instances(
+        SHAPE,
+        np.concatenate([p.boxes for p in parts]),
+        np.concatenate([p.class_ids for p in parts]),
+        np.concatenate([p.scores for p in parts]),
+        [m for p in parts for m in p.masks],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +126,14 @@ def test_moved_detections_have_that_error_of_the_centre(truth, dy, dx):
 
 def test_turned_detections_have_that_error_of_the_angle(truth):
     gt, sections = truth
-    turned = [replace(s, tissue=replace(s.tissue, angle_deg=(s.tissue.angle_deg - 3.0) % 360),
-                      magnet=replace(s.magnet, angle_deg=None)) for s in sections]
+    turned = [
+        replace(
+            s,
+            tissue=replace(s.tissue, angle_deg=(s.tissue.angle_deg - 3.0) % 360),
+            magnet=replace(s.magnet, angle_deg=None),
+        )
+        for s in sections
+    ]
     report = evaluate_sections(gt, sections, gt, turned)
     assert report["angle_error_deg"]["tissue"] == pytest.approx({"count": 8, "median": 3.0, "p95": 3.0})
     assert report["angle_error_deg"]["magnet"] == {"count": 0, "median": None, "p95": None}
@@ -138,8 +150,9 @@ def test_angle_errors_are_on_the_circle(a, b, turns):
 def test_a_section_labelled_twice_counts_once(truth):
     tissues, magnets = scene()
     tissues, magnets = [*tissues, tissues[2] + 1], [*magnets, magnets[2] + 1]
-    report = evaluate_sections(instances_of(tissues, magnets), known_sections(tissues, magnets), truth[0],
-                               pair_sections(truth[0]))
+    report = evaluate_sections(
+        instances_of(tissues, magnets), known_sections(tissues, magnets), truth[0], pair_sections(truth[0])
+    )
     assert (report["sections_true"], report["labelled_twice"], report["once"]) == (8, 1, 8)
     assert report["ap_50"] == report["pairing"]["accuracy"] == 1
 

@@ -1,4 +1,5 @@
 """Positions of doubles and misses among the tiles."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 from mrcnn.domains.wafer.evaluate.tiles import count_by_tile
 from mrcnn.geometry.tiles import seed_windows, tile_windows
 
-TILES = tile_windows((250, 350), 100, 50)      # rows at 0, 50, 100, 150; columns to 250
+TILES = tile_windows((250, 350), 100, 50)  # rows at 0, 50, 100, 150; columns to 250
 
 
 def test_overlap_border_and_grid():

@@ -1,4 +1,5 @@
 """A wafer's labels: objects in windows, other scales and frames."""
+
 import numpy as np
 import pytest
 
@@ -8,15 +9,26 @@ from mrcnn.errors import ConfigError, DataError
 
 def box(y1, x1, y2, x2):
     """Outline of the pixels of a box, through the outermost pixels' centres and a little more."""
-    return np.array([[y1, x1], [y1, x2 - 1], [y2 - 1, x2 - 1], [y2 - 1, x1]], float) + [[-.2, -.2], [-.2, .2],
-                                                                                     [.2, .2], [.2, -.2]]
+    return np.array([[y1, x1], [y1, x2 - 1], [y2 - 1, x2 - 1], [y2 - 1, x1]], float) + [
+        [-0.2, -0.2],
+        [-0.2, 0.2],
+        [0.2, 0.2],
+        [0.2, -0.2],
+    ]
 
 
 @pytest.fixture
 def labels():
-    return WaferLabels([Section(1, box(2, 3, 12, 23), box(12, 3, 17, 23), box(0, 0, 20, 30)),
-                        Section(5, box(30, 40, 45, 60)), Section(6, None, box(50, 5, 60, 15))],
-                       background=box(0, 60, 30, 90), image_shape=(64, 100), image_path="wafer.tif")
+    return WaferLabels(
+        [
+            Section(1, box(2, 3, 12, 23), box(12, 3, 17, 23), box(0, 0, 20, 30)),
+            Section(5, box(30, 40, 45, 60)),
+            Section(6, None, box(50, 5, 60, 15)),
+        ],
+        background=box(0, 60, 30, 90),
+        image_shape=(64, 100),
+        image_path="wafer.tif",
+    )
 
 
 def test_objects_are_the_parts_of_the_sections(labels):
@@ -33,7 +45,7 @@ def test_a_window_has_its_own_coordinates(labels):
     found = labels.instances((10, 20, 40, 70), min_pixels=10)
     assert found.image_shape == (30, 50)
     assert found.class_ids.tolist() == [MAGNET, TISSUE] and found.boxes.tolist() == [[2, 0, 7, 3], [20, 20, 30, 40]]
-    assert len(labels.instances((10, 20, 40, 70))) == 3       # and a sliver of the first tissue
+    assert len(labels.instances((10, 20, 40, 70))) == 3  # and a sliver of the first tissue
 
 
 def test_without_a_size_a_window_is_needed(labels):
@@ -80,7 +92,7 @@ def test_labels_belong_to_a_picture_of_their_size(labels):
 
 def test_parts_outside_of_the_image_are_named(labels):
     labels.check_inside()
-    labels.check_inside((56, 55))       # cuts some parts, leaves none outside
+    labels.check_inside((56, 55))  # cuts some parts, leaves none outside
     with pytest.raises(DataError, match="1 of 4 outlines lie outside.*tissue of section 5 around row 37") as caught:
         labels.check_inside((64, 40), where="labels.json")
     assert caught.value.path == "labels.json"

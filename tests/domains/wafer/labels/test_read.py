@@ -1,4 +1,5 @@
 """Labels of wafers from corner files and labelme JSON, good ones and bad ones, and back by `write_labelme`."""
+
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from mrcnn.domains.wafer.labels.read import read_corners, read_labelme, read_lab
 from mrcnn.domains.wafer.labels.write import write_labelme
 from mrcnn.errors import ConfigError, DataError
 
-SQUARE = [[0, 0], [30, 0], [30, 30], [0, 30]]          # x, y, as files hold them
+SQUARE = [[0, 0], [30, 0], [30, 30], [0, 30]]  # x, y, as files hold them
 
 
 def square(dx=0, dy=0):
@@ -46,22 +47,29 @@ def corners(tmp_path):
 
 # --- Corner files ---
 def test_corners_are_divided_by_the_scale_and_are_rows_and_columns(corners):
-    labels = read_corners(*corners("6,9\t60,9\t60,90\t6,90\t\r\n3,3\t9,3\t9,9\t3,9\t\r\n",
-                                   "90,9\t99,9\t99,90\t90,90\n12,3\t18,3\t18,9\t12,9\n\n"))
+    labels = read_corners(
+        *corners(
+            "6,9\t60,9\t60,90\t6,90\t\r\n3,3\t9,3\t9,9\t3,9\t\r\n",
+            "90,9\t99,9\t99,90\t90,90\n12,3\t18,3\t18,9\t12,9\n\n",
+        )
+    )
     assert [s.number for s in labels.sections] == [1, 2]
     assert labels.sections[0].tissue.tolist() == [[3, 2], [3, 20], [30, 20], [30, 2]]
     assert labels.sections[1].magnet.tolist() == [[1, 4], [1, 6], [3, 6], [3, 4]]
 
 
-@pytest.mark.parametrize(("tissue", "magnet", "problem"), [
-    ("0,0\t9,0\t9,9\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n", "1 lines, but .*tissue.txt has 2"),
-    ("0,0\t9,0\n", "0,0\t9,0\t9,9\n", "line 1: is an outline of 2 points"),
-    ("0,0\t9,0\t9,9\n0,0\tnan,0\t9,9\n", "0,0\t9,0\t9,9\n" * 2, "line 2: has 1 coordinates that are NaN"),
-    ("0,0\t9,0\t9,9\n", "0,0\t9,zero\t9,9\n", "mag.txt, line 1: is no list of corners"),
-    ("0,0\t9,0\t9,9\n", "0,0\t9,0,1\t9,9\n", "mag.txt, line 1"),
-    ("0,0\t9,0\t9,9\n\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n" * 3, "line 2: is an outline of 0 points"),
-    ("", "0,0\t9,0\t9,9\n", "tissue.txt: holds no section"),
-])
+@pytest.mark.parametrize(
+    ("tissue", "magnet", "problem"),
+    [
+        ("0,0\t9,0\t9,9\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n", "1 lines, but .*tissue.txt has 2"),
+        ("0,0\t9,0\n", "0,0\t9,0\t9,9\n", "line 1: is an outline of 2 points"),
+        ("0,0\t9,0\t9,9\n0,0\tnan,0\t9,9\n", "0,0\t9,0\t9,9\n" * 2, "line 2: has 1 coordinates that are NaN"),
+        ("0,0\t9,0\t9,9\n", "0,0\t9,zero\t9,9\n", "mag.txt, line 1: is no list of corners"),
+        ("0,0\t9,0\t9,9\n", "0,0\t9,0,1\t9,9\n", "mag.txt, line 1"),
+        ("0,0\t9,0\t9,9\n\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n" * 3, "line 2: is an outline of 0 points"),
+        ("", "0,0\t9,0\t9,9\n", "tissue.txt: holds no section"),
+    ],
+)
 def test_bad_corner_files_are_named(corners, tissue, magnet, problem):
     with pytest.raises(DataError, match=problem):
         read_corners(*corners(tissue, magnet))
@@ -91,9 +99,21 @@ def test_a_corner_file_that_is_missing_or_no_text(tmp_path, corners):
 
 # --- Labelme, by label ---
 def test_labels_name_the_parts_in_any_order(labelme):
-    labels = read_labelme(labelme([shape("magnet-2", square(5)), shape("tissue-7"), shape("Mag_7"),
-                                   shape("dummy-7"), shape("tissue", square(9), group_id=2), shape("background"),
-                                   shape("envelope-2")], imageHeight=50, imageWidth=60))
+    labels = read_labelme(
+        labelme(
+            [
+                shape("magnet-2", square(5)),
+                shape("tissue-7"),
+                shape("Mag_7"),
+                shape("dummy-7"),
+                shape("tissue", square(9), group_id=2),
+                shape("background"),
+                shape("envelope-2"),
+            ],
+            imageHeight=50,
+            imageWidth=60,
+        )
+    )
     assert [s.number for s in labels.sections] == [2, 7] and labels.image_shape == (50, 60)
     assert labels.sections[0].tissue[0].tolist() == [0, 9] and labels.sections[0].magnet[0].tolist() == [0, 5]
     assert labels.sections[0].envelope is not None and labels.sections[1].envelope is None
@@ -102,8 +122,17 @@ def test_labels_name_the_parts_in_any_order(labelme):
 
 def test_old_and_new_files_are_the_same_labels(labelme):
     old = read_labelme(labelme([shape("tissue-1", line_color=None, fill_color=None)], lineColor=[0, 255, 0, 128]))
-    new = read_labelme(labelme([shape("tissue-1", [[x + 0.5, y + 0.25] for x, y in SQUARE], shape_type="polygon",
-                                      group_id=None, flags={})], version="5.4.1", flags={}))
+    new = read_labelme(
+        labelme(
+            [
+                shape(
+                    "tissue-1", [[x + 0.5, y + 0.25] for x, y in SQUARE], shape_type="polygon", group_id=None, flags={}
+                )
+            ],
+            version="5.4.1",
+            flags={},
+        )
+    )
     assert np.array_equal(new.sections[0].tissue, old.sections[0].tissue + [0.25, 0.5])
 
 
@@ -112,22 +141,28 @@ def test_a_rectangle_is_its_four_corners(labelme):
     assert labels.sections[0].tissue.tolist() == [[3, 2], [3, 20], [13, 20], [13, 2]]
 
 
-@pytest.mark.parametrize(("shapes", "problem"), [
-    ([shape("tissue-1", [[0, 0], [9, 9]])], r"shape 1 \(tissue-1\): is an outline of 2 points"),
-    ([shape("tissue-1"), shape("magnet-1", [[0, 0], [9, 0], [float("nan"), 9]])], r"\(magnet-1\): has 1 coord.*NaN"),
-    ([shape("tissue-1", [[0, 0], [9, 0], [None, 9]])], "NaN"),
-    ([shape("tissue-1", [[0, 0], [5, 5], [9, 9]])], "without an area"),
-    ([shape("tissue-1", "points")], "0 points"),
-    ([shape("tissue-1", [[2, 3], [20]], shape_type="rectangle")], r"\(tissue-1\)"),
-    ([shape("tissue-1", shape_type="circle")], "is a circle"),
-    ([shape("tissue-1"), shape("tissue-1")], "shape 2 is a second tissue of section 1"),
-    ([shape("tissue-1"), shape("tisue-2")], "shape 2 has the label 'tisue-2'"),
-    ([shape("tissue-1"), shape("tissue")], "shape 2 has the label 'tissue'"),
-    ([shape("tissue-1"), shape("background"), shape("background")], "second background"),
-    ([], "holds no outline"),
-    ("none", "no list of shapes"),
-    (["none"], "no list of shapes"),
-])
+@pytest.mark.parametrize(
+    ("shapes", "problem"),
+    [
+        ([shape("tissue-1", [[0, 0], [9, 9]])], r"shape 1 \(tissue-1\): is an outline of 2 points"),
+        (
+            [shape("tissue-1"), shape("magnet-1", [[0, 0], [9, 0], [float("nan"), 9]])],
+            r"\(magnet-1\): has 1 coord.*NaN",
+        ),
+        ([shape("tissue-1", [[0, 0], [9, 0], [None, 9]])], "NaN"),
+        ([shape("tissue-1", [[0, 0], [5, 5], [9, 9]])], "without an area"),
+        ([shape("tissue-1", "points")], "0 points"),
+        ([shape("tissue-1", [[2, 3], [20]], shape_type="rectangle")], r"\(tissue-1\)"),
+        ([shape("tissue-1", shape_type="circle")], "is a circle"),
+        ([shape("tissue-1"), shape("tissue-1")], "shape 2 is a second tissue of section 1"),
+        ([shape("tissue-1"), shape("tisue-2")], "shape 2 has the label 'tisue-2'"),
+        ([shape("tissue-1"), shape("tissue")], "shape 2 has the label 'tissue'"),
+        ([shape("tissue-1"), shape("background"), shape("background")], "second background"),
+        ([], "holds no outline"),
+        ("none", "no list of shapes"),
+        (["none"], "no list of shapes"),
+    ],
+)
 def test_bad_labelme_files_are_named(labelme, shapes, problem):
     with pytest.raises(DataError, match=problem):
         read_labelme(labelme(shapes))
@@ -163,8 +198,10 @@ def test_the_size_comes_from_the_picture_where_nothing_else_says_it(labelme, tmp
 
 
 # --- Labelme, by position ---
-@pytest.mark.parametrize("names", [["1"] * 7, ["tissue"] * 7, [None] * 7,
-                                   ["tissue", "mag", "envelope", "tissue", "mag", "envelope", "background"]])
+@pytest.mark.parametrize(
+    "names",
+    [["1"] * 7, ["tissue"] * 7, [None] * 7, ["tissue", "mag", "envelope", "tissue", "mag", "envelope", "background"]],
+)
 def test_triplets_and_a_background_are_told_by_position(labelme, names):
     labels = read_labelme(labelme([shape(name, square(10 * i)) for i, name in enumerate(names)]))
     assert [s.number for s in labels.sections] == [1, 2]
@@ -229,7 +266,7 @@ outlines = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6,
 @given(st.lists(st.tuples(outlines, outlines), min_size=1, max_size=3), st.booleans())
 def test_labels_written_are_the_labels_read(tmp_path_factory, parts, with_background):
     folder = tmp_path_factory.mktemp("labels")
-    far = np.array([[0.0, 0.0], [0.1, 7000.0], [7000.0, 0.3]])     # gives every outline an area
+    far = np.array([[0.0, 0.0], [0.1, 7000.0], [7000.0, 0.3]])  # gives every outline an area
     sections = [Section(3 * i + 1, np.vstack([far, t]), np.vstack([far, m])) for i, (t, m) in enumerate(parts)]
     labels = WaferLabels(sections, far if with_background else None, (8000, 7500), folder / "pictures" / "wafer.tif")
     write_labelme(folder / "labels.json", labels)
@@ -264,8 +301,9 @@ def test_a_file_that_is_being_written_is_none_of_the_labels(tmp_path):
 # --- A real wafer ---
 def test_real_labels_agree_in_both_formats(real_data):
     folder = real_data / "wafer_labels" / "silicon_wafer_1"
-    corners = read_corners(folder / "source_sections_tissue.txt", folder / "source_sections_mag.txt",
-                           image_shape=(5616, 6136))
+    corners = read_corners(
+        folder / "source_sections_tissue.txt", folder / "source_sections_mag.txt", image_shape=(5616, 6136)
+    )
     # In this wafer's JSON the two kinds have each other's names, against the names of the text files.
     labels = read_labels(folder, image_shape=(5616, 6136)).swapped()
     assert [s.number for s in labels.sections] == [s.number for s in corners.sections] == list(range(1, 515))

@@ -1,4 +1,5 @@
 """Patches of a wafer: windows that hold enough sections, as a data set and as folders."""
+
 import time
 import tracemalloc
 
@@ -38,8 +39,9 @@ def parts_inside(labels, window, margin):
     y1, x1, y2, x2 = window
     counts = {TISSUE: 0, MAGNET: 0}
     for polygon, class_id, _ in zip(*labels.outlines()):
-        counts[class_id] += any(y1 + margin <= y <= y2 - 1 - margin and x1 + margin <= x <= x2 - 1 - margin
-                                for y, x in polygon)
+        counts[class_id] += any(
+            y1 + margin <= y <= y2 - 1 - margin and x1 + margin <= x <= x2 - 1 - margin for y, x in polygon
+        )
     return counts
 
 
@@ -79,8 +81,13 @@ def test_too_few_sections_are_said_to_be_too_few():
     assert len(random_patches(WaferLabels(image_shape=SHAPE), SHAPE, 100, 2, 0, 0)) == 2
 
 
-@pytest.mark.parametrize("windows_of", [lambda labels, shape, size: random_patches(labels, shape, size, 3),
-                                        lambda labels, shape, size: grid_patches(labels, shape, size)])
+@pytest.mark.parametrize(
+    "windows_of",
+    [
+        lambda labels, shape, size: random_patches(labels, shape, size, 3),
+        lambda labels, shape, size: grid_patches(labels, shape, size),
+    ],
+)
 def test_what_cannot_be_cut_is_said(windows_of):
     with pytest.raises(DataError, match="is 600 x 700 pixels .rows x columns., smaller than a patch of 601 x 20"):
         windows_of(LABELS, SHAPE, (601, 20))
@@ -105,12 +112,12 @@ def test_the_grid_covers_the_picture(height, width, overlap):
 
 
 def test_only_dense_windows_are_kept():
-    labels = wafer(3, 7)      # the upper part of the picture only
+    labels = wafer(3, 7)  # the upper part of the picture only
     everything = grid_patches(labels, SHAPE, 150, 10)
     dense = grid_patches(labels, SHAPE, 150, 10, min_density=0.25)
     foreground = labels.instances().foreground()
     for window in everything:
-        inside = foreground[window[0]:window[2], window[1]:window[3]]
+        inside = foreground[window[0] : window[2], window[1] : window[3]]
         assert (window in dense) == (inside.sum() > 0.25 * (~inside).sum())
     assert 0 < len(dense) < len(everything)
     with pytest.raises(DataError, match="density above 50"):
@@ -202,8 +209,9 @@ def test_real_labels_give_patches(real_data, tmp_path):
     from mrcnn.domains.wafer.labels.read import read_labels
 
     shape = (5616, 6136)
-    labels = read_labels(real_data / "wafer_labels" / "silicon_wafer_1" / "source_sections_tissue.txt",
-                         image_shape=shape)
+    labels = read_labels(
+        real_data / "wafer_labels" / "silicon_wafer_1" / "source_sections_tissue.txt", image_shape=shape
+    )
     windows = random_patches(labels, shape, 512, 1000, seed=0)
     assert len(set(windows)) > 990
     stack = ChannelStack.from_arrays({"grey": np.zeros(shape, np.uint8), "fluo": np.zeros(shape, np.uint8)})

@@ -1,4 +1,5 @@
 """Folders of patches: the layouts of three projects read, and patches written whole or not at all."""
+
 import numpy as np
 import pytest
 import tifffile
@@ -13,8 +14,12 @@ from mrcnn.geometry.instances import Instances
 H, W = 40, 50
 GREY = np.random.default_rng(0).integers(0, 256, (H, W), np.uint8)
 FLUO = np.random.default_rng(1).integers(0, 256, (H, W), np.uint8)
-OBJECTS = Instances((H, W), [[1, 2, 6, 8], [10, 20, 14, 30], [30, 40, 40, 50]], [TISSUE, MAGNET, TISSUE],
-                    masks=[np.ones((5, 6), bool), np.ones((4, 10), bool), np.eye(10, dtype=bool)])
+OBJECTS = Instances(
+    (H, W),
+    [[1, 2, 6, 8], [10, 20, 14, 30], [30, 40, 40, 50]],
+    [TISSUE, MAGNET, TISSUE],
+    masks=[np.ones((5, 6), bool), np.ones((4, 10), bool), np.eye(10, dtype=bool)],
+)
 
 
 def save(path, array):
@@ -49,9 +54,14 @@ def in_three_files(root):
     save_masks(root / "image_0" / "patch_3", "tissue", "mag")
 
 
-@pytest.mark.parametrize(("layout", "image_id", "group"), [
-    (in_colour, "stage1_train/a", "stage1_train/a"), (in_two_files, "a", "a"),
-    (in_three_files, "image_0/patch_3", "image_0")])
+@pytest.mark.parametrize(
+    ("layout", "image_id", "group"),
+    [
+        (in_colour, "stage1_train/a", "stage1_train/a"),
+        (in_two_files, "a", "a"),
+        (in_three_files, "image_0/patch_3", "image_0"),
+    ],
+)
 def test_all_layouts_are_the_same_patches(tmp_path, layout, image_id, group):
     layout(tmp_path)
     dataset = PatchFolderDataset(tmp_path, ("fluo", "grey", "zeros", "edges"))
@@ -87,8 +97,11 @@ def test_patches_written_are_the_patches_read(tmp_path):
     images = {"grey": GREY, "fluo": FLUO, "depth": FLUO[::-1].copy()}
     path = write_patch(tmp_path / "new", "patch_0001", images, OBJECTS)
     assert path == tmp_path / "new" / "patch_0001" and patch_written(tmp_path / "new", "patch_0001")
-    assert sorted(p.name for p in (path / "images").iterdir()) == ["patch_0001.tif", "patch_0001_depth.tif",
-                                                                 "patch_0001_fluo.tif"]
+    assert sorted(p.name for p in (path / "images").iterdir()) == [
+        "patch_0001.tif",
+        "patch_0001_depth.tif",
+        "patch_0001_fluo.tif",
+    ]
     dataset = PatchFolderDataset(tmp_path / "new", ("grey", "depth", "fluo"))
     assert np.array_equal(dataset.load_image(0), np.dstack([GREY, FLUO[::-1], FLUO]))
     assert np.array_equal(dataset.load_instances(0).to_masks(), OBJECTS.select([0, 2, 1]).to_masks())
@@ -102,8 +115,9 @@ def test_a_patch_without_sections_is_read_as_one(tmp_path):
 
 
 def test_objects_without_a_pixel_are_not_written(tmp_path):
-    empty = Instances((H, W), [[0, 0, 2, 2], [1, 1, 3, 3]], [TISSUE, TISSUE],
-                      masks=[np.zeros((2, 2), bool), np.ones((2, 2), bool)])
+    empty = Instances(
+        (H, W), [[0, 0, 2, 2], [1, 1, 3, 3]], [TISSUE, TISSUE], masks=[np.zeros((2, 2), bool), np.ones((2, 2), bool)]
+    )
     folder = write_patch(tmp_path, "a", {"grey": GREY}, empty)
     assert [p.name for p in (folder / "tissue_masks").iterdir()] == ["001.tif"]
     assert list((folder / "magnetic_masks").iterdir()) == []
@@ -128,12 +142,15 @@ def test_an_unfinished_patch_is_no_patch_and_is_written_anew(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
-@pytest.mark.parametrize(("images", "objects", "problem"), [
-    ({"fluo": GREY}, OBJECTS, "no grey picture"),
-    ({"grey": GREY[:-1]}, OBJECTS, "channel 'grey' is"),
-    ({"grey": GREY, "fluo": FLUO.astype(np.uint16)}, OBJECTS, "channel 'fluo' is .* of uint16"),
-    ({"grey": GREY}, Instances((H, W), [[0, 0, 1, 1]], [3], masks=[np.ones((1, 1), bool)]), r"classes \[3\]"),
-])
+@pytest.mark.parametrize(
+    ("images", "objects", "problem"),
+    [
+        ({"fluo": GREY}, OBJECTS, "no grey picture"),
+        ({"grey": GREY[:-1]}, OBJECTS, "channel 'grey' is"),
+        ({"grey": GREY, "fluo": FLUO.astype(np.uint16)}, OBJECTS, "channel 'fluo' is .* of uint16"),
+        ({"grey": GREY}, Instances((H, W), [[0, 0, 1, 1]], [3], masks=[np.ones((1, 1), bool)]), r"classes \[3\]"),
+    ],
+)
 def test_what_is_no_patch_is_not_written(tmp_path, images, objects, problem):
     with pytest.raises(DataError, match=problem):
         write_patch(tmp_path, "a", images, objects)
@@ -161,18 +178,24 @@ def bad(name, change, problem, channels=("grey", "fluo")):
     return pytest.param(change, problem, channels, id=name)
 
 
-@pytest.mark.parametrize(("change", "problem", "channels"), [
-    bad("no fluorescence", lambda a: (a / "images" / "a_fluo.tif").unlink(), "none of the channel 'fluo'"),
-    bad("unknown channel", lambda a: None, "none of the channel 'dapi'", ("grey", "dapi")),
-    bad("no grey", lambda a: (a / "images" / "a.tif").unlink(), "holds no grey picture"),
-    bad("grey twice", lambda a: save(a / "images" / "b.tif", GREY), "second picture of the channel 'grey'"),
-    bad("no pictures", lambda a: [p.unlink() for p in (a / "images").iterdir()], "holds no patch"),
-    bad("other size", lambda a: save(a / "images" / "a_fluo.tif", FLUO[:-1]), r"a_fluo.tif: is \(39, 50\)"),
-    bad("16 bit", lambda a: save(a / "images" / "a_fluo.tif", FLUO.astype(np.uint16)), "type uint16"),
-    bad("mask of other size", lambda a: save(a / "tissue_masks" / "0.tif", full(0)[:, 1:]), "0.tif: is 40 x 49"),
-    bad("cut off", lambda a: (a / "images" / "a_fluo.tif").write_bytes(
-        (a / "images" / "a_fluo.tif").read_bytes()[:-50]), "a_fluo.tif: is cut off"),
-])
+@pytest.mark.parametrize(
+    ("change", "problem", "channels"),
+    [
+        bad("no fluorescence", lambda a: (a / "images" / "a_fluo.tif").unlink(), "none of the channel 'fluo'"),
+        bad("unknown channel", lambda a: None, "none of the channel 'dapi'", ("grey", "dapi")),
+        bad("no grey", lambda a: (a / "images" / "a.tif").unlink(), "holds no grey picture"),
+        bad("grey twice", lambda a: save(a / "images" / "b.tif", GREY), "second picture of the channel 'grey'"),
+        bad("no pictures", lambda a: [p.unlink() for p in (a / "images").iterdir()], "holds no patch"),
+        bad("other size", lambda a: save(a / "images" / "a_fluo.tif", FLUO[:-1]), r"a_fluo.tif: is \(39, 50\)"),
+        bad("16 bit", lambda a: save(a / "images" / "a_fluo.tif", FLUO.astype(np.uint16)), "type uint16"),
+        bad("mask of other size", lambda a: save(a / "tissue_masks" / "0.tif", full(0)[:, 1:]), "0.tif: is 40 x 49"),
+        bad(
+            "cut off",
+            lambda a: (a / "images" / "a_fluo.tif").write_bytes((a / "images" / "a_fluo.tif").read_bytes()[:-50]),
+            "a_fluo.tif: is cut off",
+        ),
+    ],
+)
 def test_bad_patches_are_named(tmp_path, change, problem, channels):
     in_two_files(tmp_path)
     change(tmp_path / "a")

@@ -1,4 +1,5 @@
 """The overlay of a whole wafer: size, colours, what is marked, and that no whole wafer is read at once."""
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PolyCollection
@@ -44,7 +45,7 @@ def test_reduced_pictures_are_means(shape, most):
     if factor == 1:
         assert np.array_equal(picture, wafer[..., 1])
     y, x = picture.shape[0] // 2, picture.shape[1] // 3
-    square = wafer[int(y * factor):int((y + 1) * factor), int(x * factor):int((x + 1) * factor), 1]
+    square = wafer[int(y * factor) : int((y + 1) * factor), int(x * factor) : int((x + 1) * factor), 1]
     assert abs(picture[y, x] - square.mean()) <= 0.5
 
 
@@ -70,7 +71,7 @@ def test_picture_file_is_no_larger_than_asked(sections, tmp_path):
 def test_the_picture_under_the_sections_is_the_wafer(sections, shape, tmp_path):
     wafer = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
     draw_wafer(wafer, sections[0].select(np.zeros(len(sections[0]), bool)), [], tmp_path / "wafer.png")
-    drawn = np.rint(255 * imread(tmp_path / "wafer.png")[-shape[0]:, :, 0])
+    drawn = np.rint(255 * imread(tmp_path / "wafer.png")[-shape[0] :, :, 0])
     assert np.array_equal(drawn, wafer)
 
 
@@ -138,7 +139,7 @@ def test_a_small_window_is_enlarged(sections, tmp_path):
     wafer = np.random.default_rng(3).integers(0, 255, (400, 500)).astype(np.uint8)
     figure = draw_wafer(wafer, *sections, tmp_path / "part.png", window=(100, 90, 180, 170))
     drawn = np.rint(255 * imread(tmp_path / "part.png")[36:, :, 0])
-    assert drawn.shape == (960, 960)        # the least whole multiple of 80 above 900
+    assert drawn.shape == (960, 960)  # the least whole multiple of 80 above 900
     arrow = next(c for c in figure.axes[0].collections if isinstance(c, Quiver))
     assert len(arrow.U) == 1
     line = next(c for c in figure.axes[0].collections if type(c) is LineCollection)

@@ -1,4 +1,5 @@
 """Looks at wafers: coordinates are the wafer's whatever the reduction, and parts have the colours of the overlay."""
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PolyCollection

@@ -1,4 +1,5 @@
 """Sections as CSV and JSON, and outlines for proof-reading."""
+
 import json
 
 import numpy as np
@@ -13,8 +14,10 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.polygons import polygon_box, polygon_mask, polygons_to_instances
 
-FIRST = "section_id,tissue_x_px,tissue_y_px,tissue_angle_deg,tissue_score,magnet_x_px,magnet_y_px,magnet_angle_deg," \
-        "magnet_score"
+FIRST = (
+    "section_id,tissue_x_px,tissue_y_px,tissue_angle_deg,tissue_score,magnet_x_px,magnet_y_px,magnet_angle_deg,"
+    "magnet_score"
+)
 
 
 @pytest.fixture
@@ -53,8 +56,11 @@ def test_json_holds_all_of_each_section(found, tmp_path):
     instances, sections = found
     write_sections_json(tmp_path / "s.json", sections, instances, 3, 0.5, {"rule": "centre"})
     content = json.loads((tmp_path / "s.json").read_text())
-    assert content["counts"] == section_counts(sections) == {"sections": 4, "paired": 3, "tissue_alone": 1,
-                                                             "magnet_alone": 0}
+    assert (
+        content["counts"]
+        == section_counts(sections)
+        == {"sections": 4, "paired": 3, "tissue_alone": 1, "magnet_alone": 0}
+    )
     assert (content["image_height_px"], content["image_width_px"]) == instances.image_shape
     assert (content["scale"], content["pixel_size_um"], content["about"]) == (3.0, [0.5, 0.5], {"rule": "centre"})
     for row, section in zip(content["sections"], sections, strict=True):

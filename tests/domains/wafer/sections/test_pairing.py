@@ -1,4 +1,5 @@
 """Which tissue belongs to which magnetic part, on grids, on a crowded real wafer, and with parts missing."""
+
 import json
 
 import numpy as np
@@ -13,15 +14,18 @@ from mrcnn.geometry.polygons import oriented_box, polygons_to_instances
 
 def measured(polygons):
     boxes = [oriented_box(p) for p in polygons]
-    return (np.array([b[0] for b in boxes]).reshape(-1, 2), np.array([b[1] for b in boxes]).reshape(-1, 2),
-            np.array([b[2] for b in boxes]))
+    return (
+        np.array([b[0] for b in boxes]).reshape(-1, 2),
+        np.array([b[1] for b in boxes]).reshape(-1, 2),
+        np.array([b[2] for b in boxes]),
+    )
 
 
 @given(seed=st.integers(0, 10_000), lost=st.integers(0, 5))
 def test_every_part_finds_its_own_whatever_the_order(wafer, seed, lost):
     rng = np.random.default_rng(seed)
     tissues, magnets, _, _ = wafer(rng)
-    kept_t, kept_m = (rng.permutation(len(tissues))[:len(tissues) - lost] for _ in range(2))
+    kept_t, kept_m = (rng.permutation(len(tissues))[: len(tissues) - lost] for _ in range(2))
     pairs = pair_parts(measured([tissues[i] for i in kept_t]), measured([magnets[i] for i in kept_m]))
     assert {(kept_t[i], kept_m[j]) for i, j in pairs} == {(i, i) for i in set(kept_t) & set(kept_m)}
 
@@ -51,8 +55,9 @@ def test_the_nearer_magnet_of_a_neighbour_is_not_taken(section_of):
 
 def test_nearly_square_parts_are_paired_too(section_of):
     rng = np.random.default_rng(5)
-    sections = [section_of((150 * r + 100, 150 * c + 100), rng.uniform(0, 360), 40, 38, 41)
-                for r in range(4) for c in range(4)]
+    sections = [
+        section_of((150 * r + 100, 150 * c + 100), rng.uniform(0, 360), 40, 38, 41) for r in range(4) for c in range(4)
+    ]
     tissues, magnets = zip(*sections)
     pairs = pair_parts(measured(tissues), measured(magnets))
     assert pairs.tolist() == [[i, i] for i in range(16)]

@@ -1,4 +1,5 @@
 """Centres and angles of parts, sections in reading order, and their table."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def difference(a, b):
 @given(angle=st.floats(0, 360, exclude_max=True), y=st.floats(90, 110), x=st.floats(90, 110))
 def test_angle_and_centre_of_known_outlines_are_exact(section_of, angle, y, x):
     tissue, magnet = section_of((y, x), angle)
-    section, = known_sections([tissue], [magnet])
+    (section,) = known_sections([tissue], [magnet])
     for part, polygon in ((section.tissue, tissue), (section.magnet, magnet)):
         assert part.centre == pytest.approx(tuple(polygon.mean(axis=0)), abs=1e-6)
         assert difference(part.angle_deg, angle) < 1e-6
@@ -48,14 +49,14 @@ def test_the_angle_is_from_magnet_to_tissue_counter_clockwise_on_the_screen(sect
     tissue, magnet = section_of((100, 100), angle)
     way = tissue.mean(axis=0) - magnet.mean(axis=0)
     assert np.allclose(way / np.linalg.norm(way), tissue_lies, atol=1e-9)
-    section, = known_sections([tissue], [magnet])
+    (section,) = known_sections([tissue], [magnet])
     assert difference(section.tissue.angle_deg, angle) < 1e-9
 
 
 def test_the_sides_give_the_angle_and_the_partner_only_the_sense(section_of):
     """A magnetic part that slid along its tissue turns the way between the centres, but no side of the tissue."""
     tissue, magnet = section_of((100, 100), 90)
-    section, = known_sections([tissue], [magnet + (0, 15)])
+    (section,) = known_sections([tissue], [magnet + (0, 15)])
     assert section.tissue.angle_deg == pytest.approx(90)
     way = np.subtract(section.tissue.centre, section.magnet.centre)
     assert difference(np.degrees(np.arctan2(-way[0], way[1])), 90) > 25
@@ -134,8 +135,11 @@ def test_labels_keep_their_numbers_and_count_their_outlines(section_of):
     (a, b), (c, _), (_, d) = (section_of((60, 100 * i + 60), 40) for i in range(3))
     sections = known_sections([a, c, None, None], [b, None, d, None], numbers=[7, 9, 11, 13])
     assert [s.section_id for s in sections] == [7, 9, 11]
-    assert [(s.tissue and s.tissue.index, s.magnet and s.magnet.index) for s in sections] == [(0, 1), (2, None),
-                                                                                             (None, 3)]
+    assert [(s.tissue and s.tissue.index, s.magnet and s.magnet.index) for s in sections] == [
+        (0, 1),
+        (2, None),
+        (None, 3),
+    ]
     assert sections[1].tissue.angle_deg is None and sections[0].tissue.angle_deg is not None
 
 
@@ -157,8 +161,13 @@ def test_table_has_the_columns_of_the_microscope_first(wafer, as_instances):
     assert full["tissue_x_um"].tolist() == pytest.approx((0.25 * full["tissue_x_px"]).tolist())
     alone = full[full["magnet_x_px"].isna()]
     assert len(alone) == 1
-    assert alone[["magnet_y_px", "magnet_angle_deg", "magnet_score", "magnet_x_full_px", "magnet_x_um",
-                  "tissue_angle_deg"]].isna().all(axis=None)
+    assert (
+        alone[
+            ["magnet_y_px", "magnet_angle_deg", "magnet_score", "magnet_x_full_px", "magnet_x_um", "tissue_angle_deg"]
+        ]
+        .isna()
+        .all(axis=None)
+    )
     assert alone[["tissue_x_px", "tissue_score"]].notna().all(axis=None)
 
 
@@ -167,8 +176,10 @@ def test_table_of_nothing_has_all_columns():
     assert len(table) == 0 and tuple(table.columns) == (*COLUMNS, *FULL_COLUMNS, *UM_COLUMNS)
 
 
-@pytest.mark.parametrize(("scale", "size", "said"), [(0, None, "scale"), (float("nan"), None, "scale"),
-                                                     (1, -1, "pixel size"), (1, (1, 2, 3), "pixel size")])
+@pytest.mark.parametrize(
+    ("scale", "size", "said"),
+    [(0, None, "scale"), (float("nan"), None, "scale"), (1, -1, "pixel size"), (1, (1, 2, 3), "pixel size")],
+)
 def test_factors_that_cannot_be(scale, size, said):
     with pytest.raises(ConfigError, match=said):
         sections_table([], scale, size)

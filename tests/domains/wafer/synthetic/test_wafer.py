@@ -1,4 +1,5 @@
 """Synthetic wafers: the truth is what was drawn, nothing overlaps, and the pictures tell the parts apart."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ def means(image, labels, part):
     found = []
     for section in labels.sections:
         box = polygon_box(getattr(section, part))
-        found.append(image[box[0]:box[2], box[1]:box[3]][polygon_mask(getattr(section, part), box)].mean())
+        found.append(image[box[0] : box[2], box[1] : box[3]][polygon_mask(getattr(section, part), box)].mean())
     return np.array(found)
 
 
@@ -38,7 +39,7 @@ def test_images_and_labels_are_of_the_size_and_number_asked_for(wafer):
     images, labels, style = wafer
     shape = images["grey"].shape
     assert {k: (v.dtype, v.shape) for k, v in images.items()} == dict.fromkeys(("grey", "fluo"), (np.uint8, shape))
-    assert labels.image_shape == shape and [s.number for s in labels.sections] == [1, 2, 3, 4, 5, 6][:len(labels)]
+    assert labels.image_shape == shape and [s.number for s in labels.sections] == [1, 2, 3, 4, 5, 6][: len(labels)]
     assert len(labels) >= 4
     for section in labels.sections:
         (_, (long, short), _) = oriented_box(section.tissue)
@@ -49,8 +50,10 @@ def test_the_magnet_is_bright_in_fluorescence_and_the_tissue_is_not(wafer):
     images, labels, style = wafer
     magnet, tissue = means(images["fluo"], labels, "magnet"), means(images["fluo"], labels, "tissue")
     assert magnet.min() > 1.6 * tissue.max() and (magnet > 2 * tissue).all()
-    assert (np.sign(means(images["grey"], labels, "magnet") - means(images["grey"], labels, "tissue")) ==
-            np.sign(style.magnet - style.tissue)).all()
+    assert (
+        np.sign(means(images["grey"], labels, "magnet") - means(images["grey"], labels, "tissue"))
+        == np.sign(style.magnet - style.tissue)
+    ).all()
 
 
 def test_both_parts_are_seen_against_the_surface(wafer):
@@ -83,14 +86,23 @@ def test_a_dummy_is_as_the_magnet_in_grey_and_dark_in_fluorescence():
             parts = shapely.union(shapely.polygons(section.tissue), shapely.polygons(section.magnet))
             rest = shapely.difference(shapely.polygons(section.envelope), parts.buffer(2)).buffer(-3)
             dummy = shapely.get_coordinates(max(shapely.get_parts(rest), key=shapely.area).exterior)
-            of = {name: dict(zip(("dummy", "magnet", "tissue"), (
-                np.median(image[polygon_mask(p, (0, 0, 500, 500))]) for p in (dummy, section.magnet, section.tissue))))
-                for name, image in images.items()}
+            of = {
+                name: dict(
+                    zip(
+                        ("dummy", "magnet", "tissue"),
+                        (
+                            np.median(image[polygon_mask(p, (0, 0, 500, 500))])
+                            for p in (dummy, section.magnet, section.tissue)
+                        ),
+                    )
+                )
+                for name, image in images.items()
+            }
             assert abs(of["grey"]["dummy"] - of["grey"]["magnet"]) < 8 < of["grey"]["tissue"] - of["grey"]["magnet"]
             assert of["fluo"]["dummy"] < 0.4 * of["fluo"]["magnet"]
 
 
-@given(seed=st.integers(0, 2 ** 32 - 1), count=st.integers(1, 12), height=st.integers(420, 520))
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 12), height=st.integers(420, 520))
 @settings(max_examples=8)
 def test_sections_never_overlap_and_lie_inside(seed, count, height):
     _, labels = synthetic_wafer((height, 450), count, seed=seed, style=SMALL)
@@ -103,7 +115,7 @@ def test_sections_never_overlap_and_lie_inside(seed, count, height):
     masks = labels.instances()
     assert sorted(masks.class_ids.tolist()) == [TISSUE] * count + [MAGNET] * count
     drawn = sum(masks.to_masks()[..., i].astype(int) for i in range(len(masks)))
-    assert (drawn > 1).sum() < 2 * count              # pixels on the line where the two parts of one section meet
+    assert (drawn > 1).sum() < 2 * count  # pixels on the line where the two parts of one section meet
 
 
 def test_some_sections_nearly_touch_and_angles_are_all_around():
@@ -134,23 +146,36 @@ def test_the_same_seed_gives_the_same_wafer_and_another_seed_another():
 
 def test_given_labels_are_drawn_where_they_are():
     square = np.array([(0.0, 0.0), (0.0, 60.0), (30.0, 60.0), (30.0, 0.0)])
-    given_labels = WaferLabels([Section(12, square + (100, 80), square + (131, 80)), Section(40, square + (40, 200)),
-                                Section(41, None, square + (200, 230))], None, (300, 360), None)
+    given_labels = WaferLabels(
+        [
+            Section(12, square + (100, 80), square + (131, 80)),
+            Section(40, square + (40, 200)),
+            Section(41, None, square + (200, 230)),
+        ],
+        None,
+        (300, 360),
+        None,
+    )
     images, labels = synthetic_wafer(seed=1, labels=given_labels)
     assert images["grey"].shape == (300, 360) and [s.number for s in labels.sections] == [12, 40, 41]
     np.testing.assert_array_equal(labels.sections[0].tissue, given_labels.sections[0].tissue)
     assert labels.sections[1].magnet is None and labels.sections[2].tissue is None
     assert means(images["fluo"], labels.select([0, 2]), "magnet").min() > 40
     assert means(images["fluo"], labels.select([0, 1]), "tissue").max() < 25
-    assert given_labels.sections[0].envelope is None       # they are not changed themselves
+    assert given_labels.sections[0].envelope is None  # they are not changed themselves
 
 
 def test_the_geometry_of_a_real_wafer(real_data):
     """A part of it, in which sections touch and overlap."""
     labels = read_labelme(real_data / "wafer_labels" / "silicon_wafer_1" / "labels.json", (5616, 6136))
-    inside = [i for i, s in enumerate(labels.sections) if
-              ((np.concatenate([s.tissue, s.magnet]) - (4000, 3400)).clip(0, 799) ==
-               np.concatenate([s.tissue, s.magnet]) - (4000, 3400)).all()]
+    inside = [
+        i
+        for i, s in enumerate(labels.sections)
+        if (
+            (np.concatenate([s.tissue, s.magnet]) - (4000, 3400)).clip(0, 799)
+            == np.concatenate([s.tissue, s.magnet]) - (4000, 3400)
+        ).all()
+    ]
     part = labels.select(inside).moved(-4000, -3400, (800, 800))
     assert len(part.sections) == 26
     images, drawn = synthetic_wafer(seed=0, labels=part)
@@ -174,7 +199,11 @@ def test_few_sections_are_isolated_ones_with_the_background():
 def test_files_are_written_and_read_again(tmp_path):
     paths = write_synthetic_wafer(tmp_path / "new", (300, 340), 5, seed=1, style=SMALL, few=2, name="w")
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
-        "w_few.json", "w_fluo.tif", "w_grey.tif", "w_labels.json"]
+        "w_few.json",
+        "w_fluo.tif",
+        "w_grey.tif",
+        "w_labels.json",
+    ]
     images, truth = synthetic_wafer((300, 340), 5, seed=1, style=SMALL)
     for name in images:
         np.testing.assert_array_equal(tifffile.memmap(paths[name], mode="r"), images[name])
@@ -187,23 +216,27 @@ def test_files_are_written_and_read_again(tmp_path):
 
 def test_sections_with_one_part_are_none_of_the_few(tmp_path):
     square = np.array([(0.0, 0.0), (0.0, 60.0), (30.0, 60.0), (30.0, 0.0)])
-    labels = WaferLabels([Section(1, square + 20, None), Section(2, square + (80, 20), square + (111, 20))], None,
-                         (200, 200), None)
+    labels = WaferLabels(
+        [Section(1, square + 20, None), Section(2, square + (80, 20), square + (111, 20))], None, (200, 200), None
+    )
     paths = write_synthetic_wafer(tmp_path, labels=labels, few=5)
     np.testing.assert_allclose(read_labelme(paths["few"]).sections[0].tissue, square + (80, 20))
     alone = write_synthetic_wafer(tmp_path / "alone", labels=labels.select([0]))
     assert "few" not in alone and len(read_labelme(alone["labels"])) == 1
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"shape": (300, 300), "sections": 60, "style": SMALL}, "of 60 sections found room"),
-    ({"shape": (30, 300), "sections": 1}, "at least 64 pixels"),
-    ({"shape": (300, 300)}, "how many sections"),
-    ({"shape": (300, 300), "sections": 1, "style": "gold"}, "no wafer style 'gold'.*silicon"),
-    ({"shape": (300, 300), "sections": 1, "style": replace(SMALL, noise=-1.0)}, "noise"),
-    ({"shape": (300, 300), "sections": 1, "style": replace(SMALL, density=0.9)}, "density"),
-    ({"shape": (300, 300), "sections": 1, "labels": WaferLabels([], None, (300, 300), None)}, "not both"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"shape": (300, 300), "sections": 60, "style": SMALL}, "of 60 sections found room"),
+        ({"shape": (30, 300), "sections": 1}, "at least 64 pixels"),
+        ({"shape": (300, 300)}, "how many sections"),
+        ({"shape": (300, 300), "sections": 1, "style": "gold"}, "no wafer style 'gold'.*silicon"),
+        ({"shape": (300, 300), "sections": 1, "style": replace(SMALL, noise=-1.0)}, "noise"),
+        ({"shape": (300, 300), "sections": 1, "style": replace(SMALL, density=0.9)}, "density"),
+        ({"shape": (300, 300), "sections": 1, "labels": WaferLabels([], None, (300, 300), None)}, "not both"),
+    ],
+)
 def test_what_cannot_work_is_said(arguments, message):
     with pytest.raises(ConfigError, match=message):
         synthetic_wafer(**arguments)
