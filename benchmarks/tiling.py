@@ -20,7 +20,7 @@ import time
 import numpy as np
 from tile_scene import rectangles, score, seen
 
-from mrcnn.geometry.tiles import seed_windows, tile_windows
+from mrcnn.geometry.tile_windows import corner_windows, tile_windows
 
 WAFER = (6136, 5616)
 SECTION_SIDES = (70, 120)
@@ -89,9 +89,9 @@ def joined(truth, tile, overlap, **trouble):
 
     results = {}
     tiles = seen(truth, tile_windows(truth.image_shape, tile, overlap), **trouble)
-    corners = seen(truth, seed_windows(truth.image_shape, tile)[0], **trouble)
+    corners = seen(truth, corner_windows(truth.image_shape, tile)[0], **trouble)
     for rule in RULES:
-        plan, views = TilePlan(truth.image_shape, tile, overlap, rule), corners if rule == "seed" else tiles
+        plan, views = TilePlan(truth.image_shape, tile, overlap, rule), corners if rule == "corner" else tiles
         results[rule] = seconds_of(lambda p=plan, v=views: p.joined([found for _, found in v]))
     return results
 

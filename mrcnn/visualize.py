@@ -19,7 +19,7 @@ from mrcnn.legacy.visualize_drawing import as_shown, class_map, color_values, dr
 from mrcnn.legacy.visualize_tables import show_table, weight_table
 from mrcnn.plot import inspect
 
-# What the original had imported. Scripts write `visualize.plt`, or use it after a star import.
+# What the original had imported, for `visualize.plt` and star imports.
 _IMPORTED = {
     "IPython": "IPython",
     "Polygon": "matplotlib.patches:Polygon",
@@ -192,16 +192,8 @@ def display_instances(
 def _display(image, boxes, objects, colors, captions, title, figsize, ax, show_mask, show_bbox):
     own = ax is None
     ax = plt.subplots(1, figsize=figsize)[1] if own else ax
-    draw_objects(
-        ax,
-        image,
-        np.reshape(boxes, (len(objects), -1)) if len(objects) else np.zeros((0, 4)),
-        objects,
-        colors,
-        captions,
-        show_mask,
-        show_bbox,
-    )
+    boxes = np.reshape(boxes, (len(objects), -1)) if len(objects) else np.zeros((0, 4))
+    draw_objects(ax, image, boxes, objects, colors, captions, show_mask, show_bbox)
     ax.set_title(title)
     if own:
         plt.show()

@@ -123,3 +123,78 @@ def test_values_that_users_give_are_allowed(name, value):
 def test_class_names_must_be_as_many_as_num_classes():
     with pytest.raises(ConfigError, match="NUM_CLASSES is 2.*has 3 classes.*BG, cell, debris. Set NUM_CLASSES = 3"):
         Cells().validate(["BG", "cell", "debris"])
+
+
+# --- names ---
+def test_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="no setting NUM_CLASES. Did you mean NUM_CLASSES"):
+        Config(NUM_CLASES=2)
+    with pytest.raises(ConfigError, match="known_names"):
+        Config(XYZZY=2)
+
+
+def test_misspelt_attribute_of_a_subclass_is_refused_on_use():
+    class Slip(Config):
+        NUM_CLASES = 2
+
+    with pytest.raises(ConfigError, match="NUM_CLASES. Did you mean NUM_CLASSES"):
+        Slip().validate()
+
+
+@pytest.mark.parametrize("name", ["LEARNING_RATE_2", "WEIGHT_DECAY_HEADS", "IMAGE_MAX_SCALE", "WAFER"])
+def test_a_users_own_settings_are_let_through(name):
+    own = type("OwnConfig", (Config,), {"NUM_CLASSES": 2, name: 1})()
+    own.validate()
+    assert own.to_dict()[name] == 1
+
+
+def test_a_name_like_one_of_ours_is_the_users_own_beside_ours():
+    class Both(Cells):
+        GPU_COUNT, CPU_COUNT = 1, 4
+        MEAN_PIXEL = MEAN_PIXELS = np.zeros(3)
+
+    Both().validate()
+    config = Both()
+    config.NUM_CLASES = 3
+    with pytest.raises(ConfigError, match="NUM_CLASES. Did you mean NUM_CLASSES"):
+        config.validate()
+
+
+def test_a_slip_beside_a_default_that_is_copied_is_refused():
+    config = Cells()
+    config.MEAN_PIXELS = np.zeros(3)
+    with pytest.raises(ConfigError, match="Did you mean MEAN_PIXEL"):
+        config.validate()
+
+
+def test_validation_steps_as_the_original_misspelt_them():
+    class Old(Cells):
+        VALIDATION_STPES = 7
+
+    class New(Old):
+        VALIDATION_STEPS = 9
+
+    assert (Old().VALIDATION_STEPS, New().VALIDATION_STEPS) == (7, 9)
+    Old().validate()
+    config = Cells()
+    config.VALIDATION_STPES = 3
+    assert config.VALIDATION_STEPS == 3
+    assert Old.from_dict(Old().to_dict()).VALIDATION_STEPS == 7
+
+
+def test_misspelt_attribute_of_an_instance_is_refused_on_use():
+    config = Config()
+    config.LEARNIN_RATE = 0.1
+    with pytest.raises(ConfigError, match="Did you mean LEARNING_RATE"):
+        config.validate()
+
+
+def test_own_and_old_names_are_allowed():
+    class Old(Cells):
+        IMAGE_PADDING = True
+
+    config = Old()
+    config.MICROSCOPE = "Talos"
+    config.validate()
+    assert Old(IMAGE_PADDING=False).IMAGE_PADDING is False
+    assert Cells.from_dict(config.to_dict()).IMAGE_PADDING is True

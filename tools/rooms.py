@@ -16,7 +16,7 @@ DOCUMENT, IMAGE = ROOT / "docs" / "architecture.md", ROOT / "docs" / "figures" /
 BEGIN, END = "<!-- rooms: written by tools/rooms.py -->\n", "<!-- end of rooms -->\n"
 # The rooms from the ground up, in groups. A room imports what is below it, or left of it in its group.
 ORDER = (
-    ("errors", "files", "lazy", "quiet"),
+    ("errors", "files", "lazy", "quiet", "hardware"),
     ("geometry", "layers", "losses"),
     ("config_checks", "config"),
     ("images",),

@@ -14,8 +14,8 @@ from mrcnn.commands.settings import load_detector
 from mrcnn.data.molding import to_channels
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import whole_file
+from mrcnn.hardware import has_gpu
 from mrcnn.images.read import read_image
-from mrcnn.inference.hardware import has_gpu
 from mrcnn.inference.tile_store import settings_fingerprint, weights_fingerprint
 from mrcnn.options.arguments import FAILED, USAGE
 from mrcnn.plot.figures import save_figure

@@ -9,7 +9,7 @@ from mrcnn.commands.settings import OPTIONS_FILE, absolute, changed, new_config,
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
-from mrcnn.inference.hardware import has_gpu
+from mrcnn.hardware import has_gpu
 from mrcnn.training.checkpoints import BEST, run_checkpoints
 from mrcnn.training.recipes import MASK_RCNN
 from mrcnn.training.run import check_call, has_images
@@ -116,7 +116,7 @@ def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
 
     Up to `limit` pictures, evenly spread, are predicted by the run's best weights.
     """
-    from mrcnn.search.watershed import tune_watershed
+    from mrcnn.search.tune_watershed import tune_watershed
 
     segmenter.load_weights(segmenter.log_dir, verbose=0)
     count = len(validation_data.image_ids)

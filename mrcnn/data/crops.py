@@ -6,7 +6,7 @@ from mrcnn.data.dataset import name_of, validate_dataset
 from mrcnn.data.molding import intensities, to_channels
 from mrcnn.errors import DataError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.tiles import tile_windows
+from mrcnn.geometry.tile_windows import tile_windows
 from mrcnn.images.recent import Recent
 
 CACHE_BYTES = 512 * 2**20  # of decoded pictures that one source of crops remembers

@@ -9,7 +9,7 @@ import keras
 from mrcnn import quiet
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, WeightsError
-from mrcnn.inference.hardware import one_operation_at_a_time, precision_of
+from mrcnn.hardware import one_operation_at_a_time, precision_of
 from mrcnn.training.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
 from mrcnn.training.optimizers import compile_model
 from mrcnn.training.run_folders import last_resumable, new_folder, run_folders, run_name, run_of

@@ -19,7 +19,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.inference.blended_tiles import tiled_probability
 from mrcnn.inference.detection import refuse_single
-from mrcnn.inference.jit import compiled
+from mrcnn.inference.jit import jit
 from mrcnn.nets.semantic.training_model import semantic_model
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
 from mrcnn.training.history import TrainingHistory
@@ -229,7 +229,7 @@ class SemanticSegmenter(Trainable):
     def _run_tiles(self, tiles):
         """Probabilities float32 [B, h, w, K] of tiles [B, h, w, C]."""
         if self._run is None:
-            self._run = compiled(self.keras_model, by_shape=True)
+            self._run = jit(self.keras_model, by_shape=True)
         logits = np.asarray(self._run([mold_image(tiles, self.config)]))
         return expit(logits) if logits.shape[-1] == 1 else softmax(logits, axis=-1)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.tiles import tile_windows
+from mrcnn.geometry.tile_windows import tile_windows
 
 FLIPS = ((), (1,), (2,), (1, 2))  # axes of a batch that are mirrored
 

@@ -6,7 +6,7 @@ from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resi
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.geometry.pixel_sizes import as_pixel_size
-from mrcnn.inference.jit import compiled
+from mrcnn.inference.jit import jit
 from mrcnn.inference.unmolding import detections_to_instances
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
@@ -122,7 +122,7 @@ class Detection:
         metas : float32 [B, M]
         """
         if self._models is None:
-            self._models = tuple(model and compiled(model) for model in self.graph.detection_models())
+            self._models = tuple(model and jit(model) for model in self.graph.detection_models())
         detect, mask = self._models
         anchors = self.anchors(molded.shape[1:3])[1]
         detections, *maps = detect([molded, metas, np.broadcast_to(anchors, (len(molded), *anchors.shape))])

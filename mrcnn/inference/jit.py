@@ -5,7 +5,7 @@ from functools import partial
 import keras
 
 
-def compiled(model, by_shape=False):
+def jit(model, by_shape=False):
     """`model` for detection as a function of a list of arrays; its outputs stay on the device.
 
     Weights that change later take effect. `by_shape`: a program for every shape of the inputs, for layers that cannot

@@ -11,16 +11,9 @@ from tqdm import tqdm
 from mrcnn.data.molding import intensities, scale_intensity
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.pixel_sizes import as_pixel_size
-from mrcnn.geometry.tile_rules import RULES
-from mrcnn.geometry.tiles import (
-    as_pair,
-    centre_instances,
-    merge_instances,
-    owner_regions,
-    seed_instances,
-    seed_windows,
-    tile_windows,
-)
+from mrcnn.geometry.stitching import centre_instances, corner_instances, merge_instances
+from mrcnn.geometry.tile_rules import RULES, rule_name
+from mrcnn.geometry.tile_windows import as_pair, corner_windows, owner_regions, tile_windows
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named
 from mrcnn.inference.protocols import is_detector
@@ -81,7 +74,7 @@ class TilePlan:
     ----------
     image_shape : (int, int) or longer
     tile, overlap : int or (int, int)
-    rule : {"centre", "merge", "seed"}
+    rule : {"centre", "merge", "corner"}
 
     Attributes
     ----------
@@ -95,29 +88,31 @@ class TilePlan:
     """
 
     def __init__(self, image_shape, tile, overlap, rule):
+        rule = rule_name(rule)
         if rule not in RULES:
             raise ConfigError(f"rule must be one of {', '.join(RULES)}, not {rule!r}.")
         self.image_shape, self.rule = tuple(int(v) for v in image_shape[:2]), rule
         self.tile, self.overlap = as_pair(tile), as_pair(overlap)
         self.windows = tile_windows(self.image_shape, self.tile, self.overlap)
-        if rule == "seed":
+        if rule == "corner":
             if self.tile[0] != self.tile[1] or any(4 * shared != self.tile[0] for shared in self.overlap):
                 raise ConfigError(
-                    "The seed's rule is for square tiles that overlap by a quarter: with a tile of "
+                    "The rule 'corner' is for square tiles that overlap by a quarter: with a tile of "
                     f"{self.tile[0]}, set the overlap to {self.tile[0] // 4}."
                 )
-            self.windows, self._columns, self._rows = seed_windows(self.image_shape, self.tile[0])
+            self.windows, self._columns, self._rows = corner_windows(self.image_shape, self.tile[0])
 
     @property
     def grid(self):
         """What the windows depend on; rules of one grid can use the same tiles."""
-        return ["seed" if self.rule == "seed" else "even", *self.tile, *self.overlap]
+        # "seed" is what the rule was called when the first folders of tiles were written; they are still resumed.
+        return ["seed" if self.rule == "corner" else "even", *self.tile, *self.overlap]
 
     def joined(self, found):
         """The objects of the image from those of each tile, in the order of `windows`."""
         tiles = list(zip(self.windows, found))
-        if self.rule == "seed":
-            return seed_instances(tiles, self._columns, self._rows, self.image_shape)
+        if self.rule == "corner":
+            return corner_instances(tiles, self._columns, self._rows, self.image_shape)
         if self.rule == "merge":
             return merge_instances(tiles, image_shape=self.image_shape)
         regions = owner_regions(self.image_shape, self.tile, self.overlap)
@@ -157,8 +152,8 @@ def detect_tiled(
         With `shape` (H, W, C) and `read(y1, x1, y2, x2)` -> [h, w, C].
     tile, overlap : int or (int, int)
         Pixels; the overlap should hold the largest object.
-    rule : {"centre", "merge", "seed"}
-        See `mrcnn.geometry.tiles`.
+    rule : {"centre", "merge", "corner"}
+        See `mrcnn.geometry.stitching`.
     batch : int, optional
         Tiles that go through the network together; by default the config's BATCH_SIZE.
     progress : bool

@@ -10,8 +10,8 @@ import numpy as np
 from mrcnn.engine import mask_rcnn as detector
 from mrcnn.engine.base import Trainable
 from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.hardware import precision_of
 from mrcnn.inference.detection import Detection
-from mrcnn.inference.hardware import precision_of
 from mrcnn.inference.unmolding import detections_to_instances
 from mrcnn.legacy.custom_network import CheckpointTemplate, OwnDetection, is_own
 from mrcnn.legacy.grey_levels import as_scripts_mean, in_grey_levels

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.inference.jit import compiled
+from mrcnn.inference.jit import jit
 from mrcnn.layers.nms import nms_indices
 from mrcnn.layers.proposals import best_anchors
 from mrcnn.legacy.keras2_layers import names_of_activations
@@ -166,7 +166,7 @@ class DetectionTensors:
                 model = keras.Model(self.inputs, list(unique.values()))
             except ValueError as error:
                 raise self._in_training_only() from error
-            self._models[tuple(unique)] = model, compiled(model)
+            self._models[tuple(unique)] = model, jit(model)
         try:
             values = self._models[tuple(unique)][1](arrays)
         except KeyError as error:  # Keras 3.10 notices only now

@@ -20,8 +20,8 @@ _HOMES = {
     "summarize_set": "mrcnn.results.measure",
     "summarize_volumes": "mrcnn.results.volumes",
     "write_csv": "mrcnn.results.measure",
-    "write_imagej_rois": "mrcnn.results.export",
-    "write_label_tiff": "mrcnn.results.export",
+    "write_imagej_rois": "mrcnn.formats.imagej_rois",
+    "write_label_tiff": "mrcnn.results.label_tiff",
     "write_label_zarr": "mrcnn.results.label_zarr",
     "write_volume_tiff": "mrcnn.results.volumes",
 }

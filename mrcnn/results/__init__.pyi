@@ -1,7 +1,8 @@
+from mrcnn.formats.imagej_rois import write_imagej_rois
 from mrcnn.geometry.instances import Instances
 from mrcnn.results.cells import cell_table
 from mrcnn.results.detections import coco_results, detection_rows
-from mrcnn.results.export import write_imagej_rois, write_label_tiff
+from mrcnn.results.label_tiff import write_label_tiff
 from mrcnn.results.label_zarr import write_label_zarr
 from mrcnn.results.linking import LinkSettings, link_slices
 from mrcnn.results.measure import measure as measure_instances

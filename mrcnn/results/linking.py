@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.masks import instance_overlaps
-from mrcnn.results.export import check_pages
+from mrcnn.results.label_tiff import check_pages
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import as_pixel_size
-from mrcnn.results.export import check_pages, label_dtype, write_label_pages
+from mrcnn.results.label_tiff import check_pages, label_dtype, write_label_pages
 from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border
 
@@ -192,8 +192,8 @@ def write_volume_tiff(
 
     Notes
     -----
-    Format, type and voxel size are as of `mrcnn.results.export.write_label_tiff`. Where instances of a slice overlap,
-    the higher score is on top.
+    Format, type and voxel size are those of `mrcnn.results.label_tiff.write_label_tiff`. Where instances of a slice
+    overlap, the higher score is on top.
 
     Raises
     ------

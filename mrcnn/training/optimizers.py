@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from mrcnn.inference.hardware import jit_choice
+from mrcnn.hardware import jit_choice
 
 
 def learning_rate_of(config, learning_rate, total_steps):

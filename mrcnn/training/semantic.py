@@ -5,7 +5,7 @@ import numpy as np
 
 from mrcnn.data.crops import check_sizes, validate_semantic
 from mrcnn.geometry.instances import Instances
-from mrcnn.inference.jit import compiled
+from mrcnn.inference.jit import jit
 from mrcnn.training.crop_batches import CropBatches, GridBatches
 from mrcnn.training.memory import LIBRARIES_GB, OTHER_BACKBONE_MAPS, numbers_of_weights
 from mrcnn.training.recipes import Recipe
@@ -34,7 +34,7 @@ class Pictures(keras.callbacks.Callback):
             return
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        self.run = self.run or compiled(self.model, by_shape=True)
+        self.run = self.run or jit(self.model, by_shape=True)
         crops = self.batches.crops_of(0, 0)[:SHOWN]
         logits = np.asarray(self.run([self.batches.arrays_of(0, 0)[0]]))[: len(crops)]
         found = (logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(axis=-1)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.data.augment import Affine, Elastic, FlipLR, FlipUD, Rot90, apply_augmentation
-from mrcnn.data.augment.fields import smooth_field
 from mrcnn.data.augment.maps import MIN_AREA_PX
+from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
@@ -182,9 +182,9 @@ def test_probability_zero_leaves_everything():
 
 @given(seed=seeds, sigma=st.floats(1, 40))
 @settings(max_examples=20)
-def test_smooth_fields_have_unit_deviation(seed, sigma):
+def test_smooth_noises_have_unit_deviation(seed, sigma):
     shape = tuple(max(64, int(20 * sigma)) + extra for extra in (0, 13))
-    field = smooth_field(np.random.default_rng(seed), shape, sigma)
+    field = smooth_noise(np.random.default_rng(seed), shape, sigma)
     assert field.shape == shape and field.dtype == np.float32
     assert 0.6 < field.std() < 1.5
     # Smooth: the slope of such a field has a standard deviation of 1 / (sqrt(2) sigma).

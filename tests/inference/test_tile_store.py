@@ -85,11 +85,12 @@ def run_of(image=None, tile=64, rule="centre", **settings):
 def test_a_run_is_known_by_what_its_tiles_depend_on():
     run = run_of()
     assert json.loads(json.dumps(run)) == run == run_of()
+    assert run_of(rule="corner")["tiles"] == ["seed", 64, 64, 16, 16]  # as folders say that were written before
     for other, names in [
         (run_of(np.zeros((100, 120), np.uint8)), {"image"}),
         (run_of(np.zeros((100, 121), np.uint8)), {"image", "image size"}),
         (run_of(tile=48), {"tiles", "image"}),
-        (run_of(rule="seed"), {"tiles"}),
+        (run_of(rule="corner"), {"tiles"}),
         (run_of(DETECTION_MIN_CONFIDENCE=0.9), {"settings"}),
         (run_of(rule="merge"), set()),
         (run_of(LEARNING_RATE=0.5, IMAGES_PER_GPU=7), set()),

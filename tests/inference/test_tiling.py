@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.tiles import seed_windows
+from mrcnn.geometry.tile_windows import corner_windows
 from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled, read_window
 
 
@@ -64,11 +64,12 @@ def test_objects_too_large_for_the_centre_rule_are_mentioned(capsys):
     assert "larger than" not in capsys.readouterr().err
 
 
-def test_the_seeds_rule_has_its_doubles_and_gaps():
+@pytest.mark.parametrize("rule", ["corner", "seed"])  # the second is its old name
+def test_the_corner_rule_has_its_doubles_and_gaps(rule):
     boxes = [(10, 110, 20, 120), (10, 30, 20, 40), (230, 20, 240, 30)]  # twice, once, never
     truth = Instances((256, 256), boxes, [1, 2, 1], None, [np.ones((10, 10), bool)] * 3)
-    assert len(seed_windows((256, 256), 128)[0]) == 4
-    found = detect_tiled(tiling_fakes.Exact(), tiling_fakes.encoded(truth), 128, 32, "seed", progress=False)
+    assert len(corner_windows((256, 256), 128)[0]) == 4
+    found = detect_tiled(tiling_fakes.Exact(), tiling_fakes.encoded(truth), 128, 32, rule, progress=False)
 
     assert sorted(map(tuple, found.boxes.tolist())) == sorted([boxes[0], boxes[0], boxes[1]])
 
@@ -105,11 +106,11 @@ def test_progress_shows_the_time_left(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rule": "corner"}, "rule must be one of centre, merge, seed"),
+        ({"rule": "corners"}, "rule must be one of centre, merge, corner"),
         ({"tile": 64, "overlap": 64}, "overlap must be"),
         ({"batch": 0}, "batch must be at least 1"),
-        ({"tile": 64, "overlap": 20, "rule": "seed"}, "set the overlap to 16"),
-        ({"tile": 128, "overlap": 32, "rule": "seed"}, "Use the rule 'centre' or 'merge'"),
+        ({"tile": 64, "overlap": 20, "rule": "corner"}, "set the overlap to 16"),
+        ({"tile": 128, "overlap": 32, "rule": "corner"}, "Use the rule 'centre' or 'merge'"),
     ],
 )
 def test_settings_that_cannot_work(options, message):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mrcnn.geometry.boxes import norm_boxes
-from mrcnn.inference.jit import compiled
+from mrcnn.inference.jit import jit
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
 
@@ -26,7 +26,7 @@ def numpy_of(outputs):
 
 
 def test_one_model_for_many_sizes(tiny, graph):
-    config, run = graph.config, compiled(graph.inference_model())
+    config, run = graph.config, jit(graph.inference_model())
     for height, width, images in ((64, 64, 2), (128, 64, 1)):
         inputs = inputs_of(tiny, config, height, width, images)
         count = inputs[2].shape[1]
@@ -44,12 +44,12 @@ def test_one_model_for_many_sizes(tiny, graph):
 
 def test_masks_in_a_second_model_are_the_same(tiny, graph):
     inputs = inputs_of(tiny, graph.config, 64, 64)
-    whole = numpy_of(compiled(graph.inference_model())(inputs))
+    whole = numpy_of(jit(graph.inference_model())(inputs))
     detector, masker = graph.detection_models()
-    detections, *maps = numpy_of(compiled(detector)(inputs))
+    detections, *maps = numpy_of(jit(detector)(inputs))
     np.testing.assert_allclose(detections, whole[0], atol=1e-5)
     kept = detections[:, :3, :4]
-    masks = keras.ops.convert_to_numpy(compiled(masker)([kept, inputs[1], *maps]))
+    masks = keras.ops.convert_to_numpy(jit(masker)([kept, inputs[1], *maps]))
     np.testing.assert_allclose(masks, whole[3][:, :3], atol=1e-4)
 
 

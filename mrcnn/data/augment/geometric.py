@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.augment.fields import smooth_field
 from mrcnn.data.augment.maps import AffineMap, DisplacementMap, RightAngleMap
 from mrcnn.data.augment.ranges import check_number, check_probability, check_range, draw
+from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.errors import ConfigError
 
 
@@ -164,7 +164,7 @@ class Elastic(Geometric):
         if rng.random() >= self.p:
             return None
         alpha = draw(rng, self.alpha)
-        dy, dx = (alpha * smooth_field(rng, shape, self.sigma) for _ in range(2))
+        dy, dx = (alpha * smooth_noise(rng, shape, self.sigma) for _ in range(2))
         return DisplacementMap(shape, self.mode, dy, dx)
 
 

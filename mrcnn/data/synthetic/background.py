@@ -5,7 +5,7 @@ Grey values are float32, 0 black and 1 white; canvases [H, W] are changed in pla
 
 import numpy as np
 
-from mrcnn.data.augment.fields import smooth_field
+from mrcnn.data.augment.smooth_noise import smooth_noise
 
 
 def cytoplasm(rng, shape, cell_size):
@@ -13,8 +13,8 @@ def cytoplasm(rng, shape, cell_size):
     nearest, gap = _cells(rng, shape, cell_size)
     greys = rng.uniform(0.58, 0.76, nearest.max() + 1).astype(np.float32)
     graininess = rng.uniform(0.03, 0.07, nearest.max() + 1).astype(np.float32)
-    canvas = greys[nearest] + 0.02 * smooth_field(rng, shape, 20)
-    canvas += graininess[nearest] * smooth_field(rng, shape, 1.5)
+    canvas = greys[nearest] + 0.02 * smooth_noise(rng, shape, 20)
+    canvas += graininess[nearest] * smooth_noise(rng, shape, 1.5)
     # Two membranes with a light cleft between them.
     canvas += 0.10 * line_profile(gap, 0, 1.0) - 0.34 * line_profile(gap, 2.6, 1.0)
     return canvas
@@ -24,8 +24,8 @@ def _cells(rng, shape, cell_size):
     """(index of the nearest cell centre, pixels to the border between the two nearest), both [H, W]."""
     height, width = shape
     count = max(2, round(height * width / cell_size**2) + int(rng.integers(-1, 2)))
-    rows = np.arange(height, dtype=np.float32)[:, None] + 9 * smooth_field(rng, shape, 16)
-    columns = np.arange(width, dtype=np.float32) + 9 * smooth_field(rng, shape, 16)
+    rows = np.arange(height, dtype=np.float32)[:, None] + 9 * smooth_noise(rng, shape, 16)
+    columns = np.arange(width, dtype=np.float32) + 9 * smooth_noise(rng, shape, 16)
     centres = rng.uniform((0, 0), shape, (count, 2)).astype(np.float32)
     first = np.full(shape, np.inf, np.float32)
     second = first.copy()
@@ -43,11 +43,11 @@ def _cells(rng, shape, cell_size):
 
 def add_reticulum(rng, canvas, coverage=0.3):
     """Pieces of endoplasmic reticulum: pairs of thin dark lines, in parts of the picture."""
-    field = smooth_field(rng, canvas.shape, 22)
+    field = smooth_noise(rng, canvas.shape, 22)
     slope_y, slope_x = np.gradient(field)
     # Dividing by the slope turns differences of the field into pixels, so that lines are equally thin everywhere.
     distance = np.abs(np.mod(field + 0.5, 1.0) - 0.5) / np.maximum(np.hypot(slope_y, slope_x), 0.008)
-    patches = smooth_field(rng, canvas.shape, 18)
+    patches = smooth_noise(rng, canvas.shape, 18)
     present = np.clip((patches - np.quantile(patches, 1 - coverage)) * 4, 0, 1)
     canvas += present * (0.10 * line_profile(distance, 0, 1.4) - 0.28 * line_profile(distance, 2.4, 0.9))
 
@@ -56,7 +56,7 @@ def add_granules(rng, canvas, density=0.006):
     """Ribosomes and glycogen: small dark grains, in clouds."""
     from scipy.ndimage import gaussian_filter
 
-    clouds = smooth_field(rng, canvas.shape, 14)
+    clouds = smooth_noise(rng, canvas.shape, 14)
     grains = rng.random(canvas.shape, dtype=np.float32) < density * np.clip(1 + 1.2 * clouds, 0.1, 4)
     canvas -= 1.5 * gaussian_filter(grains.astype(np.float32), 0.8, truncate=3)
 
@@ -83,7 +83,7 @@ def develop(rng, canvas, blur, noise, light):
     seen = gaussian_filter(lit, blur, truncate=3)
     grain = noise * np.sqrt(np.clip(seen, 0.05, 1) / 0.5)  # shot noise grows with the root of the signal
     white = rng.standard_normal(canvas.shape, dtype=np.float32)
-    grey = seen + grain * (0.75 * white + 0.9 * smooth_field(rng, canvas.shape, 1.0))
+    grey = seen + grain * (0.75 * white + 0.9 * smooth_noise(rng, canvas.shape, 1.0))
     return np.clip(np.rint(255 * grey), 0, 255).astype(np.uint8)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.augment.fields import smooth_field
+from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.data.synthetic.background import line_profile
 
 MARGIN_PX = 6  # around an outline, for what is drawn just outside of it
@@ -70,7 +70,7 @@ def draw_mitochondrion(rng, canvas, outline):
     depth = outline.depth
     grey = rng.uniform(0.40, 0.62)
     inside = np.full(depth.shape, grey, np.float32)
-    inside += 0.03 * smooth_field(rng, depth.shape, 2.0) + rng.uniform(0.01, 0.07) * smooth_field(rng, depth.shape, 6)
+    inside += 0.03 * smooth_noise(rng, depth.shape, 2.0) + rng.uniform(0.01, 0.07) * smooth_noise(rng, depth.shape, 6)
     inside += rng.uniform(0.26, 0.38) * _cristae(rng, outline)
     # Outer membrane, light gap, inner membrane.
     inside += 0.16 * line_profile(depth, 2.2, 0.7)
@@ -84,7 +84,7 @@ def _cristae(rng, outline):
     shape, depth = outline.depth.shape, outline.depth
     spacing = rng.uniform(5.0, 9.5)
     tilt = rng.normal(0, 0.25)
-    position = outline.along + tilt * outline.across + rng.uniform(1.0, 2.6) * smooth_field(rng, shape, 6)
+    position = outline.along + tilt * outline.across + rng.uniform(1.0, 2.6) * smooth_noise(rng, shape, 6)
     position += rng.uniform(0, spacing)
     index = np.floor(position / spacing).astype(np.int32)
     index -= index.min()
@@ -103,7 +103,7 @@ def _cristae(rng, outline):
 def draw_lysosome(rng, canvas, outline):
     """A dark mottled body with a single membrane and no cristae."""
     depth = outline.depth
-    inside = rng.uniform(0.20, 0.36) + 0.07 * smooth_field(rng, depth.shape, 2.5)
+    inside = rng.uniform(0.20, 0.36) + 0.07 * smooth_noise(rng, depth.shape, 2.5)
     inside -= 0.12 * line_profile(depth, 0.5, 0.9)
     _blend(canvas, inside.astype(np.float32), depth + 0.5)
 
@@ -111,7 +111,7 @@ def draw_lysosome(rng, canvas, outline):
 def draw_vacuole(rng, canvas, outline):
     """An empty light body with a single thin membrane."""
     depth = outline.depth
-    inside = rng.uniform(0.80, 0.92) + 0.015 * smooth_field(rng, depth.shape, 3)
+    inside = rng.uniform(0.80, 0.92) + 0.015 * smooth_noise(rng, depth.shape, 3)
     inside -= 0.45 * line_profile(depth, 0.5, 0.9)
     _blend(canvas, inside.astype(np.float32), depth + 0.5)
 

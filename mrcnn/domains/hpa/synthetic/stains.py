@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.augment.fields import smooth_field
+from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.data.synthetic.background import line_profile
 
 # Where the protein of a field's bright nuclei sits: how many spots a nucleus, their radius as a part of its length.
@@ -139,7 +139,7 @@ def draw_dna(rng, maps, sites):
     """Nuclei of different brightness, with grainy chromatin and dark nucleoli."""
     shape = maps.owner.shape
     levels = rng.uniform(0.25, 0.6) * rng.lognormal(0, 0.18, len(maps.lengths))
-    texture = 1 + rng.uniform(0.10, 0.2) * smooth_field(rng, shape, 1.4) + 0.13 * smooth_field(rng, shape, 4)
+    texture = 1 + rng.uniform(0.10, 0.2) * smooth_noise(rng, shape, 1.4) + 0.13 * smooth_noise(rng, shape, 4)
     holes = np.ones(shape, np.float32)
     for index, nucleoli in enumerate(sites):
         small = _spots_within(rng, maps, index, (0, 7), (0.018, 0.035))
@@ -156,11 +156,11 @@ def draw_reticulum(rng, maps):
     shape = maps.owner.shape
     levels = rng.uniform(0.3, 0.55) * rng.lognormal(0, 0.3, len(maps.lengths))
     reach = maps.per_cell(maps.lengths * rng.uniform(0.35, 0.9, len(maps.lengths)))
-    web = 0.8 + 0.24 * smooth_field(rng, shape, 1.0) + 0.17 * smooth_field(rng, shape, 2.5)
-    web += 0.16 * smooth_field(rng, shape, 14)
-    web *= np.clip(2.4 - smooth_field(rng, shape, 2.0), 0.3, 1)  # vacuoles
+    web = 0.8 + 0.24 * smooth_noise(rng, shape, 1.0) + 0.17 * smooth_noise(rng, shape, 2.5)
+    web += 0.16 * smooth_noise(rng, shape, 14)
+    web *= np.clip(2.4 - smooth_noise(rng, shape, 2.0), 0.3, 1)  # vacuoles
     border = np.maximum(maps.per_cell(maps.lengths * 0.18), 1)
-    edge = maps.body + 2 * smooth_field(rng, shape, 3)
+    edge = maps.body + 2 * smooth_noise(rng, shape, 3)
     cytoplasm = 0.12 + 0.88 * np.exp(np.minimum(maps.nucleus, 0) / np.maximum(reach, 1))
     within = rng.uniform(0.06, 0.2) + 0.2 * line_profile(maps.nucleus, 1, 1.5)
     density = np.where(maps.nucleus > 0, within, cytoplasm) * np.clip(edge / border, 0, 1) ** 0.8
@@ -227,7 +227,7 @@ def draw_protein(rng, maps, reticulum, sites, bright, kind):
     shape, count = maps.owner.shape, len(maps.lengths)
     nucleoplasm = rng.uniform(0, 0.3) * (rng.random() < 0.6)
     cytosol = rng.uniform(0.1, 0.5) * (rng.random() < 0.4)
-    grain = np.clip(1 + 0.22 * smooth_field(rng, shape, 1.0) + 0.1 * smooth_field(rng, shape, 5), 0.2, 2)
+    grain = np.clip(1 + 0.22 * smooth_noise(rng, shape, 1.0) + 0.1 * smooth_noise(rng, shape, 5), 0.2, 2)
     inside = np.clip(maps.nucleus * 0.7 + 0.5, 0, 1)
     rim = rng.uniform(0, 0.6) * line_profile(maps.nucleus, 0.8, 1.0)
     haze = rng.uniform(0.005, 0.03) * np.clip(maps.body / 5, 0, 1)

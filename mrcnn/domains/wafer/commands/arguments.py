@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from mrcnn.geometry.tile_rules import RULES
+from mrcnn.geometry.tile_rules import RULES, rule_name
 from mrcnn.options.arguments import add_weights, base_parser, evaluate_parser
 from mrcnn.options.option_values import positive_number, whole_number
 
@@ -102,11 +102,12 @@ def _add_tiles(group, rules):
     compared = "; all: compare the three" if "all" in rules else ""
     group.add_argument(
         "--rule",
+        type=rule_name,
         choices=rules,
         default="centre",
-        help="which tile a section belongs to. centre: the one that owns its centre; merge: what is the "
-        "same in both is joined; seed: that of the first wafers, by the top left corner, with "
-        f"doubles and gaps{compared} (default centre)",
+        help="how a section in several tiles is counted once. centre: by the tile that owns its centre; merge: views "
+        "of one section are joined; corner: by the upper left corner, as in the first projects, which counts "
+        f"some twice and loses others{compared} (default centre)",
     )
     group.add_argument(
         "--batch",

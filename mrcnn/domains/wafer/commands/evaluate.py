@@ -59,7 +59,9 @@ def _whole_wafer(domain, options):
     out, reports, begun = Path(options["out"]), {}, set()
     for rule in RULES if options["rule"] == "all" else (options["rule"],):
         # The tiles of centre and merge are the same ones, and detected in once.
-        tiles = out / ("tiles_seed" if rule == "seed" else "tiles")
+        # The rule "corner" was called "seed" when the first folders of tiles were written.
+        old = rule == "corner" and (out / "tiles_seed").is_dir()
+        tiles = out / ("tiles_seed" if old else "tiles_corner" if rule == "corner" else "tiles")
         started = time.perf_counter()
         found = detect(detector, stack, {**options, "resume": options.get("resume") or tiles in begun}, tiles, rule)
         begun.add(tiles)

@@ -11,7 +11,7 @@ from mrcnn.domains.wafer.sections.export import part_outline, section_counts, wr
 from mrcnn.domains.wafer.sections.sections import pair_sections
 from mrcnn.errors import ConfigError, MissingExtra
 from mrcnn.files import read_json
-from mrcnn.inference.hardware import has_gpu
+from mrcnn.hardware import has_gpu
 from mrcnn.inference.tile_store import RUN_FILE
 from mrcnn.inference.tiling import detect_tiled
 from mrcnn.results.label_zarr import write_label_zarr

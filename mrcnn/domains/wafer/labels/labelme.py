@@ -1,15 +1,12 @@
 """Labelme JSON of a wafer: outlines named by their label, or told apart by their position in the file."""
 
-import json
 import re
-from pathlib import Path, PureWindowsPath
-
-import numpy as np
+from pathlib import Path
 
 from mrcnn.domains.wafer.labels.outlines import PARTS, Section, WaferLabels
 from mrcnn.errors import DataError
-from mrcnn.geometry.polygons import check_polygon
-from mrcnn.images.read import image_shape as shape_of_picture
+from mrcnn.formats.labelme import read_shapes
+from mrcnn.images.read import image_shape as stored_image_shape
 
 _KINDS = {
     "tissue": "tissue",
@@ -38,7 +35,7 @@ def read_labelme(path, image_shape=None):
     ----------
     path : str or Path
     image_shape : (int, int), optional
-        Height and width of the picture; by default what the file says, else the picture that it names.
+        Height and width of the image; by default what the file says, else those of the image that it names.
 
     Returns
     -------
@@ -47,65 +44,30 @@ def read_labelme(path, image_shape=None):
     Raises
     ------
     DataError
-        The file is unreadable or no labelme file; an outline has fewer than 3 points, NaN, no area or is no polygon; a
-        triplet is incomplete; a name is unknown or there twice; labels lie outside of the image.
+        As `mrcnn.formats.labelme.read_shapes`; a triplet is incomplete; a name is unknown or there twice; labels lie
+        outside of the image.
     """
     path = Path(path)
-    content = _json(path)
-    shapes = content["shapes"]
-    names = [str(shape.get("label") or "") for shape in shapes]
-    polygons = [
-        _polygon(shape, f"{path}, shape {i} ({name or 'without a label'})")
-        for i, (shape, name) in enumerate(zip(shapes, names), start=1)
-    ]
-    kinds = [_kind(name, shape.get("group_id")) for name, shape in zip(names, shapes)]
+    file = read_shapes(path)
+    names, polygons = [shape.label for shape in file.shapes], [shape.polygon for shape in file.shapes]
+    kinds = [_kind(shape) for shape in file.shapes]
     if any(kind in PARTS and number is not None for kind, number in kinds):
         sections, background = _by_label(path, names, kinds, polygons)
     else:
         sections, background = _by_position(path, names, [kind for kind, _ in kinds], polygons)
-    picture = _picture(path, content.get("imagePath"))
-    labels = WaferLabels(sections, background, _shape(path, content, picture, image_shape), picture)
+    labels = WaferLabels(sections, background, _image_shape(path, file, image_shape), file.image_path)
     labels.check_inside(where=path)
     return labels
 
 
-# --- The file ---
-def _json(path):
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            path,
-            f"cannot be read as JSON ({error})",
-            "Check the path; if the file is damaged, save it again in labelme",
-        ) from error
-    shapes = content.get("shapes") if isinstance(content, dict) else None
-    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        raise DataError(path, "is no labelme file: it has no list of shapes", "Save the labels in labelme")
-    if not shapes:
-        raise DataError(path, "holds no outline", "Label sections in labelme and save")
-    return content
-
-
-def _polygon(shape, where):
-    kind, points = shape.get("shape_type") or "polygon", shape.get("points")
-    if kind not in ("polygon", "rectangle"):
-        raise DataError(where, f"is a {kind}, but a part of a section is an area", "Draw it as a polygon")
-    points = points if isinstance(points, list) else []
-    if kind == "rectangle" and len(points) == 2 and all(isinstance(p, list) and len(p) == 2 for p in points):
-        points = [[points[i][0], points[j][1]] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    return np.ascontiguousarray(check_polygon(points, where)[:, ::-1])
-
-
-def _kind(name, group_id):
+# --- Labels ---
+def _kind(shape):
     """What a label says: the kind (None: nothing we know) and the section's number (None: not said)."""
-    match = _LABEL.fullmatch(name)
+    match = _LABEL.fullmatch(shape.label)
     kind = _KINDS.get(match[1].lower()) if match else None
     if kind is None or kind == "background":
         return kind, None
-    if match[2] is not None:
-        return kind, int(match[2])
-    return kind, group_id if isinstance(group_id, int) and not isinstance(group_id, bool) else None
+    return kind, int(match[2]) if match[2] is not None else shape.group_id
 
 
 def _by_label(path, names, kinds, polygons):
@@ -157,29 +119,21 @@ def _by_position(path, names, kinds, polygons):
     return sections, polygons[-1]
 
 
-# --- The picture ---
-def _picture(path, name):
-    if not isinstance(name, str) or not name:
-        return None
-    # Files written under Windows hold backslashes.
-    return path.parent / (PureWindowsPath(name).as_posix() if "\\" in name else name)
-
-
-def _shape(path, content, picture, given):
-    said = content.get("imageHeight"), content.get("imageWidth")
-    if not all(isinstance(v, (int, float)) and v > 0 for v in said):
-        return given or stored_shape(picture)
-    said = tuple(int(v) for v in said)
-    if given is not None and tuple(int(v) for v in given[:2]) != said:
+# --- The image ---
+def _image_shape(path, file, given):
+    if file.image_shape is None:
+        return given or stored_shape(file.image_path)
+    height, width = file.image_shape
+    if given is not None and tuple(int(v) for v in given[:2]) != file.image_shape:
         raise DataError(
             path,
-            f"was drawn on a picture of {said[0]} x {said[1]} pixels (rows x columns), but this one "
+            f"was drawn on an image of {height} x {width} pixels (rows x columns), but this one "
             f"is {given[0]} x {given[1]}",
-            "Use the labels with their own picture, or give the scale between both",
+            "Use the labels with their own image, or give the scale between both",
         )
-    return said
+    return file.image_shape
 
 
-def stored_shape(picture):
-    """Height and width of a picture from its header, or None where there is no such file."""
-    return shape_of_picture(picture)[:2] if picture is not None and Path(picture).is_file() else None
+def stored_shape(image_path):
+    """Height and width of an image from its header, or None where there is no such file."""
+    return stored_image_shape(image_path)[:2] if image_path is not None and Path(image_path).is_file() else None

@@ -9,7 +9,7 @@ from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES, MAGNET, TISSUE
 from mrcnn.domains.wafer.patches.folders import patch_written, write_patch
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.pixel_sizes import as_pixel_size
-from mrcnn.geometry.tiles import as_pair, tile_windows
+from mrcnn.geometry.tile_windows import as_pair, tile_windows
 
 MIN_PIXELS = 25  # of an object in a patch: less is a sliver that nobody could tell
 _TRIES = 1000  # places tried for each patch asked for, before there are said to be too few

@@ -4,7 +4,7 @@ import numpy as np
 
 from mrcnn.domains.wafer.sections.sections import sections_table
 from mrcnn.files import whole_file, write_json
-from mrcnn.results.export import outlines
+from mrcnn.geometry.outlines import outlines
 from mrcnn.results.units import unit_factors
 
 _DECIMALS = 3

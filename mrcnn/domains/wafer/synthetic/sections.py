@@ -5,7 +5,7 @@ Canvases are float32 [H, W], greys from 0 to 255, and changed in place. Polygons
 
 import numpy as np
 
-from mrcnn.data.augment.fields import smooth_field
+from mrcnn.data.augment.smooth_noise import smooth_noise
 
 _MARGIN_PX = 5
 _ROUGHNESS_PX = 0.25  # standard deviation of a part's edge about its polygon
@@ -37,14 +37,14 @@ class Anatomy:
 def _tissue(rng, shape, length):
     """Layers of cells, tracts and vessels: float32 [H, W]; layers lie across the section's length."""
     unit = max(length / 120, 0.6)  # a section is about 1 mm long, so a cell about one such unit
-    coordinate = np.arange(shape[0], dtype=np.float32)[:, None] + 7 * unit * smooth_field(rng, shape, 16 * unit)
+    coordinate = np.arange(shape[0], dtype=np.float32)[:, None] + 7 * unit * smooth_noise(rng, shape, 16 * unit)
     borders = np.sort(rng.uniform(0, shape[0], 7))
     levels = rng.normal(0, 0.8, 8).astype(np.float32)
     steps = np.repeat(borders, 2) + np.tile([-4 * unit, 4 * unit], 7)
     layers = np.interp(coordinate, steps, np.repeat(levels, 2)[1:-1])
-    picture = layers.astype(np.float32) + 0.45 * smooth_field(rng, shape, 6 * unit)
-    picture += 0.6 * smooth_field(rng, shape, max(1.0, 0.9 * unit))
-    tracts = smooth_field(rng, shape, 12 * unit)
+    picture = layers.astype(np.float32) + 0.45 * smooth_noise(rng, shape, 6 * unit)
+    picture += 0.6 * smooth_noise(rng, shape, max(1.0, 0.9 * unit))
+    tracts = smooth_noise(rng, shape, 12 * unit)
     picture -= 1.1 * np.exp(-((tracts / 0.12) ** 2))
     rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])
     for _ in range(rng.poisson(60)):  # vessels, empty and so bright, with a dark wall
@@ -81,10 +81,10 @@ def draw_section(rng, grey, fluo, outlines, anatomy, style):
     origin, along, across = outlines.frame()
     u = (rows - origin[0]) * along[0] + (columns - origin[1]) * along[1]
     v = (rows - origin[0]) * across[0] + (columns - origin[1]) * across[1]
-    wave = _ROUGHNESS_PX * smooth_field(rng, shape, 1.6)
-    thickness = style.variation * (rng.standard_normal() + 0.35 * smooth_field(rng, shape, style.length / 3))
+    wave = _ROUGHNESS_PX * smooth_noise(rng, shape, 1.6)
+    thickness = style.variation * (rng.standard_normal() + 0.35 * smooth_noise(rng, shape, style.length / 3))
     marks = _knife_marks(rng, u, v, style) + _fold(rng, u, v, style)
-    grain = smooth_field(rng, shape, 1.0)
+    grain = smooth_noise(rng, shape, 1.0)
     between, glow = rng.uniform(), rng.uniform(0.75, 1.2)
     for part, kind in ((outlines.dummy, "dummy"), (outlines.magnet, "magnet"), (outlines.tissue, "tissue")):
         if part is None:
@@ -99,7 +99,7 @@ def draw_section(rng, grey, fluo, outlines, anatomy, style):
             look = style.magnet + style.grain * grain + _aggregates(rng, shape, style)
             # The dummy's resin holds no dye: it is as dark as tissue.
             light = (
-                style.fluo_magnet * glow * (1 + 0.10 * smooth_field(rng, shape, 7) + 0.12 * grain)
+                style.fluo_magnet * glow * (1 + 0.10 * smooth_noise(rng, shape, 7) + 0.12 * grain)
                 if kind == "magnet"
                 else style.fluo_tissue + 1.5 * grain
             )
@@ -159,5 +159,5 @@ def _fold(rng, u, v, style):
 
 def _aggregates(rng, shape, style):
     """Clumps of particles in resin: dark specks."""
-    clumps = smooth_field(rng, shape, max(1.0, style.length / 90))
+    clumps = smooth_noise(rng, shape, max(1.0, style.length / 90))
     return -2.2 * style.grain * np.clip(clumps - 1.6, 0, 1)

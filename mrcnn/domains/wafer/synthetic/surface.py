@@ -5,7 +5,7 @@ Canvases are float32 [H, W], greys from 0 to 255, and changed in place. Lengths 
 
 import numpy as np
 
-from mrcnn.data.augment.fields import smooth_field
+from mrcnn.data.augment.smooth_noise import smooth_noise
 
 _BAND = 512  # rows at a time where noise is drawn, so that no further whole picture is held
 _FIELD_OF_VIEW = 1180  # the camera's; a wafer is a mosaic of such pictures
@@ -15,7 +15,7 @@ def bare_surface(rng, shape, style):
     """Polished silicon with faint clouds, stains of dried drops and scratches: float32 [H, W]."""
     canvas = np.full(shape, style.background, np.float32)
     for sigma, height in ((900, 2.5), (110, 1.6), (9, 0.9)):
-        field = smooth_field(rng, shape, min(sigma, max(shape)))
+        field = smooth_noise(rng, shape, min(sigma, max(shape)))
         field *= height
         canvas += field
     for _ in range(_number(rng, style.stains, shape)):
@@ -136,7 +136,7 @@ def take_picture(rng, canvas, blur, noise, grain, unevenness):
     from scipy.ndimage import gaussian_filter
 
     shape = canvas.shape
-    light = smooth_field(rng, shape, max(shape) / 3)
+    light = smooth_noise(rng, shape, max(shape) / 3)
     rows, columns = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
     tilt = rng.normal(0, 1, 2).astype(np.float32)
     light += (tilt[0] * rows)[:, None] + tilt[1] * columns

@@ -56,6 +56,7 @@ def test_defaults_are_those_of_the_wafer_projects():
 def test_rules_are_those_of_the_tiling():
     for rule in tiling.RULES:
         assert predict_wafer_parser("x").parse_args([*PREDICT, "--rule", rule]).rule == rule
+    assert predict_wafer_parser("x").parse_args([*PREDICT, "--rule", "seed"]).rule == "corner"
     assert predict_wafer_parser("x").parse_args(PREDICT).rule == tiling.DEFAULT_RULE
 
 

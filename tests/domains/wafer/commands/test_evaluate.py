@@ -61,22 +61,22 @@ def test_a_whole_wafer(evaluated, pictures, folder, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "out" / "sections.csv")) == 15
 
 
-def test_all_rules_share_tiles_where_they_can_and_the_seeds_has_gaps(evaluated, pictures, folder, tmp_path):
+def test_all_rules_share_tiles_where_they_can_and_the_corner_rule_has_gaps(evaluated, pictures, folder, tmp_path):
     code, metrics, detector = evaluated(
         *pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "2"
     )
     assert code == 0
     reports = metrics["rules"]
     assert set(reports) == set(RULES)
-    assert reports["seed"]["missed"] > 0 and reports["seed"]["tiles"] < reports["merge"]["tiles"]
-    assert detector.seen == reports["centre"]["tiles"] + reports["seed"]["tiles"]
+    assert reports["corner"]["missed"] > 0 and reports["corner"]["tiles"] < reports["merge"]["tiles"]
+    assert detector.seen == reports["centre"]["tiles"] + reports["corner"]["tiles"]
     _, _, again = evaluated(*pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "0")
-    assert again is detector and detector.seen == 2 * (reports["centre"]["tiles"] + reports["seed"]["tiles"])
+    assert again is detector and detector.seen == 2 * (reports["centre"]["tiles"] + reports["corner"]["tiles"])
     out = tmp_path / "out"
-    assert {"centre", "merge", "seed", "tiles", "tiles_seed", "metrics.json"} == {p.name for p in out.iterdir()}
-    first = reports["seed"]["errors"][0]
-    assert (out / "seed" / f"error_1_section_{first['section_id']}_{first['state']}.png").is_file()
-    assert len(list((out / "seed").glob("error_*.png"))) == 2
+    assert {"centre", "merge", "corner", "tiles", "tiles_corner", "metrics.json"} == {p.name for p in out.iterdir()}
+    first = reports["corner"]["errors"][0]
+    assert (out / "corner" / f"error_1_section_{first['section_id']}_{first['state']}.png").is_file()
+    assert len(list((out / "corner").glob("error_*.png"))) == 2
     assert (out / "centre" / "sections_overlay.png").is_file()
 
 

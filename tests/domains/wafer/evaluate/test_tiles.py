@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.domains.wafer.evaluate.tiles import count_by_tile
-from mrcnn.geometry.tiles import seed_windows, tile_windows
+from mrcnn.geometry.tile_windows import corner_windows, tile_windows
 
 TILES = tile_windows((250, 350), 100, 50)  # rows at 0, 50, 100, 150; columns to 250
 
@@ -28,7 +28,7 @@ def test_every_section_is_counted_once_in_each_view(seed, count):
     rng = np.random.default_rng(seed)
     centres = rng.uniform((0, 0), (249, 349), (count, 2))
     states = rng.choice(["once", "double", "missed"], count)
-    for tiles in (TILES, seed_windows((250, 350), 64)[0]):
+    for tiles in (TILES, corner_windows((250, 350), 64)[0]):
         report = count_by_tile(centres, states, tiles)
         for view in ("overlap", "border"):
             assert sum(row["sections"] for row in report[view].values()) == count

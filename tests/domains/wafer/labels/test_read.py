@@ -172,7 +172,7 @@ def test_bad_labelme_files_are_named(labelme, shapes, problem):
 def test_json_that_cannot_be_read_is_named(tmp_path, text):
     path = tmp_path / "labels.json"
     path.write_text(text)
-    with pytest.raises(DataError, match="labels.json: (cannot be read as JSON|is no labelme file)"):
+    with pytest.raises(DataError, match="labels.json: (cannot be read as JSON|is not a labelme file)"):
         read_labelme(path)
     with pytest.raises(DataError, match="none.json: cannot be read"):
         read_labelme(tmp_path / "none.json")
@@ -186,7 +186,7 @@ def test_labels_outside_of_the_image_are_named(labelme):
 
 
 def test_labels_of_another_picture_are_refused(labelme):
-    with pytest.raises(DataError, match="drawn on a picture of 90 x 80"):
+    with pytest.raises(DataError, match="drawn on an image of 90 x 80"):
         read_labelme(labelme([shape("tissue-1")], imageHeight=90, imageWidth=80), image_shape=(45, 40))
 
 

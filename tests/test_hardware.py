@@ -7,7 +7,7 @@ import sys
 import keras
 import pytest
 
-from mrcnn.inference import hardware
+from mrcnn import hardware
 
 BEGUN = "import keras; keras.ops.convert_to_numpy(keras.ops.zeros(1))"
 THREADS = "import tensorflow as tf; print(tf.config.threading.get_inter_op_parallelism_threads())"
@@ -29,7 +29,7 @@ def test_threads_of_detection_and_training():
     assert threads_after(new.format("training") + settings) == 0
 
 
-CHOOSE = "from mrcnn.inference.hardware import one_operation_at_a_time as choose; choose()"
+CHOOSE = "from mrcnn.hardware import one_operation_at_a_time as choose; choose()"
 
 
 @pytest.mark.parametrize(

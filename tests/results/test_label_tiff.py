@@ -1,17 +1,16 @@
-"""Label TIFFs and ImageJ ROIs read back by other programs' libraries."""
+"""Label TIFFs read back by other programs' libraries."""
 
 import errno
-import sys
 
 import numpy as np
 import pytest
 import tifffile
 
-from mrcnn.errors import ConfigError, DataError, MissingExtra
+from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.images.pixel_size import read_voxel_size_nm
-from mrcnn.results import export
-from mrcnn.results.export import outlines, write_imagej_rois, write_label_tiff
+from mrcnn.results import label_tiff
+from mrcnn.results.label_tiff import write_label_tiff
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -48,7 +47,7 @@ def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, d
 @pytest.mark.parametrize("size, depth", [((5, 8), 50), ((0.7, 0.7), None), ((2500, 1250), 12000), (None, None)])
 def test_our_own_reader_finds_the_same_size(tmp_path, objects, monkeypatch, dtype, size, depth):
     if dtype == np.uint32:
-        monkeypatch.setattr(export, "_UINT16_MAX", 1)
+        monkeypatch.setattr(label_tiff, "_UINT16_MAX", 1)
     objects.pixel_size_nm = None
     write_label_tiff(tmp_path / "a.tif", [objects, objects], size, depth)
     assert tifffile.imread(tmp_path / "a.tif").dtype == dtype
@@ -116,53 +115,3 @@ def test_disk_full_keeps_the_old_file(tmp_path, objects, monkeypatch):
         write_label_tiff(tmp_path / "a.tif", objects)
     assert (tmp_path / "a.tif").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
-
-
-def test_outline_filled_gives_the_mask(rng_masks):
-    from matplotlib.path import Path
-
-    objects = Instances.from_masks(rng_masks)
-    y, x = np.mgrid[: rng_masks.shape[0], : rng_masks.shape[1]]
-    centres = np.stack([y.ravel() + 0.5, x.ravel() + 0.5], axis=1)
-    for i in range(len(objects)):
-        filled = np.zeros(rng_masks.shape[:2], bool)
-        for line in outlines(objects, i):
-            filled |= Path(line).contains_points(centres).reshape(filled.shape)
-        np.testing.assert_array_equal(filled, objects.to_masks()[..., i])
-
-
-@pytest.fixture
-def rng_masks():
-    """Smooth random blobs without holes, some in several parts, some at the border, and a single pixel."""
-    from scipy.ndimage import binary_fill_holes, gaussian_filter
-
-    noise = np.random.default_rng(0).random((40, 50, 5))
-    masks = np.stack([binary_fill_holes(gaussian_filter(noise[..., i], 3) > 0.52) for i in range(5)], axis=-1)
-    masks[..., 4] = False
-    masks[39, 49, 4] = True
-    return masks
-
-
-def test_rois_are_named_like_labels_and_replace_an_existing_zip(tmp_path, objects):
-    roifile = pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
-    two_parts = np.zeros((30, 40, 1), bool)
-    two_parts[20:28, 5:15] = two_parts[2, 30] = True
-    write_imagej_rois(tmp_path / "a.zip", Instances.from_masks(two_parts))
-    assert [r.name for r in roifile.roiread(tmp_path / "a.zip")] == ["1", "1-2"]
-    write_imagej_rois(tmp_path / "a.zip", objects)
-    rois = roifile.roiread(tmp_path / "a.zip")
-    assert [r.name for r in rois] == ["1", "2", "3"]
-    points = rois[0].coordinates()
-    assert points.min(axis=0).tolist() == [3, 2] and points.max(axis=0).tolist() == [12, 10]  # x, y
-    write_imagej_rois(tmp_path / "stack.zip", [objects.select([]), objects.select([2])])
-    (roi,) = roifile.roiread(tmp_path / "stack.zip")
-    assert (roi.name, roi.position) == ("0002-0001", 2)
-
-
-def test_rois_need_the_extra_and_a_zip(tmp_path, objects, monkeypatch):
-    pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
-    with pytest.raises(ConfigError, match="does not end in .zip"):
-        write_imagej_rois(tmp_path / "a.roi", objects)
-    monkeypatch.setitem(sys.modules, "roifile", None)
-    with pytest.raises(MissingExtra, match="pip install roifile$"):
-        write_imagej_rois(tmp_path / "a.zip", objects)

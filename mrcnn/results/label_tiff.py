@@ -1,4 +1,4 @@
-"""Files for other programs: label TIFF with its pixel size, and outlines as ROIs for ImageJ."""
+"""Label images as TIFF files that hold their pixel size, for ImageJ and other programs."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import tifffile
 
-from mrcnn.errors import ConfigError, MissingExtra
+from mrcnn.errors import ConfigError
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import NM, as_pixel_size
@@ -78,90 +78,6 @@ def write_label_pages(path, pages, shape, dtype, size=None, depth=None):
     with whole_file(path) as temporary:
         # from a generator, so that only one page of a stack is in memory
         tifffile.imwrite(temporary, iter(pages), dtype=dtype, shape=shape, compression="zlib", **options)
-
-
-def need_roifile():
-    """The package that writes ROIs.
-
-    Raises
-    ------
-    MissingExtra
-        It is not installed.
-    """
-    try:
-        import roifile
-    except ImportError as error:
-        raise MissingExtra("roifile", "rois") from error
-    return roifile
-
-
-def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[Instances]) -> None:
-    """Write the outlines of objects as a zip of ImageJ ROIs, for ImageJ's and Fiji's ROI Manager.
-
-    Parameters
-    ----------
-    path : str or Path
-        The `.zip` file to write; one that exists is replaced.
-    instances : Instances, or list of Instances
-        One image, or the slices of a stack.
-
-    Notes
-    -----
-    A ROI is named like the object's value in the label image ("7"), in a stack with the slice before it
-    ("0003-0007"). Further parts of an object in pieces get a number behind ("7-2"). The polygon runs half a pixel
-    outside the centres of border pixels, so that filling it gives the mask; holes are not cut out.
-
-    Raises
-    ------
-    ConfigError
-        When the name does not end in ".zip".
-    DataError
-        When it cannot be written; one that was there before is kept.
-    MissingExtra
-        When the package `roifile` is not installed.
-    """
-    roifile = need_roifile()
-    if not str(path).lower().endswith(".zip"):
-        raise ConfigError(f"ROIs are written to a zip file, and '{path}' does not end in .zip. Rename it.")
-    pages = [instances] if isinstance(instances, Instances) else instances
-    stack = pages is instances
-    rois = []
-    for page, objects in enumerate(pages, start=1):
-        for i in range(len(objects)):
-            name = f"{page:04d}-{i + 1:04d}" if stack else str(i + 1)
-            for part, outline in enumerate(outlines(objects, i), start=1):
-                rois.append(
-                    roifile.ImagejRoi.frompoints(
-                        outline[:, ::-1],
-                        name=name if part == 1 else f"{name}-{part}",
-                        position=page - 1 if stack else None,
-                    )
-                )
-    with whole_file(path) as temporary:
-        # roifile appends to a zip that exists; the temporary name never does
-        roifile.roiwrite(temporary, rois, mode="w")
-
-
-def outlines(instances, index):
-    """Outer boundaries of one object's parts, the largest part first.
-
-    Returns
-    -------
-    list of float64 [K, 2]
-        Points (y, x) in pixels, where the first pixel of the image covers 0 to 1; closed, without the repeated last
-        point.
-    """
-    from scipy.ndimage import binary_fill_holes, find_objects, label
-    from skimage.measure import find_contours
-
-    parts, _ = label(binary_fill_holes(instances.masks[index]))
-    found = []
-    for value, area in enumerate(find_objects(parts), start=1):
-        part = np.pad(parts[area] == value, 1).astype(float)
-        # one closed line, as the part is 4-connected and without holes; centre of pixel 0 is at 0.5, less 1 of padding
-        line = find_contours(part, 0.5, fully_connected="low")[0][:-1] - 0.5
-        found.append((part.sum(), line + instances.boxes[index, :2] + (area[0].start, area[1].start)))
-    return [line for _, line in sorted(found, key=lambda item: -item[0])]
 
 
 def check_pages(pages):

@@ -1,120 +1,25 @@
-"""Tiles of a large image, and how the objects found in overlapping tiles become the objects of the image.
+"""How the objects found in overlapping tiles become the objects of the image.
 
 Three rules say which of several views of an object counts:
 
 - centre: the tile in whose ownership region the object's centre lies; near the borders of regions masks decide.
 - merge: all views that agree where the tiles overlap are one object; pieces of objects too large for the overlap are
   joined.
-- seed: a fixed zone of corners a tile, with doubles and gaps, for comparison with results that were made by it.
+- corner: a fixed zone per tile for the objects' upper left corners, as in the first wafer projects. It counts some
+  objects twice and loses others; it is here for comparison with results that were made by it.
 
-Windows are (y1, x1, y2, x2) in pixels of the image, y2 and x2 exclusive.
+Windows are those of `mrcnn.geometry.tile_windows`.
 """
 
 import numpy as np
 
-from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.tile_views import SAME_OBJECT_IOU, Views
 
 
-# --- Windows ---
-def tile_windows(image_shape, tile=1024, overlap=256):
-    """Windows of equal size that cover an image, row by row; the last row and column are shifted inwards.
-
-    Parameters
-    ----------
-    image_shape : (int, int) or longer
-        Height and width in pixels.
-    tile : int or (int, int)
-        Height and width of a tile. Where the image is smaller, the windows are as large as the image.
-    overlap : int or (int, int)
-        Pixels that neighbours share at least; smaller than the tile.
-
-    Returns
-    -------
-    int64 [T, 4]
-
-    Raises
-    ------
-    ConfigError
-        A tile without pixels, or an overlap that leaves no step.
-    """
-    sizes, starts = _grid(image_shape, tile, overlap)
-    rows, columns = (axis.ravel() for axis in np.meshgrid(*starts, indexing="ij"))
-    return np.stack([rows, columns, rows + sizes[0], columns + sizes[1]], axis=1)
-
-
-def owner_regions(image_shape, tile=1024, overlap=256):
-    """The part of the image that each of `tile_windows` owns: a partition along the middles of the overlaps.
-
-    An object no larger than the overlap lies wholly in the tile that owns the centre of its box.
-
-    Returns
-    -------
-    int64 [T, 4]
-        In the order of `tile_windows`.
-    """
-    sizes, starts = _grid(image_shape, tile, overlap)
-    borders = [
-        np.concatenate([[0], (first[:-1] + size + first[1:]) // 2, [length]])
-        for first, size, length in zip(starts, sizes, image_shape)
-    ]
-    low = np.meshgrid(*(b[:-1] for b in borders), indexing="ij")
-    high = np.meshgrid(*(b[1:] for b in borders), indexing="ij")
-    return np.stack([axis.ravel() for axis in (*low, *high)], axis=1)
-
-
-def as_pair(value):
-    """A number for both axes, or (y, x), as two ints."""
-    y, x = value if np.ndim(value) else (value, value)
-    return int(y), int(x)
-
-
-def _grid(image_shape, tile, overlap):
-    """Sizes of a window, and the first pixels of windows, of both axes."""
-    tile, overlap = as_pair(tile), as_pair(overlap)
-    if min(tile) < 1 or min(overlap) < 0 or overlap[0] >= tile[0] or overlap[1] >= tile[1]:
-        raise ConfigError(
-            f"A tile of {tile[0]} x {tile[1]} pixels cannot overlap its neighbours by {overlap[0]} x "
-            f"{overlap[1]}: the overlap must be at least 0 and smaller than the tile."
-        )
-    sizes = [min(size, int(length)) for size, length in zip(tile, image_shape)]
-    starts = []
-    for length, size, shared in zip(image_shape, sizes, overlap):
-        step = max(1, size - shared)
-        count = -(-(int(length) - size) // step) + 1
-        starts.append(np.minimum(np.arange(count) * step, int(length) - size))
-    return sizes, starts
-
-
-# --- The seed's rule ---
-def seed_windows(image_shape, size=1024):
-    """Windows of the seed's grid, and their places in it: steps of three quarters of a tile, no tile for a remainder.
-
-    Returns
-    -------
-    windows int64 [T, 4], columns int64 [T], rows int64 [T]
-
-    Raises
-    ------
-    ConfigError
-        The image is smaller than a tile, or the size is no multiple of 16.
-    """
-    if size % 16 or size < 16:
-        raise ConfigError(f"The seed's rule divides a tile into sixteenths: {size} is no multiple of 16.")
-    if min(image_shape[:2]) < size:
-        raise ConfigError(
-            f"The seed's rule needs an image of at least {size} x {size} pixels, and this one has "
-            f"{image_shape[0]} x {image_shape[1]}. Use the rule 'centre' or 'merge'."
-        )
-    step = 3 * size // 4
-    rows, columns = (np.arange((int(length) - size) // step + 1) for length in image_shape[:2])
-    rows, columns = (axis.ravel() for axis in np.meshgrid(rows, columns, indexing="ij"))
-    return np.stack([rows * step, columns * step, rows * step + size, columns * step + size], axis=1), columns, rows
-
-
-def seed_rule_keep(boxes, column, row, size=1024):
-    """Which objects of a tile the seed project keeps, by their top-left corners.
+# --- The corner rule ---
+def corner_rule_keep(boxes, column, row, size=1024):
+    """Which objects of a tile the rule "corner" keeps, by their upper left corners.
 
     It is no partition: a strip in the top row of tiles is owned twice, the last eighth of the right-most and lowest
     tiles by none, and the top row keeps corners on its lower limit, too.
@@ -124,7 +29,7 @@ def seed_rule_keep(boxes, column, row, size=1024):
     boxes : int [N, 4]
         In pixels of the tile.
     column, row : int
-        Place of the tile in `seed_windows`, from 0.
+        Place of the tile in `corner_windows`, from 0.
     size : int
         Of the tile.
 
@@ -139,8 +44,8 @@ def seed_rule_keep(boxes, column, row, size=1024):
     return below & (x1 >= left) & (x1 < 14 * size)
 
 
-def seed_instances(tiles, columns, rows, image_shape=None):
-    """Objects by the rule 'seed': `seed_rule_keep` in each tile of `seed_windows`; doubles stay, gaps too.
+def corner_instances(tiles, columns, rows, image_shape=None):
+    """Objects by the rule "corner": `corner_rule_keep` in each tile of `corner_windows`; doubles stay, gaps too.
 
     Returns
     -------
@@ -148,7 +53,7 @@ def seed_instances(tiles, columns, rows, image_shape=None):
         In pixels of the image.
     """
     kept = [
-        (window, found.select(seed_rule_keep(found.boxes, column, row, int(window[2] - window[0]))))
+        (window, found.select(corner_rule_keep(found.boxes, column, row, int(window[2] - window[0]))))
         for (window, found), column, row in zip(tiles, columns, rows)
     ]
     return Views(kept, image_shape).instances
@@ -186,7 +91,7 @@ def centre_instances(tiles, regions, band=(0, 0), iou=SAME_OBJECT_IOU, image_sha
     tiles : list of (window, Instances)
         Objects in pixels of their tile.
     regions : int [T, 4]
-        As `mrcnn.geometry.tiles.owner_regions`.
+        As `mrcnn.geometry.tile_windows.owner_regions`.
     band : (int, int)
         Pixels (y, x).
     iou : float

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-def smooth_field(rng, shape, sigma):
+def smooth_noise(rng, shape, sigma):
     """White noise smoothed by a Gaussian, scaled to a standard deviation of about 1.
 
     It is drawn on a grid four times finer than `sigma` and interpolated from there, so that a wide field costs no more

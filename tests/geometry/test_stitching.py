@@ -1,77 +1,27 @@
-"""Tiles cover the image, their regions part it, and every object is found exactly once wherever it lies."""
+"""Every object is found exactly once wherever it lies."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.stitching import centre_instances, corner_instances, corner_rule_keep, merge_instances
 from mrcnn.geometry.tile_views import Views
-from mrcnn.geometry.tiles import (
-    centre_instances,
-    merge_instances,
-    owner_regions,
-    seed_instances,
-    seed_rule_keep,
-    seed_windows,
-    tile_windows,
-)
+from mrcnn.geometry.tile_windows import corner_windows, owner_regions, tile_windows
 
 
-@st.composite
-def grids(draw, least_overlap=0):
-    """(image shape, tile, overlap) of any kind, images smaller than a tile included."""
-    tile = draw(st.tuples(st.integers(24, 64), st.integers(24, 64)))
-    overlap = tuple(draw(st.integers(least_overlap, 3 * size // 4)) for size in tile)
-    return draw(st.tuples(st.integers(10, 220), st.integers(10, 220))), tile, overlap
-
-
-def painted(windows, shape):
-    image = np.zeros(shape, int)
-    for y1, x1, y2, x2 in windows:
-        image[y1:y2, x1:x2] += 1
-    return image
-
-
-@given(grids())
-def test_tiles_of_one_size_cover_the_image_and_share_the_overlap(grid):
-    shape, tile, overlap = grid
-    windows = tile_windows(shape, tile, overlap)
-    assert painted(windows, shape).all()
-    assert {tuple(size) for size in windows[:, 2:] - windows[:, :2]} == {tuple(np.minimum(tile, shape))}
-    assert (windows[:, :2] >= 0).all() and (windows[:, 2:] <= shape).all()
-    for axis in (0, 1):
-        starts = np.unique(windows[:, axis])
-        assert (starts[:-1] + tile[axis] - starts[1:] >= overlap[axis]).all()
-        assert len(starts) == 1 or len(starts) == 1 + -(-(shape[axis] - tile[axis]) // (tile[axis] - overlap[axis]))
-
-
-@given(grids())
-def test_regions_part_the_image_and_lie_in_their_tiles(grid):
-    shape, tile, overlap = grid
-    windows, regions = tile_windows(shape, tile, overlap), owner_regions(shape, tile, overlap)
-    assert (painted(regions, shape) == 1).all()
-    assert (regions[:, :2] >= windows[:, :2]).all() and (regions[:, 2:] <= windows[:, 2:]).all()
-
-
-@pytest.mark.parametrize(("tile", "overlap"), [(0, 0), (64, 64), (64, 80), (64, -1), ((64, 32), 40)])
-def test_impossible_tiles_are_one_clear_error(tile, overlap):
-    with pytest.raises(ConfigError, match="overlap must be"):
-        tile_windows((100, 100), tile, overlap)
-
-
-# --- The seed's rule ---
-def test_the_seeds_rule_owns_doubles_and_gaps_as_measured():
+# --- The corner rule ---
+def test_the_corner_rule_owns_doubles_and_gaps_as_measured():
     """The figures of the simulation on a 3 x 3 grid of tiles of 1024, corners at all multiples of 8."""
-    windows, columns, rows = seed_windows((2560, 2560), 1024)
+    windows, columns, rows = corner_windows((2560, 2560), 1024)
     assert len(windows) == 9
     y, x = (axis.ravel() for axis in np.meshgrid(np.arange(0, 2560, 8), np.arange(0, 2560, 8), indexing="ij"))
     owners = np.zeros(len(y), int)
     for (y1, x1, y2, x2), column, row in zip(windows, columns, rows):
         inside = (y >= y1) & (y < y2) & (x >= x1) & (x < x2)
         corners = np.stack([y - y1, x - x1, y - y1 + 1, x - x1 + 1], axis=1)
-        owners += inside & seed_rule_keep(corners, column, row, 1024)
+        owners += inside & corner_rule_keep(corners, column, row, 1024)
     assert len(owners) == 102_400
     assert (owners == 1).sum() == 90_320
     assert (owners > 1).sum() == 2_096
@@ -98,26 +48,14 @@ def test_the_seeds_rule_owns_doubles_and_gaps_as_measured():
         (1, 1, (896, 895), False),
     ],
 )
-def test_the_seeds_table(column, row, corner, kept):
-    assert seed_rule_keep([[*corner, 1000, 1000]], column, row, 1024).tolist() == [kept]
+def test_the_corner_table(column, row, corner, kept):
+    assert corner_rule_keep([[*corner, 1000, 1000]], column, row, 1024).tolist() == [kept]
 
 
-def test_the_seeds_grid_leaves_the_remainder_out():
-    windows, columns, rows = seed_windows((1024 + 768 + 767, 1024), 1024)
-    assert windows.tolist() == [[0, 0, 1024, 1024], [768, 0, 1792, 1024]]
-    assert columns.tolist() == [0, 0] and rows.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(("shape", "size"), [((1000, 2000), 1024), ((2000, 2000), 1000)])
-def test_the_seeds_rule_says_where_it_cannot_work(shape, size):
-    with pytest.raises(ConfigError, match="seed's rule"):
-        seed_windows(shape, size)
-
-
-def test_the_seeds_doubles_stay():
-    windows, columns, rows = seed_windows((1024, 1792), 1024)
+def test_the_corner_doubles_stay():
+    windows, columns, rows = corner_windows((1024, 1792), 1024)
     truth = rectangles((1024, 1792), [(10, 768 + 70, 30, 768 + 90), (10, 300, 40, 340)])
-    found = seed_instances(views_of(truth, windows), columns, rows)
+    found = corner_instances(views_of(truth, windows), columns, rows)
     assert sorted(found.boxes.tolist()) == [[10, 300, 40, 340], [10, 838, 30, 858], [10, 838, 30, 858]]
 
 

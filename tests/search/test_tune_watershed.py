@@ -8,7 +8,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set
 from mrcnn.geometry.instances import Instances
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
-from mrcnn.search.watershed import score_watershed, tune_watershed
+from mrcnn.search.tune_watershed import score_watershed, tune_watershed
 
 
 def scene(rng, pairs=4, specks=5):
