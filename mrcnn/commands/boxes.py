@@ -5,6 +5,7 @@ from mrcnn.commands.settings import absolute
 from mrcnn.data.readers.boxes import BoxDataset
 from mrcnn.errors import ConfigError
 from mrcnn.formats.open import read_annotations
+from mrcnn.options.training_options import TrainingOptions
 
 _READING = ("classes", "class_map", "difficult")
 
@@ -78,7 +79,7 @@ def train(domain, given):
 
 
 def for_training(domain, given):
-    """The options that `mrcnn.commands.training.train` takes."""
+    """The `TrainingOptions` that `mrcnn.commands.training.train` takes."""
     read = reading(given)
     own = ("network", "settings", "boxes_as_masks", "images", *_READING)
     options = {name: value for name, value in given.items() if name not in own}
@@ -95,7 +96,7 @@ def for_training(domain, given):
     if not options.get("dataset"):
         if read or given.get("boxes_as_masks"):
             raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
-        return options
+        return TrainingOptions(**options)
     others = dict(options.get("dataset_option") or ())
     if "classes" not in {**read, **others}:
         read["classes"] = _classes(domain, options["dataset"], read, others)
@@ -104,7 +105,7 @@ def for_training(domain, given):
     elif given.get("boxes_as_masks") or getattr(domain.configs.get(given.get("settings")), "BOXES_AS_MASKS", False):
         read["boxes_as_masks"] = True
     options["dataset_option"] = [*read.items(), *options.get("dataset_option", ())]
-    return options
+    return TrainingOptions(**options)
 
 
 def _classes(domain, path, read, others):

@@ -17,8 +17,8 @@ def training_data(domain, options, seed=0, channels=None):
     Parameters
     ----------
     domain : Domain
-    options : dict
-        Of `train_parser`, defaults included.
+    options : TrainingOptions
+        Defaults included.
     seed : int
         Of the split.
     channels : int, optional
@@ -28,44 +28,43 @@ def training_data(domain, options, seed=0, channels=None):
     -------
     train, validation : Dataset
     """
-    if not 0 <= options["validation"] < 1:
-        raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options['validation']:g}.")
-    if not options.get("dataset"):
+    if not 0 <= options.validation < 1:
+        raise ConfigError(f"--validation must be a fraction from 0 to 1, such as 0.2, not {options.validation:g}.")
+    if not options.dataset:
         _refuse_without_dataset(
-            options, "truth", "slices", "validation_dataset", "validation_slices", "dataset_option", *NAMES
+            options.given(), "truth", "slices", "validation_dataset", "validation_slices", "dataset_option", *NAMES
         )
         print(
             "No data set is named: learning from synthetic pictures. They show how it works; a model for real "
             "pictures needs real ones."
         )
-        return domain.synthetic("train"), domain.synthetic("validation") if options["validation"] else None
-    train = _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
-    if options.get("validation_dataset"):
+        return domain.synthetic("train"), domain.synthetic("validation") if options.validation else None
+    given = options.given()
+    train = _open(domain, given, options.dataset, options.truth, options.slices, channels)
+    if options.validation_dataset:
         return train, _open(
             domain,
-            options,
-            options["validation_dataset"],
-            options.get("validation_truth"),
-            options.get("validation_slices"),
+            given,
+            options.validation_dataset,
+            options.validation_truth,
+            options.validation_slices,
             channels,
         )
-    if options.get("validation_slices"):
-        if not options.get("slices"):
+    if options.validation_slices:
+        if not options.slices:
             raise ConfigError(
                 "--validation-slices without --slices: say which slices to learn from, so that none is in both."
             )
-        (first, end), (other, other_end) = options["slices"], options["validation_slices"]
+        (first, end), (other, other_end) = options.slices, options.validation_slices
         if first < other_end and other < end:
             raise ConfigError(
                 f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
                 "model is judged on what it has not seen."
             )
-        return train, _open(
-            domain, options, options["dataset"], options.get("truth"), options["validation_slices"], channels
-        )
-    if not options["validation"]:
+        return train, _open(domain, given, options.dataset, options.truth, options.validation_slices, channels)
+    if not options.validation:
         return train, None
-    learn, judge = split(train, seed=seed, validation=options["validation"], gap=GAP_SLICES)
+    learn, judge = split(train, seed=seed, validation=options.validation, gap=GAP_SLICES)
     left_out = len(train.image_ids) - len(learn) - len(judge)
     if left_out:
         print(f"{left_out} slices next to those to validate on are left out: they show nearly the same.")

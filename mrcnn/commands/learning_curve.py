@@ -1,6 +1,7 @@
 """What the learning-curve script does: the same training on ever more images, judged on the same others."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -8,85 +9,79 @@ import numpy as np
 import pandas as pd
 
 from mrcnn.commands.datasets import evaluation_data, training_data
+from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import new_config, new_model
 from mrcnn.commands.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, recipe_of
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
 from mrcnn.inference.evaluation import evaluate_dataset
+from mrcnn.options.learning_curve_arguments import CurveOptions
 from mrcnn.plot.comparison import plot_learning_curve
 from mrcnn.results.measure import write_csv
 from mrcnn.training.run import has_images
 
 RESULT, OPTIONS = "result.json", "options.json"
-_OF_THE_CURVE = ("images", "seeds", "out", "model")
+_VARIED = ("images", "seeds", "out", "model")  # from one training of the curve, or one curve of the table, to another
 _JUDGED_ON = ("dataset", "truth", "dataset_option", "test_slices", "test_dataset", "test_truth")
 _SCORES = ("threat_score", "f1")
 
 
-def learning_curve(domain, given):
+def learning_curve(domain: Domain, options: CurveOptions) -> int:
     """Train on each number of images with each seed, and judge; see `learning_curve_parser`.
-
-    Parameters
-    ----------
-    domain : Domain
-    given : dict
-        The options given on the command line.
 
     Returns
     -------
     int
         Exit code.
     """
-    options = options_of_many(given)
-    base = new_config(domain, options)
-    train_data, validation_data = training_data(domain, options, base.SEED, base.IMAGE_CHANNEL_COUNT)
-    test_data = judging_data(domain, options, base.IMAGE_CHANNEL_COUNT)
-    counts, available = options["images"], len(train_data.image_ids)
+    training = options_of_many(options.training)
+    base = new_config(domain, training)
+    train_data, validation_data = training_data(domain, training, base.SEED, base.IMAGE_CHANNEL_COUNT)
+    test_data = judging_data(domain, training, options, base.IMAGE_CHANNEL_COUNT)
+    counts, available = options.images, len(train_data.image_ids)
     if counts[-1] > available:
         raise ConfigError(f"--images {counts[-1]}: there are {available} images to learn from.")
-    config = new_config(domain, options, train_data)
+    config = new_config(domain, training, train_data)
     if config.STEPS_PER_EPOCH is None:
         whole = recipe_of(config).batches(
             train_data.subset(choose_images(available, counts[-1])), config, None, None, epoch=0, first_step=0
         )
-        options["steps"] = whole.steps
-    out = Path(options.get("out", "learning_curve"))
+        training = replace(training, steps=whole.steps)
+    out = Path(options.out)
     folder = out / (config.SEMANTIC_MODEL or "mask")
-    keep_options(folder, options)
+    keep_options(folder, replace(options, training=training))
     for count in counts:
-        for seed in options.get("seeds") or [0]:
+        for seed in options.seeds or [0]:
             place = folder / f"{count:04d}_images_seed_{seed}"
             if not (place / RESULT).is_file():
-                chosen = train_data.subset(choose_images(available, count, options.get("blocks"), seed))
+                chosen = train_data.subset(choose_images(available, count, options.blocks, seed))
                 print(f"\n{folder.name} on {count} images, seed {seed}", flush=True)
-                found = one_run(domain, {**options, "seed": seed}, chosen, validation_data, test_data, place)
+                found = one_run(domain, replace(training, seed=seed), chosen, validation_data, test_data, place)
                 write_json(place / RESULT, {"model": folder.name, "images": count, "seed": seed, **found})
             table = report_curve(out)
     print(f"\n{table.to_string(index=False)}\n\nThe table and the pictures are in {out}.")
     return 0
 
 
-def judging_data(domain, options, channels):
+def judging_data(domain, training, options, channels):
     """The images to judge on: none of them is learnt from or validated on."""
-    if options.get("test_dataset"):
-        return evaluation_data(
-            domain,
-            {**options, "dataset": options["test_dataset"], "slices": None, "truth": options.get("test_truth")},
-            channels,
-        )
-    if not options.get("dataset"):
-        return evaluation_data(domain, options, channels)
-    if not options.get("test_slices"):
+    given = training.given()
+    if options.test_dataset:
+        own = {"dataset": options.test_dataset, "slices": None, "truth": options.test_truth}
+        return evaluation_data(domain, {**given, **own}, channels)
+    if not training.dataset:
+        return evaluation_data(domain, given, channels)
+    if not options.test_slices:
         raise ConfigError("Say what to judge on: --test-slices FIRST:END of the stack, or --test-dataset.")
-    first, end = options["test_slices"]
+    first, end = options.test_slices
     for name in ("slices", "validation_slices"):
-        low, high = options.get(name) or ((0, np.inf) if name == "slices" else (0, 0))
+        low, high = getattr(training, name) or ((0, np.inf) if name == "slices" else (0, 0))
         if low < end and first < high:
             raise ConfigError(
                 f"--test-slices {first}:{end} and --{name.replace('_', '-')} share slices: a model is "
                 "judged on what it has not seen."
             )
-    return evaluation_data(domain, {**options, "slices": options["test_slices"]}, channels)
+    return evaluation_data(domain, {**given, "slices": options.test_slices}, channels)
 
 
 def choose_images(available, count, blocks=None, seed=0):
@@ -114,9 +109,9 @@ def one_run(domain, options, train_data, validation_data, test_data, place):
     if not model.resume():
         load_start(model, options)
         model.set_log_dir()
-    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
+    augmentation = (domain.augmentation or augmentation_of)(options.augmentation)
     for layers, learning_rate, epochs in plan(options, config):
-        limit = {"epochs": epochs} if epochs is not None else {"hours": options["hours"]}
+        limit = {"epochs": epochs} if epochs is not None else {"hours": options.hours}
         history = model.train(
             train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, verbose=0, **limit
         )
@@ -133,7 +128,8 @@ def keep_options(folder, options):
     """Note what else makes a score; refuse runs of other options in one curve, and other images to judge on in one
     table.
     """
-    now = {name: value for name, value in options.items() if name not in _OF_THE_CURVE}
+    own = {name: value for name, value in vars(options).items() if name != "training" and value is not None}
+    now = {name: value for name, value in {**options.training.given(), **own}.items() if name not in _VARIED}
     now, own = json.loads(json.dumps(now)), folder / OPTIONS
     for path in sorted(folder.parent.glob(f"*/{OPTIONS}")):
         then = _read_options(path)

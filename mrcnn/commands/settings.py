@@ -16,9 +16,8 @@ def new_config(domain, options, dataset=None):
     Parameters
     ----------
     domain : Domain
-    options : dict
-        Of `train_parser`, `size` included. `model` is "mask", "unet" or "fcn"; without it a file of settings decides,
-        else it is a Mask R-CNN.
+    options : TrainingOptions
+        With `size`. Without `model` a file of settings decides, else it is a Mask R-CNN.
     dataset : Dataset, optional
         The pictures to learn from, for the settings that they decide.
 
@@ -26,37 +25,37 @@ def new_config(domain, options, dataset=None):
     -------
     Config
     """
-    if options.get("config"):
-        config = domain.configs["full"].from_json(options["config"])
-        if options.get("model"):
-            config.SEMANTIC_MODEL = semantic_name(options)
+    if options.config:
+        config = domain.configs["full"].from_json(options.config)
+        if options.model:
+            config.SEMANTIC_MODEL = semantic_name(options.model)
     else:
         config = _fresh_config(domain, options)
-        if options["weights"] == "none" and isinstance(options.get("backbone") or config.BACKBONE, str):
+        if options.weights == "none" and isinstance(options.backbone or config.BACKBONE, str):
             # Frozen statistics are those of pretrained batch normalisation; random weights have none worth freezing.
             config.TRAIN_BN = None
         if domain.fit_settings and dataset is not None:
             domain.fit_settings(config, dataset)
-    return changed(domain, config, options)
+    return changed(domain, config, options.given())
 
 
-def semantic_name(options):
+def semantic_name(model):
     """SEMANTIC_MODEL for the option `model`: None for a Mask R-CNN."""
-    return None if options.get("model") in (None, "mask") else options["model"]
+    return None if model in (None, "mask") else model
 
 
 def _fresh_config(domain, options):
-    name = semantic_name(options)
+    name = semantic_name(options.model)
     if name is None:
-        return domain.configs[options["size"]]()
+        return domain.configs[options.size]()
     if "semantic" not in domain.configs:
         raise ConfigError(
             f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
             "give settings by --config."
         )
-    if options.get("size") not in (None, "semantic"):
+    if options.size not in (None, "semantic"):
         raise ConfigError(
-            f"--{options['size']} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
+            f"--{options.size} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
             "SEMANTIC_DECODER by --set."
         )
     config = domain.configs["semantic"]()

@@ -1,53 +1,40 @@
 """What a training script does: settings, data, weights, stages; and how an interrupted run is taken up again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mrcnn.commands.datasets import training_data
-from mrcnn.commands.settings import OPTIONS_FILE, absolute, changed, new_config, new_model, semantic_name
+from mrcnn.commands.domain import Domain
+from mrcnn.commands.settings import OPTIONS_FILE, changed, new_config, new_model, semantic_name
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
 from mrcnn.hardware import has_gpu
+from mrcnn.options.training_options import TrainingOptions, split_options
 from mrcnn.training.checkpoints import BEST, run_checkpoints
 from mrcnn.training.recipes import MASK_RCNN
 from mrcnn.training.run import check_call, has_images
 from mrcnn.training.stages import select_layers
 
-DEFAULTS = {"validation": 0.2, "augmentation": "normal", "weights": "none", "epochs": 20, "logs": "logs"}
 WATERSHED_IMAGES = 10  # to choose the watershed's settings on
-WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
-_NOT_KEPT = ("resume", "logs")
-_PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")
 
 
-def train(domain, given):
-    """Train as the options say; see `mrcnn.options.arguments.train_parser`.
-
-    Parameters
-    ----------
-    domain : Domain
-    given : dict
-        The options given on the command line.
-
-    Returns
-    -------
-    int
-        Exit code.
-    """
-    given = absolute_paths(given)
-    if given.get("epochs") and given.get("hours"):
+def train(domain: Domain, given: TrainingOptions) -> int:
+    """Train as the options say, and return the exit code; see `mrcnn.options.arguments.train_parser`."""
+    given = given.absolute()
+    if given.epochs and given.hours:
         raise ConfigError("--epochs and --hours: give one of them, which ends the training.")
-    options = {**DEFAULTS, **given}
-    run = last_run(options["logs"]) if options.get("resume") else None
-    if options.get("resume") and run is None:
-        print(f"There is no run in {options['logs']} to resume: starting a new one.")
+    options = given.with_defaults()
+    run = last_run(options.logs) if options.resume else None
+    if options.resume and run is None:
+        print(f"There is no run in {options.logs} to resume: starting a new one.")
     if run is not None:
-        options = {**DEFAULTS, **_kept_options(run), **given}
-    if given.get("epochs"):
-        options.pop("hours", None)
-    options.setdefault("size", model_size(options))
+        options = given.over(_kept_options(run)).with_defaults()
+    if given.epochs:
+        options = replace(options, hours=None)
+    options = with_size(options)
     stored = None if run is None else _stored_config(domain, run, given)
     settings = stored or new_config(domain, options)
     train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
@@ -63,12 +50,12 @@ def train(domain, given):
             keep_watershed(detector, validation_data)
         return 0
     # Before there is a folder: a start that fails must not be what --resume takes up.
-    hours = options.get("hours")
+    hours = options.hours
     for layers, learning_rate, epochs in left:
         check_call(config, train_data, validation_data, learning_rate, epochs, hours, recipe_of(config))
         select_layers(detector.keras_model, layers)
     _keep_options(detector.log_dir, options)
-    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
+    augmentation = (domain.augmentation or augmentation_of)(options.augmentation)
     for layers, learning_rate, epochs in left:
         limit = {"epochs": epochs} if hours is None else {"hours": hours}
         detector.train(train_data, validation_data, learning_rate, layers=layers, augmentation=augmentation, **limit)
@@ -81,13 +68,7 @@ def train(domain, given):
     return 0
 
 
-def absolute_paths(given):
-    """The options with paths that hold in any folder."""
-    paths = [n for n in _PATHS if given.get(n) and given[n] not in WEIGHT_NAMES]
-    return {**given, **{name: absolute(given[name]) for name in paths}}
-
-
-def options_of_many(given):
+def options_of_many(given: TrainingOptions) -> TrainingOptions:
     """All options of a script that trains again and again, each time in a folder of its own.
 
     Raises
@@ -95,11 +76,9 @@ def options_of_many(given):
     ConfigError
         ``--weights last``: there is no folder of runs in which one is the last.
     """
-    if given.get("weights") == "last":
+    if given.weights == "last":
         raise ConfigError("--weights last is the last run in the --logs of train.py. Name that run's folder instead.")
-    options = {**DEFAULTS, **absolute_paths(given)}
-    options.setdefault("size", model_size(options))
-    return options
+    return with_size(given.absolute().with_defaults())
 
 
 def recipe_of(config):
@@ -152,12 +131,12 @@ def plan(options, config):
     A semantic network is trained in one stage. Of a Mask R-CNN from random weights everything is trained at once. What
     was loaded is protected: the heads first, then all layers at a tenth of the rate, as in Matterport's samples.
     """
-    epochs, loaded, given = options["epochs"], options["weights"] != "none", options.get("learning_rate")
+    epochs, loaded, given = options.epochs, options.weights != "none", options.learning_rate
     rate = config.LEARNING_RATE if given is None else given
-    layers = options.get("layers")
+    layers = options.layers
     if config.SEMANTIC_MODEL:
-        return [(layers or "all", rate, None if options.get("hours") else epochs)]
-    if options.get("hours"):
+        return [(layers or "all", rate, None if options.hours else epochs)]
+    if options.hours:
         raise ConfigError("--hours is for --model unet and fcn: give --epochs to a Mask R-CNN.")
     if layers:
         return [(layers, rate / 10 if loaded and given is None and layers != "heads" else rate, epochs)]
@@ -167,17 +146,19 @@ def plan(options, config):
     return [("heads", rate, heads), ("all", rate / 10, epochs)][: 1 if epochs == heads else 2]
 
 
-def model_size(options):
-    """Which of the domain's settings to take where no option says so."""
-    if semantic_name(options):
-        return "semantic"
-    if not options.get("dataset"):
-        return "demo"
-    return "full" if has_gpu() else "small"
+def with_size(options: TrainingOptions) -> TrainingOptions:
+    """The options, with the size of the domain's settings where none is given."""
+    if options.size is not None:
+        return options
+    if semantic_name(options.model):
+        return replace(options, size="semantic")
+    if not options.dataset:
+        return replace(options, size="demo")
+    return replace(options, size="full" if has_gpu() else "small")
 
 
 def _started(config, options):
-    detector = new_model("training", config, options["logs"])
+    detector = new_model("training", config, options.logs)
     load_start(detector, options)
     # A run's name has minutes only: two runs of one minute must not write over one another.
     detector.set_log_dir()
@@ -189,7 +170,7 @@ def _started(config, options):
 
 def load_start(detector, options):
     """Load the weights that `--weights` names into a model that is about to be trained."""
-    weights, exclude = options["weights"], options.get("exclude")
+    weights, exclude = options.weights, options.exclude
     if weights == "none":
         if exclude:
             raise ConfigError("--exclude without --weights: say which file to leave layers out of.")
@@ -221,7 +202,7 @@ def _states(folder):
 def _stored_config(domain, run, given):
     """The settings of an interrupted run, or None where it was stopped before it wrote them."""
     path = run / "config.json"
-    return changed(domain, domain.configs["full"].from_json(path), given) if path.is_file() else None
+    return changed(domain, domain.configs["full"].from_json(path), given.given()) if path.is_file() else None
 
 
 def _resumed(config, run, options):
@@ -238,16 +219,19 @@ def _resumed(config, run, options):
 
 
 def _keep_options(folder, options):
-    write_json(folder / OPTIONS_FILE, {name: value for name, value in options.items() if name not in _NOT_KEPT})
+    write_json(folder / OPTIONS_FILE, options.to_dict())
 
 
 def _kept_options(folder):
     path = folder / OPTIONS_FILE
     if not path.is_file():
-        return {}
+        return TrainingOptions()
     try:
-        return read_json(path)
-    except ValueError as error:
+        kept, unknown = split_options(read_json(path))
+    except (ValueError, AttributeError) as error:
         raise ConfigError(
             f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside --resume."
         ) from error
+    if unknown:
+        print(f"{path} holds options that this version does not know, which are left out: {', '.join(unknown)}.")
+    return kept

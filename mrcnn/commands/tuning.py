@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mrcnn.commands.datasets import training_data
+from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import new_config, new_model
 from mrcnn.commands.training import augmentation_of, load_start, options_of_many, plan, recipe_of
 from mrcnn.errors import ConfigError
 from mrcnn.options.arguments import FAILED
+from mrcnn.options.tuning_arguments import SearchOptions
 from mrcnn.search.report import write_report
 from mrcnn.search.space import Parameter, check_space, parse_parameter
 from mrcnn.search.study import Budget, open_study, tune
@@ -17,17 +20,15 @@ from mrcnn.search.trials import TrainingTrial
 from mrcnn.training.run import has_images
 
 STUDY_FILE = "search.db"
-_OF_THE_SEARCH = ("search", "trials", "search_hours", "monitor", "pruner", "workers", "worker", "out")
 
 
-def search(domain, given, command=()):
+def search(domain: Domain, options: SearchOptions, command: Sequence[str] = ()) -> int:
     """Search settings as the options say; see `mrcnn.options.tuning_arguments.tune_parser`.
 
     Parameters
     ----------
     domain : Domain
-    given : dict
-        The options given on the command line.
+    options : SearchOptions
     command : sequence of str
         What starts this script with these options, for further workers.
 
@@ -36,25 +37,24 @@ def search(domain, given, command=()):
     int
         Exit code: 1 when a further worker failed and the search is done nevertheless.
     """
-    options = options_of_many(given)
-    out, worker = Path(options.get("out", "search")), options.get("worker", 0)
-    budget = Budget(options.get("trials"), options.get("search_hours"))
-    settings = new_config(domain, options)
-    train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
-    config = new_config(domain, options, train_data)
-    space = [parse_parameter(text) for text in options.get("search") or ()] or default_space(config)
+    training = options_of_many(options.training)
+    out, budget = Path(options.out), Budget(options.trials, options.search_hours)
+    settings = new_config(domain, training)
+    train_data, validation_data = training_data(domain, training, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
+    config = new_config(domain, training, train_data)
+    space = [parse_parameter(text) for text in options.search] or default_space(config)
     check_space(space, config)
-    monitor = options.get("monitor") or monitor_of(config, validation_data)
-    augmentation = (domain.augmentation or augmentation_of)(options["augmentation"])
+    monitor = options.monitor or monitor_of(config, validation_data)
+    augmentation = (domain.augmentation or augmentation_of)(training.augmentation)
 
     def build(trial_config, folder):
         model = new_model("training", domain.with_backbone(trial_config), folder)
-        load_start(model, options)
+        load_start(model, training)
         model.set_log_dir()
         return model
 
     def fit(model, callback):
-        for layers, learning_rate, epochs in plan(options, model.config):
+        for layers, learning_rate, epochs in plan(training, model.config):
             if not callback.ended:
                 model.train(
                     train_data,
@@ -68,14 +68,14 @@ def search(domain, given, command=()):
                 )
 
     objective = _told(TrainingTrial(config, monitor, build, fit, out / "trials"), monitor)
-    about, pruner = _about(options), options.get("pruner", "median")
-    arguments = (objective, space, out / STUDY_FILE, budget, monitor, about, config.to_dict(), pruner)
-    if worker:
-        tune(*arguments, int(config.SEED), worker)
+    about = json.loads(json.dumps(training.to_dict()))  # what else makes a score, as the file gives it back
+    arguments = (objective, space, out / STUDY_FILE, budget, monitor, about, config.to_dict(), options.pruner)
+    if options.worker:
+        tune(*arguments, int(config.SEED), options.worker)
         return 0
     # The file is made before others look for it.
-    open_study(out / STUDY_FILE, {"monitor": monitor, "space": [p.to_dict() for p in space], **about}, pruner)
-    with Workers(command, options.get("workers", 1)) as workers:
+    open_study(out / STUDY_FILE, {"monitor": monitor, "space": [p.to_dict() for p in space], **about}, options.pruner)
+    with Workers(command, options.workers) as workers:
         study = tune(*arguments, int(config.SEED))
         failed = workers.wait()
     found = write_report(study, config, out)
@@ -147,9 +147,3 @@ def _told(objective, monitor):
         return score
 
     return call
-
-
-def _about(options):
-    """What else makes a score, as JSON would give it back."""
-    kept = {name: value for name, value in options.items() if name not in (*_OF_THE_SEARCH, "logs", "resume")}
-    return json.loads(json.dumps(kept))

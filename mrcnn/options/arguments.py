@@ -44,7 +44,7 @@ def run(function, *arguments):
 
 
 def train_parser(description, prepares=False, semantic=False):
-    """Options of a training script; those not given are absent (see `mrcnn.commands.training.DEFAULTS`).
+    """Options of a training script; those not given are absent (see `TrainingOptions.with_defaults`).
 
     `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`; `semantic` what only U-Net and FCN have,
     here, in `predict_parser` and in `evaluate_parser`.

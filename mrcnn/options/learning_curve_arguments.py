@@ -1,9 +1,51 @@
 """The options of a learning curve over the number of images. Nothing here imports Keras or NumPy."""
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 from mrcnn.options.arguments import add_training, base_parser
 from mrcnn.options.option_values import positive_number, slices, whole_number
+from mrcnn.options.training_options import TrainingOptions, split_options
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOptions:
+    """The options of a learning curve.
+
+    Attributes
+    ----------
+    training : TrainingOptions
+        Of every training but its seed and number of images.
+    images : sequence of int
+        Numbers of training images, ascending.
+    seeds : sequence of int
+        Each number is trained on with each of them.
+    blocks : int
+        Number of runs of neighbouring slices that the images are taken as; None: every image by itself.
+    test_slices : (int, int)
+        First slice of the stack to test on and the one after the last.
+    test_dataset, test_truth : path
+        A separate test set.
+    out : path
+    """
+
+    training: TrainingOptions
+    images: list[int]
+    seeds: list[int] | None = None
+    blocks: int | None = None
+    test_slices: tuple[int, int] | None = None
+    test_dataset: str | PathLike | None = None
+    test_truth: str | PathLike | None = None
+    out: str | PathLike = "learning_curve"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "CurveOptions":
+        """From what `learning_curve_parser` parsed."""
+        training, own = split_options(given)
+        return cls(training=training, **own)
 
 
 def learning_curve_parser(description, prepares=False, semantic=False):

@@ -1,15 +1,61 @@
 """The options of a search of settings. Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`."""
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 from mrcnn.options.arguments import add_training, base_parser
 from mrcnn.options.option_values import positive_number, whole_number
+from mrcnn.options.training_options import TrainingOptions, split_options
 
 _EXIT_CODES = (
     "exit code: 0 done, 1 a further worker failed, 2 nothing could be done (options, data, weights, a "
     "search file that is locked or damaged), 130 interrupted by Ctrl+C. The same command goes on with a "
     "search that was interrupted"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """The options of a search of settings.
+
+    Attributes
+    ----------
+    training : TrainingOptions
+        Of every trial.
+    search : tuple of str
+        NAME=VALUES as in `mrcnn.search.space.parse_parameter`; empty: learning rate and batch size.
+    trials : int
+        Trainings in total, those of earlier calls included.
+    search_hours : float
+        How long to search from now on; this or `trials` must be given.
+    monitor : str
+        Score of an epoch to search by, a column of history.csv.
+    pruner : {"median", "hyperband", "none"}
+    workers : int
+        Processes on this machine.
+    worker : int
+        Number of this process among them; 0 is the first, which starts the others and reports.
+    out : path
+    """
+
+    training: TrainingOptions
+    search: tuple[str, ...] = ()
+    trials: int | None = None
+    search_hours: float | None = None
+    monitor: str | None = None
+    pruner: str = "median"
+    workers: int = 1
+    worker: int = 0
+    out: str | PathLike = "search"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "SearchOptions":
+        """From what `tune_parser` parsed."""
+        training, own = split_options(given)
+        return cls(training=training, **own)
 
 
 def tune_parser(description, prepares=False, semantic=False):

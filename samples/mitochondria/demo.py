@@ -41,6 +41,7 @@ def work(options):
     from mrcnn.commands.prediction import predict
     from mrcnn.commands.training import train
     from mrcnn.data.synthetic.write import write_mask_folders
+    from mrcnn.options.training_options import TrainingOptions
 
     began, out = time.monotonic(), Path(options.out)
     for name in OWN_FOLDERS:
@@ -48,10 +49,8 @@ def work(options):
     print("1. Drawing unseen test pictures with known truth", flush=True)
     write_mask_folders(DOMAIN.synthetic("test"), out / "unseen")
     print("2. Training from random weights", flush=True)
-    train(
-        DOMAIN,
-        {"logs": out / "run", "size": "demo", "epochs": options.epochs, "set": options.set, "augmentation": "flips"},
-    )
+    own = {"logs": out / "run", "size": "demo", "augmentation": "flips"}
+    train(DOMAIN, TrainingOptions(epochs=options.epochs, set=options.set, **own))
     print("3. Detecting and measuring in the unseen pictures", flush=True)
     code = predict(
         DOMAIN,

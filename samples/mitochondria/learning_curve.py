@@ -3,7 +3,7 @@
 import sys
 
 from mrcnn.options.arguments import run
-from mrcnn.options.learning_curve_arguments import learning_curve_parser
+from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_parser
 
 
 def main(argv=None):
@@ -17,7 +17,7 @@ def work(options):
 
     from mrcnn.commands.learning_curve import learning_curve
 
-    return learning_curve(DOMAIN, options)
+    return learning_curve(DOMAIN, CurveOptions.of(options))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ def work(options):
     from mitochondria import DOMAIN
 
     from mrcnn.commands.training import train
+    from mrcnn.options.training_options import TrainingOptions
 
-    return train(DOMAIN, options)
+    return train(DOMAIN, TrainingOptions(**options))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import sys
 
 from mrcnn.options.arguments import run
-from mrcnn.options.tuning_arguments import tune_parser
+from mrcnn.options.tuning_arguments import SearchOptions, tune_parser
 
 
 def main(argv=None):
@@ -19,7 +19,7 @@ def work(options, command):
 
     from mrcnn.commands.tuning import search
 
-    return search(DOMAIN, options, command)
+    return search(DOMAIN, SearchOptions.of(options), command)
 
 
 if __name__ == "__main__":

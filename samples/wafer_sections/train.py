@@ -29,11 +29,12 @@ def work(options):
     from wafer_sections import DOMAIN
 
     from mrcnn.commands.training import train
+    from mrcnn.options.training_options import TrainingOptions
 
     channels = options.pop("channels", None)
     if channels:
         options["dataset_option"] = [*options.get("dataset_option", ()), ("channels", channels)]
-    return train(DOMAIN, options)
+    return train(DOMAIN, TrainingOptions(**options))
 
 
 if __name__ == "__main__":

@@ -75,15 +75,15 @@ def parsed(*arguments):
 
 def test_options_become_those_of_the_shared_script(domain, folder):
     def made(*arguments):
-        return boxes.for_training(domain, parsed(*arguments))
+        return boxes.for_training(domain, parsed(*arguments)).given()
 
-    assert made() == {} and made("--model", "faster")["set"] == ["USE_MASK_HEAD=False"]
+    assert made() == {} and made("--model", "faster")["set"] == ("USE_MASK_HEAD=False",)
     assert made("--resume", "--epochs", "3") == {"resume": True, "epochs": 3}
     found = made("--annotations", folder, "--set", "SEED=3", "--model", "mask")
     assert found == {
         "dataset": str(folder),
-        "set": ["USE_MASK_HEAD=True", "SEED=3"],
-        "dataset_option": [("classes", ["flat", "zebra"])],
+        "set": ("USE_MASK_HEAD=True", "SEED=3"),
+        "dataset_option": (("classes", ["flat", "zebra"]),),
     }
     assert made("--dataset", folder, "--validation-annotations", "v")["validation_dataset"] == "v"
     faster = dict(made("--annotations", folder, "--model", "faster", "--boxes-as-masks")["dataset_option"])
@@ -205,7 +205,7 @@ def test_what_the_training_was_told_of_the_annotations_can_be_told_to_the_others
     for path in tmp_path.glob("field_*.txt"):
         path.rename(labels / path.name)
     given = ["--annotations", str(labels), "--images", str(folder), *told, "--dataset-option", "outside=clip"]
-    assert dict(boxes.for_training(domain, parsed(*given))["dataset_option"])["classes"] == ["flat", "zebra"]
+    assert dict(boxes.for_training(domain, parsed(*given)).dataset_option)["classes"] == ["flat", "zebra"]
     out = ["--out", str(tmp_path / "out"), "--limit", "1"]
     options = vars(box_evaluate_parser("about").parse_args(["--weights", str(run), *given, *out, "--worst", "0"]))
     assert evaluate(domain, options) == 0

@@ -10,6 +10,7 @@ from PIL import Image
 from mrcnn.commands.datasets import evaluation_data, readable, training_data
 from mrcnn.data.synthetic.write import write_mask_folders
 from mrcnn.errors import ConfigError
+from mrcnn.options.training_options import TrainingOptions
 
 GIVEN = {"validation": 0.2}
 
@@ -29,21 +30,23 @@ def pages(dataset):
 
 
 def test_without_a_dataset_it_is_synthetic_and_says_so(domain, capsys):
-    train, validation = training_data(domain, GIVEN)
+    train, validation = training_data(domain, TrainingOptions(**GIVEN))
     assert "synthetic" in capsys.readouterr().out
     assert not np.array_equal(train.load_image(0), validation.load_image(0))
-    assert training_data(domain, {**GIVEN, "validation": 0})[1] is None
+    assert training_data(domain, TrainingOptions(**{**GIVEN, "validation": 0}))[1] is None
     assert len(evaluation_data(domain, {}).image_ids) == 3
 
 
 def test_slices_of_a_stack(domain, stack):
-    train, validation = training_data(domain, {**GIVEN, **stack, "slices": (0, 40), "validation_slices": (40, 45)})
+    train, validation = training_data(
+        domain, TrainingOptions(**GIVEN, **stack, slices=(0, 40), validation_slices=(40, 45))
+    )
     assert pages(train) == set(range(40))
     assert pages(validation) == set(range(40, 45))
 
 
 def test_a_fraction_of_a_stack_is_split_by_blocks_and_no_neighbour_leaks(domain, stack, capsys):
-    train, validation = training_data(domain, {**GIVEN, **stack, "validation": 0.34})
+    train, validation = training_data(domain, TrainingOptions(**{**GIVEN, **stack, "validation": 0.34}))
     assert min(abs(a - b) for a in pages(train) for b in pages(validation)) == 3
     left_out = 60 - len(train.image_ids) - len(validation.image_ids)
     assert left_out in (2, 4) and f"{left_out} slices" in capsys.readouterr().out
@@ -61,18 +64,18 @@ def test_a_fraction_of_a_stack_is_split_by_blocks_and_no_neighbour_leaks(domain,
 )
 def test_options_that_cannot_be_are_refused(domain, stack, options, message):
     with pytest.raises(ConfigError, match=message):
-        training_data(domain, {**GIVEN, **stack, **options})
+        training_data(domain, TrainingOptions(**{**GIVEN, **stack, **options}))
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0])
 def test_a_fraction_that_cannot_be_is_refused_without_a_dataset_too(domain, fraction):
     with pytest.raises(ConfigError, match="fraction"):
-        training_data(domain, {"validation": fraction})
+        training_data(domain, TrainingOptions(validation=fraction))
 
 
 def test_options_of_a_dataset_need_one(domain):
     with pytest.raises(ConfigError, match="--slices without --dataset"):
-        training_data(domain, {**GIVEN, "slices": (0, 3)})
+        training_data(domain, TrainingOptions(**{**GIVEN, "slices": (0, 3)}))
 
 
 def test_pixel_size_and_reader_options_arrive(domain, stack):
@@ -83,13 +86,13 @@ def test_pixel_size_and_reader_options_arrive(domain, stack):
 
 def test_pictures_to_learn_from_and_to_judge_on_are_prepared_alike(domain, stack):
     prepared = {**stack, "pixel_size_nm": (5.0, 5.0), "keep_rows": [0, 16], "downscale": 4}
-    learn, judge = training_data(domain, {**GIVEN, **prepared, "validation": 0.34})
+    learn, judge = training_data(domain, TrainingOptions(**{**GIVEN, **prepared, "validation": 0.34}))
     for dataset in (learn, judge, evaluation_data(domain, prepared)):
         assert dataset.load_image(0).shape[:2] == dataset.load_instances(0).image_shape == (4, 8)
         assert len(dataset.load_instances(0)) == 1 and dataset.pixel_size_nm(0) == (20.0, 20.0)
     assert not pages(learn) & pages(judge)
     with pytest.raises(ConfigError, match="--downscale without --dataset"):
-        training_data(domain, {**GIVEN, "downscale": 4})
+        training_data(domain, TrainingOptions(**{**GIVEN, "downscale": 4}))
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -103,7 +106,10 @@ def test_pictures_have_the_channels_of_the_settings(domain, tmp_path, count):
     labels[4:9, 4:9] = 1
     tifffile.imwrite(tmp_path / "labels" / "a.tif", labels)
     options = {"dataset": str(tmp_path), "validation": 0}
-    for dataset in (training_data(domain, options, channels=count)[0], evaluation_data(domain, options, count)):
+    for dataset in (
+        training_data(domain, TrainingOptions(**options), channels=count)[0],
+        evaluation_data(domain, options, count),
+    ):
         np.testing.assert_array_equal(dataset.load_image(0), image)
     given = {**options, "dataset_option": [("channels", 3)]}
     assert evaluation_data(domain, given, count).load_image(0).shape == (32, 32, 3)

@@ -14,7 +14,7 @@ from mrcnn.commands import learning_curve as module
 from mrcnn.commands.learning_curve import choose_images, learning_curve
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
-from mrcnn.options.learning_curve_arguments import learning_curve_parser
+from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_parser
 
 
 class Pretender:
@@ -81,7 +81,7 @@ def curve(domain, stack, monkeypatch):
                 *words,
             ]
         )
-        assert learning_curve(domain, vars(given)) == 0
+        assert learning_curve(domain, CurveOptions.of(vars(given))) == 0
         return stack / "out"
 
     return call

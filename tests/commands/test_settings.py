@@ -7,6 +7,7 @@ from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import class_names, load_detector, new_config
 from mrcnn.config import SemanticConfig
 from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.options.training_options import TrainingOptions
 
 
 def own_backbone(image, stage5, train_bn):
@@ -18,52 +19,50 @@ def own_shapes(shape):
 
 
 def test_options_change_settings_and_set_comes_last(domain):
-    config = new_config(
-        domain,
-        {
-            "size": "small",
-            "weights": "none",
-            "backbone": "resnet50",
-            "steps": 7,
-            "batch": 3,
-            "seed": 5,
-            "set": ["IMAGES_PER_GPU=4", "TRAIN_BN=False"],
-        },
+    given = TrainingOptions(
+        size="small",
+        weights="none",
+        backbone="resnet50",
+        steps=7,
+        batch=3,
+        seed=5,
+        set=["IMAGES_PER_GPU=4", "TRAIN_BN=False"],
     )
+    config = new_config(domain, given)
     assert (config.BACKBONE, config.STEPS_PER_EPOCH, config.IMAGES_PER_GPU, config.SEED) == ("resnet50", 7, 4, 5)
     assert config.TRAIN_BN is False
 
 
 def test_batch_norm_of_random_weights_is_trained_and_that_of_loaded_ones_is_not(domain):
-    assert new_config(domain, {"size": "small", "weights": "none"}).TRAIN_BN is None
-    assert new_config(domain, {"size": "small", "weights": "coco"}).TRAIN_BN is False
+    assert new_config(domain, TrainingOptions(size="small", weights="none")).TRAIN_BN is None
+    assert new_config(domain, TrainingOptions(size="small", weights="coco")).TRAIN_BN is False
 
 
 def test_the_option_model_chooses_settings_and_network(domain, tmp_path):
     with pytest.raises(ConfigError, match="no settings of semantic networks for blobs: leave out --model unet"):
-        new_config(domain, {"model": "unet", "size": "semantic", "weights": "none"})
+        new_config(domain, TrainingOptions(model="unet", size="semantic", weights="none"))
     domain.configs["semantic"] = SemanticConfig
     for name in ("unet", "fcn"):
-        config = new_config(domain, {"model": name, "size": "semantic", "weights": "imagenet", "batch": 3})
+        config = new_config(domain, TrainingOptions(model=name, size="semantic", weights="imagenet", batch=3))
         assert (config.SEMANTIC_MODEL, config.BACKBONE, config.BATCH_SIZE) == (name, "efficientnet_b0", 3)
         assert config.TRAIN_BN is None
-    assert new_config(domain, {"model": "mask", "size": "small", "weights": "none"}).SEMANTIC_MODEL is None
+    assert new_config(domain, TrainingOptions(model="mask", size="small", weights="none")).SEMANTIC_MODEL is None
     with pytest.raises(ConfigError, match="--small is a size of Mask R-CNN"):
-        new_config(domain, {"model": "fcn", "size": "small", "weights": "none"})
+        new_config(domain, TrainingOptions(model="fcn", size="small", weights="none"))
     config.to_json(tmp_path / "c.json")
     from_file = {"config": tmp_path / "c.json", "weights": "none", "size": "small"}
-    assert new_config(domain, from_file).SEMANTIC_MODEL == "fcn"
-    assert new_config(domain, {**from_file, "model": "mask"}).SEMANTIC_MODEL is None
+    assert new_config(domain, TrainingOptions(**from_file)).SEMANTIC_MODEL == "fcn"
+    assert new_config(domain, TrainingOptions(**{**from_file, "model": "mask"})).SEMANTIC_MODEL is None
 
 
 def test_misspelt_setting_names_the_nearest(domain):
     with pytest.raises(ConfigError, match="Did you mean LEARNING_RATE"):
-        new_config(domain, {"size": "small", "weights": "none", "set": ["LERNING_RATE=1"]})
+        new_config(domain, TrainingOptions(size="small", weights="none", set=["LERNING_RATE=1"]))
 
 
 def test_settings_of_a_file_are_taken(domain, tmp_path):
     domain.configs["small"](LEARNING_RATE=0.25, SEED=9).to_json(tmp_path / "c.json")
-    config = new_config(domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small"})
+    config = new_config(domain, TrainingOptions(config=tmp_path / "c.json", weights="none", size="small"))
     assert (config.LEARNING_RATE, config.SEED) == (0.25, 9)
     assert config.TRAIN_BN is False  # as the file says
 
@@ -79,10 +78,11 @@ def test_a_backbone_of_the_domain_is_found_again_by_its_name(domain, tmp_path):
     )
     config = domain.configs["small"](BACKBONE=own_backbone, COMPUTE_BACKBONE_SHAPE=own_shapes)
     config.to_json(tmp_path / "c.json")
-    again = new_config(domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small"})
+    again = new_config(domain, TrainingOptions(config=tmp_path / "c.json", weights="none", size="small"))
     assert (again.BACKBONE, again.COMPUTE_BACKBONE_SHAPE) == (own_backbone, own_shapes)
     other = new_config(
-        domain, {"config": tmp_path / "c.json", "weights": "none", "size": "small", "backbone": "resnet50"}
+        domain,
+        TrainingOptions(config=tmp_path / "c.json", weights="none", size="small", backbone="resnet50"),
     )
     assert (other.BACKBONE, other.COMPUTE_BACKBONE_SHAPE) == ("resnet50", None)
 

@@ -7,6 +7,7 @@ import pytest
 
 from mrcnn.commands.training import OPTIONS_FILE, augmentation_of, lacks_watershed, last_run, plan, train
 from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.options.training_options import TrainingOptions
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from mrcnn.errors import ConfigError, WeightsError
     ],
 )
 def test_stages(domain, options, stages):
-    found = plan({"epochs": 20, **options}, domain.configs["small"]())
+    found = plan(TrainingOptions(**{"epochs": 20, **options}), domain.configs["small"]())
     assert [(layers, pytest.approx(rate), epochs) for layers, rate, epochs in found] == stages
 
 
@@ -36,14 +37,14 @@ def test_stages(domain, options, stages):
     ],
 )
 def test_semantic_networks_are_trained_in_one_stage(domain, options, stages):
-    assert plan({"epochs": 20, **options}, domain.configs["small"](SEMANTIC_MODEL="unet")) == stages
+    assert plan(TrainingOptions(**{"epochs": 20, **options}), domain.configs["small"](SEMANTIC_MODEL="unet")) == stages
 
 
 def test_hours_are_for_semantic_networks_and_instead_of_epochs(domain, tmp_path):
     with pytest.raises(ConfigError, match="--hours is for --model unet and fcn"):
-        plan({"epochs": 20, "weights": "none", "hours": 1.0}, domain.configs["small"]())
+        plan(TrainingOptions(epochs=20, weights="none", hours=1.0), domain.configs["small"]())
     with pytest.raises(ConfigError, match="--epochs and --hours: give one"):
-        train(domain, {"epochs": 3, "hours": 1.0, "logs": str(tmp_path)})
+        train(domain, TrainingOptions(epochs=3, hours=1.0, logs=str(tmp_path)))
 
 
 def test_augmentation_is_none_flips_or_a_preset():
@@ -69,7 +70,7 @@ def test_options_of_a_run_that_cannot_be_read_are_an_error(domain, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / OPTIONS_FILE).write_text("{cut")
     with pytest.raises(ConfigError, match=OPTIONS_FILE):
-        train(domain, {"logs": str(tmp_path), "resume": True})
+        train(domain, TrainingOptions(logs=str(tmp_path), resume=True))
 
 
 def test_options_of_the_run_are_taken_up_unless_given_anew(domain, tmp_path):
@@ -78,14 +79,20 @@ def test_options_of_the_run_are_taken_up_unless_given_anew(domain, tmp_path):
     kept = {"dataset": "first_folder", "weights": "none", "size": "small"}
     (tmp_path / "run" / OPTIONS_FILE).write_text(json.dumps(kept))
     with pytest.raises(ValueError, match="first_folder"):
-        train(domain, {"logs": str(tmp_path), "resume": True})
+        train(domain, TrainingOptions(logs=str(tmp_path), resume=True))
     with pytest.raises(ValueError, match="other_folder"):
-        train(domain, {"logs": str(tmp_path), "resume": True, "dataset": str(tmp_path / "other_folder")})
+        train(
+            domain,
+            TrainingOptions(logs=str(tmp_path), resume=True, dataset=str(tmp_path / "other_folder")),
+        )
 
 
 def test_missing_start_weights_are_an_error(domain, tmp_path):
     with pytest.raises(WeightsError, match="nothing.h5"):
-        train(domain, {"weights": str(tmp_path / "nothing.h5"), "logs": str(tmp_path / "logs"), "size": "small"})
+        train(
+            domain,
+            TrainingOptions(weights=str(tmp_path / "nothing.h5"), logs=str(tmp_path / "logs"), size="small"),
+        )
     assert not (tmp_path / "logs").exists()
 
 
@@ -99,7 +106,7 @@ def test_missing_start_weights_are_an_error(domain, tmp_path):
 )
 def test_a_start_that_fails_leaves_no_run_to_resume(domain, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
-        train(domain, {"weights": "none", "logs": str(tmp_path / "logs"), "size": "small", **options})
+        train(domain, TrainingOptions(weights="none", logs=str(tmp_path / "logs"), size="small", **options))
     assert not (tmp_path / "logs").exists()
 
 

@@ -11,7 +11,7 @@ from mrcnn.commands import tuning
 from mrcnn.commands.tuning import Workers, default_space, monitor_of, search
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.options.tuning_arguments import tune_parser
+from mrcnn.options.tuning_arguments import SearchOptions, tune_parser
 
 
 class Pretender:
@@ -44,7 +44,7 @@ def searched(domain, tmp_path, monkeypatch):
 
     def call(*words):
         options = vars(tune_parser("x").parse_args(["--out", str(tmp_path / "out"), "--epochs", "2", *words]))
-        return search(domain, options), tmp_path / "out"
+        return search(domain, SearchOptions.of(options)), tmp_path / "out"
 
     return call
 

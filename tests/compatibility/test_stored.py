@@ -62,7 +62,8 @@ def test_a_run_is_resumed(kind, writer, stored, capsys):
     logs.mkdir()
     run = (stored / "runs" / kind).rename(logs / f"{kind}20261130T0000")
     epochs = writer.EPOCHS + 1
-    assert writer.train(writer.DOMAIN, {"resume": True, "logs": str(logs), "epochs": epochs}) == 0
+    options = writer.TrainingOptions(resume=True, logs=str(logs), epochs=epochs)
+    assert writer.train(writer.DOMAIN, options) == 0
     assert [p.name for p in logs.iterdir()] == [run.name]
     history = (run / "history.csv").read_text().splitlines()
     assert len(history) == len(before) + 1 and history[-1].startswith(f"{epochs},")

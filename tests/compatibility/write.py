@@ -25,6 +25,7 @@ from mrcnn.commands.training import train  # noqa: E402
 from mrcnn.inference.tile_store import read_instances, write_instances  # noqa: E402, F401
 from mrcnn.inference.tiling import detect_tiled  # noqa: E402
 from mrcnn.options.box_arguments import box_predict_parser  # noqa: E402
+from mrcnn.options.training_options import TrainingOptions  # noqa: E402
 from mrcnn.search.space import parse_parameter  # noqa: E402
 from mrcnn.search.study import Budget, tune  # noqa: E402
 
@@ -39,7 +40,7 @@ def write_runs(out):
     """A run of a few epochs of each kind of network."""
     for kind, options in KINDS.items():
         with tempfile.TemporaryDirectory() as logs:
-            train(DOMAIN, {"epochs": EPOCHS, "logs": logs, "augmentation": "none", **options})
+            train(DOMAIN, TrainingOptions(**{"epochs": EPOCHS, "logs": logs, "augmentation": "none", **options}))
             (run,) = Path(logs).iterdir()
             keep(run, out / kind)
 

@@ -71,9 +71,10 @@ def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tiny_net
 
 def test_settings_given_by_hand_are_kept(sample, synthetic):
     from mrcnn.commands.settings import new_config
+    from mrcnn.options.training_options import TrainingOptions
 
     options = {"size": "small", "weights": "none", "set": ["MEAN_PIXEL=[1.0, 2.0]"]}
-    config = new_config(sample["wafer_sections"].DOMAIN, options, synthetic)
+    config = new_config(sample["wafer_sections"].DOMAIN, TrainingOptions(**options), synthetic)
     assert np.array_equal(config.MEAN_PIXEL, [1.0, 2.0]) and config.IMAGE_CHANNEL_COUNT == 2
 
 

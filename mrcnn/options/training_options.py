@@ -1,0 +1,137 @@
+"""`TrainingOptions`: what a training is started with, from the command line to the call of `train`.
+
+Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from os import PathLike
+from typing import Any
+
+WEIGHT_NAMES = ("imagenet", "coco", "last", "none")
+_PATHS = ("dataset", "truth", "validation_dataset", "validation_truth", "config", "weights")
+_OF_THE_CALL = ("resume", "logs")  # not part of what a run was trained with
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """The options of one training. None means "not given"; `with_defaults` fills in what then holds.
+
+    Attributes
+    ----------
+    dataset, truth : path
+        Images to train on and their ground truth; without a dataset, synthetic images.
+    slices, validation_slices : (int, int)
+        First slice of the stack and the one after the last.
+    dataset_option : tuple of (str, value)
+        Options of the reader.
+    pixel_size_nm : (float, float)
+        Height and width of a pixel.
+    keep_rows : (int, int) or "all"
+        Rows of each image to use.
+    downscale : int
+        Factor by which images are reduced.
+    validation : float
+        Fraction of the images to validate on, 0.2 by default.
+    validation_dataset, validation_truth : path
+        A separate validation set.
+    augmentation : {"none", "flips", "light", "normal", "strong"}
+        "normal" by default.
+    model : {"mask", "unet", "fcn"}
+        By default what the settings name, else "mask".
+    weights : {"imagenet", "coco", "last", "none"} or path
+        What to start from; "none" (random weights) by default.
+    exclude : tuple of str
+        Layers of the weight file that are not loaded.
+    backbone : str
+        Instead of that of the settings.
+    size : str
+        Key of `Domain.configs`, such as "small" or "full".
+    config : path
+        A file of settings, in place of `size`.
+    set : tuple of str
+        NAME=VALUE for any setting; applied last.
+    epochs : int
+        In total, over all stages; 20 by default.
+    hours : float
+        Instead of epochs; semantic networks only.
+    steps, batch : int
+        Batches per epoch, images per batch.
+    layers : str
+        Train these in one stage, see `mrcnn.training.stages.select_layers`.
+    learning_rate : float
+        Of the first stage.
+    seed : int
+        Of weights, split, order and augmentation.
+    logs : path
+        Folder in which each run gets its own; "logs" by default.
+    resume : bool
+        Continue the last run in `logs`.
+    """
+
+    dataset: str | PathLike | None = None
+    truth: str | PathLike | None = None
+    slices: tuple[int, int] | None = None
+    dataset_option: tuple[tuple[str, Any], ...] | None = None
+    pixel_size_nm: tuple[float, float] | None = None
+    keep_rows: tuple[int, int] | str | None = None
+    downscale: int | None = None
+    validation: float | None = None
+    validation_dataset: str | PathLike | None = None
+    validation_truth: str | PathLike | None = None
+    validation_slices: tuple[int, int] | None = None
+    augmentation: str | None = None
+    model: str | None = None
+    weights: str | PathLike | None = None
+    exclude: tuple[str, ...] | None = None
+    backbone: str | None = None
+    size: str | None = None
+    config: str | PathLike | None = None
+    set: tuple[str, ...] | None = None
+    epochs: int | None = None
+    hours: float | None = None
+    steps: int | None = None
+    batch: int | None = None
+    layers: str | None = None
+    learning_rate: float | None = None
+    seed: int | None = None
+    logs: str | PathLike | None = None
+    resume: bool = False
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if isinstance(value, list):  # as argparse and JSON give them
+                object.__setattr__(self, name, tuple(value))
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None and value is not False}
+
+    def over(self, other: "TrainingOptions") -> "TrainingOptions":
+        """These options; `other`'s where none is given here."""
+        return replace(other, **self.given())
+
+    def with_defaults(self) -> "TrainingOptions":
+        """These options, with the defaults of a training where none is given."""
+        return self.over(_DEFAULTS)
+
+    def absolute(self) -> "TrainingOptions":
+        """These options, with paths that hold in any working directory."""
+        from pathlib import Path
+
+        paths = [name for name in _PATHS if getattr(self, name) and getattr(self, name) not in WEIGHT_NAMES]
+        return replace(self, **{name: str(Path(getattr(self, name)).resolve()) for name in paths})
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a run was trained with, for JSON: the given options without those of one call (resume, logs)."""
+        return {name: value for name, value in self.given().items() if name not in _OF_THE_CALL}
+
+
+_DEFAULTS = TrainingOptions(validation=0.2, augmentation="normal", weights="none", epochs=20, logs="logs")
+_NAMES = frozenset(field.name for field in fields(TrainingOptions))
+
+
+def split_options(given: Mapping[str, Any]) -> tuple[TrainingOptions, dict[str, Any]]:
+    """The options of a training among others, and the others."""
+    others = {name: value for name, value in given.items() if name not in _NAMES}
+    return TrainingOptions(**{name: value for name, value in given.items() if name in _NAMES}), others
