@@ -1,7 +1,7 @@
-"""Print a Python of each minor version that pyproject.toml names: those on the PATH and in version managers' folders.
+"""Print one Python of each minor version listed in pyproject.toml, from the PATH and the folders of version managers.
 
-Usage: pythons.py [--but PYTHON]. One line each: version, a blank, path. Standard library only: this runs before
-anything is installed.
+Usage: pythons.py [--but PYTHON]. One line per Python: version, space, path. Uses only the standard library, because it
+runs before anything is installed.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Folders of pyenv, uv, asdf and mise; each holds a folder for each version.
+# Folders of pyenv, uv, asdf and mise, with one folder per version.
 MANAGERS = (
     "{PYENV_ROOT}/versions",
     "~/.pyenv/versions",
@@ -26,14 +26,14 @@ MANAGERS = (
 
 
 def supported():
-    """Minor versions such as "3.12", from the classifiers, in their order."""
+    """Minor versions such as "3.12" from the classifiers, in the same order."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = [re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", c) for c in project["classifiers"]]
     return [match.group(1) for match in found if match]
 
 
 def version_of(python):
-    """Its minor version, or None where it does not run (pyenv's shims of versions that are not chosen do not)."""
+    """Minor version of a Python, or None if it does not run (pyenv's shims fail for versions that are not selected)."""
     code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60)
@@ -43,7 +43,7 @@ def version_of(python):
 
 
 def candidates(minor):
-    """Paths at which a Python of this minor version may be."""
+    """Possible paths of a Python of this minor version."""
     on_path = shutil.which(f"python{minor}")
     if on_path:
         yield on_path
@@ -53,7 +53,7 @@ def candidates(minor):
 
 
 def find():
-    """Path of a Python that runs, by minor version."""
+    """Path of a working Python, by minor version."""
     found = {}
     for minor in supported():
         path = next((p for p in candidates(minor) if version_of(p) == minor), None)

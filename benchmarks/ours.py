@@ -1,12 +1,12 @@
-"""Seconds per training step, per detected image or per prepared sample of this package; prints one JSON line.
+"""Time per training step, detection or prepared batch of this package in seconds; prints one JSON line.
 
     python benchmarks/ours.py --what train|detect|prepare [--model mask|faster] [--size 512] [--batch 1] [--steps 8]
                               [--rpn-width 256]
 
 Mask R-CNN, or Faster R-CNN, which has no masks; resnet50, 2 classes, 200 regions, 12 objects, random weights; detection
-keeps up to 100 objects. All widths are Matterport's, but for the RPN's: his is 512, torchvision's 256. How much a
-training step of a Mask R-CNN has to do depends on the number of regions that hit an object, since only these have a
-mask: `positives` in the output, to set beside the peer's.
+keeps up to 100 objects. All layer widths are Matterport's, except for the RPN: 512 in Matterport's code, 256 in
+torchvision. The cost of a Mask R-CNN training step depends on the number of regions that hit an object, because only
+these have a mask. This number is `positives` in the output; compare it with that of torchvision.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.geometry.instances import Instances
 
-# So small that the network stays as it is: the cost of a step grows with the number of regions that hit an object.
+# Too small to change the network, because the cost of a step grows with the number of regions that hit an object.
 LEARNING_RATE = 1e-7
 
 
 class BenchmarkConfig(Config):
-    """Matterport's defaults at the benchmark's size."""
+    """Matterport's defaults at the benchmark size."""
 
     NAME = "benchmark"
     BACKBONE = "resnet50"
@@ -36,7 +36,7 @@ class BenchmarkConfig(Config):
 
 
 class Discs(Dataset):
-    """Pictures of bright discs, kept in memory."""
+    """Images of bright discs, kept in memory."""
 
     def __init__(self, size, objects, count):
         super().__init__()
@@ -54,7 +54,7 @@ class Discs(Dataset):
 
 
 def main():
-    """Time what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", choices=["train", "detect", "prepare"], default="train")
     parser.add_argument("--model", choices=["mask", "faster"], default="mask")

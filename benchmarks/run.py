@@ -1,9 +1,9 @@
-"""This package beside torchvision's Mask R-CNN or Faster R-CNN, in turn on one machine: medians and their ratios.
+"""Comparison with torchvision's Mask R-CNN or Faster R-CNN, alternating on one machine: medians and their ratios.
 
     python benchmarks/run.py [--model mask|faster] [--peer-python PYTHON] [--rounds 3] [--out benchmarks/latest.json]
 
-Absolute times say little about another machine; the ratio of medians measured in one run does. The peer runs in the
-Python named by --peer-python, which needs torch and torchvision; without it only this package is timed.
+Absolute times do not transfer to other machines; the ratio of medians measured in one run is more meaningful. The peer
+runs in the Python given by --peer-python, which needs torch and torchvision; without it, only this package is timed.
 """
 
 import argparse
@@ -22,7 +22,7 @@ WIDTHS = (256, 512)
 
 
 def run(python, script, *arguments):
-    """The JSON that a benchmark script prints."""
+    """Run a benchmark script and return the JSON it prints."""
     command = [*python, str(HERE / script), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -31,7 +31,7 @@ def run(python, script, *arguments):
 
 
 def measure(what, rounds, steps, peer, model):
-    """Results of this package at each width and of the peer, in turn, `rounds` times over."""
+    """Results of this package at each width and of the peer, alternating for `rounds` rounds."""
     results = {name: [] for name in (*WIDTHS, "peer")}
     task = ("--what", what, "--steps", steps, "--model", model)
     for i in range(rounds):
@@ -44,13 +44,13 @@ def measure(what, rounds, steps, peer, model):
 
 
 def merged(results):
-    """Median over all rounds' steps, and the largest peak memory."""
+    """Median over the steps of all rounds, and the highest peak memory."""
     seconds = [s for r in results for s in r["seconds"]]
     return {"median_s": statistics.median(seconds), "peak_gb": max(r["peak_gb"] for r in results), "rounds": results}
 
 
 def row(what, width, ours, theirs):
-    """A line of the table; what is set against the peer is left out where there is none."""
+    """One line of the table; without a peer, the comparison is left out."""
     line = f"{what:8}{width:>10}{ours['median_s']:>9.3f}s"
     if not theirs:
         return f"{line}{'':21}{ours['peak_gb']:>8.2f}"
@@ -60,10 +60,12 @@ def row(what, width, ours, theirs):
 
 
 def main():
-    """Run, print, and keep the numbers."""
+    """Run the benchmarks, print the results and save them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=["mask", "faster"], default="mask", help="with or without masks")
-    parser.add_argument("--peer-python", help="a Python, or a command that runs one, with torch and torchvision")
+    parser.add_argument(
+        "--peer-python", help="Python interpreter (or command that runs one) with torch and torchvision"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--out", type=Path)

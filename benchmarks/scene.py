@@ -1,10 +1,10 @@
-"""The picture that all benchmarks work on: bright discs on noise, with masks. NumPy only, so that a peer can use it."""
+"""The image used by all benchmarks: bright discs on noise, with masks. Requires only NumPy, so peers can use it."""
 
 import numpy as np
 
 
 def discs(size, count, seed=0):
-    """Picture float32 [size, size, 3] in 0..1, masks bool [count, size, size], boxes int [count, 4] y1, x1, y2, x2."""
+    """Image float32 [size, size, 3] in 0..1, masks bool [count, size, size], boxes int [count, 4] y1, x1, y2, x2."""
     rng = np.random.default_rng(seed)
     image = rng.random((size, size, 3), np.float32) * 0.3
     rows, columns = np.mgrid[:size, :size]

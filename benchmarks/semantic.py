@@ -1,13 +1,13 @@
-"""This package's U-Net beside segmentation_models_pytorch, in turn on one machine; prints medians and their ratios.
+"""Comparison of the U-Net with segmentation_models_pytorch, alternating on one machine: medians and their ratios.
 
     python benchmarks/semantic.py [--peer-python PYTHON] [--encoders mobilenet_v2,efficientnet_b0] [--rounds 3]
         [--out benchmarks/semantic_latest.json]
 
-Training steps and predictions of 8 crops of 256 x 256 pixels, float32. The peer runs in the Python named by
---peer-python, which needs torch, segmentation_models_pytorch and timm, three times: with a decoder put together as
-this package's, in both of torch's layouts of maps, and as its own `Unet`. `smp_peer.py` says what is not the same.
-Ratios are given by the clock and by the seconds of the processor; with other programs beside, only these say much, and
-most on one core (`taskset -c 0 python benchmarks/semantic.py ...`).
+Training steps and predictions of 8 crops of 256 x 256 pixels, float32. The peer runs in the Python given by
+--peer-python, which needs torch, segmentation_models_pytorch and timm. It runs in three variants: with a decoder like
+that of this package in both memory formats of torch, and with its own `Unet`. `smp_peer.py` lists the remaining
+differences. Ratios are given for wall-clock and CPU time. While other programs run, only CPU time is meaningful, and it
+is most reliable on a single core (`taskset -c 0 python benchmarks/semantic.py ...`).
 """
 
 import argparse
@@ -29,7 +29,7 @@ CLOCKS = {"seconds": "median_s", "processor_seconds": "processor_median_s"}
 
 
 def measure(what, encoder, rounds, steps, peer):
-    """Results of this package and of each peer, in turn, `rounds` times over."""
+    """Results of this package and of each peer, alternating for `rounds` rounds."""
     results = {name: [] for name in ("mrcnn", *(PEERS if peer else ()))}
     task = ("--what", what, "--encoder", encoder, "--steps", steps)
     for i in range(rounds):
@@ -40,13 +40,13 @@ def measure(what, encoder, rounds, steps, peer):
 
 
 def merged(results):
-    """Medians over all rounds' steps, and the largest peak memory."""
+    """Medians over the steps of all rounds, and the highest peak memory."""
     medians = {median: statistics.median(s for r in results for s in r[values]) for values, median in CLOCKS.items()}
     return {**medians, "peak_gb": max(r["peak_gb"] for r in results), "rounds": results}
 
 
 def row(name, found, ours):
-    """A line of the table."""
+    """One line of the table."""
     line = f"{name:30}" + "".join(f"{found[m]:>11.3f}s" for m in CLOCKS.values()) + f"{found['peak_gb']:>8.2f}"
     if found is ours:
         return line
@@ -54,9 +54,9 @@ def row(name, found, ours):
 
 
 def main():
-    """Run, print, and keep the numbers."""
+    """Run the benchmarks, print the results and save them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer-python", help="a Python, or a command that runs one, with the peer; else only ours")
+    parser.add_argument("--peer-python", help="Python interpreter (or command that runs one) with the peer")
     parser.add_argument("--encoders", default="mobilenet_v2,efficientnet_b0")
     parser.add_argument("--what", default="train,predict")
     parser.add_argument("--rounds", type=int, default=3)
@@ -65,7 +65,7 @@ def main():
     arguments = parser.parse_args()
     peer = arguments.peer_python.split() if arguments.peer_python else None
     table = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
-    print(f"{'':30}{'clock':>12}{'processor':>12}{'GB':>8}   ours/theirs: clock, processor, GB")
+    print(f"{'':30}{'wall clock':>12}{'CPU':>12}{'GB':>8}   ratio to peer: wall clock, CPU, GB")
     for encoder in arguments.encoders.split(","):
         for what in arguments.what.split(","):
             found = table[f"{what} {encoder}"] = measure(what, encoder, arguments.rounds, arguments.steps, peer)
@@ -83,7 +83,7 @@ def main():
             if key.startswith("train ")
         ]
         print(
-            f"  augmentation {name}: {1000 * prepared['processor_median_s']:.1f} ms of the processor"
+            f"  augmentation {name}: {1000 * prepared['processor_median_s']:.1f} ms CPU time"
             + "".join(f", {share}" for share in shares),
             flush=True,
         )

@@ -1,10 +1,10 @@
-"""Seconds of this package's U-Net per training step, prediction or prepared batch; prints one JSON line.
+"""Time of the U-Net per training step, prediction or prepared batch in seconds; prints one JSON line.
 
     python benchmarks/semantic_ours.py --what train|predict|prepare [--encoder mobilenet_v2] [--steps 8]
 
-Batches of 8 crops of 256 x 256 pixels and 3 channels, float32, random weights; widths of the decoder, loss and
-optimizer are those of `SemanticConfig`. `prepare` is what a training does beside the network: random crops of pictures
-of 768 x 768 pixels that are in memory, augmented as `--augmentation` says.
+Batches of 8 crops of 256 x 256 pixels and 3 channels, float32, random weights; decoder widths, loss and
+optimizer are those of `SemanticConfig`. `prepare` measures the work of training outside the network: random crops of
+in-memory images of 768 x 768 pixels, augmented according to `--augmentation`.
 """
 
 import argparse
@@ -20,10 +20,10 @@ PICTURE_SIDE = 768
 
 
 def main():
-    """Time what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", choices=["train", "predict", "prepare"], default="train")
-    parser.add_argument("--encoder", default="mobilenet_v2", help="any name of keras.applications")
+    parser.add_argument("--encoder", default="mobilenet_v2", help="any model name of keras.applications")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--objects", type=int, default=12)
@@ -63,7 +63,7 @@ def main():
 
         segmenter = SemanticSegmenter("inference", config, "logs")
         tiles = np.stack([pictures.load_image(i) for i in pictures.image_ids])
-        # A picture is as many tiles side by side: predicted as pictures of any size are, but without overlap.
+        # An image of all tiles side by side: predicted like images of any size, but without overlap.
         picture = tiles.reshape(-1, *tiles.shape[2:])
         times = timed(lambda: segmenter.predict_probability(picture, overlap=0), arguments.steps)
     report("mrcnn", arguments.what, times, **extra)

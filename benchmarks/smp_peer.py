@@ -1,15 +1,16 @@
-"""The same as `semantic_ours.py` with segmentation_models_pytorch; prints one JSON line.
+"""The measurements of `semantic_ours.py` with segmentation_models_pytorch; prints one JSON line.
 
     python benchmarks/smp_peer.py --what train|predict [--decoder alike|unet] [--encoder mobilenet_v2] [--steps 8]
 
-Encoder, focal loss and the modules that a decoder is made of are the library's. `--decoder unet` is its `Unet` as it
-is: what comes from below and the skip connection are joined as wide as they are and convolved twice a stage, once more
-at full resolution. `--decoder alike` puts the same modules together as this package does: both are narrowed, joined and
-convolved once; the logits are made at stride 2 and enlarged.
+Encoder, focal loss and decoder modules come from the library. `--decoder unet` is its unmodified `Unet`: in each stage,
+the input from below and the skip connection are concatenated at full width and convolved twice, with one more stage at
+full resolution. `--decoder alike` combines the same modules like this package: both inputs are reduced in width,
+concatenated and convolved once; the logits are computed at stride 2 and upsampled.
 
-What stays different: this package takes the skip connections just before the encoder's strided convolutions, where they
-are six times as wide (96, 144, 192 and 576 channels of mobilenet_v2) as behind the blocks (16, 24, 32 and 96); its
-EfficientNet ends with 1280 channels, this library's with 320; and it counts pixels for accuracy and IoU in each step.
+Remaining differences: this package takes the skip connections just before the strided convolutions of the encoder,
+where they are six times as wide (96, 144, 192 and 576 channels of mobilenet_v2) as after the blocks (16, 24, 32 and
+96); its EfficientNet ends with 1280 channels, that of the library with 320; and it counts pixels for accuracy and IoU
+in each step.
 """
 
 import argparse
@@ -23,15 +24,15 @@ from timing import report, timed
 from torch import nn
 from torch.nn import functional
 
-# As in `ours.py`: the network stays as it is.
+# As in `ours.py`: too small to change the network.
 LEARNING_RATE = 1e-7
-# Names of the same encoders: this package's (of keras.applications), the library's.
+# Encoder names in this package (as in keras.applications) and in the library.
 ENCODERS = {"mobilenet_v2": "mobilenet_v2", "efficientnet_b0": "efficientnet-b0"}
 WIDTHS = (128, 64, 48, 32)
 
 
 class Step(nn.Module):
-    """One step of the decoder: narrow, enlarge, join, convolve."""
+    """One step of the decoder: reduce width, upsample, concatenate, convolve."""
 
     def __init__(self, below, skip, width):
         super().__init__()
@@ -45,7 +46,7 @@ class Step(nn.Module):
 
 
 class Alike(nn.Module):
-    """A U-Net of the library's encoder and this package's decoder."""
+    """A U-Net with the encoder of the library and the decoder of this package."""
 
     def __init__(self, encoder):
         super().__init__()
@@ -70,12 +71,12 @@ def build(decoder, encoder):
 
 
 def main():
-    """Time what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", choices=["train", "predict"], default="train")
     parser.add_argument("--decoder", choices=["alike", "unet"], default="alike")
     parser.add_argument("--encoder", choices=ENCODERS, default="mobilenet_v2")
-    parser.add_argument("--channels-last", action="store_true", help="torch's other layout of maps")
+    parser.add_argument("--channels-last", action="store_true", help="use torch's channels_last memory format")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--objects", type=int, default=12)

@@ -1,11 +1,11 @@
-"""What streaming many pictures costs beside the network; prints one JSON line.
+"""Overhead of streamed prediction over the network alone; prints one JSON line.
 
     python benchmarks/streaming.py [--network faster|mask] [--fields 24] [--side 256] [--batch 1] [--rounds 3] [--cells]
 
-alone: fields a second of the network on pictures that are molded already, in the same batches. streamed: from PNG files
-to a part on the disk, by what the prediction script of cells does. In turn, medians; by the clock, and by the seconds
-of the processor, which say more where other programs run beside. Random weights find as many
-objects a field as they may, nonsense all of them: `--objects` says how many.
+alone: fields per second of the network on images that are already molded, in the same batches. streamed: fields per
+second from PNG files to a part on disk, as in the prediction script for cells. Both alternate, and medians are
+reported, for wall-clock and CPU time; CPU time is more meaningful while other programs run. With random weights, the
+network finds the maximum number of objects per field (`--objects`), all of them meaningless.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def network(arguments):
 
 
 def write_fields(folder, count, side):
-    """PNG files of synthetic fields; a few are drawn, and turned."""
+    """PNG files of synthetic fields: a few are drawn, then rotated to get more."""
     from mrcnn.domains.hpa.fields import merge_rgb
     from mrcnn.domains.hpa.synthetic.cells import generate_field
 
@@ -56,7 +56,7 @@ def write_fields(folder, count, side):
 
 
 def measure(arguments):
-    """Fields a second of the network alone and of the streamed prediction, and their ratio."""
+    """Fields per second of the network alone and of streamed prediction, and their ratio."""
     from mrcnn.commands.box_worker import PartWork
     from mrcnn.results.parts import PartStore
 
@@ -82,7 +82,7 @@ def measure(arguments):
             store.put(0, tables, {"coco": result.entries})
             return len(result.detections)
 
-        alone()  # compiled here
+        alone()  # compile before timing
         seconds = {"alone": [], "streamed": []}
         for i in range(arguments.rounds):
             runs = [("alone", alone), ("streamed", streamed)]
@@ -104,7 +104,7 @@ def measure(arguments):
 
 
 def main():
-    """Measure what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=["faster", "mask"], default="faster")
     parser.add_argument("--backbone", default="mobilenet_v2")
@@ -112,8 +112,8 @@ def main():
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--objects", type=int, default=20, help="a field at most")
-    parser.add_argument("--cells", action="store_true", help="measure the cells, too")
+    parser.add_argument("--objects", type=int, default=20, help="maximum per field")
+    parser.add_argument("--cells", action="store_true", help="also measure the cells")
     print(json.dumps(measure(parser.parse_args())))
 
 

@@ -1,4 +1,4 @@
-"""A large picture of rotated rectangles, and what an imperfect detector would see of it in tiles. No network."""
+"""A large image of rotated rectangles, and the detections of a simulated imperfect detector in its tiles."""
 
 import numpy as np
 from skimage.draw import polygon
@@ -7,7 +7,7 @@ from mrcnn.geometry.instances import Instances
 
 
 def rectangles(shape, count, side, seed=0, spacing=1.15):
-    """`count` rotated rectangles of sides from the range `side` that do not touch: Instances of two classes."""
+    """`Instances` of two classes: `count` non-touching rotated rectangles with side lengths in the range `side`."""
     rng = np.random.default_rng(seed)
     taken = np.zeros(shape, bool)
     boxes, masks = [], []
@@ -41,18 +41,19 @@ def _drawn(image, centre, half, angle):
 
 
 def seen(truth, windows, seed=0, jitter=0, missed=0.0, whole_only=0.0, false=0.0):
-    """What a detector finds in each window: list of (window, Instances in its pixels).
+    """Simulated detections in each window: list of (window, `Instances` in pixels of the window).
 
     Parameters
     ----------
     jitter : int
-        Outlines move by up to so many pixels, and are cut anew by the tile.
+        Outlines are shifted by up to this many pixels in each tile, and then cut by the tile.
     missed : float
-        Part of the views that the detector misses.
+        Share of the views that the detector misses.
     whole_only : float
-        An object cut by the tile is found for certain from this part of its area on, and never below a third of it.
+        An object cut by the tile is always found if at least this share of its area is visible, and never below a
+        third of it.
     false : float
-        Number of objects a tile that are not there.
+        Mean number of false positives per tile.
     """
     rng = np.random.default_rng(seed)
     found = []
@@ -99,7 +100,7 @@ def _is_seen(part, certain, rng):
 
 
 def score(truth, found):
-    """How often each true object was found: dict of counts, and the mean IoU of those found once."""
+    """Counts of how often the true objects were found, and the mean IoU of those found once, as a dict."""
     from mrcnn.geometry.masks import instance_overlaps
 
     overlaps = instance_overlaps(truth, found)

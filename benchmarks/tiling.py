@@ -1,15 +1,15 @@
-"""What tiling costs, and which rule finds every object once; prints one JSON line for each measurement.
+"""Cost of tiling, and comparison of the stitching rules; prints one JSON line per measurement.
 
     python benchmarks/tiling.py --what overhead [--tile 512] [--tiles 4] [--rounds 3] [--objects 100]
     python benchmarks/tiling.py --what stitching [--objects 500]
     python benchmarks/tiling.py --what rules
 
-overhead: tiles a second of the network alone, in the batches and on the pixels that tiled detection gives it, and of
-tiled detection from the image to its objects; in turn, medians. resnet50, random weights: it finds as many objects a
-tile as it may, nonsense all of them, which is hard on the stitching.
-stitching: seconds to make the objects of a wafer of 6136 x 5616 from those of its tiles, without a network.
-rules: objects found once, twice, never and falsely by each rule, when the detector's outlines differ from tile to tile,
-when it misses some, when it sees cut objects seldom, and when objects are larger than the overlap.
+overhead: tiles per second of the network alone, with the batches and pixels that tiled detection passes to it, and of
+tiled detection from image to objects; both alternate, and medians are reported. With resnet50 and random weights, the
+network finds the maximum number of objects per tile, all of them meaningless, which is a hard case for stitching.
+stitching: seconds to combine the objects of tiles into those of a wafer of 6136 x 5616 pixels, without a network.
+rules: number of objects found once, several times, never or falsely by each rule, for detectors whose outlines differ
+between tiles, that miss objects or rarely find objects cut by a tile, and for objects larger than the overlap.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from mrcnn.geometry.tile_windows import corner_windows, tile_windows
 
 WAFER = (6136, 5616)
 SECTION_SIDES = (70, 120)
-# Name, sides of the objects, number of objects, and what the detector does wrong. Tiles of 512 overlap by 128, which
-# holds all objects but those that are said to be larger.
+# Name, range of side lengths, number of objects, and errors of the detector. Tiles of 512 pixels overlap by 128, enough
+# for all objects except those named as larger.
 TROUBLES = [
     ("exact", (40, 88), 300, {}),
     ("outlines differ by 4 px", (40, 88), 300, {"jitter": 4}),
@@ -39,14 +39,14 @@ TROUBLES = [
 
 
 def seconds_of(function):
-    """Seconds that a call takes, what it returns, and the seconds of the processor that it takes."""
+    """Wall-clock seconds of a call, its result, and its CPU seconds."""
     start, cpu = time.perf_counter(), time.process_time()
     result = function()
     return time.perf_counter() - start, result, time.process_time() - cpu
 
 
 def overhead(tile, tiles, rounds, objects):
-    """Tiles a second of the network alone and of tiled detection."""
+    """Tiles per second of the network alone and of tiled detection."""
     from scene import discs
 
     from mrcnn.config import Config
@@ -70,13 +70,13 @@ def overhead(tile, tiles, rounds, objects):
     detector = MaskRCNN("inference", config, "logs")
     windows = TilePlan(image.shape, tile, overlap, "centre").windows
     cuts = [np.ascontiguousarray(image[y1:y2, x1:x2]) for y1, x1, y2, x2 in windows]
-    detector.predict(cuts[:2])  # compiled here
+    detector.predict(cuts[:2])  # compile before timing
     alone, tiled = [], []
     for _ in range(rounds):
         alone.append(seconds_of(lambda: [detector.predict([cut]) for cut in cuts]))
         tiled.append(seconds_of(lambda: detector.detect_tiled(image, tile=tile, overlap=overlap, progress=False)))
     results = {"tiles": len(cuts), "tile": tile, "objects": len(tiled[0][1])}
-    # The processor's seconds say the same where other programs run beside.
+    # CPU time stays comparable while other programs run.
     for kind, place in (("wall", 0), ("processor", 2)):
         rates = [len(cuts) / statistics.median(run[place] for run in runs) for runs in (alone, tiled)]
         results[kind] = {"alone_per_s": rates[0], "tiled_per_s": rates[1], "overhead": rates[0] / rates[1] - 1}
@@ -84,7 +84,7 @@ def overhead(tile, tiles, rounds, objects):
 
 
 def joined(truth, tile, overlap, **trouble):
-    """Seconds and objects of each rule, by its name."""
+    """Wall-clock seconds, objects and CPU seconds of each rule, by name."""
     from mrcnn.inference.tiling import RULES, TilePlan
 
     results = {}
@@ -97,7 +97,7 @@ def joined(truth, tile, overlap, **trouble):
 
 
 def stitching(objects):
-    """Seconds of each rule for a whole wafer."""
+    """Seconds of each rule for a whole wafer, with its scores."""
     truth = rectangles(WAFER, objects, SECTION_SIDES)
     views = sum(len(found) for _, found in seen(truth, tile_windows(WAFER, 1024, 256)))
     results = {"objects": len(truth), "views": views}
@@ -107,7 +107,7 @@ def stitching(objects):
 
 
 def rules(name, sides, count, trouble, seeds=2):
-    """Counts of each rule, summed over some scenes."""
+    """Counts of each rule, summed over several scenes."""
     totals = {}
     for seed in range(seeds):
         truth = rectangles((3000, 3000), count, sides, seed)
@@ -124,13 +124,15 @@ def rules(name, sides, count, trouble, seeds=2):
 
 
 def main():
-    """Measure what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", choices=["overhead", "stitching", "rules"], default="overhead")
     parser.add_argument("--tile", type=int, default=512)
-    parser.add_argument("--tiles", type=int, default=4, help="along each side of the image")
+    parser.add_argument("--tiles", type=int, default=4, help="tiles along each side of the image")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--objects", type=int, help="a tile at most (overhead, 100), or on the wafer (stitching, 500)")
+    parser.add_argument(
+        "--objects", type=int, help="maximum per tile (overhead, default 100), or on the wafer (stitching, default 500)"
+    )
     arguments = parser.parse_args()
     if arguments.what == "overhead":
         print(json.dumps(overhead(arguments.tile, arguments.tiles, arguments.rounds, arguments.objects or 100)))

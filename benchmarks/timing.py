@@ -1,4 +1,4 @@
-"""How times are taken and reported. No library but Python's own, so that a peer can use it, too."""
+"""Timing of calls and output of the results. Requires only the standard library, so peers can use it."""
 
 import json
 import resource
@@ -7,10 +7,9 @@ import time
 
 
 def timed(function, steps):
-    """Seconds of each of `steps` calls after two that are not counted, by the clock and of the processor, and the most
-    memory in GB that this process has held until then: a dict.
+    """Wall-clock and CPU seconds of each of `steps` calls, and the peak memory of this process so far in GB, as a dict.
 
-    The processor's seconds say more where other programs run beside.
+    Two warm-up calls are not counted. CPU time is more meaningful while other programs run.
     """
     seconds, processor = [], []
     for _ in range(steps + 2):
@@ -23,7 +22,7 @@ def timed(function, steps):
 
 
 def report(library, what, times, **extra):
-    """Print one line of JSON: what `timed` returned, with medians, and whatever else is given."""
+    """Print one line of JSON: the result of `timed` with medians, and the extra values."""
     seconds, processor = times["seconds"], times["processor_seconds"]
     print(
         json.dumps(

@@ -1,4 +1,4 @@
-"""The same as `ours.py` with torchvision's maskrcnn_resnet50_fpn, or fasterrcnn_resnet50_fpn; prints one JSON line."""
+"""The measurements of `ours.py` with torchvision's maskrcnn_resnet50_fpn or fasterrcnn_resnet50_fpn, as a JSON line."""
 
 import argparse
 import warnings
@@ -10,7 +10,7 @@ from timing import report, timed
 from torchvision.models.detection import fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
 from torchvision.models.detection.rpn import AnchorGenerator
 
-# As in `ours.py`: the network stays as it is.
+# As in `ours.py`: too small to change the network.
 LEARNING_RATE = 1e-7
 
 
@@ -18,7 +18,7 @@ MODELS = {"mask": maskrcnn_resnet50_fpn, "faster": fasterrcnn_resnet50_fpn}
 
 
 def build(size, model="mask"):
-    """torchvision's model with Matterport's numbers of anchors, proposals and regions."""
+    """torchvision's model with Matterport's settings for anchors, proposals and regions."""
     anchors = AnchorGenerator(tuple((s,) for s in (32, 64, 128, 256, 512)), ((0.5, 1.0, 2.0),) * 5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -43,7 +43,7 @@ def build(size, model="mask"):
 
 
 def scene(size, objects, seed, with_masks=True):
-    """Image and target tensors as torchvision takes them; it would resize masks also for a model that has none."""
+    """Image and target tensors for torchvision, which would resize masks even for a model without a mask head."""
     image, masks, boxes = discs(size, objects, seed)
     target = {
         "boxes": torch.tensor(boxes[:, [1, 0, 3, 2]].astype(np.float32)),
@@ -55,7 +55,7 @@ def scene(size, objects, seed, with_masks=True):
 
 
 def main():
-    """Time what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", choices=["train", "detect"], default="train")
     parser.add_argument("--model", choices=list(MODELS), default="mask")

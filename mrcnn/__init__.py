@@ -1,6 +1,6 @@
-"""Mask R-CNN for Keras 3, for people who look through microscopes.
+"""Mask R-CNN for Keras 3, made for microscopy.
 
-The public names are imported when they are first used, so that ``import mrcnn`` costs nothing and loads no Keras.
+The public names are imported on first use, so ``import mrcnn`` is fast and does not load Keras.
 """
 
 import importlib
@@ -53,7 +53,7 @@ _SUBMODULES = (
 
 __all__ = ["__version__", *_HOMES]
 
-# Here, because whoever uses the package imports this first, before Keras and TensorFlow.
+# Called here because this module is imported first, before Keras and TensorFlow.
 quiet.watch_imports()
 
 

@@ -12,13 +12,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other rooms)
+from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other packages)
 from mrcnn.errors import ConfigError
 from mrcnn.files import draft_of
 
 _SOURCES = {"BATCH_SIZE": "IMAGES_PER_GPU", "IMAGE_SHAPE": "IMAGE_MAX_DIM", "IMAGE_META_SIZE": "NUM_CLASSES"}
 _NO_SETTINGS = ("COMPUTED", "MASK_SLOTS", "VALIDATION_STPES")
-# Of Matterport before 2.1. The last is VALIDATION_STEPS, the others are without effect, as in 2.1.
+# From Matterport before 2.1. The last is VALIDATION_STEPS, the others have no effect, as in 2.1.
 _OLD_NAMES = ("IMAGE_PADDING", "BACKBONE_SHAPES", "VALIDATION_STPES")
 
 
@@ -26,12 +26,12 @@ class Config:
     """Settings of a Mask R-CNN, with Matterport's names and defaults.
 
     Override class attributes in a subclass, or pass them by name: ``Config(NUM_CLASSES=2)``. They may also be set on
-    the instance later. Everything is validated when a model is built from it (`validate`), not while it is being
-    edited. Sizes are in pixels of the resized image.
+    the instance later. Everything is validated (`validate`) when a model is built, not while the settings are edited.
+    Sizes are in pixels of the resized image.
     """
 
     # --- Identity and devices ---
-    NAME: str | None = None  # names the log folder
+    NAME: str | None = None  # name of the log folder
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
 
@@ -43,14 +43,14 @@ class Config:
     WEIGHT_DECAY = 0.0001
     GRADIENT_CLIP_NORM = 5.0  # of the global norm
     OPTIMIZER = "sgd"  # "sgd" (with momentum) or "adam"
-    LEARNING_RATE_SCHEDULE = "constant"  # or "cosine": from the rate given down to 1 % of it at the last epoch
+    LEARNING_RATE_SCHEDULE = "constant"  # or "cosine": from the given rate down to 1 % of it in the last epoch
     WARMUP_STEPS = 0  # linear warm-up of the learning rate
     LOSS_WEIGHTS: dict[str, float] = {name: 1.0 for name in LOSS_NAMES}
-    KEEP_CHECKPOINTS = 2  # the last so many, beside the best and that of the lowest validation loss
-    SAVE_EVERY_STEPS: int | None = None  # also save within an epoch, for long ones
-    VALIDATE_EVERY = 1  # detect on the validation images every so many epochs; 0: never
-    VALIDATION_IMAGES: int | None = None  # that many images for it; None: all
-    EARLY_STOPPING: int | None = None  # stop after so many epochs without a better result
+    KEEP_CHECKPOINTS = 2  # the last so many, besides the best and the one with the lowest validation loss
+    SAVE_EVERY_STEPS: int | None = None  # also save within an epoch, useful for long epochs
+    VALIDATE_EVERY = 1  # run detection on the validation images every so many epochs; 0: never
+    VALIDATION_IMAGES: int | None = None  # number of images used for it; None: all
+    EARLY_STOPPING: int | None = None  # stop after so many epochs without improvement
     TRAIN_BN: bool | None = False  # False: frozen statistics. None: batch statistics while training. True: always
     SEED = 0  # of initial weights, data order, augmentation and sampling
 
@@ -61,8 +61,8 @@ class Config:
     IMAGE_MIN_SCALE: float = 0
     IMAGE_CHANNEL_COUNT = 3
     MEAN_PIXEL: ArrayLike = np.array([123.7, 116.8, 103.9])
-    # What is not 8 bits: True: stretched to 0..255. False: as it is. "auto": stretched, unless MEAN_PIXEL is of other
-    # numbers (`mrcnn.data.molding.is_raw_by_mean`).
+    # Images that are not 8 bits: True: stretched to 0..255. False: unchanged. "auto": stretched, unless MEAN_PIXEL
+    # shows that the values are not 0..255 (`mrcnn.data.molding.is_raw_by_mean`).
     SCALE_INTENSITY: bool | str = "auto"
     USE_MINI_MASK = True
     MINI_MASK_SHAPE: Sequence[int] = (56, 56)
@@ -70,14 +70,14 @@ class Config:
 
     # --- Backbone and feature pyramid ---
     BACKBONE: str | Callable = "resnet101"  # "resnet50", any keras.applications name, or a callable
-    COMPUTE_BACKBONE_SHAPE: Callable | None = None  # needed with a callable: image_shape -> [5, 2] sizes of P2..P6
+    COMPUTE_BACKBONE_SHAPE: Callable | None = None  # required with a callable: image_shape -> [5, 2] sizes of P2..P6
     BACKBONE_STRIDES: Sequence[int] = [4, 8, 16, 32, 64]
     TOP_DOWN_PYRAMID_SIZE = 256
 
     # --- Region proposals ---
     NUM_CLASSES = 1  # background included
     RPN_CONV_SIZE = 512  # width of the RPN's shared convolution
-    # Of P2, P3, ...; with fewer, the last levels propose nothing.
+    # For P2, P3, ...; with fewer, the last levels propose nothing.
     RPN_ANCHOR_SCALES: Sequence[float] = (32, 64, 128, 256, 512)
     RPN_ANCHOR_RATIOS: Sequence[float] = [0.5, 1, 2]
     RPN_ANCHOR_STRIDE = 1
@@ -95,7 +95,7 @@ class Config:
     TRAIN_ROIS_PER_IMAGE = 200
     ROI_POSITIVE_RATIO = 0.33
     BBOX_STD_DEV: ArrayLike = np.array([0.1, 0.1, 0.2, 0.2])
-    ROI_ALIGN = "matterport"  # one sample a bin; "aligned": 2 x 2 samples, half-pixel centres
+    ROI_ALIGN = "matterport"  # one sample per bin; "aligned": 2 x 2 samples, half-pixel centres
     POOL_SIZE = 7
     FPN_CLASSIF_FC_LAYERS_SIZE = 1024
     USE_MASK_HEAD = True  # False: Faster R-CNN
@@ -108,24 +108,24 @@ class Config:
     DETECTION_MIN_CONFIDENCE = 0.7
     DETECTION_NMS_THRESHOLD = 0.3
 
-    # --- Semantic models (`mrcnn.engine.segmenter`), which take from above what is about training and images ---
-    SEMANTIC_MODEL: str | None = None  # "unet" or "fcn"; None: the settings are of a Mask R-CNN
-    SEMANTIC_CROP = 256  # side of the crops that are learnt from, and of the tiles that are predicted
+    # --- Semantic models (`mrcnn.engine.segmenter`), which also use the training and image settings above ---
+    SEMANTIC_MODEL: str | None = None  # "unet" or "fcn"; None: settings of a Mask R-CNN
+    SEMANTIC_CROP = 256  # side of the training crops and of the prediction tiles
     SEMANTIC_DECODER: Sequence[int] = (128, 64, 48, 32)  # U-Net's widths at strides 16, 8, 4 and 2
     SEMANTIC_LOSS = "focal"  # "cross_entropy", "focal", "dice" or "focal_dice"
     SEMANTIC_FOCAL_GAMMA = 2.0  # 0: the focal loss is the cross entropy
-    SEMANTIC_CLASS_WEIGHTS: Sequence[float] | None = None  # in the loss, one a class, background first; None: equal
+    SEMANTIC_CLASS_WEIGHTS: Sequence[float] | None = None  # in the loss, one per class, background first; None: equal
 
     # --- Behaviour ---
     MATTERPORT_EXACT = False  # True: the original's sampling and class loss, for parity (docs/training.md)
-    PRECISION = "auto"  # "float32", "mixed_bfloat16", or by the hardware
-    PIXEL_SIZE_NM: float | Sequence[float] | None = None  # of the images as stored, when the files do not say; (y, x)
+    PRECISION = "auto"  # "float32", "mixed_bfloat16", or "auto" by hardware
+    PIXEL_SIZE_NM: float | Sequence[float] | None = None  # of the stored images, if the files do not state it; (y, x)
 
     COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
 
     def __init__(self, **overrides):
         self._drop_computed()
-        # Own copies of what can be changed in place, so that config.LOSS_WEIGHTS[...] = 2 changes this config only.
+        # Copies of mutable values, so config.LOSS_WEIGHTS[...] = 2 changes only this config.
         for name in self.known_names():
             value = getattr(type(self), name)
             if isinstance(value, (dict, list, np.ndarray)) and name not in vars(self):
@@ -138,19 +138,19 @@ class Config:
             setattr(self, name, value)
 
     def _drop_computed(self):
-        """Undo what a subclass says of the computed settings, which the original computed over it."""
+        """Drop a subclass's values of computed settings, which the original package overwrote too."""
         for base in (c for c in type(self).__mro__ if c not in Config.__mro__):
             for name in self.COMPUTED:
                 if name in vars(base) and not isinstance(vars(base)[name], property):
                     warnings.warn(
                         f"{base.__name__}.{name} = {vars(base)[name]} has no effect, as in Matterport's package: it is "
-                        f"computed. Set {_SOURCES[name]}, or {name} of the config once it is made.",
+                        f"computed. Set {_SOURCES[name]}, or set {name} on the config instance.",
                         stacklevel=3,
                     )
                     delattr(base, name)
 
-    # Computed on access, so that settings changed on the instance take effect; an assigned value wins, as in scripts
-    # that set config.BATCH_SIZE by hand.
+    # Computed on access, so settings changed on the instance take effect; an assigned value wins, for scripts that set
+    # config.BATCH_SIZE by hand.
     @property
     def BATCH_SIZE(self):
         return self.__dict__.get("_BATCH_SIZE", self.IMAGES_PER_GPU * self.GPU_COUNT)
@@ -167,7 +167,7 @@ class Config:
     @IMAGE_SHAPE.setter
     def IMAGE_SHAPE(self, value):
         value = self.__dict__["_IMAGE_SHAPE"] = np.asarray(value)
-        # The original's recipe for other channel counts was to set this alone.
+        # The original's recipe for other channel counts was to set only this.
         if value.shape == (3,) and self.IMAGE_CHANNEL_COUNT == Config.IMAGE_CHANNEL_COUNT:
             self.IMAGE_CHANNEL_COUNT = int(value[2])
 
@@ -181,7 +181,7 @@ class Config:
 
     @property
     def VALIDATION_STPES(self):
-        """VALIDATION_STEPS, as Matterport's package spelt it at first."""
+        """VALIDATION_STEPS, as first spelt in Matterport's package."""
         return self.VALIDATION_STEPS
 
     @VALIDATION_STPES.setter
@@ -190,11 +190,11 @@ class Config:
 
     @property
     def MASK_SLOTS(self):
-        """Rows of a training image's ROIs that can be positive, and so the only ones the mask head works on."""
+        """Number of a training image's ROIs that can be positive, the only ones that the mask head processes."""
         return max(1, int(self.TRAIN_ROIS_PER_IMAGE * self.ROI_POSITIVE_RATIO))
 
     def __getattr__(self, name):
-        """What scripts from before Matterport's version 2.1 read; anything else is missing."""
+        """Attributes read by scripts from before Matterport's version 2.1; any other name is an error."""
         if name == "BACKBONE_SHAPES":
             return np.ceil(self.IMAGE_SHAPE[:2] / np.asarray(self.BACKBONE_STRIDES)[:, None]).astype(int)
         if name == "IMAGE_PADDING":
@@ -204,24 +204,24 @@ class Config:
     # --- Reading and writing ---
     @classmethod
     def known_names(cls) -> list[str]:
-        """Names of all settings of this class, own additions of subclasses included."""
+        """Names of all settings of this class, including those added by subclasses."""
         return sorted(n for n in dir(cls) if n.isupper() and not n.startswith("_") and n not in _NO_SETTINGS)
 
     def _set_by_hand(self, name):
-        """Whether a computed setting was assigned."""
+        """Whether a value was assigned to a computed setting."""
         return f"_{name}" in vars(self)
 
     def to_dict(self) -> dict:
         """All settings of this class as a dict of JSON-ready values: arrays and tuples as lists, callables by name.
 
-        Computed ones are in it only when set by hand. What a user hung onto the instance under a name of their own,
-        which is no setting of the class, is not.
+        Computed settings are included only if set by hand. Other attributes that the user added to the instance are not
+        included.
         """
         names = (n for n in self.known_names() if n not in self.COMPUTED or self._set_by_hand(n))
         return {n: _plain(getattr(self, n)) for n in names}
 
     def to_json(self, path: str | os.PathLike) -> None:
-        """Write the settings to a JSON file; an existing one is replaced only when the new one is complete."""
+        """Write the settings to a JSON file; an existing one is replaced only once the new one is complete."""
         path = Path(path)
         try:
             with draft_of(path) as draft:
@@ -231,9 +231,9 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict) -> Self:
-        """A config with these values; unknown names raise `ConfigError`, naming the nearest known one.
+        """A config with these values; an unknown name raises `ConfigError`, which suggests the most similar known name.
 
-        Lists become arrays or tuples again where the class has such a default.
+        Lists become arrays or tuples again if the default of the class is one.
         """
         return cls(**{name: _like_default(value, getattr(cls, name, None)) for name, value in values.items()})
 
@@ -245,14 +245,14 @@ class Config:
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read as a JSON file of settings ({error}).") from error
         if not isinstance(values, dict):
-            raise ConfigError(f"{path}: holds no settings; expected one JSON object of names and values.")
+            raise ConfigError(f"{path}: contains no settings; expected one JSON object of names and values.")
         try:
             return cls.from_dict(values)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
     def set_from_text(self, assignment: str) -> None:
-        """Apply ``NAME=VALUE`` from a command line; the value is JSON or a Python literal, else it is taken as text."""
+        """Apply ``NAME=VALUE`` from the command line; the value is JSON or a Python literal, otherwise plain text."""
         name, equals, text = assignment.partition("=")
         name = name.strip()
         if not equals or not name:
@@ -262,7 +262,7 @@ class Config:
         setattr(self, name, _like_default(value, getattr(type(self), name)))
 
     def display(self) -> None:
-        """Print all settings, one a line."""
+        """Print all settings, one per line."""
         print("\nConfigurations:")
         for name in sorted({*self.known_names(), *(n for n in vars(self) if n.isupper() and not n.startswith("_"))}):
             print(f"{name:30} {getattr(self, name)}")
@@ -273,14 +273,14 @@ class Config:
         known = self.known_names()
         if name not in known and name not in _OLD_NAMES:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
-            hint = f" Did you mean {near[0]}?" if near else " Config.known_names() lists all."
+            hint = f" Did you mean {near[0]}?" if near else " Config.known_names() lists them all."
             raise ConfigError(f"There is no setting {name}.{hint}")
 
     def _refuse_misspelt(self):
-        """A new name is a user's own setting, unless it looks like a slip of the pen for one of ours.
+        """A new name is the user's own setting, unless it looks like a misspelling of one of ours.
 
-        LEARNING_RATE_2 and IMAGE_MAX_SCALE are nobody's slip: one of ours and more, or words of ours put together anew.
-        Nor is CPU_COUNT where the same class sets GPU_COUNT.
+        LEARNING_RATE_2 and IMAGE_MAX_SCALE are not misspellings: an extended name of ours, or a new combination of our
+        words. Nor is CPU_COUNT if the same class sets GPU_COUNT.
         """
         bodies = [vars(c) for c in type(self).__mro__ if c not in Config.__mro__]
         ours = {n for n in dir(Config) if n.isupper()}
@@ -296,12 +296,12 @@ class Config:
                 raise ConfigError(f"There is no setting {name}. Did you mean {near[0]}?")
 
     def validate(self, class_names: Sequence[str] | None = None) -> None:
-        """Raise `ConfigError` for the first setting that cannot work.
+        """Raise `ConfigError` for the first invalid setting.
 
         Parameters
         ----------
         class_names : sequence of str, optional
-            The data set's class names, background first; their number must be NUM_CLASSES.
+            Class names of the data set, background first; their number must be NUM_CLASSES.
         """
         self._refuse_misspelt()
         check_settings(self)
@@ -313,26 +313,26 @@ class Config:
 
 
 class SemanticConfig(Config):
-    """Settings of a U-Net or FCN for `mrcnn.engine.segmenter.SemanticSegmenter`, to subclass as `Config`.
+    """Settings of a U-Net or FCN for `mrcnn.engine.segmenter.SemanticSegmenter`; subclass it like `Config`.
 
-    Pictures are learnt from in crops of SEMANTIC_CROP and predicted in tiles, at the size that they have: the settings
-    of resizing and those of anchors, regions and heads have no effect.
+    Training uses crops of side SEMANTIC_CROP and prediction uses tiles, without resizing: settings for resizing,
+    anchors, regions and heads have no effect.
     """
 
     SEMANTIC_MODEL = "unet"
     NUM_CLASSES = 2  # background included
     BACKBONE = "efficientnet_b0"  # the encoder: any keras.applications name, or a callable
-    TRAIN_BN = None  # of the encoder: batch statistics while training
-    IMAGES_PER_GPU = 8  # crops in a batch
+    TRAIN_BN = None  # for the encoder: batch statistics while training
+    IMAGES_PER_GPU = 8  # crops per batch
     STEPS_PER_EPOCH = None  # as many crops as cover every image once
     VALIDATION_STEPS = None  # every validation image, crop by crop
     OPTIMIZER = "adam"
     LEARNING_RATE_SCHEDULE = "cosine"
-    DETECTION_MIN_CONFIDENCE = 0.0  # of an object's mean probability
+    DETECTION_MIN_CONFIDENCE = 0.0  # threshold for the mean probability of an object
 
 
 def value_of(text):
-    """What a text on a command line says: JSON or a Python literal, else the text."""
+    """Value of a command-line text: JSON or a Python literal, otherwise the text itself."""
     text = text.strip()
     for read in (json.loads, ast.literal_eval):
         try:
@@ -343,7 +343,7 @@ def value_of(text):
 
 
 def _like_default(value, default):
-    """A list as the array or tuple that the setting's default is."""
+    """Convert a list to the type of the setting's default, an array or tuple."""
     if isinstance(default, np.ndarray) and isinstance(value, (list, tuple)):
         return np.array(value)
     if isinstance(default, tuple) and isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What makes a `Config` unusable: one function a group of settings, each raising `ConfigError` for the first fault."""
+"""Validation of a `Config`: one function per group of settings, raising `ConfigError` for the first invalid one."""
 
 import math
 import numbers
@@ -12,7 +12,7 @@ RESIZE_MODES = ("none", "square", "pad64", "crop")
 SEMANTIC_MODELS = ("unet", "fcn")
 SEMANTIC_LOSSES = ("cross_entropy", "focal", "dice", "focal_dice")
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
-_INTEGERS = (  # names and the lowest value
+_INTEGERS = (  # names and lowest value
     (
         (
             "GPU_COUNT",
@@ -88,7 +88,7 @@ _CHOICES = {
     "SEMANTIC_MODEL": (None, *SEMANTIC_MODELS),
     "SEMANTIC_LOSS": SEMANTIC_LOSSES,
 }
-_POSITIVE_LISTS = {  # and how many numbers, None for any
+_POSITIVE_LISTS = {  # number of values, None for any
     "BACKBONE_STRIDES": None,
     "RPN_ANCHOR_SCALES": None,
     "RPN_ANCHOR_RATIOS": None,
@@ -100,7 +100,7 @@ _POSITIVE_LISTS = {  # and how many numbers, None for any
 
 
 def check_settings(config):
-    """Raise `ConfigError` for the first setting of a `Config` that cannot work; the message holds the cure."""
+    """Raise `ConfigError` for the first invalid setting of a `Config`; the message includes the remedy."""
     _check_types(config)
     _check_loss_weights(config)
     _check_image(config)
@@ -123,7 +123,7 @@ def _check_types(config):
                 raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {getattr(config, name)!r}.")
     for name, allowed in _CHOICES.items():
         value = getattr(config, name)
-        value = value.lower() if name == "OPTIMIZER" and isinstance(value, str) else value  # as some write it: "SGD"
+        value = value.lower() if name == "OPTIMIZER" and isinstance(value, str) else value  # allows "SGD"
         if isinstance(value, np.ndarray) or value not in allowed:
             raise ConfigError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}.")
     for name, length in _POSITIVE_LISTS.items():
@@ -132,7 +132,7 @@ def _check_types(config):
         if not good or length not in (None, len(value)):
             raise ConfigError(f"{name} must be a list of {length or 'one or more'} positive numbers, not {value!r}.")
     if config.NAME is not None and not isinstance(config.NAME, str):
-        raise ConfigError(f"NAME must be a text, not {config.NAME!r}.")
+        raise ConfigError(f"NAME must be a string, not {config.NAME!r}.")
 
 
 def _check_loss_weights(config):
@@ -160,11 +160,11 @@ def _check_image(config):
         _need_multiple_of_64("shorter side (IMAGE_MIN_DIM, in mode 'pad64')", config.IMAGE_MIN_DIM)
     mean = np.atleast_1d(np.asarray(config.MEAN_PIXEL, dtype=object)).ravel()
     if not all(_is_number(v, -math.inf) for v in mean):
-        raise ConfigError(f"MEAN_PIXEL must be numbers, one a channel, not {config.MEAN_PIXEL!r}.")
+        raise ConfigError(f"MEAN_PIXEL must be numbers, one per channel, not {config.MEAN_PIXEL!r}.")
     if mean.size not in (1, channels):
         raise ConfigError(
             f"MEAN_PIXEL has {mean.size} values, but IMAGE_CHANNEL_COUNT is {channels}. Give one number "
-            f"a channel, for example the mean of your training images."
+            f"per channel, for example the mean of your training images."
         )
     if config.PIXEL_SIZE_NM is not None and positive_pair(config.PIXEL_SIZE_NM) is None:
         raise ConfigError(f"PIXEL_SIZE_NM must be one positive number or (y, x), not {config.PIXEL_SIZE_NM!r}.")
@@ -173,7 +173,9 @@ def _check_image(config):
 def _check_pyramid(config):
     scales, strides = len(config.RPN_ANCHOR_SCALES), len(config.BACKBONE_STRIDES)
     if strides != 5:
-        raise ConfigError(f"BACKBONE_STRIDES has {strides} entries: the pyramid has five levels, P2 to P6. Give five.")
+        raise ConfigError(
+            f"BACKBONE_STRIDES has {strides} entries: the pyramid has five levels, P2 to P6. Give five entries."
+        )
     if scales > strides:
         raise ConfigError(
             f"RPN_ANCHOR_SCALES has {scales} entries and BACKBONE_STRIDES {strides}: each level of the "
@@ -212,8 +214,8 @@ def _check_semantic(config):
     if crop % 32:
         down = max(32, crop // 32 * 32)
         raise ConfigError(
-            f"SEMANTIC_CROP is {crop} pixels, not divisible by 32, which the halvings of the encoder "
-            f"need. Use {down} or {down + 32}."
+            f"SEMANTIC_CROP is {crop} pixels, which is not divisible by 32, as the encoder requires. "
+            f"Use {down} or {down + 32}."
         )
     if (
         not isinstance(widths, (list, tuple))
@@ -226,21 +228,21 @@ def _check_semantic(config):
         )
     if config.SEMANTIC_MODEL is not None and not 2 <= config.NUM_CLASSES <= 255:
         raise ConfigError(
-            f"NUM_CLASSES is {config.NUM_CLASSES}, but a semantic model tells from 2 to 255 classes "
-            "apart, background included."
+            f"NUM_CLASSES is {config.NUM_CLASSES}, but a semantic model distinguishes 2 to 255 "
+            "classes, background included."
         )
     if weights is None:
         return
     good = isinstance(weights, (list, tuple, np.ndarray)) and all(_is_number(v, 0) for v in weights) and any(weights)
     if not good:
         raise ConfigError(
-            "SEMANTIC_CLASS_WEIGHTS must be numbers of at least 0, one a class, not all of them 0, or "
+            "SEMANTIC_CLASS_WEIGHTS must be non-negative numbers, one per class, not all of them 0, or "
             f"None, not {weights!r}."
         )
     if len(weights) != config.NUM_CLASSES:
         raise ConfigError(
             f"SEMANTIC_CLASS_WEIGHTS has {len(weights)} numbers, but NUM_CLASSES is "
-            f"{config.NUM_CLASSES}: give one a class, background first."
+            f"{config.NUM_CLASSES}: give one per class, background first."
         )
 
 
@@ -248,8 +250,8 @@ def _need_multiple_of_64(what, size):
     if size % 64 or size < 64:
         down = max(64, size // 64 * 64)
         raise ConfigError(
-            f"The {what} is {size} pixels, not divisible by 64, which the halvings of the backbone and "
-            f"P6 need. Use {down} or {down + 64}."
+            f"The {what} is {size} pixels, which is not divisible by 64, as the backbone and P6 require. "
+            f"Use {down} or {down + 64}."
         )
 
 

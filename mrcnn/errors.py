@@ -1,12 +1,12 @@
-"""Errors that tell a user which file or setting is wrong, what is wrong with it, and what to do."""
+"""Errors that tell the user which file or setting is wrong, why, and what to do about it."""
 
 
 class MrcnnError(ValueError):
-    """Base of the errors that name a setting or file at fault. `MissingExtra` is none: it is an `ImportError`."""
+    """Base class of the errors that name a faulty setting or file. `MissingExtra` is an `ImportError` instead."""
 
 
 class ConfigError(MrcnnError):
-    """A setting that cannot work; the message names it and the cure."""
+    """An invalid setting; the message names it and the remedy."""
 
 
 class DataError(MrcnnError):
@@ -31,7 +31,7 @@ class DataError(MrcnnError):
 
 
 def without_frames(error):
-    """The error without its traceback and causes, whose frames would keep the pictures they had in memory."""
+    """The error without its traceback and causes, whose frames would keep images in memory."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
 
@@ -41,19 +41,19 @@ class WeightsError(MrcnnError):
 
 
 class OutdatedLibrary(ImportError):
-    """A library is older than what is called here; the message names it, the version needed and the cure."""
+    """A library is too old; the message names it, the required version and the remedy."""
 
     def __init__(self, package, needed, found):
         super().__init__(
-            f"This needs {package} {needed} or newer, and finds {found}. Install it with: "
+            f"This needs {package} {needed} or newer, but {found} is installed. Upgrade it with: "
             f"pip install --upgrade '{package}>={needed}'"
         )
 
 
 class MissingExtra(ImportError):
-    """An optional dependency is not installed; the message holds the command that installs it."""
+    """An optional dependency is not installed; the message gives the command that installs it."""
 
     def __init__(self, package, extra):
         super().__init__(
-            f"This needs the package '{package}', of the extra '{extra}'. Install it with: pip install {package}"
+            f"This needs the package '{package}' (extra '{extra}'). Install it with: pip install {package}"
         )

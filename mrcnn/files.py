@@ -1,4 +1,4 @@
-"""Writing a file or a folder so that it is there whole or not at all, and reading JSON."""
+"""Write files and folders atomically (completely or not at all), and read JSON."""
 
 import json
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 
 from mrcnn.errors import DataError
 
-_CURE = "Free some space or choose another folder, then run it again."
+_CURE = "Free some space or choose a different folder, then run it again."
 
 
 @contextmanager
 def draft_of(path, flush=False, suffix=None):
-    """Give a temporary name beside `path`, and rename it to `path` when the block has ended without an error.
+    """Provide a temporary name next to `path`, and rename the file to `path` once the block ends without an error.
 
-    On any error the temporary file is removed and a file that was at `path` before stays as it was. Errors of the
-    system come as they are: `whole_file` is this with a message for the user.
+    On any error the temporary file is removed and an existing file at `path` stays unchanged. Operating system errors
+    are raised as they are; `whole_file` adds a message for the user.
 
     Parameters
     ----------
     path : str or Path
-        The file to write, in a folder that is there.
+        The file to write, in an existing folder.
     flush : bool
-        Whether to wait until the content is on the disk, so that the file is whole after a power cut, too.
+        Whether to wait until the content is on disk, so the file is complete even after a power failure.
     suffix : str, optional
-        Ending of the temporary name; by default that of `path`, as some writers choose the format by it.
+        Ending of the temporary name; by default that of `path`, because some writers choose the format by it.
 
     Yields
     ------
@@ -36,10 +36,10 @@ def draft_of(path, flush=False, suffix=None):
     Raises
     ------
     OSError
-        When the system refuses.
+        The file cannot be written.
     """
     path = Path(path)
-    # named by chance, so that two runs that write the same file do not share it
+    # a random name, so two runs that write the same file do not share it
     draft = path.with_name(f".writing-{secrets.token_hex(8)}{path.suffix if suffix is None else suffix}")
     try:
         yield draft
@@ -48,14 +48,14 @@ def draft_of(path, flush=False, suffix=None):
                 os.fsync(file.fileno())
         os.replace(draft, path)
     finally:
-        # where its folder is a file or forbidden, there is nothing to remove and the error above says why
+        # if its folder is a file or inaccessible, there is nothing to remove, and the error above states the cause
         with suppress(OSError):
             draft.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_file(path, flush=False, cure=_CURE):
-    """`draft_of` in a folder that is made when missing, with one clear error where the system refuses.
+    """Like `draft_of`, but creates a missing folder, and raises one clear error if the file cannot be written.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def whole_file(path, flush=False, cure=_CURE):
     flush : bool
         As for `draft_of`.
     cure : str
-        What the error tells the user to do.
+        Advice to the user in the error message.
 
     Yields
     ------
@@ -74,7 +74,7 @@ def whole_file(path, flush=False, cure=_CURE):
     Raises
     ------
     DataError
-        When the system refuses (disk full, no permission, a folder of that name).
+        The file cannot be written (disk full, no permission, a folder of that name).
     """
     path = Path(path)
     with _refusals(path, cure):
@@ -85,21 +85,21 @@ def whole_file(path, flush=False, cure=_CURE):
 
 @contextmanager
 def whole_folder(path, replace=False, draft_name=None, cure=_CURE):
-    """Give an empty temporary folder beside `path`, and rename it to `path` when the block has ended without an error.
+    """Provide an empty temporary folder next to `path`, and rename it to `path` once the block ends without an error.
 
-    On an error in the block the temporary folder is removed and what was at `path` before stays as it was.
+    On an error in the block the temporary folder is removed and an existing folder at `path` stays unchanged.
 
     Parameters
     ----------
     path : str or Path
-        The folder to write; its parent is made when missing.
+        The folder to write; its parent is created if missing.
     replace : bool
-        Whether a folder that is there is removed for the new one. Otherwise one that holds anything is an error.
+        Whether an existing folder is replaced. Otherwise an existing folder that is not empty is an error.
     draft_name : str, optional
-        Name of the temporary folder; one of that name that a killed run has left is removed. By default a name by
-        chance, so that two runs that write the same folder do not share it.
+        Name of the temporary folder; one left behind by a killed run is removed. By default a random name, so two runs
+        that write the same folder do not share it.
     cure : str
-        What the error tells the user to do.
+        Advice to the user in the error message.
 
     Yields
     ------
@@ -109,7 +109,7 @@ def whole_folder(path, replace=False, draft_name=None, cure=_CURE):
     Raises
     ------
     DataError
-        When the system refuses (disk full, no permission, a folder of that name that is not to be replaced).
+        The folder cannot be written (disk full, no permission, an existing folder that must not be replaced).
     """
     path = Path(path)
     draft = path.with_name(draft_name or f".writing-{secrets.token_hex(8)}")
@@ -127,7 +127,7 @@ def whole_folder(path, replace=False, draft_name=None, cure=_CURE):
 
 @contextmanager
 def _refusals(path, cure):
-    """Turn what the system refuses while `path` is written into a `DataError` that names it."""
+    """Turn operating system errors while writing `path` into a `DataError` that names it."""
     try:
         yield
     except OSError as error:
@@ -140,25 +140,25 @@ def read_json(path):
     Raises
     ------
     OSError
-        There is no such file, or it cannot be opened.
+        The file does not exist or cannot be opened.
     ValueError
-        It holds no JSON, or JSON that is not an object.
+        The file does not contain a JSON object.
     """
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise ValueError(f"holds a {type(content).__name__} where an object is expected")
+        raise ValueError(f"holds a {type(content).__name__}, but an object is expected")
     return content
 
 
 def write_json(path, content, indent=2):
-    """Write `content` as JSON (UTF-8, a line break at the end) through `whole_file`, which says what it raises.
+    """Write `content` as JSON (UTF-8, with a final line break) with `whole_file`; raises the same errors.
 
     Parameters
     ----------
     path : str or Path
     content : dict or list
     indent : int, optional
-        Spaces a level; None: all on one line.
+        Spaces per level; None: all on one line.
     """
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the machine computes quickly in."""
+"""Hardware detection and the settings that depend on it: GPUs, number precision, compilation."""
 
 import contextlib
 import functools
@@ -12,9 +12,9 @@ from mrcnn.quiet import GPU_DRIVERS
 
 
 def has_gpu():
-    """Whether TensorFlow sees a GPU, or JAX a GPU or TPU; False with other backends.
+    """Whether TensorFlow finds a GPU, or JAX a GPU or TPU; False with other backends.
 
-    A warning is given where there is a driver of a GPU and TensorFlow sees none.
+    Warns if a GPU driver is installed but TensorFlow finds no GPU.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -32,20 +32,20 @@ def has_gpu():
 
 @functools.cache
 def _warn_of_driver():
-    """Say once that a GPU stays unused: TensorFlow's own words on it are among its warnings, which are not shown."""
+    """Warn once that a GPU is not used: TensorFlow's own message is among its warnings, which are not shown."""
     driver = next(filter(os.path.exists, GPU_DRIVERS), None)
     if driver and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):
         warnings.warn(
-            f"There is the driver of a GPU ({driver}), but TensorFlow sees none and computes on the CPU. Install its "
-            "GPU libraries (NVIDIA: pip install 'tensorflow[and-cuda]'); TF_CPP_MIN_LOG_LEVEL=0 shows what it lacks.",
+            f"A GPU driver is installed ({driver}), but TensorFlow finds no GPU and uses the CPU. Install its "
+            "GPU libraries (NVIDIA: pip install 'tensorflow[and-cuda]'); TF_CPP_MIN_LOG_LEVEL=0 shows what is missing.",
             stacklevel=3,
         )
 
 
 @functools.cache
 def has_amx():
-    """Whether the processor has matrix units for bfloat16 (Intel AMX). Other processors convolve bfloat16 far slower
-    than float32.
+    """Whether the processor has matrix units for bfloat16 (Intel AMX). On other processors convolutions are far slower
+    in bfloat16 than in float32.
     """
     try:
         return " amx_bf16" in Path("/proc/cpuinfo").read_text()
@@ -66,15 +66,15 @@ def jit_choice():
 
 
 def one_operation_at_a_time():
-    """Let TensorFlow run the operations of a detection one after the other on a CPU, each on all cores.
+    """Let TensorFlow run the operations of a detection one after another on the CPU, each on all cores.
 
-    The branches of a feature pyramid would else be run beside one another, and take the caches from each other. Can
-    only be chosen before TensorFlow's first computation, and later nothing happens; nor where somebody has chosen.
+    Otherwise the branches of a feature pyramid would run in parallel and compete for the caches. This can only be set
+    before TensorFlow's first computation; after that, or if the user has set it, nothing happens.
     """
     if keras.backend.backend() != "tensorflow" or has_gpu() or "TF_NUM_INTEROP_THREADS" in os.environ:
         return
     import tensorflow as tf
 
     if tf.config.threading.get_inter_op_parallelism_threads() == 0:
-        with contextlib.suppress(RuntimeError):  # TensorFlow has begun
+        with contextlib.suppress(RuntimeError):  # TensorFlow is already initialised
             tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,18 +1,18 @@
-"""Public names of a package that are imported from its modules when they are first used."""
+"""Lazy imports: public names of a package are imported from its modules on first use."""
 
 import importlib
 import sys
 
 
 def names_on_first_use(package, homes):
-    """The `__getattr__` and `__dir__` of a package (PEP 562) that imports nothing before somebody asks for a name.
+    """The `__getattr__` and `__dir__` of a package (PEP 562) that imports nothing until a name is used.
 
     Parameters
     ----------
     package : str
         `__name__` of the package.
     homes : dict of str to str
-        Public name -> its module, or "module:name" where the module has it under another name.
+        Public name -> its module, or "module:name" if it has a different name in the module.
 
     Returns
     -------

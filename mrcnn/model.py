@@ -1,4 +1,4 @@
-"""Matterport's `mrcnn.model`: the old names, onto the packages beneath."""
+"""Matterport's `mrcnn.model`: the old names, imported from the other packages."""
 
 from mrcnn.data.molding import compose_image_meta, mold_image, parse_image_meta, unmold_image
 from mrcnn.layers.roi_align import PyramidROIAlign
@@ -46,7 +46,7 @@ from mrcnn.legacy.networks import (
 from mrcnn.legacy.reexports import available, fetch
 from mrcnn.legacy.targets import build_detection_targets, build_rpn_targets, generate_random_rois
 
-# What the original had imported. Scripts write `modellib.utils`, or use it after a star import.
+# Names that the original imported. Scripts write `modellib.utils`, or use them after a star import.
 _IMPORTED = {
     "K": "keras.backend",
     "KL": "keras.layers",
@@ -113,10 +113,10 @@ __all__ = [
 
 def __getattr__(name):
     if name == "KE":
-        raise AttributeError("mrcnn.model has no 'KE' any more: use keras.layers.")
+        raise AttributeError("mrcnn.model no longer has 'KE': use keras.layers.")
     if name == "DataGenerator":
         raise AttributeError(
-            "mrcnn.model has no 'DataGenerator', which forks for TensorFlow 2 have: data_generator(dataset, config) "
-            "yields the same batches."
+            "mrcnn.model has no 'DataGenerator', which exists only in forks for TensorFlow 2: data_generator(dataset, "
+            "config) yields the same batches."
         )
     return fetch(globals(), _IMPORTED, name)

@@ -1,4 +1,4 @@
-"""Matterport's `mrcnn.parallel_model`: one model on several devices, each with its part of the batch."""
+"""Matterport's `mrcnn.parallel_model`: one model on several devices, each with a part of the batch."""
 
 import contextlib
 
@@ -11,9 +11,9 @@ __all__ = ["ParallelModel"]
 
 
 class _OnAllDevices(keras.layers.Layer):
-    """A model on slices of its batch, one after the other or on a device each, and the results joined again.
+    """Apply a model to slices of its batch, in sequence or on one device each, and concatenate the results.
 
-    A layer, not an operation: with Keras 3.10 a model does not train the weights that an operation holds.
+    This is a layer, not an operation, because with Keras 3.10 a model does not train the weights of an operation.
     """
 
     def __init__(self, model, count):
@@ -35,28 +35,28 @@ class _OnAllDevices(keras.layers.Layer):
 
 
 def _joined(values):
-    # Losses are numbers without a batch: their mean.
+    # Losses are scalars without a batch axis: take their mean.
     return ops.concatenate(values, axis=0) if len(values[0].shape) else sum(values) / len(values)
 
 
 def _device(i):
-    """The i-th GPU, where there are several; otherwise what Keras takes by itself."""
+    """The i-th GPU if there are several, otherwise the default device of Keras."""
     try:
         several = len(keras.distribution.list_devices("gpu")) > i > 0
-    except RuntimeError:  # JAX, where there is no GPU
+    except RuntimeError:  # JAX without a GPU
         several = False
     return keras.device(f"gpu:{i}") if several else contextlib.nullcontext()
 
 
 class ParallelModel(keras.Model):
-    """A model that splits its batches over GPUs; weights are those of the model inside.
+    """A model that splits its batches across GPUs; it shares the weights of the inner model.
 
-    Where there are fewer GPUs the parts follow one another on what there is.
+    If there are fewer GPUs than parts, the remaining parts run in sequence on the default device.
 
     Parameters
     ----------
     keras_model : keras.Model
-        With a list of inputs.
+        A model with a list of inputs.
     gpu_count : int
 
     Attributes
@@ -73,11 +73,11 @@ class ParallelModel(keras.Model):
         self.inner_model, self.gpu_count = keras_model, int(gpu_count)
 
     def make_parallel(self):
-        """The outputs, Keras tensors, of the model on all devices together."""
+        """The outputs of the model on all devices combined, as Keras tensors."""
         return _merged(_with_a_list_of_inputs(self.inner_model), self.gpu_count)
 
     def summary(self, *args, **kwargs):
-        """Print the model inside, which has the layers."""
+        """Also print the summary of the inner model, which has the layers."""
         super().summary(*args, **kwargs)
         self.inner_model.summary(*args, **kwargs)
 
@@ -88,7 +88,7 @@ class ParallelModel(keras.Model):
 
 
 def _with_a_list_of_inputs(model):
-    """A model itself; of the network that `mrcnn.model.MaskRCNN` trains, the form with the original's inputs."""
+    """The model itself, or, for the training network of `mrcnn.model.MaskRCNN`, the form with the original's inputs."""
     return model.original_network() if hasattr(model, "original_network") else model
 
 

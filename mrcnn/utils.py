@@ -1,4 +1,4 @@
-"""Matterport's `mrcnn.utils`: his names for what lies in `geometry`, `data`, `evaluate` and `layers`."""
+"""Matterport's `mrcnn.utils`: the old names for functions in `geometry`, `data`, `evaluate` and `layers`."""
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import resize_image
@@ -21,7 +21,7 @@ from mrcnn.legacy.reexports import available, fetch
 from mrcnn.weights.download import COCO_URL as COCO_MODEL_URL
 from mrcnn.weights.download import download
 
-# What the original had imported. Scripts write `utils.np`, or use it after a star import.
+# Names that the original imported. Scripts write `utils.np`, or use them after a star import.
 _IMPORTED = {
     "logging": "logging",
     "math": "math",
@@ -75,12 +75,12 @@ def __getattr__(name):
 
 
 def box_refinement_graph(box, gt_box):
-    """`box_refinement` on tensors of the backend, or symbolic ones of Keras.
+    """`box_refinement` for tensors of the backend, or symbolic tensors of Keras.
 
     Parameters
     ----------
     box, gt_box : [N, 4]
-        (y1, x1, y2, x2) of any number type. A pair in which one has no area gives zeros.
+        (y1, x1, y2, x2) of any numeric dtype. If one box of a pair has no area, the result is 0.
 
     Returns
     -------
@@ -95,14 +95,14 @@ def box_refinement_graph(box, gt_box):
 
 
 def mold_mask(mask, config):
-    """Masks as the network is trained on them: at the size of their image, or mini-masks (empty in the original).
+    """Masks in the form used for training: full size, or mini-masks (this function was empty in the original).
 
     Parameters
     ----------
     mask : array [H, W, N]
-        None without a pixel.
+        Every mask has at least one pixel.
     config : Config
-        USE_MINI_MASK and MINI_MASK_SHAPE are used.
+        Uses USE_MINI_MASK and MINI_MASK_SHAPE.
 
     Returns
     -------
@@ -121,15 +121,15 @@ def batch_slice(inputs, graph_fn, batch_size, names=None):
     inputs : tensor or list of tensors
         The first axis of each is the batch.
     graph_fn : callable
-        Takes the slices of all inputs and gives one tensor or several.
+        Takes the slices of all inputs and returns one tensor or several.
     batch_size : int
     names : list of str, optional
-        Accepted as in the original, where they named the results; Keras 3 does not name tensors.
+        Ignored. In the original these were the names of the results, but Keras 3 does not name tensors.
 
     Returns
     -------
     tensor or list of tensors
-        As `graph_fn` gives them, stacked along a new first axis.
+        The results of `graph_fn`, stacked along a new first axis.
     """
     from keras import ops
 
@@ -146,13 +146,13 @@ def download_trained_weights(coco_model_path, verbose=1):
     Parameters
     ----------
     coco_model_path : str or Path
-        Where to write it.
+        Where to write the file.
     verbose : int
         Above 0 shows a progress bar.
 
     Raises
     ------
     WeightsError
-        It cannot be downloaded, or arrived damaged; the message says where to put the file by hand.
+        The file cannot be downloaded or is damaged; the message states where to put it manually.
     """
     download(COCO_MODEL_URL, coco_model_path, verbose)

@@ -1,8 +1,8 @@
-"""Matterport's `mrcnn.visualize`: his names for what lies in `plot`, with his figures of pyplot.
+"""Matterport's `mrcnn.visualize`: the old names for functions in `plot`, with pyplot figures.
 
-Images have any number of channels (see `plot.rgb.to_rgb`). As with his, `display_images`, `display_instances`,
-`display_differences` and `display_top_masks` call `plt.show()` unless they draw on a given `ax`; the other functions
-leave it to their caller.
+Images can have any number of channels (see `plot.rgb.to_rgb`). As in the original, `display_images`,
+`display_instances`, `display_differences` and `display_top_masks` call `plt.show()` unless they draw on a given `ax`;
+the other functions leave this to the caller.
 """
 
 import colorsys
@@ -19,7 +19,7 @@ from mrcnn.legacy.visualize_drawing import as_shown, class_map, color_values, dr
 from mrcnn.legacy.visualize_tables import show_table, weight_table
 from mrcnn.plot import inspect
 
-# What the original had imported, for `visualize.plt` and star imports.
+# Names that the original imported, for `visualize.plt` and star imports.
 _IMPORTED = {
     "IPython": "IPython",
     "Polygon": "matplotlib.patches:Polygon",
@@ -59,17 +59,17 @@ def __getattr__(name):
 
 
 def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolation=None):
-    """Show a grid of pictures.
+    """Show a grid of images.
 
     Parameters
     ----------
     images : sequence of arrays [H, W] or [H, W, C]
-        Two-dimensional ones are shown in a colour map.
+        Two-dimensional arrays are shown with a colour map.
     titles : sequence of str, optional
     cols : int
-        Pictures in a row.
+        Number of images per row.
     cmap, norm, interpolation : optional
-        As of matplotlib's `imshow`.
+        As in `imshow` of matplotlib.
     """
     images = [np.asarray(image) for image in images]
     if not images:
@@ -78,9 +78,8 @@ def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolat
     titles = [*([] if titles is None else titles), *[""] * len(images)][: len(images)]
     rows = -(-len(images) // cols)
     figure = plt.figure(figsize=(14, max(2, 14 * rows / cols)), layout="constrained")
-    pictures = [image if image.ndim == 2 else as_shown(image) for image in images]
     inspect.display_images(
-        pictures,
+        [image if image.ndim == 2 else as_shown(image) for image in images],
         titles,
         cols,
         cmap or plt.rcParams["image.cmap"],
@@ -92,7 +91,7 @@ def display_images(images, titles=None, cols=4, cmap=None, norm=None, interpolat
 
 
 def random_colors(N, bright=True):
-    """`N` colours evenly around the circle of hues, in random order: a list of (r, g, b) from 0 to 1."""
+    """`N` colours with evenly spaced hues, in random order: a list of (r, g, b) from 0 to 1."""
     colors = [colorsys.hsv_to_rgb(i / N, 1, 1.0 if bright else 0.7) for i in range(N)]
     random.shuffle(colors)
     return colors
@@ -104,10 +103,10 @@ def apply_mask(image, mask, color, alpha=0.5):
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-        Values from 0 to 255, of any type. Of more than three channels the first three are tinted; one channel is tinted
-        with the colour's brightness.
+        Values from 0 to 255, of any dtype. With more than three channels the first three are tinted; a single channel
+        is tinted with the brightness of the colour.
     mask : array [H, W]
-        bool, or numbers where more than 0.5 is inside.
+        Boolean, or numbers where values above 0.5 are inside.
     color : (r, g, b), from 0 to 1
     alpha : float
         Opacity of the tint.
@@ -141,42 +140,42 @@ def display_instances(
     colors=None,
     captions=None,
 ):
-    """Show objects over their image: masks, outlines, boxes, classes and scores.
+    """Show objects on their image: masks, outlines, boxes, classes and scores.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
     boxes : [N, 4]
-        (y1, x1, y2, x2) in pixels. Objects whose row is all zero are not drawn.
+        (y1, x1, y2, x2) in pixels. Rows of zeros are not drawn.
     masks : array [H, W, N]
-        bool, or numbers where more than 0.5 is inside.
+        Boolean, or numbers where values above 0.5 are inside.
     class_ids : int [N]
     class_names : sequence of str
-        By class id.
+        Indexed by class id.
     scores : float [N], optional
     title : str
     figsize : (float, float)
-        Of a new figure, in inches.
+        Size of a new figure, in inches.
     ax : Axes, optional
-        Where to draw; without it a new figure is made and shown.
+        Where to draw; by default a new figure is created and shown.
     show_mask, show_bbox : bool
         Draw filled masks, boxes.
     colors : sequence of N colours, optional
-        Default `random_colors`.
+        Default: `random_colors`.
     captions : sequence of N str, optional
-        In place of class and score.
+        Shown instead of class and score.
 
     Raises
     ------
     ValueError
-        When the numbers of boxes, masks and class ids differ, or image and masks differ in size.
+        The numbers of boxes, masks and class ids differ, or image and masks differ in size.
     """
     count = len(boxes)
     if not count:
         print("\n*** No instances to display ***\n")
     elif not count == np.shape(masks)[-1] == len(class_ids):
         raise ValueError(
-            f"{count} boxes, {np.shape(masks)[-1]} masks and {len(class_ids)} class ids: all must be of one length."
+            f"{count} boxes, {np.shape(masks)[-1]} masks and {len(class_ids)} class ids: the numbers must be equal."
         )
     if captions is None or not len(captions):
         names = [str(class_names[int(c)]) for c in class_ids[:count]]
@@ -216,10 +215,10 @@ def display_differences(
     iou_threshold=0.5,
     score_threshold=0.5,
 ):
-    """Show true objects in green and predictions in red; each prediction with its score and its IoU.
+    """Show ground truth objects in green and predictions in red, each prediction with its score and IoU.
 
-    The IoU is that with the object it matches, else the highest one. Parameters as of `display_instances` and, for the
-    matching, `utils.compute_matches`; rows of zeros are padding and left out.
+    The IoU is the IoU with the matched object, otherwise the highest IoU. For parameters see `display_instances` and,
+    for the matching, `utils.compute_matches`. Rows of zeros are padding and are ignored.
     """
     gt_box, pred_box = (trim_zeros(np.reshape(box, (-1, 4))) for box in (gt_box, pred_box))
     gt_mask, pred_mask = gt_mask[..., : len(gt_box)], pred_mask[..., : len(pred_box)]
@@ -259,12 +258,12 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
     rois, refined_rois : [N, 4]
         (y1, x1, y2, x2) in pixels, before and after refinement.
     mask : [N, h, w]
-        Of each region, in the frame of its box before refinement.
+        The mask of each region, in the frame of its box before refinement.
     class_ids : int [N]
         0 is a negative region.
     class_names : sequence of str
     limit : int
-        Of more regions so many are chosen at random.
+        If there are more regions, this number is chosen at random.
     """
     rois, refined_rois, class_ids = (np.asarray(a) for a in (rois, refined_rois, class_ids))
     count, positives = len(rois), np.count_nonzero(class_ids > 0)
@@ -293,9 +292,9 @@ def draw_box(image, box, color):
     ----------
     image : array [H, W] or [H, W, C]
     box : (y1, x1, y2, x2)
-        In pixels; what is outside of the image is not drawn.
+        In pixels; parts outside of the image are not drawn.
     color : sequence of numbers
-        In the image's units: one a channel; or (r, g, b), of which one channel takes the mean.
+        In units of the image: one value per channel, or (r, g, b), whose mean is used for a single channel.
 
     Returns
     -------
@@ -316,7 +315,7 @@ def draw_box(image, box, color):
 
 
 def display_top_masks(image, mask, class_ids, class_names, limit=4):
-    """Show an image and, for each of its `limit` largest classes by area, where its objects are.
+    """Show an image and, for each of its `limit` largest classes by area, a map of the objects.
 
     Parameters
     ----------
@@ -336,14 +335,15 @@ def display_top_masks(image, mask, class_ids, class_names, limit=4):
 
 
 def plot_precision_recall(AP, precisions, recalls):
-    """Draw precision against recall, as `utils.compute_ap` gives them, with the AP (at IoU 0.5) in the title."""
+    """Plot precision against recall, as returned by `utils.compute_ap`, with the AP (at IoU 0.5) in the title."""
     from mrcnn.plot import curves
 
     curves.plot_precision_recall(precisions, recalls, AP, ax=plt.subplots(1)[1])
 
 
 def plot_overlaps(gt_class_ids, pred_class_ids, pred_scores, overlaps, class_names, threshold=0.5):
-    """Draw a grid of how far predictions (rows) overlap true objects (columns), and whether their classes agree.
+    """Plot a grid of the overlaps of predictions (rows) with ground truth objects (columns), and whether their classes
+    agree.
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def plot_overlaps(gt_class_ids, pred_class_ids, pred_scores, overlaps, class_nam
         IoU of the boxes or masks.
     class_names : sequence of str
     threshold : float
-        IoU from which on a pair counts as a match.
+        A pair with a larger IoU counts as a match.
     """
     from mrcnn.plot.overlaps import show_overlaps
 
@@ -370,7 +370,7 @@ def plot_overlaps(gt_class_ids, pred_class_ids, pred_scores, overlaps, class_nam
 
 
 def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None, visibilities=None, title="", ax=None):
-    """Draw boxes, and what refinement made of them; parameters as of `mrcnn.plot.inspect.draw_boxes`."""
+    """Draw boxes and their refined boxes; for parameters see `mrcnn.plot.inspect.draw_boxes`."""
     boxes, refined_boxes = (None if b is None else np.asarray(b)[:, :4] for b in (boxes, refined_boxes))
     main = refined_boxes if boxes is None else boxes
     refined_boxes, captions, visibilities = (
@@ -382,14 +382,14 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
 
 
 def display_table(table):
-    """Show rows of cells as a table: in a notebook as HTML, which the cells may hold, elsewhere as text."""
+    """Show rows of cells as a table: as HTML in a notebook (cells may contain HTML), otherwise as text."""
     show_table(table)
 
 
 def display_weight_stats(model):
-    """Show shape, minimum, maximum and standard deviation of each weight of a `MaskRCNN`, and which look wrong.
+    """Show shape, minimum, maximum and standard deviation of each weight of a `MaskRCNN`, and mark suspicious weights.
 
-    Marked are kernels without spread and batch normalization that is constant at other than its starting values
-    ("dead?"), weights beyond 1000 ("Overflow?"), and weights that are no numbers.
+    Marked are constant kernels and batch normalisation weights that are constant at a value other than the initial one
+    ("dead?"), weights beyond 1000 ("Overflow?"), and weights that are NaN or infinite.
     """
     show_table(weight_table(model.get_trainable_layers()))

@@ -1,4 +1,4 @@
-"""What all tests share: backend and plotting set up before anything is imported, and the folders of real data."""
+"""Setup for all tests: backend and plotting before anything else is imported, real data, shared fixtures."""
 
 import os
 import shutil
@@ -7,38 +7,57 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ["MPLBACKEND"] = "Agg"  # a test never opens a window, whatever the user's own setting
+os.environ["MPLBACKEND"] = "Agg"  # tests never open a window, whatever the user's setting
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-import mrcnn  # noqa: E402, F401     # before Keras, so that TensorFlow's banners are in no test's output
+import mrcnn  # noqa: E402, F401     # before Keras, to keep TensorFlow's banners out of the test output
 
-# Fixtures that tests of several rooms share; they lie in tests/support.
+# Fixtures in tests/support that are shared by the tests of several subpackages.
 pytest_plugins = ("small_models", "bright_blobs", "section_scenes")
 
-# Times vary on a shared machine, so no deadline; in CI the examples are the same ones every time.
+# No deadline, because run times vary on a shared machine. In CI the examples are always the same.
 settings.register_profile("mrcnn", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("mrcnn")
 
 
 FAST_ROOMS = {"data", "domains", "evaluate", "formats", "geometry", "images", "layers", "losses", "plot", "results"}
+# These files take longest. They come first, so that no process is left with one of them at the end.
+LONG_FILES = (
+    "test_notebooks.py",
+    "nets/test_training_parity.py",
+    "legacy/test_scripts.py",
+    "samples/test_mitochondria.py",
+    "training/test_run.py",
+    "nets/test_training_step.py",
+    "training/test_resume.py",
+    "samples/test_mitochondria_killed.py",
+    "samples/test_mitochondria_search.py",
+    "model/test_model_fitting.py",
+    "model/test_model_subclasses.py",
+)
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of these rooms as `fast`; others carry the marker themselves."""
-    here = Path(__file__).parent
+    """Mark the tests of `FAST_ROOMS` as `fast` (other tests set the marker themselves); put `LONG_FILES` first."""
+    here, places = Path(__file__).parent, {}
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in FAST_ROOMS:
+        path = item.path.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+        if path.partition("/")[0] in FAST_ROOMS:
             item.add_marker(pytest.mark.fast)
+        places[item] = LONG_FILES.index(path) if path in LONG_FILES else len(LONG_FILES)
+    items.sort(key=places.get)
 
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Folder of real pictures and annotations; the test is skipped where the user has none."""
+    """Folder of real images and annotations; the test is skipped if it is not set."""
     folder = os.environ.get("MRCNN_TEST_DATA")
     if not folder:
-        pytest.skip("Needs real pictures: set MRCNN_TEST_DATA to the folder that holds them (docs/installation.md).")
+        pytest.skip(
+            "Requires real images: set MRCNN_TEST_DATA to the folder that contains them (docs/installation.md)."
+        )
     folder = Path(folder).resolve()
     if not folder.is_dir():
         pytest.fail(f"MRCNN_TEST_DATA is {folder}, which is not a folder.")
@@ -47,16 +66,16 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def parity(real_data):
-    """Folder of reference numbers from Matterport's code, inside or beside the folder of real data."""
+    """Folder of reference numbers from Matterport's code, inside or next to the folder of real data."""
     for folder in (real_data / "parity", real_data.parent / "parity"):
         if folder.is_dir():
             return folder
-    pytest.skip(f"Needs reference numbers: a folder 'parity' inside or beside {real_data} (docs/installation.md).")
+    pytest.skip(f"Requires reference numbers: a folder 'parity' inside or next to {real_data} (docs/installation.md).")
 
 
 @pytest.fixture
 def cases(parity):
-    """Reads `fn_<function>.npz`: a list of (inputs, outputs), dicts by the bare names of the arrays."""
+    """Callable (function): list of (inputs, outputs) from `fn_<function>.npz`, dicts by bare array name."""
 
     import numpy as np
 
@@ -76,7 +95,7 @@ def cases(parity):
 
 @pytest.fixture(scope="module")
 def quick_compiles():
-    """Tell JAX not to optimize: it would compile a tiny network for many seconds. Other modules are not affected."""
+    """Disable JAX's optimizations, which take many seconds for a tiny network. Other test modules are not affected."""
     import keras
 
     if keras.backend.backend() != "jax":
@@ -92,7 +111,7 @@ def quick_compiles():
 
 @pytest.fixture(scope="session")
 def gradients_of():
-    """Callable (function, *arrays): the function's gradients by each array, zeros where nothing flows."""
+    """Callable (function, *arrays): gradients of the function with respect to each array, zeros if unconnected."""
     import keras
     import numpy as np
 
@@ -117,7 +136,7 @@ def gradients_of():
 
 @pytest.fixture(scope="module")
 def tiny(quick_compiles):
-    """The module of a network small enough to train in a test (nets/tiny.py)."""
+    """The module nets/tiny.py with a network small enough to train in a test."""
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("tiny", Path(__file__).parent / "nets" / "tiny.py")
@@ -128,7 +147,7 @@ def tiny(quick_compiles):
 
 @pytest.fixture(scope="session")
 def jitted():
-    """Callable: under JAX a function compiled once instead of operation by operation; elsewhere the function itself."""
+    """Callable: with JAX, compiles a function as a whole; with other backends, returns the function unchanged."""
     import keras
 
     if keras.backend.backend() != "jax":
@@ -140,7 +159,7 @@ def jitted():
 
 @pytest.fixture(scope="session")
 def reference_config():
-    """Callable (training=False, **changes): the settings that the reference network was made with."""
+    """Callable (training=False, **changes): the settings of the reference network."""
     from mrcnn.config import Config
 
     network = {
@@ -168,8 +187,9 @@ def reference_config():
 
 @pytest.fixture(scope="session")
 def reference_weights(parity, tmp_path_factory):
-    """Callable: path of the legacy `.h5` of a backbone, 3 classes and 3 channels, as the reference network's generator
-    makes it.
+    """Callable (backbone): path of a legacy `.h5` file with 3 classes and 3 channels.
+
+    It is written by the generator of the reference network.
     """
     folder, made = tmp_path_factory.mktemp("weights"), {}
 
@@ -187,7 +207,7 @@ def reference_weights(parity, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A copy of what the notebooks need of the repository, shared so that each third finds the run of the second."""
+    """A copy of the files the notebooks need, shared so the third notebook of a series finds the run of the second."""
     folder, root = tmp_path_factory.mktemp("repository"), Path(__file__).resolve().parents[1]
     for name in ("notebooks", "samples"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))

@@ -1,4 +1,4 @@
-"""What .ci/run finds before anything is installed."""
+"""The scripts of .ci/run that find the installed Pythons and a pre-release of Keras."""
 
 import importlib.util
 import subprocess
@@ -8,16 +8,26 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[1] / ".ci" / "pythons.py"
+PREVIEW = SCRIPT.with_name("keras_preview.py")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="CI's script is for a shell.")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-@pytest.fixture
-def pythons():
-    spec = importlib.util.spec_from_file_location("pythons", SCRIPT)
+def loaded(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def pythons():
+    return loaded(SCRIPT)
+
+
+@pytest.fixture
+def preview():
+    return loaded(PREVIEW)
 
 
 def test_finds_this_python_by_its_name_and_leaves_it_out_when_told(pythons, tmp_path, monkeypatch):
@@ -47,3 +57,34 @@ def test_supported_versions_are_those_of_the_project(pythons):
     versions = pythons.supported()
     assert versions[0] == "3.11" and HERE in versions
     assert versions == sorted(versions, key=lambda v: int(v.partition(".")[2]))
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        (["3.15.1", "3.15.0", "2.15.0rc1"], None),
+        (["3.16.0rc0", "3.15.1", "3.16.0.dev5"], "3.16.0rc0"),
+        (["3.16.0", "3.16.0rc1", "3.15.1"], None),
+        (["3.9.0", "3.10.0rc0"], "3.10.0rc0"),  # by number, not as text
+        (["no version", "3.15.1"], None),
+        ([], None),
+    ],
+)
+def test_a_preview_is_a_pre_release_newer_than_every_release(preview, versions, expected):
+    assert preview.newest_preview(versions) == expected
+
+
+def test_versions_of_keras_are_those_that_pip_lists(preview, monkeypatch, capsys):
+    answers = {"stdout": "keras (3.16.0rc0)\nAvailable versions: 3.16.0rc0, 3.15.1\n  INSTALLED: 3.15.1\n"}
+    monkeypatch.setattr(
+        preview.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, stderr="", **answers)
+    )
+    preview.main()
+    assert capsys.readouterr().out == "3.16.0rc0\n"
+    answers["stdout"] = "Available versions: 3.15.1, 3.15.0\n"
+    preview.main()
+    assert capsys.readouterr() == ("", "There is no pre-release of Keras newer than 3.15.1.\n")
+    answers["stdout"] = ""  # as without network
+    preview.main()
+    found = capsys.readouterr()
+    assert found.out == "" and "could not list" in found.err and found.err.count("\n") == 1

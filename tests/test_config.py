@@ -1,4 +1,4 @@
-"""Settings: Matterport's names and defaults, what is refused and how, and the way to a file and back."""
+"""Settings: Matterport's names and defaults, rejected values, and round trips through files."""
 
 import json
 
@@ -70,11 +70,11 @@ class Cells(Config):
     NUM_CLASSES = 2
     IMAGE_MIN_DIM = 128
     IMAGE_MAX_DIM = 128
-    STAIN = "DAPI"  # a user's own
+    STAIN = "DAPI"  # a user's own setting
 
 
 def same(one, other):
-    """Whether two settings hold the same value, a list and an array of the same numbers included."""
+    """Whether two settings have the same value; a list equals an array of the same numbers."""
     if isinstance(one, (list, tuple, np.ndarray)):
         return np.array_equal(np.asarray(one), np.asarray(other))
     return one == other and type(one) is type(other)
@@ -98,7 +98,7 @@ def test_defaults_are_valid():
 
 def test_settings_of_semantic_models():
     SemanticConfig().validate(["BG", "cell"])
-    with pytest.raises(ConfigError, match="NUM_CLASSES is 1, but a semantic model tells from 2 to 255"):
+    with pytest.raises(ConfigError, match="NUM_CLASSES is 1, but a semantic model distinguishes 2 to 255"):
         SemanticConfig(NUM_CLASSES=1).validate()
 
 

@@ -1,4 +1,4 @@
-"""What makes settings unusable, each refused in one sentence with the cure; and what the original took is taken."""
+"""Invalid settings are rejected in one sentence with the remedy; values that the original accepts are accepted."""
 
 import numpy as np
 import pytest
@@ -63,17 +63,17 @@ class Cells(Config):
         ("MASK_POOL_SIZE", 7, "set MASK_SHAPE = \\[14, 14\\]"),
         ("MINI_MASK_SHAPE", (56,), "MINI_MASK_SHAPE must be a list of 2"),
         ("MINI_MASK_SHAPE", (0.5, 56), "MINI_MASK_SHAPE must be \\(height, width\\)"),
-        ("NAME", 7, "NAME must be a text"),
+        ("NAME", 7, "NAME must be a string"),
         ("SEMANTIC_MODEL", "segnet", "SEMANTIC_MODEL must be one of None, 'unet', 'fcn'"),
         ("SEMANTIC_LOSS", "jaccard", "SEMANTIC_LOSS must be one of 'cross_entropy'"),
-        ("SEMANTIC_CROP", 100, "SEMANTIC_CROP is 100 pixels, not divisible by 32.*Use 96 or 128"),
+        ("SEMANTIC_CROP", 100, "SEMANTIC_CROP is 100 pixels, which is not divisible by 32.*Use 96 or 128"),
         ("SEMANTIC_CROP", 0, "SEMANTIC_CROP must be a whole number of at least 1"),
         ("SEMANTIC_DECODER", (64, 32, 16), "SEMANTIC_DECODER must be four whole numbers"),
         ("SEMANTIC_DECODER", (64, 32, 16, 0), "SEMANTIC_DECODER must be four whole numbers"),
         ("SEMANTIC_FOCAL_GAMMA", -1, "SEMANTIC_FOCAL_GAMMA must be a number from 0"),
         ("SEMANTIC_CLASS_WEIGHTS", (1, 2, 3), "has 3 numbers, but NUM_CLASSES is 2"),
-        ("SEMANTIC_CLASS_WEIGHTS", (0, 0), "SEMANTIC_CLASS_WEIGHTS must be numbers"),
-        ("SEMANTIC_CLASS_WEIGHTS", 3, "SEMANTIC_CLASS_WEIGHTS must be numbers"),
+        ("SEMANTIC_CLASS_WEIGHTS", (0, 0), "SEMANTIC_CLASS_WEIGHTS must be non-negative numbers"),
+        ("SEMANTIC_CLASS_WEIGHTS", 3, "SEMANTIC_CLASS_WEIGHTS must be non-negative numbers"),
     ],
 )
 def test_value_that_cannot_work_gives_one_clear_error(name, value, message):
@@ -92,7 +92,7 @@ def test_shorter_side_must_fit_in_mode_pad64():
 
 
 def test_settings_that_the_original_took_are_taken():
-    Cells(IMAGE_MIN_DIM=800, IMAGE_MAX_DIM=640).validate()  # only IMAGE_MAX_DIM set: pictures are reduced to fit
+    Cells(IMAGE_MIN_DIM=800, IMAGE_MAX_DIM=640).validate()  # only IMAGE_MAX_DIM set: images are reduced to fit
     Cells(IMAGE_MIN_DIM=None).validate()
     Cells(OPTIMIZER="ADAM").validate()  # as some forks write it
     Cells(RPN_ANCHOR_SCALES=(8, 16, 32, 64), VALIDATION_STEPS=0).validate()

@@ -1,4 +1,4 @@
-"""What is chosen by the machine."""
+"""Settings chosen by the hardware."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ THREADS = "import tensorflow as tf; print(tf.config.threading.get_inter_op_paral
 
 
 def threads_after(code, **environment):
-    """What a fresh program that runs these lines has set for operations that run beside one another."""
+    """Number of parallel operations set in a fresh program that runs these lines."""
     kept = {k: v for k, v in os.environ.items() if k != "TF_NUM_INTEROP_THREADS"}
     environment = {**kept, "KERAS_BACKEND": "tensorflow", **environment}
     done = subprocess.run([sys.executable, "-c", f"{code}\n{THREADS}"], env=environment, capture_output=True, text=True)
@@ -41,7 +41,7 @@ CHOOSE = "from mrcnn.hardware import one_operation_at_a_time as choose; choose()
         (BEGUN, {}, 0),
     ],
 )
-def test_what_somebody_chose_stays(before, environment, expected):
+def test_what_the_user_chose_stays(before, environment, expected):
     assert threads_after(f"{before}\n{CHOOSE}", **environment) == expected
 
 
@@ -60,14 +60,14 @@ def test_precision(monkeypatch, gpu, amx, expected):
     assert hardware.precision_of(Given()) == "float32"
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Other backends say it themselves.")
-def test_a_gpu_that_tensorflow_does_not_see_is_told(monkeypatch, tmp_path):
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Other backends report it themselves.")
+def test_a_gpu_that_tensorflow_does_not_find_gives_a_warning(monkeypatch, tmp_path):
     driver = tmp_path / "nvidiactl"
     monkeypatch.setattr(hardware, "GPU_DRIVERS", (str(driver),))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda *_: [])
     hardware._warn_of_driver.cache_clear()
-    assert not hardware.has_gpu()  # no driver, no word
+    assert not hardware.has_gpu()  # no driver, no warning
     driver.touch()
     hardware._warn_of_driver.cache_clear()
     with pytest.warns(UserWarning, match="nvidiactl.*tensorflow\\[and-cuda\\]"):

@@ -92,8 +92,8 @@ EXPECTED = {
             "_yellow.png: is missing",
             "second call: 0 fields merged, 4 were there already",
             "Found to be of the format: labelimg",
-            "Is 'Nucleoli' meant?",
-            "outside of the data folder",
+            "Did you mean 'Nucleoli'?",
+            "outside the data folder",
             "declares a document type",
             "RPN_ANCHOR_SCALES = (32, 64, 128, 256, 512)",
         ],
@@ -118,7 +118,10 @@ EXPECTED = {
             "Exit code: 0, after",
         ],
     ),
-    "mitochondria_4_unet": (10, ["Test: 2 ", "4 steps, 2 ", "best.h5", "WatershedSettings(threshold=", "objects.tif"]),
+    "mitochondria_4_unet": (
+        10,
+        ["Test: 2 ", "(4 steps): 2 ", "best.h5", "WatershedSettings(threshold=", "objects.tif"],
+    ),
     "mitochondria_5_compare": (
         6,
         [
@@ -192,6 +195,7 @@ def test_a_stack_is_split_with_a_gap(name, tmp_path):
     assert min(abs(a - b) for a in learned for b in judged) == 3
 
 
+@pytest.mark.notebooks
 @pytest.mark.parametrize("name", EXPECTED)
 def test_runs_and_shows_its_pictures(name, workplace, tmp_path):
     notebook, before = read(workplace, name), files_of(workplace)

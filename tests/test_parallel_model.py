@@ -1,4 +1,4 @@
-"""`ParallelModel`: the same numbers as the model inside, from parts of the batch, and its weight files."""
+"""`ParallelModel`: the same results as the inner model, from parts of the batch, and its weight files."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from mrcnn.training import devices
 
 @pytest.fixture
 def inner():
-    """A model of two inputs with an output for each row and one for the batch."""
+    """A model with two inputs, an output per row and one for the batch."""
     one, other = keras.Input((4,), name="one"), keras.Input((4,), name="other")
     x = keras.layers.Add()([keras.layers.Dense(3, name="dense")(one), keras.layers.Dense(3, name="second")(other)])
     return keras.Model([one, other], [x, keras.ops.mean(x)])
@@ -52,14 +52,14 @@ def test_summary_shows_the_model_inside(inner, capsys):
     assert "dense" in capsys.readouterr().out
 
 
-def test_no_gpu_at_all_is_refused(inner):
+def test_a_gpu_count_of_0_is_rejected(inner):
     with pytest.raises(ConfigError, match="at least 1, not 0"):
         ParallelModel(inner, 0)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX divides its program by itself.")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX splits its program by itself.")
 def test_gpu_count_shares_the_steps_of_training_and_leaves_lists_whole(tiny, monkeypatch, tmp_path):
-    """As in the original GPU_COUNT is enough; one processor plays both GPUs."""
+    """As in the original, setting GPU_COUNT is enough; one processor stands in for both GPUs."""
     monkeypatch.setattr(devices, "_all_devices", lambda: ["/device:CPU:0", "/device:CPU:0"])
     config = tiny.config(NUM_CLASSES=4, GPU_COUNT=2, IMAGES_PER_GPU=1)
     model = modellib.MaskRCNN("training", config, str(tmp_path))

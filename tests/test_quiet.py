@@ -1,4 +1,4 @@
-"""The import of TensorFlow: its banners are dropped, and nothing else is lost, whatever happens."""
+"""Importing TensorFlow: its banners are dropped, and nothing else is lost, whatever happens."""
 
 import io
 import os
@@ -62,16 +62,16 @@ def test_every_other_byte_is_passed_on_in_its_order(pieces):
     assert target.getvalue() == b"".join(kept)
 
 
-# --- With a stand-in for TensorFlow, whose import does what it is told ---
+# --- With a stand-in for TensorFlow, whose import runs the given code ---
 def environment(folder, **variables):
-    # Jupyter's kernel does not watch the descriptor where it believes that it is being tested.
+    # Jupyter's kernel does not watch the descriptor if it believes that it is being tested.
     inherited = {k: v for k, v in os.environ.items() if k not in ("TF_CPP_MIN_LOG_LEVEL", "PYTEST_CURRENT_TEST")}
     return {**inherited, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), **variables}
 
 
 @pytest.fixture
 def stand_in(tmp_path):
-    """Callable: makes a package `tensorflow` of this code."""
+    """Callable that creates a package `tensorflow` with this code."""
 
     def make(code):
         (tmp_path / "tensorflow").mkdir()
@@ -95,7 +95,7 @@ KEPT = f"{ERRORS}of Python\nno end of line"
 def test_what_an_import_writes_arrives_without_banners(stand_in):
     code = "import mrcnn, os, tensorflow; os.write(2, tensorflow.BANNERS); print(tensorflow.__spec__.loader)"
     done = run(stand_in(WRITE), code)
-    assert done.stderr == KEPT + BANNERS  # what is written after the import is nobody's business
+    assert done.stderr == KEPT + BANNERS  # output after the import is not filtered
     assert "SourceFileLoader" in done.stdout
 
 
@@ -128,7 +128,7 @@ def test_more_than_a_pipe_holds(stand_in):
 
 
 def test_the_package_imported_anew(stand_in):
-    """Two that each ask the others where TensorFlow is would ask one another for ever."""
+    """Two finders that each ask the others where TensorFlow is would recurse forever."""
     again = "import mrcnn, sys; [sys.modules.pop(n) for n in list(sys.modules) if n.startswith('mrcnn')]; import mrcnn"
     done = run(stand_in(WRITE), f"{again}; import tensorflow")
     assert done.returncode == 0 and done.stderr == KEPT
@@ -143,7 +143,7 @@ def test_where_no_filter_can_be_started_everything_arrives(stand_in):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="The shell of Windows cannot close standard error.")
 def test_a_closed_standard_error(stand_in, tmp_path):
-    """The first file that is opened gets its descriptor, and must not be written to."""
+    """The first file that is opened gets its descriptor and must not be written to."""
     code = "import mrcnn; file = open('data', 'w'); assert file.fileno() == 2; import tensorflow; file.write('mine')"
     command = f'exec "{sys.executable}" -c "{code}" 2>&-'
     folder = stand_in("")
@@ -152,13 +152,13 @@ def test_a_closed_standard_error(stand_in, tmp_path):
 
 
 def test_in_a_notebook(stand_in):
-    """Jupyter's kernel shows what is written to the descriptor, by a stream of its own."""
+    """Jupyter's kernel shows output to the descriptor in a separate stream."""
     cells = [nbformat.v4.new_code_cell(f"import {imported}") for imported in ("mrcnn, tensorflow", "os")]
     cells[1].source += "; os.write(2, b'after it')"
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute(env=environment(stand_in(WRITE)))
     text = "".join(o.text for cell in cells for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")
-    # What Python writes comes by another way, so it may stand at any place.
+    # Python's output arrives by a different route, so it may appear anywhere.
     assert [line for line in (*KEPT.splitlines(), "after it") if line not in text] == []
     assert [line for line in BANNERS.splitlines() if line in text] == []
 
@@ -177,7 +177,9 @@ print(len(model.predict([np.zeros((64, 64, 3), np.uint8)])))
 """
 
 
-@pytest.mark.skipif(version("tensorflow").startswith("2.19."), reason="2.19 warns of each CropAndResize, at any level.")
+@pytest.mark.skipif(
+    version("tensorflow").startswith("2.19."), reason="2.19 warns about each CropAndResize, at any level."
+)
 def test_tensorflow_starts_and_detects_without_a_word(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", QUIET, str(ROOT / "tests" / "nets"), str(tmp_path)],

@@ -1,4 +1,4 @@
-"""`mrcnn.utils`: Matterport's numbers under his names, and what was wrong in his package."""
+"""`mrcnn.utils`: agreement with Matterport's numbers under the old names, and fixed bugs of the original."""
 
 import hashlib
 import random
@@ -29,7 +29,7 @@ def refined(box, gt_box):
     return utils.box_refinement(box, gt_box), np.asarray(utils.box_refinement_graph(box, gt_box))
 
 
-# How each old name is called, and which stored outputs it gives, in order.
+# How each old name is called, and its stored outputs in order.
 CALLS = {
     "apply_box_deltas": (lambda boxes, deltas: [utils.apply_box_deltas(boxes, deltas)], ["boxes"]),
     "box_refinement": (refined, ["deltas", "deltas"]),
@@ -104,9 +104,9 @@ def test_matches_and_average_precision_are_matterports(cases):
             np.testing.assert_allclose(ap, aps[f"ap_{tag}"], rtol=1e-6)
 
 
-# --- What was wrong there ---
+# --- Fixed bugs ---
 def two_squares():
-    """Boxes, class ids and masks of two objects of 2 x 2 pixels, a prediction of each, and their scores .3 and .8."""
+    """Boxes, class ids and masks of two objects of 2 x 2 pixels, one prediction per object, with scores .3 and .8."""
     masks = np.zeros((4, 4, 2), bool)
     masks[:2, :2, 0] = masks[2:, 2:, 1] = True
     objects = [np.array([[0, 0, 2, 2], [2, 2, 4, 4]]), np.array([1, 1]), masks]
@@ -117,7 +117,7 @@ def test_the_score_threshold_is_compared_with_scores():
     truth, found = two_squares()
     gt_match, pred_match, _ = utils.compute_matches(*truth, *found, score_threshold=0.5)
     assert (gt_match.tolist(), pred_match.tolist()) == ([-1, 0], [1, -1])
-    # An IoU below the score threshold is a match all the same.
+    # An IoU below the score threshold is still a match.
     half = [found[0][:1], found[1][:1], np.array([0.9]), truth[2][..., :1].copy()]
     half[3][0, 0] = False
     gt_match, _, overlaps = utils.compute_matches(*truth, *half, iou_threshold=0.5, score_threshold=0.8)
@@ -125,7 +125,7 @@ def test_the_score_threshold_is_compared_with_scores():
     assert gt_match.tolist() == [0, -1]
 
 
-def test_average_precision_without_truth_is_a_number():
+def test_average_precision_without_ground_truth_is_a_number():
     truth, found = two_squares()
     nothing = [np.zeros((0, 4)), np.zeros(0, int), np.zeros((4, 4, 0), bool)]
     ap, precisions, recalls, overlaps = utils.compute_ap(*nothing, *found)
@@ -158,7 +158,7 @@ def test_overlaps_with_the_mask_of_an_image_without_objects():
         assert utils.compute_overlaps_masks(masks, none).shape == (3, 0)
 
 
-def test_bool_pictures_can_be_resized():
+def test_bool_images_can_be_resized():
     assert utils.resize(np.ones((4, 4), bool), (2, 2)).tolist() == [[1, 1], [1, 1]]
 
 
@@ -181,7 +181,7 @@ def test_a_class_override_of_the_old_dataset_is_used():
     assert utils.extract_bboxes(dataset.load_mask(0)[0]).tolist() == [[0, 0, 2, 2], [2, 2, 4, 4]]
 
 
-# --- What the original left empty, and what is about tensors ---
+# --- Functions that were empty in the original, and functions of tensors ---
 @given(st.integers(0, 2**31))
 def test_molded_masks_are_mini_masks_that_expand_back(seed):
     rng = np.random.default_rng(seed)
@@ -196,7 +196,7 @@ def test_molded_masks_are_mini_masks_that_expand_back(seed):
     np.testing.assert_array_equal(whole, mask)
 
 
-def test_batch_slice_runs_once_an_image():
+def test_batch_slice_runs_once_per_image():
     from keras import ops
 
     boxes, scores = np.arange(24.0).reshape(2, 3, 4), np.array([[1.0, 2, 3], [4, 5, 6]])
@@ -222,7 +222,7 @@ def test_batch_slice_and_refinement_take_symbolic_tensors():
 # --- Downloading ---
 @pytest.fixture
 def server():
-    """A local server of one file; `say` is the size that it announces."""
+    """A local server with one file; `say` is the size that it announces."""
     content = b"\x89HDF" + bytes(range(256)) * 5000
 
     class Handler(BaseHTTPRequestHandler):
@@ -235,7 +235,7 @@ def server():
             self.wfile.write(content)
 
         def log_message(self, *args):
-            """No line a request on the screen."""
+            """Do not print a line per request."""
 
     running = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
@@ -274,7 +274,7 @@ def test_a_cut_off_or_changed_download_leaves_what_was_there(server, tmp_path, m
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("coco.h5", b"old")]
 
 
-def test_without_a_connection_one_sentence_says_where_to_put_the_file(tmp_path, monkeypatch):
+def test_without_a_connection_the_message_states_where_to_put_the_file(tmp_path, monkeypatch):
     def no_connection(*args, **kwargs):
         raise OSError("Name or service not known")
 

@@ -1,4 +1,4 @@
-"""`mrcnn.visualize`: what is drawn where, for any number of channels, on the axes that are given."""
+"""`mrcnn.visualize`: what is drawn where, for any number of channels, on the given axes."""
 
 import random
 import sys
@@ -17,13 +17,13 @@ NAMES = ["BG", "cell", "nucleus"]
 CHANNELS = pytest.mark.parametrize("channels", [None, 1, 2, 3, 4, 7])
 
 
-def picture(channels=3, dtype=np.uint8):
-    """An even image of 40 x 60 pixels; None channels: two-dimensional."""
+def make_image(channels=3, dtype=np.uint8):
+    """A uniform image of 40 x 60 pixels; `channels=None` gives a two-dimensional image."""
     return np.full((40, 60) if channels is None else (40, 60, channels), 100, dtype)
 
 
 def objects(count=2):
-    """Boxes, masks and class ids of squares of 10 x 10 pixels side by side, by turns of class 1 and 2."""
+    """Boxes, masks and class ids of squares of 10 x 10 pixels side by side, alternating between classes 1 and 2."""
     boxes = np.array([[5, 2 + 12 * i, 15, 12 + 12 * i] for i in range(count)], np.int32).reshape(-1, 4)
     masks = np.zeros((40, 60, count), bool)
     for i, (y1, x1, y2, x2) in enumerate(boxes):
@@ -33,7 +33,7 @@ def objects(count=2):
 
 @pytest.fixture
 def shown(monkeypatch):
-    """The figures that `plt.show()` was called with, one entry a call; all are closed in the end."""
+    """The figures that `plt.show()` was called with, one entry per call; all are closed at the end."""
     calls = []
     monkeypatch.setattr(plt, "show", lambda *args, **kwargs: calls.append(plt.gcf()))
     yield calls
@@ -65,7 +65,7 @@ def dashed_boxes(ax):
 @CHANNELS
 def test_objects_are_drawn_on_the_axes_given(channels, ax, shown):
     boxes, masks, class_ids = objects()
-    image = picture(channels)
+    image = make_image(channels)
     result = visualize.display_instances(image, boxes, masks, class_ids, NAMES, np.array([0.5, 0.25]), "two", ax=ax)
     assert result is None and shown == []
     assert texts(ax) == ["cell 0.500", "nucleus 0.250"]
@@ -79,15 +79,15 @@ def test_objects_are_drawn_on_the_axes_given(channels, ax, shown):
 
 
 def test_without_axes_a_figure_is_made_and_shown(shown):
-    visualize.display_instances(picture(), *objects(), NAMES, figsize=(3, 2))
+    visualize.display_instances(make_image(), *objects(), NAMES, figsize=(3, 2))
     (figure,) = shown
     assert figure.get_size_inches().tolist() == [3, 2]
     assert texts(figure.axes[0]) == ["cell", "nucleus"]
 
 
-def test_colors_and_captions_of_the_caller(ax):
+def test_custom_colors_and_captions(ax):
     visualize.display_instances(
-        picture(), *objects(), NAMES, ax=ax, colors=[(1, 0, 0), (0, 0, 1, 0.5)], captions=["a", ""]
+        make_image(), *objects(), NAMES, ax=ax, colors=[(1, 0, 0), (0, 0, 1, 0.5)], captions=["a", ""]
     )
     assert texts(ax) == ["a"]
     assert pixels(ax)[6, 3].tolist() == [178, 50, 50]
@@ -95,34 +95,34 @@ def test_colors_and_captions_of_the_caller(ax):
 
 
 def test_masks_and_boxes_can_be_left_out(ax):
-    visualize.display_instances(picture(), *objects(), NAMES, ax=ax, show_mask=False, show_bbox=False)
+    visualize.display_instances(make_image(), *objects(), NAMES, ax=ax, show_mask=False, show_bbox=False)
     assert (pixels(ax) == 100).all()
     (outlines,) = ax.collections
     assert len(outlines.get_paths()) == 2
 
 
-def test_an_object_that_cropping_left_nothing_of_is_skipped(ax):
+def test_an_object_removed_by_cropping_is_skipped(ax):
     boxes, masks, class_ids = objects(3)
     boxes[1], masks[..., 1] = 0, False
-    visualize.display_instances(picture(), boxes, masks.astype(np.uint8), class_ids, NAMES, ax=ax)
+    visualize.display_instances(make_image(), boxes, masks.astype(np.uint8), class_ids, NAMES, ax=ax)
     assert dashed_boxes(ax) == boxes[[0, 2]].tolist()
     assert len(texts(ax)) == 2
 
 
-def test_no_objects_are_said_and_the_image_is_shown(ax, capsys):
+def test_no_objects_prints_a_message_and_shows_the_image(ax, capsys):
     none = np.zeros((0, 4), np.int32), np.zeros((0, 0, 0), bool), np.zeros(0, np.int32)
-    visualize.display_instances(picture(), *none, NAMES, ax=ax)
+    visualize.display_instances(make_image(), *none, NAMES, ax=ax)
     assert "No instances to display" in capsys.readouterr().out
     assert (pixels(ax) == 100).all()
 
 
-def test_numbers_that_differ_are_refused(ax):
+def test_numbers_that_differ_are_rejected(ax):
     boxes, masks, class_ids = objects()
     with pytest.raises(ValueError, match="2 boxes, 1 masks and 2 class ids"):
-        visualize.display_instances(picture(), boxes, masks[..., :1], class_ids, NAMES, ax=ax)
+        visualize.display_instances(make_image(), boxes, masks[..., :1], class_ids, NAMES, ax=ax)
 
 
-def test_eight_bit_values_of_other_types_look_as_they_are():
+def test_eight_bit_values_of_other_dtypes_are_shown_unchanged():
     image = np.random.default_rng(0).integers(0, 256, (9, 9, 3))
     for dtype in (np.int32, np.uint32, np.uint16, np.float32):
         np.testing.assert_array_equal(as_shown(image.astype(dtype)), image)
@@ -137,7 +137,7 @@ def test_differences_name_score_and_overlap(ax, shown):
     found, scores = masks.copy(), np.array([0.6, 0.9, 0.55])
     found[5:10, :, 1] = False  # half of the second
     visualize.display_differences(
-        picture(), boxes[:2], class_ids[:2], masks[..., :2], boxes, class_ids, scores, found, NAMES, ax=ax
+        make_image(), boxes[:2], class_ids[:2], masks[..., :2], boxes, class_ids, scores, found, NAMES, ax=ax
     )
     assert texts(ax) == ["0.60 / 1.00", "0.90 / 0.50", "0.55 / 0.00"]
     assert ax.get_title().startswith("Ground Truth and Detections")
@@ -146,15 +146,15 @@ def test_differences_name_score_and_overlap(ax, shown):
     assert green.argmax() == 1 and red.argmax() == 0
 
 
-def test_differences_without_truth_or_detections(ax):
+def test_differences_without_ground_truth_or_detections(ax):
     boxes, masks, class_ids = objects(1)
     none = np.zeros((0, 4), np.int32), np.zeros(0, np.int32), np.zeros((40, 60, 0), bool)
-    visualize.display_differences(picture(), *none, boxes, class_ids, np.array([0.75]), masks, NAMES, ax=ax)
+    visualize.display_differences(make_image(), *none, boxes, class_ids, np.array([0.75]), masks, NAMES, ax=ax)
     assert texts(ax) == ["0.75 / 0.00"]
     padded = np.zeros((4, 4), np.int32)
     padded[:1] = boxes
     visualize.display_differences(
-        picture(), padded, np.array([1, 0, 0, 0]), masks, none[0], none[1], np.zeros(0), none[2], NAMES, "one", ax
+        make_image(), padded, np.array([1, 0, 0, 0]), masks, none[0], none[1], np.zeros(0), none[2], NAMES, "one", ax
     )
     assert len(texts(ax)) == 1 and ax.get_title() == "one"
 
@@ -164,7 +164,7 @@ def test_differences_without_truth_or_detections(ax):
 def test_regions_with_refinement_and_masks_inside_and_outside_of_the_image(channels, capsys, shown):
     rois = np.array([[5, 5, 15, 25], [-4, -6, 6, 6], [35, 50, 50, 70], [0, 0, 0, 0]])
     masks = np.ones((4, 28, 28), np.float32)
-    visualize.draw_rois(picture(channels), rois, rois + 1, masks, np.array([1, 2, 1, 0]), NAMES)
+    visualize.draw_rois(make_image(channels), rois, rois + 1, masks, np.array([1, 2, 1, 0]), NAMES)
     ax = plt.gca()
     assert shown == []
     tinted = (pixels(ax) != pixels(ax)[20, 20]).any(axis=-1)
@@ -178,9 +178,9 @@ def test_regions_with_refinement_and_masks_inside_and_outside_of_the_image(chann
     assert ax.get_title() == "4 ROIs"
 
 
-def test_of_many_regions_some_are_chosen(shown, capsys):
+def test_some_of_many_regions_are_chosen(shown, capsys):
     rois = np.tile([5, 5, 15, 25], (30, 1))
-    visualize.draw_rois(picture(), rois, rois, np.ones((30, 28, 28)), np.zeros(30, int), NAMES, limit=4)
+    visualize.draw_rois(make_image(), rois, rois, np.ones((30, 28, 28)), np.zeros(30, int), NAMES, limit=4)
     assert plt.gca().get_title() == "Showing 4 random ROIs out of 30"
     assert len(plt.gca().collections) == 4
     assert "Positive Ratio: 0.00" in capsys.readouterr().out
@@ -190,17 +190,17 @@ def test_of_many_regions_some_are_chosen(shown, capsys):
 def test_boxes_on_the_axes_given_and_on_new_ones(channels, ax, shown):
     boxes, masks, class_ids = objects(3)
     five = np.concatenate([boxes, class_ids[:, None]], axis=1)
-    visualize.draw_boxes(picture(channels), five, boxes + 1, masks, ["a", "", "c", "of nothing"], [0, 1, 2], "b", ax)
+    visualize.draw_boxes(make_image(channels), five, boxes + 1, masks, ["a", "", "c", "of nothing"], [0, 1, 2], "b", ax)
     assert len(ax.collections) == 1 + 3 + 3  # a box of visibility 0 is drawn without its refinement
     assert texts(ax) == ["a", "c"] and ax.get_title() == "b"
-    visualize.draw_boxes(picture(channels), refined_boxes=boxes)
+    visualize.draw_boxes(make_image(channels), refined_boxes=boxes)
     assert plt.gca() is not ax and len(plt.gca().collections) == 3
     assert shown == []
 
 
 @CHANNELS
 def test_a_box_is_drawn_into_the_image(channels):
-    image = picture(channels)
+    image = make_image(channels)
     color = [255, 0, 0] if channels != 4 else [255, 0, 0, 7]
     assert visualize.draw_box(image, np.array([5, 10, 20, 30]), color) is image
     planes = image.reshape(40, 60, -1)
@@ -260,15 +260,15 @@ def test_random_colors_repeat_with_the_seed_of_random():
 
 # --- Grids ---
 @CHANNELS
-def test_a_grid_of_pictures_is_shown(channels, shown):
-    visualize.display_images([picture(channels)] * 3, ["a", "b"], cols=2, interpolation="none")
+def test_a_grid_of_images_is_shown(channels, shown):
+    visualize.display_images([make_image(channels)] * 3, ["a", "b"], cols=2, interpolation="none")
     (figure,) = shown
     axes = [ax for ax in figure.axes if ax.images]
     assert [ax.get_title() for ax in axes] == ["a", "b", ""]
     assert axes[0].images[0].get_interpolation() == "none"
 
 
-def test_two_dimensional_pictures_keep_their_numbers_for_the_colour_map(shown):
+def test_two_dimensional_images_keep_their_values_for_the_colour_map(shown):
     norm = plt.Normalize(-1, 1)
     visualize.display_images(np.linspace(-1, 1, 60).reshape(3, 4, 5), cmap="Blues", norm=norm)
     image = shown[0].axes[0].images[0]
@@ -276,7 +276,7 @@ def test_two_dimensional_pictures_keep_their_numbers_for_the_colour_map(shown):
     assert np.asarray(image.get_array()).min() == -1
 
 
-def test_a_grid_of_nothing_is_said(shown, capsys):
+def test_an_empty_grid_prints_a_message(shown, capsys):
     visualize.display_images([])
     assert "No images to display" in capsys.readouterr().out and shown == []
 
@@ -284,7 +284,7 @@ def test_a_grid_of_nothing_is_said(shown, capsys):
 @CHANNELS
 def test_top_masks_are_the_largest_classes(channels, shown):
     _, masks, class_ids = objects(3)
-    visualize.display_top_masks(picture(channels), masks, class_ids, NAMES, limit=3)
+    visualize.display_top_masks(make_image(channels), masks, class_ids, NAMES, limit=3)
     axes = shown[0].axes
     assert [ax.get_title() for ax in axes] == ["H x W=40x60", "cell", "nucleus", "-"]
     np.testing.assert_array_equal(pixels(axes[1]), masks[..., 0] + 2 * masks[..., 2])
@@ -293,7 +293,7 @@ def test_top_masks_are_the_largest_classes(channels, shown):
 
 
 def test_top_masks_of_an_image_without_objects(shown):
-    visualize.display_top_masks(picture(), np.zeros((0, 0, 0), bool), np.zeros(0, int), NAMES)
+    visualize.display_top_masks(make_image(), np.zeros((0, 0, 0), bool), np.zeros(0, int), NAMES)
     assert [ax.get_title() for ax in shown[0].axes] == ["H x W=40x60", "-", "-", "-", "-"]
 
 
@@ -306,7 +306,7 @@ def test_precision_and_recall(shown):
     assert shown == []
 
 
-def test_overlaps_say_match_and_wrong(shown):
+def test_overlaps_are_labelled_match_or_wrong(shown):
     overlaps = np.array([[0.8, 0], [0.1, 0.7], [0, np.nan]])
     visualize.plot_overlaps(np.array([1, 2, 0]), np.array([1, 1, 2, 0]), np.array([0.9, 0.8, 0.7, 0]), overlaps, NAMES)
     ax = plt.gca()
@@ -315,7 +315,7 @@ def test_overlaps_say_match_and_wrong(shown):
     assert [t.get_text() for t in ax.get_xticklabels()] == ["cell", "nucleus"]
 
 
-def test_overlaps_of_many_write_only_those_that_are_not_zero(shown):
+def test_many_overlaps_show_only_nonzero_values(shown):
     ids = np.ones(40, int)
     visualize.plot_overlaps(ids, ids, np.ones(40), np.eye(40), NAMES)
     assert texts(plt.gca()) == ["1.000\nmatch"] * 40

@@ -1,10 +1,10 @@
-"""Write the notebooks' install cell, their "Open in Colab" badge and their wish for a GPU, the same into each.
+"""Write the same install cell, "Open in Colab" badge and GPU request to all notebooks.
 
-    python tools/install_cell.py            # after a change of the cell below or of the address in pyproject.toml
-    python tools/install_cell.py --check    # says which notebooks differ, and fails if any does
+    python tools/install_cell.py            # after a change to the cell below or to the address in pyproject.toml
+    python tools/install_cell.py --check    # lists notebooks that are out of date, and fails if there are any
 
-The address of the repository is `Repository` under `[project.urls]` in pyproject.toml. Until it is there, the cell says
-what to set, and there is no badge.
+The address of the repository is `Repository` under `[project.urls]` in pyproject.toml. Until it is set there, the cell
+explains what to set, and there is no badge.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACEHOLDER = "https://github.com/OWNER/REPOSITORY"
-GITHUB = "https://github.com/"  # Colab opens notebooks from there
+GITHUB = "https://github.com/"  # Colab can open notebooks from here
 BRANCH = "main"
 
-# What is longer is in notebooks/colab_setup.py, which the cell runs. SystemExit stops "Run all" and shows one line.
+# Longer code is in notebooks/colab_setup.py, which the cell runs. SystemExit stops "Run all" and shows one line.
 CELL = """\
 # On Google Colab this installs mrcnn; elsewhere it does nothing (see README.md).
 import sys
@@ -40,7 +40,7 @@ if "google.colab" in sys.modules:
             raise SystemExit(f"Cannot fetch {ADDRESS}: check it and the network.")
     runpy.run_path(SETUP, run_name="__main__")
     %cd -q {CLONE}/notebooks"""
-# Only while the address is not known: git must not fetch whatever somebody may put at the placeholder.
+# Only used until the address is set: git must not fetch whatever a third party puts at the placeholder address.
 UNSET = """\
         if ADDRESS == "@ADDRESS@":
             raise SystemExit("Set ADDRESS, in this cell, to mrcnn's repository.")
@@ -48,7 +48,7 @@ UNSET = """\
 
 
 def repository_address(pyproject):
-    """The address that pyproject.toml gives, or the placeholder."""
+    """The address from pyproject.toml, or the placeholder."""
     project = tomllib.loads(Path(pyproject).read_text(encoding="utf-8"))["project"]
     address = project.get("urls", {}).get("Repository", PLACEHOLDER)
     return address.rstrip("/").removesuffix(".git")
@@ -61,7 +61,7 @@ def install_cell(address):
 
 
 def badge(address, name):
-    """Markdown of the badge that opens a notebook in Colab, or None where Colab could not open it."""
+    """Markdown of the badge that opens a notebook in Colab, or None if Colab cannot open it."""
     if address == PLACEHOLDER or not address.startswith(GITHUB):
         return None
     target = f"https://colab.research.google.com/github/{address.removeprefix(GITHUB)}/blob/{BRANCH}/notebooks/{name}"
@@ -69,25 +69,25 @@ def badge(address, name):
 
 
 def with_badge(text, mark):
-    """The text of the first cell with this badge, or none, below its title."""
+    """The text of the first cell with this badge (or without a badge) below its title."""
     title, newline, rest = re.sub(r"\n\n\[!\[Open in Colab\].*", "", text).partition("\n")
     return title + (f"\n\n{mark}" if mark else "") + newline + rest
 
 
 def rewritten(content, name, address):
-    """The JSON text of a notebook as it should be.
+    """The up-to-date JSON text of a notebook.
 
     Raises
     ------
     SystemExit
-        Its second cell is not an install cell.
+        The second cell is not an install cell.
     """
     notebook = json.loads(content)
     first, second = notebook["cells"][:2]
     if second["cell_type"] != "code" or '"google.colab" in sys.modules' not in "".join(second["source"]):
         raise SystemExit(
-            f"{name}: the second cell is not the install cell; put a code cell there that holds "
-            '`"google.colab" in sys.modules`, and run this again.'
+            f"{name}: the second cell is not the install cell. Insert a code cell there that contains "
+            '`"google.colab" in sys.modules`, and run this script again.'
         )
     first["source"] = with_badge("".join(first["source"]), badge(address, name)).splitlines(keepends=True)
     second["source"] = install_cell(address).splitlines(keepends=True)
@@ -96,11 +96,13 @@ def rewritten(content, name, address):
 
 
 def main(arguments=None):
-    """Rewrite or check all notebooks; the exit code."""
+    """Update or check all notebooks; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail if a notebook differs")
+    parser.add_argument("--check", action="store_true", help="do not write; fail if a notebook is out of date")
     parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help="folder of notebooks")
-    parser.add_argument("--pyproject", type=Path, default=ROOT / "pyproject.toml", help="where the address is")
+    parser.add_argument(
+        "--pyproject", type=Path, default=ROOT / "pyproject.toml", help="file that contains the address"
+    )
     args = parser.parse_args(arguments)
     address = repository_address(args.pyproject)
     different = []
@@ -112,7 +114,7 @@ def main(arguments=None):
             if not args.check:
                 path.write_text(wanted, encoding="utf-8", newline="\n")
     for path in different:
-        print(f"{path}: " + ("differs; run python tools/install_cell.py" if args.check else "rewritten"))
+        print(f"{path}: " + ("out of date; run python tools/install_cell.py" if args.check else "updated"))
     return int(args.check and bool(different))
 
 

@@ -1,9 +1,9 @@
-"""Write the rooms of the package into docs/architecture.md: their order as an image, and each file with a line.
+"""Write the list of subpackages ("rooms") and files to docs/architecture.md, and their import order to an image.
 
-    python tools/rooms.py            # after a file was added, moved or described anew
-    python tools/rooms.py --check    # fails where the list in the document is not that of the package
+    python tools/rooms.py            # after a file was added or moved, or its description changed
+    python tools/rooms.py --check    # fails if the list in the document is out of date
 
-The order is here, and tests/test_architecture.py holds the imports to it.
+The order is defined here; tests/test_architecture.py checks that imports follow it.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT, IMAGE = ROOT / "docs" / "architecture.md", ROOT / "docs" / "figures" / "rooms.png"
 BEGIN, END = "<!-- rooms: written by tools/rooms.py -->\n", "<!-- end of rooms -->\n"
-# The rooms from the ground up, in groups. A room imports what is below it, or left of it in its group.
+# The rooms from the bottom up, in groups. A room may import from rooms below it, or to its left in its group.
 ORDER = (
-    ("errors", "files", "lazy", "quiet", "hardware"),
+    ("errors", "files", "lazy", "quiet", "hardware", "keras_private"),
     ("geometry", "layers", "losses"),
     ("config_checks", "config"),
     ("images",),
@@ -32,25 +32,25 @@ ORDER = (
     ("options",),
     ("commands",),
     ("domains",),
-    # Matterport's names, and what only their old signatures need: nobody else imports these.
+    # Matterport's names, and code needed only for their old signatures: no other room imports these.
     ("legacy", "model", "utils", "visualize", "parallel_model"),
 )
 
 
 def room_files(room):
-    """The files of a room; of a room that is one file, that file."""
+    """The files of a room, or the single file that makes up the room."""
     folder = ROOT / "mrcnn" / room
     return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
 
 
 def first_line(path):
-    """What a file says of itself, up to the first full stop or blank line."""
+    """The docstring of a file up to the first full stop or blank line."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return " ".join(text.split("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
 def listing():
-    """Markdown: each room with what it is for, and its files with a line each."""
+    """Markdown list of all rooms with their purpose, and one line per file."""
     lines = []
     for group in ORDER:
         for room in group:
@@ -64,7 +64,7 @@ def listing():
 
 
 def draw(path):
-    """The rooms as an image with their lines of code, the ground at the bottom."""
+    """Draw the rooms with their lines of code, the lowest room at the bottom."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -80,28 +80,30 @@ def draw(path):
             ax.text((place + 0.5) * width, level + 0.43, f"{room}  ({count})", ha="center", va="center", fontsize=9)
     ax.set(xlim=(0, 10), ylim=(-0.2, len(ORDER)))
     ax.set_axis_off()
-    ax.set_title("Rooms of mrcnn (lines): each imports what is below it, or left of it", fontsize=10)
+    ax.set_title(
+        "Subpackages of mrcnn (lines of code): each may import from those below it or to its left", fontsize=10
+    )
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
 def written(document):
-    """The document with today's list between its marks."""
+    """The document with the current list between its markers."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + listing() + END + after
 
 
 def main(arguments=None):
-    """Write or check; the exit code."""
+    """Write or check the document; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail if the document differs")
+    parser.add_argument("--check", action="store_true", help="do not write; fail if the document is out of date")
     check = parser.parse_args(arguments).check
     document = DOCUMENT.read_text(encoding="utf-8")
     wanted = written(document)
     if check:
         if wanted != document:
-            print(f"{DOCUMENT}: differs; run python tools/rooms.py")
+            print(f"{DOCUMENT}: out of date; run python tools/rooms.py")
         return int(wanted != document)
     DOCUMENT.write_text(wanted, encoding="utf-8", newline="\n")
     draw(IMAGE)

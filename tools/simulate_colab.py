@@ -1,11 +1,12 @@
-"""Run the notebooks' install cell, and notebooks after it, in an environment with what Google Colab preinstalls.
+"""Run the install cell and some notebooks in an environment with the packages that Google Colab preinstalls.
 
     python tools/simulate_colab.py WORK --python python3.12
     python tools/simulate_colab.py WORK2 --python python3.12 --tensorflow 2.20.0 --keras 3.13.2
 
-Needs git, Linux, the network, 3 GB in the folder WORK and the extra `test`, and takes some minutes. The cell clones
-this working tree, committed or not. What is checked: it stops with one sentence where it cannot go on, it puts a half
-clone aside, nothing that was installed is replaced, and notebooks run, in the kernel that installed and in a new one.
+Requires Linux, git, network access, 3 GB in the folder WORK and the extra `test`, and takes a few minutes. The cell
+clones this working tree, including uncommitted changes. The script checks that the cell stops with a one-sentence
+message if it cannot continue, moves an incomplete clone aside and replaces no installed package, and that notebooks
+run both in the kernel that ran the installation and in a new one.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
-# As Colab had it in February 2026 (pip-freeze.gpu.txt in github.com/googlecolab/backend-info); pip adds what they need.
+# Colab's packages in February 2026 (pip-freeze.gpu.txt in github.com/googlecolab/backend-info); pip adds dependencies.
 PREINSTALLED = """
     certifi==2026.1.4 dask==2026.1.1 defusedxml==0.7.1 distributed==2026.1.1 fsspec==2025.3.0 google-crc32c==1.8.0
     h5py==3.15.1 ImageIO==2.37.2 ipykernel==6.17.1 ipython==7.34.0 matplotlib==3.10.0 numpy==2.0.2 packaging==26.0
@@ -32,12 +33,12 @@ PREINSTALLED = """
     setuptools==75.2.0 shapely==2.1.2 tifffile==2026.2.20 tornado==6.5.1 tqdm==4.67.3 traitlets==5.7.1
     typing_extensions==4.15.0 wrapt==2.1.1
 """.split()
-# Colab's kernel has this module from the start.
+# Colab's kernel always provides this module.
 AS_COLAB = 'import sys, types; sys.modules["google.colab"] = types.ModuleType("google.colab")'
 
 
 class Colab:
-    """A folder that stands for /content, a Python with what Colab preinstalls, and a repository to clone."""
+    """A folder in place of /content, a Python with the packages that Colab preinstalls, and a repository to clone."""
 
     def __init__(self, work):
         self.content, self.repository, self.runtime = work / "content", work / "repository.git", work / "runtime"
@@ -45,7 +46,7 @@ class Colab:
         self.address = self.repository.as_uri()
 
     def prepare(self, python, packages):
-        """Make what is not there; the repository anew each time."""
+        """Create everything that is missing; the repository is always created anew."""
         shutil.rmtree(self.content, ignore_errors=True)
         shutil.rmtree(self.repository, ignore_errors=True)
         self.content.mkdir(parents=True)
@@ -80,12 +81,12 @@ class Colab:
         os.environ["JUPYTER_PATH"] = str(kernel.parents[1])
 
     def freeze(self):
-        """A line for each distribution."""
+        """The installed distributions, one line each."""
         done = subprocess.run([self.python, "-m", "pip", "freeze", "--all"], check=True, capture_output=True, text=True)
         return set(done.stdout.splitlines())
 
     def run(self, *cells, **environment):
-        """Run cells in a new kernel; their text, or of the cell that fails the name and the message of its error."""
+        """Run cells in a new kernel; returns their text output, or name and message of the error of a failing cell."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         client = NotebookClient(
             notebook, timeout=1800, kernel_name="colab", resources={"metadata": {"path": str(self.content)}}
@@ -105,14 +106,14 @@ class Colab:
 
 
 def check(what, right, found=""):
-    """Report a step; stop at the first that is wrong."""
+    """Report a step; stop at the first failure."""
     print(f"{time.strftime('%H:%M:%S')} {'ok   ' if right else 'WRONG'} {what}", flush=True)
     if not right:
         sys.exit(str(found))
 
 
 def steps(colab):
-    """What happens to people, one after the other."""
+    """Check what users may experience, one case after the other."""
     cell, where = install_cell(colab.address), "import mrcnn, os; print(mrcnn.__file__, os.getcwd())"
     said = colab.run(install_cell(PLACEHOLDER))
     check("the address is not set", said.startswith("SystemExit: Set ADDRESS") and not colab.clone.exists(), said)
@@ -124,27 +125,27 @@ def steps(colab):
     said = colab.run(cell, PIP_INDEX_URL="http://127.0.0.1:9", PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)
     check("no network for pip", said.startswith("SystemExit: pip could not install mrcnn"), said)
     put_aside = {p.name for p in colab.content.iterdir()}
-    check("a half clone is put aside", put_aside == {"mrcnn", "mrcnn.~1~"}, put_aside)
+    check("an incomplete clone is moved aside", put_aside == {"mrcnn", "mrcnn.~1~"}, put_aside)
 
     before = colab.freeze()
     said = colab.run("import numpy, PIL.Image, pandas", *colab.notebook("inspect_data"), where)
-    check("inspect_data runs in the kernel that installed", str(colab.runtime) in said, said)
+    check("inspect_data runs in the kernel that ran the installation", str(colab.runtime) in said, said)
     after = colab.freeze()
-    check(f"nothing is replaced; new: {', '.join(sorted(after - before))}", before <= after, before - after)
+    check(f"no package is replaced; new: {', '.join(sorted(after - before))}", before <= after, before - after)
 
     said = colab.run(cell, cell, where, PIP_INDEX_URL="http://127.0.0.1:9")
     right = f"{colab.runtime}" in said and said.rstrip().endswith(str(colab.clone / "notebooks"))
-    check("after a restart, twice, without network", right, said)
-    check("nothing is nested", not (colab.clone / "notebooks" / "mrcnn").exists())
+    check("the cell runs twice after a restart, without network", right, said)
+    check("the clone is not nested", not (colab.clone / "notebooks" / "mrcnn").exists())
     said = colab.run(*colab.notebook("mitochondria_2_training"), where)
     check("mitochondria_2_training runs after a restart", str(colab.runtime) in said, said)
-    check("nothing is replaced by it", colab.freeze() == after)
+    check("this notebook replaces no package", colab.freeze() == after)
 
 
 def main():
-    """Prepare the environment and go through the steps."""
+    """Prepare the environment and run the steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, help="a folder that keeps the environment")
+    parser.add_argument("work", type=Path, help="folder to keep the environment in")
     parser.add_argument("--python", default="python3.12", help="Colab's Python (default: %(default)s)")
     parser.add_argument("--tensorflow", default="2.19.0", help="version (default: %(default)s)")
     parser.add_argument("--keras", default="3.10.0", help="version (default: %(default)s)")

@@ -1,1 +1,1 @@
-"""What the programs do: train, predict, evaluate, compare, tune."""
+"""The work behind the scripts: train, predict, evaluate, compare, tune."""

@@ -1,4 +1,4 @@
-"""What a comparison script of boxes does: several models on the same images, one table by class, pictures of each."""
+"""Compare several models by their boxes on the same images: one table by class, figures with all models."""
 
 import gc
 import time
@@ -25,7 +25,7 @@ from mrcnn.training.checkpoints import resolve_weights
 
 
 def compare(domain, options):
-    """Compare models as the options say; see `mrcnn.options.box_arguments.box_compare_parser`.
+    """Compare models according to the options; see `mrcnn.options.box_arguments.box_compare_parser`.
 
     Parameters
     ----------
@@ -35,17 +35,17 @@ def compare(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when an image could not be read and the models are compared on the others.
+        Exit code: 1 if an image could not be read and the models were compared on the others.
     """
     runs, read, out = named_runs(options["models"]), evaluation_reading(options), Path(options["out"])
     min_score = MIN_SCORE if options.get("min_score") is None else options["min_score"]
     reports, dataset, pictures = {}, None, {}
     for name, weights in runs.items():
-        # One model in memory at a time: a comparison needs no more of it than its largest model.
+        # Keep one model in memory at a time: a comparison needs no more memory than its largest model.
         peaks = restart_peak()
         settings = {**options, "weights": weights, "min_score": min(LOWEST_SCORE, min_score)}
         detector = load_detector(domain, settings)
-        if dataset is None:  # the classes are those of the first model, and the others must have the same
+        if dataset is None:  # the first model sets the classes, and the others must have the same
             dataset, errors = _images(domain, options, read, detector.config)
             pictures = {i: {} for i in shown_images(len(dataset.image_ids), options.get("pictures", 3))}
         detector.config.validate(dataset.class_names)
@@ -60,23 +60,23 @@ def compare(domain, options):
     for i, found in pictures.items():
         _draw(dataset, i, found, out)
     print(format_comparison(reports))
-    print(f"\nThe table, all metrics and the pictures are in {out}.")
+    print(f"\nThe table, all metrics and the figures are in {out}.")
     return exit_code(errors)
 
 
 def _images(domain, options, read, config):
     dataset = annotated_data(domain, options, read, config)
-    ids, errors = judged_images(dataset, options, "compared on")
+    ids, errors = judged_images(dataset, options, "used for the comparison")
     return dataset.subset(ids), errors
 
 
 def _draw(dataset, image_id, found, out):
-    """Write `compare_<id>.png`: truth and the models side by side, in the colours of the classes.
+    """Write `compare_<id>.png`: ground truth and models side by side, in the colours of the classes.
 
-    The outline of an object that has only a box is the box.
+    Objects that have only a box are outlined by the box.
     """
     image, truth = dataset.load_image(image_id), dataset.load_instances(image_id)
-    panels = {"Truth": truth.select(truth.class_ids > 0), **found}
+    panels = {"Ground truth": truth.select(truth.class_ids > 0), **found}
     titles = [f"{name}: {len(objects)}" for name, objects in panels.items()]
     figure = show_classes(
         [(image, objects) for objects in panels.values()], dataset.class_names, titles, scores=True, outlines=True
@@ -87,40 +87,40 @@ def _draw(dataset, image_id, found, out):
 def _same_classes(name, found, expected):
     if tuple(found) != tuple(expected):
         raise ConfigError(
-            f"The model '{name}' has the classes {', '.join(found[1:])}, but the images "
-            f"{', '.join(expected[1:])}: models of the same classes can be compared."
+            f"The model '{name}' has the classes {', '.join(found[1:])}, but the images have "
+            f"{', '.join(expected[1:])}. Compare only models with the same classes."
         )
 
 
 def judged(detector, dataset, min_score, iou, keep, name):
-    """Scores by boxes of a model on a data set.
+    """Evaluate a model by its boxes on a data set.
 
     Returns
     -------
     dict
-        Of `mrcnn.evaluate.classes.evaluate_classes`, with `seconds_per_image` (the median) and `weights_mb`.
+        As from `mrcnn.evaluate.classes.evaluate_classes`, with `seconds_per_image` (the median) and `weights_mb`.
     dict of int to Instances
-        What is above `min_score` in the images `keep`.
+        Detections with a score above `min_score` in the images `keep`.
     """
     truths, found, seconds, shown = [], [], [], {}
     for i in tqdm(dataset.image_ids, desc=name, unit="image", disable=None):
         image, gt = dataset.load_image(i), dataset.load_instances(i)
         if not seconds:
-            detector.predict([image])  # the first one compiles, and is not timed
+            detector.predict([image])  # the first call compiles and is not timed
         began = time.perf_counter()
         objects = detector.predict([image])[0]
         seconds.append(time.perf_counter() - began)
         found.append(objects.as_boxes())
         if i in keep:
             shown[i] = objects.select(objects.scores > min_score)
-        truths.append(gt.select(gt.class_ids > 0).as_boxes())  # crowds are neither to be found nor errors
+        truths.append(gt.select(gt.class_ids > 0).as_boxes())  # crowds count neither as targets nor as errors
     report = evaluate_classes(truths, found, dataset.class_names, min_score, iou)
     report |= {"seconds_per_image": float(np.median(seconds)), "weights_mb": weights_mb(detector)}
     return report, shown
 
 
 def epoch_seconds(weights):
-    """Median seconds of an epoch of the run that the weights are of; None where there is no history beside them."""
+    """Median seconds per epoch of the run that the weights come from; None if there is no history next to them."""
     try:
         seconds = pd.read_csv(resolve_weights(weights).with_name("history.csv"))["seconds"]
     except (OSError, KeyError, ValueError):
@@ -129,7 +129,7 @@ def epoch_seconds(weights):
 
 
 def restart_peak():
-    """Forget the process's peak of memory; only Linux does so."""
+    """Reset the peak memory of the process; False if that is impossible (it works only on Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -138,24 +138,24 @@ def restart_peak():
 
 
 def peak_mb():
-    """Megabytes of memory that the process, with all its libraries, had at most since `restart_peak`."""
+    """Peak memory of the process, with all its libraries, since `restart_peak`, in MB."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-# --- What is written ---
+# --- Output ---
 def rows_of(reports):
-    """Rows of the table: (what, {model: number or None})."""
+    """Rows of the table: (label, {model: number or None})."""
     first = next(iter(reports.values()))
     rows = []
-    for score, label in (("AP50", "AP at 0.5"), ("AP", "AP, COCO's"), ("f1", "F1")):
+    for score, label in (("AP50", "AP at 0.5"), ("AP", "COCO's AP"), ("f1", "F1")):
         for name in first["per_class"]:
             rows.append((f"{label}, {name}", {m: r["per_class"][name][score] for m, r in reports.items()}))
         rows.append((f"{label}, mean", {m: r["mean"][score] for m, r in reports.items()}))
     for key, label in (
         ("seconds_per_image", "s per image"),
-        ("seconds_per_epoch", "s per epoch of its training"),
-        ("peak_mb", "MB of memory at most"),
+        ("seconds_per_epoch", "s per training epoch"),
+        ("peak_mb", "MB of memory, peak"),
         ("weights_mb", "MB of weights"),
     ):
         rows.append((label, {m: r[key] for m, r in reports.items()}))
@@ -163,10 +163,11 @@ def rows_of(reports):
 
 
 def format_comparison(reports, markdown=False):
-    """The table as text: a row a score, a column a model."""
+    """The table as text: one row per score, one column per model."""
     first = next(iter(reports.values()))
     about = (
-        f"{first['images']} images; boxes of IoU {first['iou_threshold']:g}; F1 of scores above {first['min_score']:g}"
+        f"{first['images']} images; boxes matched at IoU {first['iou_threshold']:g}; "
+        f"F1 of detections with scores above {first['min_score']:g}"
     )
     cells = [["", *reports], *([label, *(_text(v) for v in values.values())] for label, values in rows_of(reports))]
     if markdown:

@@ -1,4 +1,4 @@
-"""What an evaluation script of boxes does: scores by class, confusion, curves, and pictures of the worst images."""
+"""Evaluate a model by its boxes: scores by class, confusion matrix, curves, and figures of the worst images."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from mrcnn.options.box_arguments import MIN_SCORE
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.instances import compare_truth
 
-LOWEST_SCORE = 0.05  # of what the curves are made of
+LOWEST_SCORE = 0.05  # of the detections that the curves are made of
 
 
 def evaluate(domain, options):
-    """Evaluate as the options say; see `mrcnn.options.box_arguments.box_evaluate_parser`.
+    """Evaluate according to the options; see `mrcnn.options.box_arguments.box_evaluate_parser`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def evaluate(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when an image could not be read and the others are evaluated.
+        Exit code: 1 if an image could not be read and the others were evaluated.
     """
     min_score = MIN_SCORE if options.get("min_score") is None else options["min_score"]
     read = evaluation_reading(options)
@@ -47,37 +47,37 @@ def evaluate(domain, options):
         options["weights"],
     )
     print(format_classes(report))
-    print(f"\nThe metrics and the pictures are in {options['out']}.")
+    print(f"\nThe metrics and the figures are in {options['out']}.")
     return exit_code(errors)
 
 
 def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, weights=None):
-    """Evaluate by boxes; write `metrics.json`, `classes.png` and its three parts, and pictures of the worst images.
+    """Evaluate by boxes; write `metrics.json`, `classes.png` and its three parts, and figures of the worst images.
 
     Parameters
     ----------
     detector : MaskRCNN
-        With a low DETECTION_MIN_CONFIDENCE, so that the curves are whole.
+        With a low DETECTION_MIN_CONFIDENCE, so that the curves are complete.
     dataset : Dataset
     out : Path
     min_score : float
-        Precision, recall, F1 and confusion are of scores above it.
+        Precision, recall, F1 and confusion count the detections with a score above it.
     iou : float
-        Least IoU of a box with the true one.
+        Minimum IoU of a detected box with a true box.
     worst : int
-        How many pictures.
+        Number of figures.
     weights : str, optional
-        Noted in `metrics.json`.
+        Recorded in `metrics.json`.
 
     Returns
     -------
     dict
-        Of `mrcnn.evaluate.classes.evaluate_classes`.
+        As from `mrcnn.evaluate.classes.evaluate_classes`.
     """
     truths, found = [], []
     for image_id in tqdm(dataset.image_ids, unit="image", disable=None):
         gt = dataset.load_instances(image_id)
-        truths.append(gt.select(gt.class_ids > 0))  # crowds, below 0, are neither to be found nor errors
+        truths.append(gt.select(gt.class_ids > 0))  # crowds (below 0) count neither as targets nor as errors
         found.append(detector.predict([dataset.load_image(image_id)])[0])
     names = dataset.class_names
     report = evaluate_classes(truths, found, names, min_score, iou)
@@ -96,6 +96,6 @@ def evaluate_to(detector, dataset, out, min_score=MIN_SCORE, iou=0.5, worst=5, w
 
 
 def _worst(truths, found, names, min_score, iou):
-    """Indices of the images, the one with the most missed, false and mistaken objects first."""
+    """Indices of the images, starting with the most missed, false positive and misclassified objects."""
     tables = [class_confusion([gt], [pred], len(names), min_score, iou) for gt, pred in zip(truths, found, strict=True)]
     return np.argsort([np.trace(t) - t.sum() for t in tables], kind="stable").tolist()

@@ -1,4 +1,4 @@
-"""What a prediction script that finds boxes does: pictures in; detections.csv, COCO results and a few pictures out."""
+"""Predict boxes for image files: write detections.csv, COCO results and a few figures."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ PART_SIZE = 200
 
 
 def predict(domain, options):
-    """Predict as the options say; see `mrcnn.options.box_arguments.box_predict_parser`.
+    """Predict according to the options; see `mrcnn.options.box_arguments.box_predict_parser`.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ def predict(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when a file failed and the others are done, 2 when every one failed.
+        Exit code: 1 if some files failed and the others were processed, 2 if every file failed.
     """
     out = results_folder(options)
     if options.get("masks") and options.get("parts"):
         raise ConfigError(
-            "--masks are written into detections.json, which --parts does not write. Leave one of them out."
+            "--masks writes to detections.json, which --parts does not create. Use only one of these options."
         )
     paths, missing = find_images(options["images"])
     names = result_names(paths)
     detector = load_detector(domain, options)
     if options.get("masks") and not detector.config.USE_MASK_HEAD:
-        raise ConfigError("--masks: this model is a Faster R-CNN, which finds boxes. Leave it out.")
+        raise ConfigError("--masks: this model is a Faster R-CNN, which finds only boxes. Leave out --masks.")
     for error in missing:
         _report(error)
     results = BoxResults(detector, out, paths, names, options)
@@ -57,15 +57,18 @@ def predict(domain, options):
     failed = [(error.path, error) for error in missing] + results.failed()
     if failed and not results.total("count"):
         results.store.remove()
-        print("None of the inputs could be used; the messages above say why.", file=sys.stderr)
+        print("None of the inputs could be used; see the messages above.", file=sys.stderr)
         return USAGE
     results.write(failed)
     print(
-        f"{results.total('detections')} {domain.name} in {results.total('count')} pictures. The results are in {out}."
+        f"Found {results.total('detections')} {domain.name} in {results.total('count')} images. "
+        f"The results are in {out}."
     )
     if failed:
         print(
-            f"{len(failed)} of the inputs failed, listed in {out / 'failed.csv'}. The others are done.", file=sys.stderr
+            f"{len(failed)} of the inputs failed; they are listed in {out / 'failed.csv'}. The other files were "
+            "processed.",
+            file=sys.stderr,
         )
     return FAILED if failed else 0
 
@@ -75,7 +78,7 @@ def _report(error):
 
 
 class BoxResults:
-    """Detects in files, part after part, and keeps each part in `parts/` as soon as it is done.
+    """Detects objects in files, part by part, and stores each part in `parts/` as soon as it is done.
 
     Parameters
     ----------
@@ -84,9 +87,9 @@ class BoxResults:
         Folder of the results.
     paths : list of Path
     names : list of str
-        What to call the pictures drawn of each file.
+        Stems of the figures drawn for each file.
     options : dict
-        Of `mrcnn.options.box_arguments.box_predict_parser`.
+        As from `mrcnn.options.box_arguments.box_predict_parser`.
     """
 
     def __init__(self, detector, out, paths, names, options):
@@ -120,7 +123,7 @@ class BoxResults:
         self._records = {}
 
     def run(self):
-        """Detect in all parts that are not there yet, or have files that changed since."""
+        """Process all parts that are not done yet or whose files have changed since."""
         for number in range(len(self.parts)):
             self._records[number] = self._kept(number)
         left = {n: self._task(n) for n, record in self._records.items() if record is None}
@@ -130,7 +133,7 @@ class BoxResults:
                 self._put(number, stamps, result)
 
     def _results(self, left, bar):
-        # Taken before the files are read: what is changed meanwhile is done again by --resume.
+        # Taken before the files are read, so --resume processes files again that change meanwhile.
         stamps = {number: [_stamp(path) for path, _ in files] for number, (files, _) in left.items()}
         if self.options.get("dask"):
             from mrcnn.inference.streaming_dask import work_on_dask
@@ -143,7 +146,7 @@ class BoxResults:
                 yield number, stamps[number], self.work(self.detector, task, bar.update)
 
     def _task(self, number):
-        """What `PartWork` takes; its paths hold wherever a worker was started."""
+        """The task for `PartWork`, with paths that are valid wherever a worker was started."""
         files = self.parts[number]
         named = [(self.paths[i].absolute(), self.called[i]) for i in files]
         return named, max(0, self.options.get("pictures", 4) - files.start)
@@ -181,7 +184,7 @@ class BoxResults:
         save_figure(ax.figure, self.out / f"{name}_overlay.png")
 
     def total(self, name):
-        """Sum over the parts of a number in their records: "count" of pictures, or "detections"."""
+        """Sum of a number in the records of all parts: "count" (of images) or "detections"."""
         return sum(record[name] for record in self._records.values())
 
     def failed(self):
@@ -193,7 +196,7 @@ class BoxResults:
         ]
 
     def write(self, failed):
-        """Write `failed.csv`; and without --parts `detections.csv`, `detections.json` and `cells.csv` of all parts."""
+        """Write `failed.csv`; without --parts also `detections.csv`, `detections.json` and `cells.csv` of all parts."""
         if failed:
             write_csv(
                 pd.DataFrame([(path, str(error)) for path, error in failed], columns=["file", "problem"]),
@@ -210,13 +213,13 @@ class BoxResults:
         self.store.remove()
 
     def _write_coco(self):
-        """One list of all parts' entries; a part in memory at a time."""
+        """Write the entries of all parts as one list, with one part in memory at a time."""
         before, separator = 0, ""
         with whole_file(self.out / "detections.json") as temporary, open(temporary, "w", encoding="utf-8") as file:
             file.write("[")
             for number in range(len(self.parts)):
                 record = self.store.record(number)
-                for entry in record["coco"]:  # COCO's image ids are from 1
+                for entry in record["coco"]:  # COCO's image ids start at 1
                     file.write(separator + json.dumps({**entry, "image_id": before + entry["image_id"]}))
                     separator = ",\n"
                 before += record["count"]
@@ -224,12 +227,12 @@ class BoxResults:
 
 
 def _short(record):
-    """What of a record is kept in memory."""
+    """The part of a record that is kept in memory."""
     return {name: record[name] for name in ("count", "detections", "failed")}
 
 
 def _stamp(path):
-    """Size and time of a file, by which a change is seen; None where it is not there."""
+    """Size and modification time of a file, to detect changes; None if the file does not exist."""
     try:
         found = path.stat()
     except OSError:

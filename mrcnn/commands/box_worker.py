@@ -1,4 +1,4 @@
-"""One part of a prediction: some files, and what is found in them. Nothing here needs Keras."""
+"""Process one part of a prediction: detect objects in some files and collect the results. Nothing here needs Keras."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _TYPES = {"image": "str", "class": "str", "score": "float64"}
 
 
 class Page(NamedTuple):
-    """A picture to detect in: the place of its file in the part, the file and its name, the page, and how many."""
+    """An image to process: index of its file in the part, the file and its name, the page, and the number of pages."""
 
     index: int
     path: object
@@ -34,18 +34,18 @@ class Page(NamedTuple):
 
 @dataclass
 class PartResult:
-    """What was found in a part.
+    """The results of a part.
 
     Attributes
     ----------
     detections, cells : DataFrame
     entries : list of dict
-        COCO's results; the ids of pictures count from 1 within the part.
+        COCO results; image ids count from 1 within the part.
     count : int
-        Pictures that could be used.
+        Number of images that could be used.
     failed : list of (str, DataError)
     shown : list of (Page, Instances)
-        Of the pictures that are to be drawn.
+        For the images to be drawn.
     """
 
     detections: pd.DataFrame = None
@@ -58,22 +58,22 @@ class PartResult:
 
 @dataclass(frozen=True)
 class PartWork:
-    """What is to be done with the files of a part, here or on a worker.
+    """How the files of a part are processed, here or on a worker.
 
     Parameters
     ----------
     names : tuple of str
-        Of the classes, background first.
+        Class names, background first.
     channels : int
-        Of the pictures that the detector takes.
+        Number of image channels that the detector expects.
     real_masks : bool
-        Whether the detector finds masks, so that cells are measured within them and not within their boxes.
+        Whether the detector finds masks. If so, cells are measured within their masks, otherwise within their boxes.
     masks, cells : bool
-        Whether COCO's results get masks, and whether cells are measured.
+        Whether the COCO results get masks, and whether cells are measured.
     batch : int
-        Pictures that go through the network together.
+        Number of images that the network processes together.
     pixel_size_nm : (float, float), optional
-        Of the pictures: cells get an area in square micrometres, too.
+        If given, cells also get an area in square micrometres.
     """
 
     names: tuple
@@ -85,13 +85,13 @@ class PartWork:
     pixel_size_nm: tuple = None
 
     def __call__(self, detector, task, tick=None):
-        """Detect in some files.
+        """Detect objects in some files.
 
         Parameters
         ----------
         detector : MaskRCNN, or another with `predict`
         task : (list of (Path, str), int)
-            The files, each with its name in the results; and of how many pictures the objects are kept, to be shown.
+            The files, each with its name in the results; and the number of images whose objects are kept for drawing.
         tick : callable, optional
             Called after each file.
 
@@ -106,12 +106,12 @@ class PartWork:
                 errors.setdefault(page.index, _named(outcome, page.path))
             else:
                 instances, *written = outcome
-                # Only what is to be shown keeps its masks until the last page of its stack.
+                # Only objects to be drawn keep their masks until the last page of their stack.
                 is_shown = len(result.shown) + len(found) < shown
                 found.append((page, instances if is_shown else None, *written))
             if page.page < page.pages - 1:
                 continue
-            if page.index in errors:  # of a file that cannot be used, nothing is in the results
+            if page.index in errors:  # a file that cannot be used is not in the results at all
                 result.failed.append((str(page.path), errors[page.index]))
                 found = []
             for each, instances, own_rows, entries, table in found:
@@ -148,7 +148,7 @@ class PartWork:
         return instances, detection_rows(instances, page.called, self.names), entries, table
 
     def _cells(self, tables):
-        """The tables of all pictures as one; those without a row have no say in the types."""
+        """The tables of all images as one; empty tables do not affect the column types."""
         filled = [table for table in tables if len(table)]
         if filled:
             return pd.concat(filled, ignore_index=True)
@@ -162,7 +162,7 @@ def _pages(files):
     for index, (path, name) in enumerate(files):
         try:
             pages = page_count(path)
-        except DataError:  # reading it will say why
+        except DataError:  # the error is raised again when the file is read
             pages = 1
         for page in range(pages):
             yield Page(index, path, name, page, pages)
@@ -178,4 +178,4 @@ def _named(error, path):
         return error
     if isinstance(error, DataError):
         return DataError(path, error.problem, error.cure)
-    return DataError(path, str(error).rstrip("."), "Copy, cut or convert the picture")
+    return DataError(path, str(error).rstrip("."), "Copy, crop or convert the image")

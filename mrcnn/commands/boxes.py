@@ -1,4 +1,4 @@
-"""Data sets of boxes for a `Domain`, and what a training script that learns from boxes adds to the shared one."""
+"""Data sets of boxes for a `Domain`, and the options that a script for training on boxes adds to the shared ones."""
 
 from mrcnn.commands.datasets import evaluation_data
 from mrcnn.commands.settings import absolute
@@ -16,28 +16,28 @@ def open_boxes(path, truth=None, **options):
     Raises
     ------
     ConfigError
-        There is a `truth`, which annotations are themselves.
+        A `truth` is given, but annotations are the ground truth themselves.
     """
     if truth is not None:
-        raise ConfigError(f"--truth {truth}: annotations say themselves which pictures they are of.")
+        raise ConfigError(f"--truth {truth}: annotations are the ground truth themselves. Leave out --truth.")
     if isinstance(options.get("classes"), str):  # from --dataset-option
         options["classes"] = [name.strip() for name in options["classes"].split(",")]
     return BoxDataset(path, **options)
 
 
 def fit_classes(config, dataset):
-    """`Domain.fit_settings`: as many classes as the data set has, and their names, in CLASS_NAMES."""
+    """`Domain.fit_settings`: set NUM_CLASSES and CLASS_NAMES from the data set."""
     config.NUM_CLASSES, config.CLASS_NAMES = dataset.num_classes, tuple(dataset.class_names)
 
 
 def names_of(config):
-    """Names by class id, background first, as the training noted them."""
+    """Names by class id, background first, as recorded by the training."""
     known = tuple(getattr(config, "CLASS_NAMES", ()))
     return known if len(known) == config.NUM_CLASSES else ("BG", *(f"class {i}" for i in range(1, config.NUM_CLASSES)))
 
 
 def reading(options):
-    """The options of `BoxDataset` among those of a command line."""
+    """The options of `BoxDataset` among those of the command line."""
     found = {name: options[name] for name in _READING if options.get(name)}
     if options.get("images"):
         found["images"] = absolute(options["images"])
@@ -45,22 +45,24 @@ def reading(options):
 
 
 def evaluation_reading(options):
-    """The options of `BoxDataset` to evaluate with; raises `ConfigError` when there are some without annotations."""
+    """The options of `BoxDataset` to evaluate with; raises `ConfigError` if any are given without annotations."""
     read = {**reading(options), **dict(options.get("dataset_option") or ())}
     if read and not options.get("dataset"):
-        raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
+        raise ConfigError(
+            "Options for annotations are given, but no --annotations. Add --annotations, or leave them out."
+        )
     return read
 
 
 def annotated_data(domain, options, read, config):
-    """The data set to evaluate a model of these settings on, with its classes unless `read` has others."""
+    """The data set for evaluating a model with these settings; its classes are the model's unless `read` has others."""
     if options.get("dataset"):
         read = {"classes": list(names_of(config)[1:]), "outlines": False, **read}
     return evaluation_data(domain, {**options, "dataset_option": list(read.items())}, config.IMAGE_CHANNEL_COUNT)
 
 
 def train(domain, given):
-    """Train as the options say; see `mrcnn.options.box_arguments.box_train_parser`.
+    """Train according to the options; see `mrcnn.options.box_arguments.box_train_parser`.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ def for_training(domain, given):
     options = {name: value for name, value in given.items() if name not in own}
     if given.get("settings"):
         if options.get("size") or options.get("config"):
-            raise ConfigError(f"--settings {given['settings']} beside --small, --full or --config: choose one of them.")
+            raise ConfigError(f"--settings {given['settings']} excludes --small, --full and --config: choose one.")
         options["size"] = given["settings"]
     network = given.get("network")
     faster = network == "faster"
@@ -95,7 +97,9 @@ def for_training(domain, given):
         options["set"] = [f"USE_MASK_HEAD={not faster}", *options.get("set", ())]
     if not options.get("dataset"):
         if read or given.get("boxes_as_masks"):
-            raise ConfigError("There are options of annotations, but no --annotations: say what they belong to.")
+            raise ConfigError(
+                "Options for annotations are given, but no --annotations. Add --annotations, or leave them out."
+            )
         return TrainingOptions(**options)
     others = dict(options.get("dataset_option") or ())
     if "classes" not in {**read, **others}:
@@ -109,9 +113,9 @@ def for_training(domain, given):
 
 
 def _classes(domain, path, read, others):
-    """Class names in the order of their ids: as in the domain where it has them all, else in alphabetical order.
+    """Class names in the order of their ids: as in the domain if it has them all, otherwise in alphabetical order.
 
-    Found out once, so that the pictures to validate on get the same.
+    They are determined once, so the validation set gets the same.
     """
     if "class_map" in read:
         found = {name for name in read["class_map"].values() if name is not None}

@@ -1,4 +1,4 @@
-"""What a comparison script does: several models on the same images, one table, pictures of each beside the truth."""
+"""Compare several models on the same images: one table, and figures of each model next to the ground truth."""
 
 import time
 from dataclasses import dataclass, replace
@@ -34,11 +34,11 @@ class Entry:
     detector : object
         With `config` and `predict(images, pixel_size_nm) -> list of Instances`.
     preparation : Preparation
-        What its training did to pictures; what it finds is placed back into the whole ones.
+        How images were prepared for its training; its detections are mapped back to the original images.
     megabytes : float
-        Of its weights.
+        Size of its weights.
     plain : bool
-        A semantic model whose objects are connected components, not parted by its watershed.
+        A semantic model without its watershed: its objects are connected components.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Entry:
     plain: bool = False
 
     def predict(self, image, pixel_size_nm, path):
-        """`Instances` of one picture [H, W, C], in its own pixels, and the seconds that it took."""
+        """`Instances` of one image [H, W, C], in its original pixels, and the seconds that the prediction took."""
         molded = to_channels(self.preparation.image(image, path), int(self.detector.config.IMAGE_CHANNEL_COUNT), path)
         options = {"settings": replace(self.detector.watershed, seed_depth_px=None)} if self.plain else {}
         began = time.perf_counter()
@@ -60,7 +60,7 @@ class Entry:
 
 
 def compare(domain, options):
-    """Compare models as the options say; see `mrcnn.options.arguments.compare_parser`.
+    """Compare models according to the options; see `mrcnn.options.arguments.compare_parser`.
 
     Parameters
     ----------
@@ -70,16 +70,16 @@ def compare(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when an image could not be read and the models are compared on the others.
+        Exit code: 1 if an image could not be read and the models were compared on the others.
     """
     runs = named_runs(options["models"])
     dataset = evaluation_data(domain, options)
-    ids, errors = judged_images(dataset, options, "compared on")
+    ids, errors = judged_images(dataset, options, "used for the comparison")
     dataset, out = dataset.subset(ids), Path(options["out"])
     chosen = shown_images(len(ids), options.get("pictures", 3))
     reports, pictures = {}, {i: {} for i in chosen}
     for name, weights in runs.items():
-        # One model in memory at a time: a comparison needs no more of it than its largest model.
+        # Keep one model in memory at a time: a comparison needs no more memory than its largest model.
         for entry in entries_of(domain, name, weights, options):
             entry.detector.config.validate(dataset.class_names)
             reports[entry.name], found = judged(entry, dataset, chosen)
@@ -89,12 +89,12 @@ def compare(domain, options):
     for i in chosen:
         draw(dataset, i, pictures[i], out)
     print(format_comparison(reports))
-    print(f"\nThe table, all metrics and the pictures are in {out}.")
+    print(f"\nThe table, all metrics and the figures are in {out}.")
     return exit_code(errors)
 
 
 def named_runs(texts):
-    """{name: path} of texts ``NAME=RUN`` or ``RUN``, which is called by its folder."""
+    """{name: path} for texts ``NAME=RUN``, or ``RUN``, which is named after its folder."""
     runs = {}
     for text in texts:
         name, equals, path = text.partition("=")
@@ -105,13 +105,13 @@ def named_runs(texts):
         if not path or not name:
             raise ConfigError(f"'{text}': write NAME=RUN, such as unet12=logs/unet20260101T1200.")
         if name in runs:
-            raise ConfigError(f"Two models are called '{name}'. Give them names: NAME=RUN.")
+            raise ConfigError(f"Two models are named '{name}'. Give them different names: NAME=RUN.")
         runs[name] = path
     return runs
 
 
 def entries_of(domain, name, weights, options):
-    """The `Entry` of a run; with the option `plain` another one of a semantic model without the watershed."""
+    """The `Entry` of a run; with the option `plain` also one of a semantic model without its watershed."""
     settings = {**options, "weights": weights}
     detector = load_detector(domain, settings)
     size, prepared = weights_mb(detector), preparation(with_recorded(settings))
@@ -121,7 +121,7 @@ def entries_of(domain, name, weights, options):
 
 
 def weights_mb(detector):
-    """Megabytes of a model's weights as they are in memory."""
+    """Size of a model's weights in memory, in MB."""
     return (
         sum(
             int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
@@ -132,21 +132,21 @@ def weights_mb(detector):
 
 
 def judged(entry, dataset, keep=()):
-    """Metrics of a model on a data set, and its objects in the images `keep`; by boxes where one has no masks.
+    """Metrics of a model on a data set, and its objects in the images `keep`; by boxes if model or image has no masks.
 
     Returns
     -------
     dict
-        Of `mrcnn.evaluate.report.evaluate_set`, with `seconds_per_image` (the median) and `weights_mb`.
+        As from `mrcnn.evaluate.report.evaluate_set`, with `seconds_per_image` (the median) and `weights_mb`.
     dict of int to Instances
     """
     truths, found, names, seconds, kept = [], [], [], [], {}
     for i in tqdm(dataset.image_ids, desc=entry.name, unit="image", disable=None):
         image, gt = dataset.load_image(i), dataset.load_instances(i)
-        gt = gt.select(gt.class_ids > 0)  # a crowd, which is below 0, is neither to be found nor an error
+        gt = gt.select(gt.class_ids > 0)  # crowds (below 0) count neither as targets nor as errors
         path = dataset.image_reference(i)
         if not seconds:
-            entry.predict(image, gt.pixel_size_nm, path)  # the first one compiles, and is not timed
+            entry.predict(image, gt.pixel_size_nm, path)  # the first call compiles and is not timed
         objects, taken = entry.predict(image, gt.pixel_size_nm, path)
         truths.append(gt)
         found.append(objects)
@@ -161,13 +161,13 @@ def judged(entry, dataset, keep=()):
 
 
 def shown_images(count, wanted):
-    """Indices of `wanted` of `count` images, evenly spread, the ends not preferred."""
+    """Indices of `wanted` of `count` images, evenly spread, without preferring the ends."""
     wanted = min(wanted, count)
     return sorted({int((i + 0.5) * count / wanted) for i in range(wanted)})
 
 
 def row_of(name, report):
-    """A model's row of the table: plain columns, as for CSV."""
+    """A model's row of the table, with plain columns for CSV."""
     row = {
         "model": name,
         "images": report["images"],
@@ -188,10 +188,10 @@ def write_comparison(reports, out, about=None):
     Parameters
     ----------
     reports : dict of str to dict
-        Of `judged`, by the model's name.
+        From `judged`, by model name.
     out : Path
     about : dict, optional
-        Noted in the JSON file.
+        Recorded in the JSON file.
     """
     write_csv([row_of(name, report) for name, report in reports.items()], out / "comparison.csv")
     with whole_file(out / "comparison.md") as temporary:
@@ -201,7 +201,7 @@ def write_comparison(reports, out, about=None):
 
 
 def format_comparison(reports, markdown=False):
-    """The table as text: a row a score, a column a model."""
+    """The table as text: one row per score, one column per model."""
     first = next(iter(reports.values()))
     rows = [("foreground IoU", lambda r: r["foreground_iou"]), ("Dice", lambda r: r["dice"])]
     for score, label in (("threat_score", "threat score"), ("f1", "F1")):
@@ -229,7 +229,7 @@ def format_comparison(reports, markdown=False):
 
 
 def draw(dataset, image_id, found, out):
-    """Write `compare_<image>.png`: the original, the truth and each model."""
+    """Write `compare_<image>.png`: the original, the ground truth and each model."""
     name = str(dataset.image_info[image_id]["id"])
     compare_models(
         dataset.load_image(image_id),

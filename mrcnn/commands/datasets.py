@@ -1,4 +1,4 @@
-"""From the options to data sets: what to learn from, to validate on, to evaluate on."""
+"""Open the data sets that the options name: for training, validation and evaluation."""
 
 import sys
 
@@ -7,12 +7,12 @@ from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.options.arguments import FAILED
 
-# Slices beside those to validate on that are not learned from: a slice looks like the next one.
+# Slices on each side of a validation block that are not used, because neighbouring slices look alike.
 GAP_SLICES = 2
 
 
 def training_data(domain, options, seed=0, channels=None):
-    """The data sets to learn from and to validate on (None: no validation).
+    """The data sets for training and validation (None: no validation).
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ def training_data(domain, options, seed=0, channels=None):
     options : TrainingOptions
         Defaults included.
     seed : int
-        Of the split.
+        Seed of the split.
     channels : int, optional
-        IMAGE_CHANNEL_COUNT of the settings; --dataset-option channels=N goes before it.
+        IMAGE_CHANNEL_COUNT of the settings; --dataset-option channels=N takes precedence.
 
     Returns
     -------
@@ -35,8 +35,8 @@ def training_data(domain, options, seed=0, channels=None):
             options.given(), "truth", "slices", "validation_dataset", "validation_slices", "dataset_option", *NAMES
         )
         print(
-            "No data set is named: learning from synthetic pictures. They show how it works; a model for real "
-            "pictures needs real ones."
+            "No --dataset given: training on synthetic images. This is a demonstration only; a model for real images "
+            "needs real training data."
         )
         return domain.synthetic("train"), domain.synthetic("validation") if options.validation else None
     given = options.given()
@@ -53,37 +53,36 @@ def training_data(domain, options, seed=0, channels=None):
     if options.validation_slices:
         if not options.slices:
             raise ConfigError(
-                "--validation-slices without --slices: say which slices to learn from, so that none is in both."
+                "--validation-slices without --slices: also give the slices for training, so that none is in both."
             )
         (first, end), (other, other_end) = options.slices, options.validation_slices
         if first < other_end and other < end:
             raise ConfigError(
-                f"--slices {first}:{end} and --validation-slices {other}:{other_end} share slices: a "
-                "model is judged on what it has not seen."
+                f"--slices {first}:{end} and --validation-slices {other}:{other_end} overlap. Use disjoint ranges."
             )
         return train, _open(domain, given, options.dataset, options.truth, options.validation_slices, channels)
     if not options.validation:
         return train, None
-    learn, judge = split(train, seed=seed, validation=options.validation, gap=GAP_SLICES)
-    left_out = len(train.image_ids) - len(learn) - len(judge)
+    kept, held_out = split(train, seed=seed, validation=options.validation, gap=GAP_SLICES)
+    left_out = len(train.image_ids) - len(kept) - len(held_out)
     if left_out:
-        print(f"{left_out} slices next to those to validate on are left out: they show nearly the same.")
-    return train.subset(learn), train.subset(judge)
+        print(f"{left_out} slices next to the validation slices are not used, because they look nearly the same.")
+    return train.subset(kept), train.subset(held_out)
 
 
 def evaluation_data(domain, options, channels=None):
-    """The data set to evaluate on, `channels` as for `training_data`; without --dataset the synthetic test set."""
+    """The data set for evaluation, `channels` as in `training_data`; without --dataset, the synthetic test set."""
     if options.get("dataset"):
         return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
     _refuse_without_dataset(options, "truth", "slices", "dataset_option", *NAMES)
-    print("No data set is named: evaluating on synthetic pictures that no training sees.")
+    print("No --dataset given: evaluating on synthetic test images, which are never used for training.")
     return domain.synthetic("test")
 
 
 def _refuse_without_dataset(options, *names):
     given = next((n for n in names if options.get(n)), None)
     if given:
-        raise ConfigError(f"--{given.replace('_', '-')} without --dataset: say what it belongs to.")
+        raise ConfigError(f"--{given.replace('_', '-')} without --dataset: also give the data set that it belongs to.")
 
 
 def _open(domain, options, path, truth, chosen_slices, channels):
@@ -113,7 +112,7 @@ def readable(dataset, limit=None):
                 raise DataError(
                     dataset.image_reference(image_id),
                     f"the image is {shape[0]} x {shape[1]} pixels, its masks are {rows} x {columns}",
-                    "Masks must have the size of their image",
+                    "Masks must have the same size as their image",
                 )
             ids.append(int(image_id))
         except DataError as error:
@@ -122,24 +121,24 @@ def readable(dataset, limit=None):
 
 
 def judged_images(dataset, options, purpose="evaluated", thing="image"):
-    """`readable` of the first `options["limit"]` images, the errors printed; raises `DataError` when none is left."""
+    """`readable` for the first `options["limit"]` images; prints the errors, and raises `DataError` if none is left."""
     ids, errors = readable(dataset, options.get("limit"))
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if not ids:
         raise DataError(
             options.get("dataset"),
-            f"has no {thing} that can be {purpose}",
+            f"contains no {thing} that can be {purpose}",
             "See the messages above, or check the folder",
         )
     return ids, errors
 
 
 def exit_code(errors, things="images"):
-    """0, or 1 with a word on the images that are not in the figures."""
+    """0; or 1, with a message on the images that are not included."""
     if errors:
         print(
-            f"{len(errors)} {things} could not be read and are not in these figures; the messages above say why.",
+            f"{len(errors)} {things} could not be read and are not included in these results; see the messages above.",
             file=sys.stderr,
         )
     return FAILED if errors else 0

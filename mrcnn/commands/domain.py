@@ -1,4 +1,4 @@
-"""`Domain`: what a sample tells the shared scripts about its objects, settings and data."""
+"""`Domain`: the objects, settings and data that a sample defines for the shared scripts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,32 +8,32 @@ from mrcnn.nets.backbones import CALLABLES
 
 @dataclass(frozen=True)
 class Domain:
-    """One kind of objects to find.
+    """One kind of object to detect.
 
     Attributes
     ----------
     name : str
-        For sentences: "mitochondria".
+        For messages: "mitochondria".
     class_names : tuple of str
         By class id, background first.
     configs : dict of str to type
-        Subclasses of `Config`: "full" for GPUs, "small" for CPUs, "demo" for the synthetic pictures,
-        and where there is one "semantic", a `SemanticConfig` for U-Net and FCN.
+        Subclasses of `Config`: "full" for GPUs, "small" for CPUs, "demo" for the synthetic images,
+        and optionally "semantic", a `SemanticConfig` for U-Net and FCN.
     open_dataset : callable
         (path, truth=None, **options) -> Dataset, as `mrcnn.data.readers.open.open_dataset`.
     synthetic : callable
-        "train", "validation" or "test" -> Dataset; the three share no picture.
+        "train", "validation" or "test" -> Dataset; the three have no image in common.
     backbones : dict of str to (callable, callable)
-        Further networks, beside those of `mrcnn.nets.backbones`, by their function's name: BACKBONE and
-        COMPUTE_BACKBONE_SHAPE. A settings file stores the name, by which the function is found again.
+        Networks in addition to those of `mrcnn.nets.backbones`, by the name of their function: BACKBONE and
+        COMPUTE_BACKBONE_SHAPE. A settings file stores only the name.
     fit_settings : callable, optional
-        (config, dataset) -> None: settings that the pictures to learn from decide, such as the mean pixel. Called when
-        a training starts whose settings do not come from a file.
+        (config, dataset) -> None: sets what depends on the training images, such as the mean pixel. Called when a
+        training starts, unless its settings come from a file.
     augmentation : callable, optional
-        Name given to --augmentation -> augmentation; None: the one for micrographs.
+        Name given to --augmentation -> augmentation; None: the augmentation for micrographs.
     counts_channels : bool
-        Whether `open_dataset` takes `channels`, a number: it is then given IMAGE_CHANNEL_COUNT of the settings, so that
-        a second or fourth channel is kept that a file calls alpha. False where the channels have names.
+        Whether `open_dataset` takes the number of `channels`. It then gets IMAGE_CHANNEL_COUNT of the settings, so a
+        second or fourth channel that a file marks as alpha is kept. False if the channels have names.
     """
 
     name: str

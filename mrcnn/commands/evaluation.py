@@ -1,4 +1,4 @@
-"""What an evaluation script does: detect, compare with truth, write the metrics and pictures of the worst images."""
+"""Evaluate a model: detect, compare with the ground truth, write the metrics and figures of the worst images."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mrcnn.plot.instances import compare_truth, draw_errors
 
 
 def evaluate(domain, options):
-    """Evaluate as the options say; see `mrcnn.options.arguments.evaluate_parser`.
+    """Evaluate according to the options; see `mrcnn.options.arguments.evaluate_parser`.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ def evaluate(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when an image could not be read and the others are evaluated.
+        Exit code: 1 if an image could not be read and the others were evaluated.
     """
     detector = load_detector(domain, options)
-    # The synthetic pictures are as they are, whatever the run was trained with.
+    # Synthetic images are never prepared, whatever the run was trained with.
     dataset = evaluation_data(
         domain, with_recorded(options) if options.get("dataset") else options, detector.config.IMAGE_CHANNEL_COUNT
     )
@@ -39,14 +39,14 @@ def evaluate(domain, options):
         detector, dataset.subset(ids), Path(options["out"]), options.get("worst", 5), options["weights"]
     )
     print(format_table(report))
-    print(f"\nThe metrics and the pictures of the worst images are in {options['out']}.")
+    print(f"\nThe metrics and the figures of the worst images are in {options['out']}.")
     return exit_code(errors)
 
 
 def evaluate_to(detector, dataset, out, worst=5, weights=None):
-    """Evaluate on a data set; write `metrics.json`, `threat_scores.png` and pictures of the worst images.
+    """Evaluate on a data set; write `metrics.json`, `threat_scores.png` and figures of the worst images.
 
-    Of each of these there are two: `worst_<i>_<image>.png`, truth beside prediction, and
+    Each of these images has two figures: `worst_<i>_<image>.png`, the ground truth next to the prediction, and
     `worst_<i>_<image>_errors.png`, the errors in colours.
 
     Parameters
@@ -55,14 +55,14 @@ def evaluate_to(detector, dataset, out, worst=5, weights=None):
     dataset : Dataset
     out : Path
     worst : int
-        How many images.
+        Number of images.
     weights : str, optional
-        Noted in `metrics.json`.
+        Recorded in `metrics.json`.
 
     Returns
     -------
     dict
-        Of `mrcnn.evaluate.report.evaluate_set`.
+        As from `mrcnn.evaluate.report.evaluate_set`.
     """
     report, _ = evaluate_dataset(detector, dataset, progress=lambda ids: tqdm(ids, unit="image", disable=None))
     write_json(out / "metrics.json", {"weights": None if weights is None else str(weights), **report})
@@ -75,7 +75,7 @@ def evaluate_to(detector, dataset, out, worst=5, weights=None):
 
 
 def draw_worst(image, gt, found, out, place, name):
-    """Write `worst_<place>_<name>.png`, truth beside prediction, and `worst_<place>_<name>_errors.png`.
+    """Write `worst_<place>_<name>.png`, ground truth next to prediction, and `worst_<place>_<name>_errors.png`.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ def draw_worst(image, gt, found, out, place, name):
     gt, found : Instances
     out : Path
     place : int
-        Of the image among the worst, from 1.
+        Rank of the image among the worst, from 1.
     name : str
-        Of the image.
+        Name of the image.
     """
     stem = f"worst_{place}_{file_name(name)}"
     compare_truth(image, gt, found, out / f"{stem}.png", title=name)

@@ -1,4 +1,4 @@
-"""From what is named on a command line to picture files, and where the results of each go."""
+"""Find the image files named on the command line, and name the results of each."""
 
 import glob
 import os
@@ -10,7 +10,7 @@ from mrcnn.images.read import EXTENSIONS, list_images, natural_key
 
 
 def find_images(arguments):
-    """The picture files that files, folders and patterns stand for, each once, in their order.
+    """The image files named by files, folders and patterns, each once, in their order.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def find_images(arguments):
     -------
     paths : list of Path
     errors : list of DataError
-        For what is not there, or is of a format that cannot be read.
+        For missing files and unsupported formats.
     """
     found, errors = {}, []
     for argument in arguments:
@@ -44,44 +44,45 @@ def find_images(arguments):
 
 def _in_folder(folder, errors):
     try:
-        pictures = list_images(folder)
-    except DataError as error:  # one of a format that is not read; the others are
+        images = list_images(folder)
+    except DataError as error:  # a file of an unsupported format; the others are used
         errors.append(error)
-        pictures = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
-        pictures = sorted((p for p in pictures if p.is_file()), key=natural_key)
-    if not pictures:
-        raise DataError(folder, "holds no picture", f"Name the folder with the pictures ({', '.join(EXTENSIONS)})")
-    return pictures
+        images = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
+        images = sorted((p for p in images if p.is_file()), key=natural_key)
+    if not images:
+        raise DataError(folder, "contains no images", f"Give the folder that has the images ({', '.join(EXTENSIONS)})")
+    return images
 
 
 def results_folder(options):
-    """The folder `options["out"]`; a folder that is among the pictures `options["images"]` raises `ConfigError`."""
+    """The folder `options["out"]`; raises `ConfigError` if it is one of the input folders in `options["images"]`."""
     out = Path(options["out"])
     if any(Path(p).is_dir() and Path(p).resolve() == out.resolve() for p in options["images"]):
         raise ConfigError(
-            f"--out is {out}, a folder of pictures to predict: the next run would take the results for "
-            "pictures. Choose another."
+            f"--out {out} is also a folder of input images: the next run would treat the results as images. "
+            "Choose another folder."
         )
     return out
 
 
 def file_name(text):
-    """`text` as part of the name of a file on any system: what may not be in one is `_`."""
+    """`text` as part of a file name that is valid on any system: other characters become `_`."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
 
 
 def table_names(paths):
-    """What to call each picture in tables: its file's name; where names are the same, with the folders that differ.
+    """Names of images in tables: the file names; if these are the same, with the folders that differ.
 
     Parameters
     ----------
     paths : list of Path
-        Each picture once.
+        Each image once.
 
     Returns
     -------
     list of str
-        Such as `field.png`; of `plate_1/field.png` and `plate_2/field.png` these, with slashes on any system.
+        Such as `field.png`; `plate_1/field.png` and `plate_2/field.png` for files in two folders, with slashes on any
+        system.
     """
     parts, levels = [Path(os.path.abspath(path)).parts for path in paths], [1] * len(paths)
     while True:
@@ -94,18 +95,18 @@ def table_names(paths):
 
 
 def result_names(paths):
-    """A name for the results of each picture: its stem; where stems are the same, with its folder before it, then its
-    suffix behind it, then more folders.
+    """Names for the results of each image: the stem; if stems are the same, with the folder before it, then also with
+    the suffix after it, then with more folders.
 
     Raises
     ------
     ConfigError
-        Two pictures cannot be told apart even so.
+        Two images still have the same name.
     """
     levels = [0] * len(paths)
     while True:
         names = [_name(path, level) for path, level in zip(paths, levels)]
-        clashes = _clashes(name.lower() for name in names)  # some file systems take A and a for one
+        clashes = _clashes(name.lower() for name in names)  # some file systems do not distinguish A and a
         if not clashes:
             return names
         for indices in clashes:
@@ -113,8 +114,7 @@ def result_names(paths):
                 first, second = (paths[i] for i in indices[:2])
                 raise ConfigError(
                     f"The results of {first} and {second} would have the same name "
-                    f"({names[indices[0]]}). Rename one, or predict them in two runs with an --out of "
-                    "their own."
+                    f"({names[indices[0]]}). Rename one, or predict them in two runs with different --out folders."
                 )
             for i in indices:
                 levels[i] += 1

@@ -1,4 +1,4 @@
-"""What the learning-curve script does: the same training on ever more images, judged on the same others."""
+"""Learning curve: repeat a training with increasing numbers of images, and evaluate on the same test images."""
 
 import json
 from dataclasses import replace
@@ -21,13 +21,13 @@ from mrcnn.results.measure import write_csv
 from mrcnn.training.run import has_images
 
 RESULT, OPTIONS = "result.json", "options.json"
-_VARIED = ("images", "seeds", "out", "model")  # from one training of the curve, or one curve of the table, to another
+_VARIED = ("images", "seeds", "out", "model")  # between the trainings of a curve, or the curves of a table
 _JUDGED_ON = ("dataset", "truth", "dataset_option", "test_slices", "test_dataset", "test_truth")
 _SCORES = ("threat_score", "f1")
 
 
 def learning_curve(domain: Domain, options: CurveOptions) -> int:
-    """Train on each number of images with each seed, and judge; see `learning_curve_parser`.
+    """Train on each number of images with each seed, and evaluate; see `learning_curve_parser`.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def learning_curve(domain: Domain, options: CurveOptions) -> int:
     test_data = judging_data(domain, training, options, base.IMAGE_CHANNEL_COUNT)
     counts, available = options.images, len(train_data.image_ids)
     if counts[-1] > available:
-        raise ConfigError(f"--images {counts[-1]}: there are {available} images to learn from.")
+        raise ConfigError(f"--images {counts[-1]}: there are only {available} training images.")
     config = new_config(domain, training, train_data)
     if config.STEPS_PER_EPOCH is None:
         whole = recipe_of(config).batches(
@@ -59,12 +59,12 @@ def learning_curve(domain: Domain, options: CurveOptions) -> int:
                 found = one_run(domain, replace(training, seed=seed), chosen, validation_data, test_data, place)
                 write_json(place / RESULT, {"model": folder.name, "images": count, "seed": seed, **found})
             table = report_curve(out)
-    print(f"\n{table.to_string(index=False)}\n\nThe table and the pictures are in {out}.")
+    print(f"\n{table.to_string(index=False)}\n\nThe table and the figures are in {out}.")
     return 0
 
 
 def judging_data(domain, training, options, channels):
-    """The images to judge on: none of them is learnt from or validated on."""
+    """The test images, which are used neither for training nor for validation."""
     given = training.given()
     if options.test_dataset:
         own = {"dataset": options.test_dataset, "slices": None, "truth": options.test_truth}
@@ -72,36 +72,35 @@ def judging_data(domain, training, options, channels):
     if not training.dataset:
         return evaluation_data(domain, given, channels)
     if not options.test_slices:
-        raise ConfigError("Say what to judge on: --test-slices FIRST:END of the stack, or --test-dataset.")
+        raise ConfigError("No test images given: use --test-slices FIRST:END of the stack, or --test-dataset.")
     first, end = options.test_slices
     for name in ("slices", "validation_slices"):
         low, high = getattr(training, name) or ((0, np.inf) if name == "slices" else (0, 0))
         if low < end and first < high:
             raise ConfigError(
-                f"--test-slices {first}:{end} and --{name.replace('_', '-')} share slices: a model is "
-                "judged on what it has not seen."
+                f"--test-slices {first}:{end} and --{name.replace('_', '-')} overlap. Use disjoint ranges."
             )
     return evaluation_data(domain, {**given, "slices": options.test_slices}, channels)
 
 
 def choose_images(available, count, blocks=None, seed=0):
-    """Indices of `count` of `available` images: runs of neighbours, spread evenly, a little moved by the seed."""
+    """Indices of `count` of `available` images: runs of neighbours, evenly spread, shifted a little by the seed."""
     blocks = count if blocks is None else min(blocks, count)
     sizes = np.array([len(part) for part in np.array_split(np.arange(count), blocks)])
     places = (np.arange(blocks) + np.random.default_rng(seed).random(blocks)) / blocks
-    free = (places * (available - count + 1)).astype(int)  # images left out before each run, ascending
+    free = (places * (available - count + 1)).astype(int)  # images skipped before each run, ascending
     starts = np.concatenate([[0], sizes.cumsum()[:-1]]) + free
     return np.concatenate([np.arange(start, start + size) for start, size in zip(starts, sizes)])
 
 
 def one_run(domain, options, train_data, validation_data, test_data, place):
-    """Train one model, or go on with a training that was interrupted, and judge its best epoch.
+    """Train one model, or continue an interrupted training, and evaluate its best epoch.
 
     Returns
     -------
     dict
-        `report`, of `mrcnn.evaluate.report.evaluate_set`, `epochs`, and the `minutes` that these took, those before an
-        interruption included.
+        `report`, as from `mrcnn.evaluate.report.evaluate_set`, `epochs`, and the `minutes` that these took, including
+        those before an interruption.
     """
     keras.backend.clear_session()
     config = new_config(domain, options, train_data)
@@ -125,8 +124,8 @@ def one_run(domain, options, train_data, validation_data, test_data, place):
 
 
 def keep_options(folder, options):
-    """Note what else makes a score; refuse runs of other options in one curve, and other images to judge on in one
-    table.
+    """Record the options that affect the scores; refuse runs with other options in one curve, and other test images in
+    one table.
     """
     own = {name: value for name, value in vars(options).items() if name != "training" and value is not None}
     now = {name: value for name, value in {**options.training.given(), **own}.items() if name not in _VARIED}
@@ -136,8 +135,8 @@ def keep_options(folder, options):
         changed = [n for n in (sorted({*then, *now}) if path == own else _JUDGED_ON) if then.get(n) != now.get(n)]
         if changed:
             raise ConfigError(
-                f"{path.parent} holds runs with another {changed[0]}: {then.get(changed[0])!r} then, "
-                f"{now.get(changed[0])!r} now. Repeat its options, or choose another --out."
+                f"{path.parent} holds runs with a different {changed[0]}: {then.get(changed[0])!r} before, "
+                f"{now.get(changed[0])!r} now. Use the same options, or choose another --out."
             )
     if not own.is_file():
         write_json(own, now)
@@ -151,14 +150,14 @@ def _read_options(path):
 
 
 def report_curve(out):
-    """Write `runs.csv` and the pictures of all runs in a folder, of every model; returns the table."""
+    """Write `runs.csv` and the figures for all runs in a folder, of every model; returns the table."""
     rows = []
     for path in sorted(out.glob(f"*/*/{RESULT}")):
         try:
             rows.append(_row(read_json(path)))
         except (ValueError, KeyError) as error:
             raise ConfigError(
-                f"{path}: is no result of a run ({error!r}). Remove it: the run is judged again."
+                f"{path}: is not a valid result file ({error!r}). Remove it, and the run will be evaluated again."
             ) from error
     table = pd.DataFrame(rows).sort_values(["model", "images", "seed"], kind="stable")
     write_csv(table, out / "runs.csv")

@@ -1,4 +1,4 @@
-"""What a prediction script does: pictures in; label images, overlays and tables out."""
+"""Predict objects in image files: write label images, overlays and tables."""
 
 import sys
 
@@ -23,7 +23,7 @@ from mrcnn.results.measure import measure, summarize, write_csv
 
 
 def predict(domain, options):
-    """Predict as the options say; see `mrcnn.options.arguments.predict_parser`.
+    """Predict according to the options; see `mrcnn.options.arguments.predict_parser`.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def predict(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when a file failed and the others are done, 2 when every one failed.
+        Exit code: 1 if some files failed and the others were processed, 2 if every file failed.
     """
     if options.get("rois"):
-        need_roifile()  # before hours of detection, not behind them
+        need_roifile()  # before hours of detection, not after
     out = results_folder(options)
     paths, errors = find_images(options["images"])
     names = result_names(paths)
@@ -63,11 +63,14 @@ def predict(domain, options):
             _report(error)
     results.write_tables()
     if errors and not results.summaries:
-        print("None of the inputs could be used; the messages above say why.", file=sys.stderr)
+        print("None of the inputs could be used; see the messages above.", file=sys.stderr)
         return USAGE
-    print(f"{results.count} {domain.name} in {len(results.summaries)} pictures. The results are in {out}.")
+    print(f"Found {results.count} {domain.name} in {len(results.summaries)} images. The results are in {out}.")
     if errors:
-        print(f"{len(errors)} of the inputs failed; the messages above say why. The others are done.", file=sys.stderr)
+        print(
+            f"{len(errors)} of the inputs failed; see the messages above. The other files were processed.",
+            file=sys.stderr,
+        )
     return FAILED if errors else 0
 
 
@@ -76,7 +79,7 @@ def _report(error):
 
 
 class Results:
-    """Detects in one file after the other, writes its pictures, and collects the tables of all.
+    """Detects objects file by file, writes label images and overlays, and collects the tables of all files.
 
     Parameters
     ----------
@@ -84,17 +87,17 @@ class Results:
     out : Path
         Folder of the results.
     names : list of str or None
-        Of the classes, background first.
+        Class names, background first.
     pixel_size_nm : (float, float), optional
-        Goes before what the files say.
+        Takes precedence over the pixel size in the files.
     overlays : int
-        Pages of a stack that get an overlay.
+        Number of pages of a stack that get an overlay.
     preparation : Preparation, optional
-        What is done to a picture before the detector sees it. Results are in the pixels of the picture as given.
+        Applied to an image before detection. Results are in the pixels of the original image.
     linking : Linking, optional
-        Given the slices of each stack.
+        Receives the slices of each stack.
     rois : bool
-        Write outlines for ImageJ, too.
+        Also write outlines for ImageJ.
     """
 
     def __init__(
@@ -105,23 +108,23 @@ class Results:
         self.tables, self.summaries, self.count, self.linking, self.rois = [], [], 0, linking, rois
 
     def add_file(self, path, name):
-        """Detect in a picture, or in a stack page by page.
+        """Detect objects in an image, or in a stack page by page.
 
         Raises
         ------
         DataError
-            The file cannot be used; nothing of it is in the tables.
+            The file cannot be used; none of it is in the tables.
         """
         pages, (depth, *size) = page_count(path), read_voxel_size_nm(path)
         stored = None if None in size else tuple(size)
         size = self.given_size or stored or as_pixel_size(self.detector.config.PIXEL_SIZE_NM)
         found, tables, summaries = [], [], []
-        # Of a stack only one page is in memory at a time; what is kept of the others are the objects, box-local.
+        # Only one page of a stack is in memory at a time; of the others only the objects are kept, as box-local masks.
         for page in tqdm(range(pages), desc=path.name, unit="page", leave=False, disable=True if pages < 2 else None):
             image, instances = self._detect(path, page, size)
             window = self.preparation.window(image.shape)
             table = measure(instances, image, class_names=self.names)
-            if self.preparation:  # the edge of the rows kept cuts objects as that of the picture does
+            if self.preparation:  # the edge of the kept rows cuts objects like the image border
                 table["touches_border"] |= _touches(instances.boxes, window)
             tables.append(_with_place(table, path, page))
             summaries.append(
@@ -151,7 +154,7 @@ class Results:
 
     def _detect(self, path, page, size):
         channels = int(self.detector.config.IMAGE_SHAPE[2])
-        # Many programs call a fourth channel alpha, whatever it shows; as `Dataset.load_image`.
+        # Many programs mark a fourth channel as alpha, whatever it shows; see `Dataset.load_image`.
         image = read_image(path, page, keep_alpha=channels in (2, 4))
         image = image if image.ndim == 3 else image[..., None]
         try:
@@ -161,7 +164,7 @@ class Results:
         except DataError:
             raise
         except ValueError as error:
-            raise DataError(path, str(error).rstrip("."), "Cut or convert the picture") from error
+            raise DataError(path, str(error).rstrip("."), "Crop or convert the image") from error
 
     def _draw(self, image, instances, name, page):
         suffix = "" if page == 0 else f"_{page:04d}"
@@ -169,8 +172,8 @@ class Results:
         save_figure(ax.figure, self.out / f"{name}_overlay{suffix}.png")
 
     def write_tables(self):
-        """Write `instances.csv` and `summary.csv`, and those of linked stacks."""
-        # Tables without a row have no say in the types of columns.
+        """Write `instances.csv` and `summary.csv`, and the tables of linked stacks."""
+        # Empty tables must not affect the column types.
         filled = [t for t in self.tables if len(t)] or self.tables[:1]
         table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["image", "page"])
         write_csv(table, self.out / "instances.csv")

@@ -1,4 +1,4 @@
-"""--keep-rows and --downscale: as given, else as the run was trained with."""
+"""The options --keep-rows and --downscale: as given, otherwise as in the training of the run."""
 
 from pathlib import Path
 
@@ -19,32 +19,29 @@ def preparation(options):
 
 
 def with_recorded(options):
-    """The options of a prediction or evaluation, with what the training of the weights prepared unless given.
+    """The options of a prediction or evaluation, with the preparation used in training where none is given.
 
     Raises
     ------
     ConfigError
-        The record beside the weights cannot be read.
+        The record next to the weights cannot be read.
     """
     missing = [name for name in NAMES if options.get(name) is None]
     recorded = _record(options["weights"]) if missing else {}
     taken = {name: recorded[name] for name in missing if recorded.get(name) is not None}
     if taken and preparation(taken):
-        print(
-            f"Pictures are prepared as for the training: {preparation(taken)} (otherwise with --keep-rows, "
-            "--downscale)."
-        )
+        print(f"Images are prepared as in training: {preparation(taken)} (--keep-rows and --downscale override this).")
     return {**options, **taken}
 
 
 def prepared(dataset, options):
-    """The data set, seen through what the options ask for."""
+    """The data set, with its images prepared as the options require."""
     chosen = preparation(options)
     return PreparedDataset(dataset, chosen.keep_rows, chosen.downscale) if chosen else dataset
 
 
 def _record(weights):
-    # What does not exist is refused where the weights are loaded.
+    # Missing weights are reported when they are loaded.
     path = Path(weights)
     record = (resolve_weights(path) if path.exists() else path).with_name(OPTIONS_FILE)
     if not record.is_file():
@@ -53,6 +50,6 @@ def _record(weights):
         return read_json(record)
     except ValueError as error:
         raise ConfigError(
-            f"{record}: cannot be read ({error}), so it is not known how the pictures of the training "
-            "were prepared. Say so with --keep-rows and --downscale."
+            f"{record}: cannot be read ({error}), so it is unknown how the training images were prepared. Give "
+            "--keep-rows and --downscale."
         ) from error

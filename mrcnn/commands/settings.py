@@ -1,4 +1,4 @@
-"""The settings of a model: of a new training by its options, of a trained one from beside its weights."""
+"""Settings of a model: from the options for a new training, from the files next to its weights for a trained one."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ from mrcnn.errors import ConfigError
 from mrcnn.training.checkpoints import read_state, resolve_weights
 
 OPTIONS_FILE = "training.json"  # the options of a run, in its folder
-TILES = 4  # of a picture that a semantic network predicts together
+TILES = 4  # tiles of an image that a semantic network processes together
 
 
 def new_config(domain, options, dataset=None):
-    """The `Config` of a training that starts.
+    """The `Config` of a new training.
 
     Parameters
     ----------
     domain : Domain
     options : TrainingOptions
-        With `size`. Without `model` a file of settings decides, else it is a Mask R-CNN.
+        With `size`. Without `model`, the settings file decides; without either, the model is a Mask R-CNN.
     dataset : Dataset, optional
-        The pictures to learn from, for the settings that they decide.
+        The training images, for the settings that depend on them.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def new_config(domain, options, dataset=None):
     else:
         config = _fresh_config(domain, options)
         if options.weights == "none" and isinstance(options.backbone or config.BACKBONE, str):
-            # Frozen statistics are those of pretrained batch normalisation; random weights have none worth freezing.
+            # Freezing keeps the statistics of pretrained batch normalisation; random weights have none worth keeping.
             config.TRAIN_BN = None
         if domain.fit_settings and dataset is not None:
             domain.fit_settings(config, dataset)
@@ -51,12 +51,12 @@ def _fresh_config(domain, options):
     if "semantic" not in domain.configs:
         raise ConfigError(
             f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
-            "give settings by --config."
+            "give settings with --config."
         )
     if options.size not in (None, "semantic"):
         raise ConfigError(
-            f"--{options.size} is a size of Mask R-CNN: leave it out beside --model {name}, or change "
-            "SEMANTIC_DECODER by --set."
+            f"--{options.size} is a size of Mask R-CNN: leave it out with --model {name}, or change "
+            "SEMANTIC_DECODER with --set."
         )
     config = domain.configs["semantic"]()
     config.SEMANTIC_MODEL = name
@@ -64,7 +64,7 @@ def _fresh_config(domain, options):
 
 
 def changed(domain, config, options):
-    """The config with what the options change in it; `--set` comes last."""
+    """The config with the changes that the options make; `--set` is applied last."""
     for name, setting in (
         ("backbone", "BACKBONE"),
         ("steps", "STEPS_PER_EPOCH"),
@@ -81,7 +81,7 @@ def changed(domain, config, options):
 
 
 def new_model(mode, config, folder):
-    """The model that the settings are of, `MaskRCNN` or `SemanticSegmenter`, with random weights."""
+    """The model for these settings, `MaskRCNN` or `SemanticSegmenter`, with random weights."""
     if config.SEMANTIC_MODEL:
         from mrcnn.engine.segmenter import SemanticSegmenter
 
@@ -105,7 +105,7 @@ def load_detector(domain, options):
     Raises
     ------
     ConfigError, WeightsError
-        There are no such weights, or nothing says which settings they belong to.
+        The weights do not exist, or their settings are unknown.
     """
     path = resolve_weights(options["weights"])
     config = changed(domain, _stored_config(domain, path, options.get("config")), options)
@@ -129,18 +129,17 @@ def _stored_config(domain, path, given):
     state = read_state(path) if path.suffix != ".npz" else None
     if state is None:
         raise ConfigError(
-            f"{path}: holds weights, but not the settings that they belong to. Give them with --config "
-            f"FILE.json (the config.json "
+            f"{path}: contains weights, but not their settings. Give these with --config FILE.json (the config.json "
             "of the run), or give the run's folder."
         )
     return base.from_dict(state.config)
 
 
 def class_names(domain, config):
-    """Names by class id, background first; None (ids are shown) when the model has other classes than the domain."""
+    """Names by class id, background first; None (ids are shown) if the model's classes are not those of the domain."""
     return list(domain.class_names) if len(domain.class_names) == config.NUM_CLASSES else None
 
 
 def absolute(path):
-    """A path that still holds when the program is started again from another folder; None stays None."""
+    """The path as an absolute one, valid in any working directory; None stays None."""
     return None if path is None else str(Path(path).resolve())

@@ -1,4 +1,4 @@
-"""What a training script does: settings, data, weights, stages; and how an interrupted run is taken up again."""
+"""Train a model, or resume an interrupted run: settings, data, weights and stages from the options."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +18,14 @@ from mrcnn.training.recipes import MASK_RCNN
 from mrcnn.training.run import check_call, has_images
 from mrcnn.training.stages import select_layers
 
-WATERSHED_IMAGES = 10  # to choose the watershed's settings on
+WATERSHED_IMAGES = 10  # validation images for choosing the settings of the watershed
 
 
 def train(domain: Domain, given: TrainingOptions) -> int:
-    """Train as the options say, and return the exit code; see `mrcnn.options.arguments.train_parser`."""
+    """Train according to the options, and return the exit code; see `mrcnn.options.arguments.train_parser`."""
     given = given.absolute()
     if given.epochs and given.hours:
-        raise ConfigError("--epochs and --hours: give one of them, which ends the training.")
+        raise ConfigError("--epochs and --hours: give one of them, not both.")
     options = given.with_defaults()
     run = last_run(options.logs) if options.resume else None
     if options.resume and run is None:
@@ -44,12 +44,13 @@ def train(domain: Domain, given: TrainingOptions) -> int:
     left = [stage for stage in stages if stage[2] is None or stage[2] > detector.epoch]
     if not left:
         print(
-            f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. More with --epochs."
+            f"All {stages[-1][2]} epochs of {detector.log_dir} are done: nothing is left to train. "
+            "To train longer, give a larger --epochs."
         )
         if config.SEMANTIC_MODEL and has_images(validation_data) and lacks_watershed(detector.log_dir):
             keep_watershed(detector, validation_data)
         return 0
-    # Before there is a folder: a start that fails must not be what --resume takes up.
+    # Checked before the folder exists: --resume must not pick up a start that failed.
     hours = options.hours
     for layers, learning_rate, epochs in left:
         check_call(config, train_data, validation_data, learning_rate, epochs, hours, recipe_of(config))
@@ -69,20 +70,20 @@ def train(domain: Domain, given: TrainingOptions) -> int:
 
 
 def options_of_many(given: TrainingOptions) -> TrainingOptions:
-    """All options of a script that trains again and again, each time in a folder of its own.
+    """All options of a script that trains repeatedly, each time in a separate folder.
 
     Raises
     ------
     ConfigError
-        ``--weights last``: there is no folder of runs in which one is the last.
+        ``--weights last``: such a script has no folder of runs to take the last one from.
     """
     if given.weights == "last":
-        raise ConfigError("--weights last is the last run in the --logs of train.py. Name that run's folder instead.")
+        raise ConfigError("--weights last is the last run in --logs of train.py. Give that run's folder instead.")
     return with_size(given.absolute().with_defaults())
 
 
 def recipe_of(config):
-    """The `Recipe` of the model that these settings are of."""
+    """The `Recipe` of the model with these settings."""
     if not config.SEMANTIC_MODEL:
         return MASK_RCNN
     from mrcnn.training.semantic import SEMANTIC
@@ -91,9 +92,9 @@ def recipe_of(config):
 
 
 def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
-    """Choose the watershed settings that find the objects of the validation pictures best, and keep them in the run.
+    """Choose the watershed settings that find the objects in the validation images best, and store them in the run.
 
-    Up to `limit` pictures, evenly spread, are predicted by the run's best weights.
+    Up to `limit` images, evenly spread, are predicted with the run's best weights.
     """
     from mrcnn.search.tune_watershed import tune_watershed
 
@@ -102,12 +103,13 @@ def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
     chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int))
     truths = [validation_data.load_instances(i) for i in chosen]
     if not any(map(len, truths)):
-        print("The validation pictures have no object: the watershed keeps its settings.")
+        print("The validation images contain no objects: the watershed keeps its settings.")
         return
-    print(f"Choosing watershed settings on {len(chosen)} validation pictures.")
+    print(f"Choosing watershed settings on {len(chosen)} validation images.")
     found = (segmenter.predict_probability(validation_data.load_image(i)) for i in chosen)
     segmenter.save_watershed(tune_watershed(found, truths))
-    print(f"  {', '.join(f'{n} {v}' for n, v in segmenter.watershed.to_dict().items())}, in watershed.json of the run")
+    settings = ", ".join(f"{n} {v}" for n, v in segmenter.watershed.to_dict().items())
+    print(f"  {settings}, stored in watershed.json of the run")
 
 
 def lacks_watershed(run):
@@ -126,10 +128,10 @@ def augmentation_of(name):
 
 
 def plan(options, config):
-    """The stages of a training: [(layers, learning rate, epochs in total at its end, None where --hours end it)].
+    """The stages of a training: [(layers, learning rate, total epochs at its end, or None if --hours ends it)].
 
-    A semantic network is trained in one stage. Of a Mask R-CNN from random weights everything is trained at once. What
-    was loaded is protected: the heads first, then all layers at a tenth of the rate, as in Matterport's samples.
+    A semantic network is trained in one stage, and so is a Mask R-CNN with random weights. Loaded weights are
+    protected: the heads are trained first, then all layers at a tenth of the rate, as in Matterport's samples.
     """
     epochs, loaded, given = options.epochs, options.weights != "none", options.learning_rate
     rate = config.LEARNING_RATE if given is None else given
@@ -137,7 +139,7 @@ def plan(options, config):
     if config.SEMANTIC_MODEL:
         return [(layers or "all", rate, None if options.hours else epochs)]
     if options.hours:
-        raise ConfigError("--hours is for --model unet and fcn: give --epochs to a Mask R-CNN.")
+        raise ConfigError("--hours is for --model unet and fcn: use --epochs for a Mask R-CNN.")
     if layers:
         return [(layers, rate / 10 if loaded and given is None and layers != "heads" else rate, epochs)]
     if not loaded:
@@ -147,7 +149,7 @@ def plan(options, config):
 
 
 def with_size(options: TrainingOptions) -> TrainingOptions:
-    """The options, with the size of the domain's settings where none is given."""
+    """The options, with the size of the domain's settings if none is given."""
     if options.size is not None:
         return options
     if semantic_name(options.model):
@@ -160,7 +162,7 @@ def with_size(options: TrainingOptions) -> TrainingOptions:
 def _started(config, options):
     detector = new_model("training", config, options.logs)
     load_start(detector, options)
-    # A run's name has minutes only: two runs of one minute must not write over one another.
+    # The name of a run is precise to the minute: two runs of the same minute must not overwrite each other.
     detector.set_log_dir()
     folder, number = detector.log_dir, 2
     while detector.log_dir.exists():
@@ -173,7 +175,7 @@ def load_start(detector, options):
     weights, exclude = options.weights, options.exclude
     if weights == "none":
         if exclude:
-            raise ConfigError("--exclude without --weights: say which file to leave layers out of.")
+            raise ConfigError("--exclude without --weights: also give the weight file that it belongs to.")
         print("Starting from random weights (--weights none).")
     elif weights in ("imagenet", "coco"):
         from mrcnn.weights.pretrained import load_coco, load_imagenet
@@ -185,7 +187,7 @@ def load_start(detector, options):
 
 
 def last_run(logs):
-    """Folder of the run in `logs` that was started or written to last, or None."""
+    """Folder of the run in `logs` that was last started or written to, or None."""
     logs = Path(logs)
     runs = [
         (max(p.stat().st_mtime_ns for p in files), folder)
@@ -200,16 +202,16 @@ def _states(folder):
 
 
 def _stored_config(domain, run, given):
-    """The settings of an interrupted run, or None where it was stopped before it wrote them."""
+    """The settings of an interrupted run, or None if it was stopped before it wrote them."""
     path = run / "config.json"
     return changed(domain, domain.configs["full"].from_json(path), given.given()) if path.is_file() else None
 
 
 def _resumed(config, run, options):
-    """The model of an interrupted run, where its last checkpoint left it; at its beginning when there is none yet."""
+    """The model of an interrupted run, as its last checkpoint left it; at the beginning if there is none yet."""
     detector = new_model("training", config, run.parent)
     if not _states(run):
-        print(f"{run}: was stopped before its first checkpoint, and begins again.")
+        print(f"{run} was stopped before its first checkpoint: starting it again.")
         load_start(detector, options)
         detector.epoch, detector.log_dir = 0, run
         return detector
@@ -230,8 +232,8 @@ def _kept_options(folder):
         kept, unknown = split_options(read_json(path))
     except (ValueError, AttributeError) as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error}). Remove it and repeat the options of the run beside --resume."
+            f"{path}: cannot be read ({error}). Remove it, and repeat the options of the run together with --resume."
         ) from error
     if unknown:
-        print(f"{path} holds options that this version does not know, which are left out: {', '.join(unknown)}.")
+        print(f"{path} contains options that this version does not know; they are ignored: {', '.join(unknown)}.")
     return kept

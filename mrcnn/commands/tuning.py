@@ -1,4 +1,4 @@
-"""What a search script does: trials of a training, in one or several processes, and the report."""
+"""Hyperparameter search: trials of a training, in one or several processes, and the report."""
 
 import json
 import subprocess
@@ -23,19 +23,19 @@ STUDY_FILE = "search.db"
 
 
 def search(domain: Domain, options: SearchOptions, command: Sequence[str] = ()) -> int:
-    """Search settings as the options say; see `mrcnn.options.tuning_arguments.tune_parser`.
+    """Search for settings according to the options; see `mrcnn.options.tuning_arguments.tune_parser`.
 
     Parameters
     ----------
     domain : Domain
     options : SearchOptions
     command : sequence of str
-        What starts this script with these options, for further workers.
+        The command that starts this script with these options, for additional workers.
 
     Returns
     -------
     int
-        Exit code: 1 when a further worker failed and the search is done nevertheless.
+        Exit code: 1 if an additional worker failed but the search is done.
     """
     training = options_of_many(options.training)
     out, budget = Path(options.out), Budget(options.trials, options.search_hours)
@@ -68,31 +68,31 @@ def search(domain: Domain, options: SearchOptions, command: Sequence[str] = ()) 
                 )
 
     objective = _told(TrainingTrial(config, monitor, build, fit, out / "trials"), monitor)
-    about = json.loads(json.dumps(training.to_dict()))  # what else makes a score, as the file gives it back
+    about = json.loads(json.dumps(training.to_dict()))  # what else affects the scores, as read back from the file
     arguments = (objective, space, out / STUDY_FILE, budget, monitor, about, config.to_dict(), options.pruner)
     if options.worker:
         tune(*arguments, int(config.SEED), options.worker)
         return 0
-    # The file is made before others look for it.
+    # The file is created before other workers look for it.
     open_study(out / STUDY_FILE, {"monitor": monitor, "space": [p.to_dict() for p in space], **about}, options.pruner)
     with Workers(command, options.workers) as workers:
         study = tune(*arguments, int(config.SEED))
         failed = workers.wait()
     found = write_report(study, config, out)
-    print(f"\nThe best of {found['trials']} trials is number {found['trial']}, {monitor} {found['score']:.4f}:")
+    print(f"\nBest of {found['trials']} trials: trial {found['trial']}, {monitor} {found['score']:.4f}")
     for name, value in found["settings"].items():
         print(f"  {name} = {value}")
     print(
-        f"The table and pictures of all trials are in {out}.\nNext: train.py --config {out / 'best.json'}, and the "
+        f"The table and figures of all trials are in {out}.\nNext: train.py --config {out / 'best.json'}, with the "
         "options of the data"
     )
     if failed:
-        print(f"{failed} of the workers failed; their messages are above.", file=sys.stderr)
+        print(f"{failed} of the workers failed; see their messages above.", file=sys.stderr)
     return FAILED if failed else 0
 
 
 def monitor_of(config, validation_data):
-    """What decides which epoch of a training is best."""
+    """Name of the score that selects the best epoch of a training."""
     return recipe_of(config).monitor(config) if has_images(validation_data) else "loss"
 
 
@@ -103,19 +103,19 @@ def default_space(config):
 
 
 class Workers:
-    """Further processes of one search, beside this one; those that still run at the end of the block are ended.
+    """Additional processes of a search; those still running at the end of the block are terminated.
 
     Parameters
     ----------
     command : sequence of str
-        Of this process; the others get ``--worker N`` behind it.
+        Command of this process; the others get ``--worker N`` appended.
     count : int
-        This process included.
+        Number of processes, including this one.
     """
 
     def __init__(self, command, count):
         if count > 1 and not command:
-            raise ConfigError("Further workers are started by a script only: run it several times instead.")
+            raise ConfigError("Only a script can start additional workers: start the search several times instead.")
         self.command, self.count, self.running = [*command], count, []
 
     def __enter__(self):
@@ -134,12 +134,12 @@ class Workers:
 
 
 def _told(objective, monitor):
-    """The objective, saying what each trial is and came to."""
+    """The objective, which also prints the settings and the score of each trial."""
 
     def call(values, watch):
         print(f"\nTrial {watch.number}: {', '.join(f'{n} = {v}' for n, v in values.items())}", flush=True)
         score = objective(values, watch)
-        why = {"pruned": ", ended early: worse than others", "time": ", ended early: the time is over"}
+        why = {"pruned": ", stopped early: worse than others", "time": ", stopped early: the time is over"}
         print(
             f"Trial {watch.number}: {monitor} {'none' if score is None else f'{score:.4f}'}{why.get(watch.ended, '')}",
             flush=True,

@@ -1,4 +1,4 @@
-"""What a prediction does with the slices of a stack: objects linked through z, their volumes, the label stack."""
+"""Link the objects in the slices of a stack through z, and write their volumes and label stacks."""
 
 import pandas as pd
 
@@ -8,16 +8,16 @@ from mrcnn.results.volumes import measure_volumes, summarize_volumes, write_volu
 
 
 class Linking:
-    """Links the slices of one stack after the other, writes their label stacks, and collects the tables.
+    """Links the slices stack by stack, writes the label stacks, and collects the tables.
 
     Parameters
     ----------
     out : Path
         Folder of the results.
     options : dict
-        Of `predict_parser`.
+        From `predict_parser`.
     names : list of str or None
-        Of the classes, background first.
+        Class names, background first.
     """
 
     def __init__(self, out, options, names=None):
@@ -42,11 +42,11 @@ class Linking:
         self.tables.append(table)
 
     def write_tables(self):
-        """Write `objects.csv` and `stacks.csv`; without a stack neither, and say so."""
+        """Write `objects.csv` and `stacks.csv`; or print a message if there is no stack."""
         if not self.tables:
             print(
-                "--link-slices: none of the pictures is a stack, so nothing is linked. Slices in files of their own "
-                "are linked once they are one TIFF stack."
+                "--link-slices: none of the images is a stack, so nothing was linked. To link slices that are stored "
+                "in separate files, combine them into one TIFF stack."
             )
         else:
             filled = [t for t in self.tables if len(t)] or self.tables[:1]

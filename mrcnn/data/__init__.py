@@ -1,6 +1,6 @@
-"""What becomes a training sample: data sets, readers, augmentation, molding. No keras.
+"""Everything that produces training samples: data sets, readers, augmentation, molding. Independent of Keras.
 
-`split` is the module; its function `split` is `split_dataset` here. All transforms of augmentation are in
+`split` is the module; its function `split` is available here as `split_dataset`. All augmentation transforms are in
 `mrcnn.data.augment`.
 """
 

@@ -1,4 +1,4 @@
-"""Crops of pictures with the class of each pixel, for semantic networks."""
+"""Image crops with the class of each pixel, for training semantic networks."""
 
 import numpy as np
 
@@ -9,36 +9,36 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.tile_windows import tile_windows
 from mrcnn.images.recent import Recent
 
-CACHE_BYTES = 512 * 2**20  # of decoded pictures that one source of crops remembers
+CACHE_BYTES = 512 * 2**20  # of decoded images cached per crop source
 
 
 class CropSource:
-    """Pictures of a data set as crops are taken from them: whole, those used last kept in memory.
+    """The images of a data set as a source of crops: loaded whole, with the most recently used ones kept in memory.
 
-    The class of a pixel is that of the object that covers it; where objects overlap, of the smallest. A crowd (a class
-    id below 0) counts as its class. A data set that has a method `load_semantic_mask(image_id)` is asked for its label
-    image [H, W] instead of its objects: class ids, or for two classes 0 and 255.
+    A pixel has the class of the object that covers it, or of the smallest one where objects overlap. A crowd (a
+    negative class id) counts as its class. If the data set has a method `load_semantic_mask(image_id)`, its label image
+    [H, W] is used instead of objects: class ids, or for two classes 0 and 255.
 
     Parameters
     ----------
     dataset : Dataset
         Prepared.
     config : Config
-        IMAGE_CHANNEL_COUNT, SCALE_INTENSITY, MEAN_PIXEL and NUM_CLASSES are used.
+        Provides IMAGE_CHANNEL_COUNT, SCALE_INTENSITY, MEAN_PIXEL and NUM_CLASSES.
     cache_bytes : int
-        Of decoded images and masks that are kept.
+        Size of the cache of decoded images and masks.
     """
 
     def __init__(self, dataset, config, cache_bytes=CACHE_BYTES):
         self.dataset, self.config, self._recent = dataset, config, Recent(cache_bytes)
 
     def load(self, image_id):
-        """Image [H, W, C] of the type that `intensities` gives, uint8 or float32, and its objects.
+        """Image [H, W, C] of the type returned by `intensities`, uint8 or float32, and its objects.
 
         Raises
         ------
         DataError
-            One of them cannot be used; names the file.
+            The image or its masks cannot be used; the message names the file.
         """
         found = self._recent.get(image_id)
         if found is None:
@@ -67,8 +67,8 @@ class CropSource:
         if largest >= self.config.NUM_CLASSES:
             raise DataError(
                 path,
-                f"has an object of the class {largest}, but NUM_CLASSES is {self.config.NUM_CLASSES}",
-                "Class ids go from 1 to NUM_CLASSES - 1",
+                f"has an object of class {largest}, but NUM_CLASSES is {self.config.NUM_CLASSES}",
+                "Class ids must be from 1 to NUM_CLASSES - 1",
             )
         return image, instances
 
@@ -79,22 +79,22 @@ class CropSource:
         ----------
         image_id : int
         window : (y1, x1, y2, x2)
-            Pixels, inside the picture.
+            In pixels, inside the image.
         augmentation : optional
-            What `mrcnn.data.augment.apply_augmentation` takes; outside of the crop is its mirror image.
+            As for `mrcnn.data.augment.apply_augmentation`; outside the crop is its reflection.
         rng : numpy.random.Generator, optional
-            Of the augmentation.
+            For the augmentation.
 
         Returns
         -------
-        image : uint8 [h, w, C], or float32 where SCALE_INTENSITY takes numbers as they are
+        image : uint8 [h, w, C], or float32 if SCALE_INTENSITY leaves the values unchanged
         labels : uint8 [h, w]
             Class of each pixel, 0 background.
 
         Raises
         ------
         DataError
-            The picture or its masks cannot be used, or augmentation changed the size of the crop.
+            The image or its masks cannot be used, or the augmentation changed the size of the crop.
         """
         y1, x1, y2, x2 = (int(v) for v in window)
         image, instances = self.load(image_id)
@@ -109,13 +109,13 @@ class CropSource:
                 raise DataError(
                     name_of(self.dataset, image_id),
                     f"augmentation changed a crop to {image.shape} and its masks to {instances.image_shape}",
-                    "Use augmenters that keep an image's size",
+                    "Use augmenters that keep the size of the image",
                 )
         return image, semantic_labels(instances)
 
 
 def semantic_labels(instances):
-    """Class of each pixel, uint8 [H, W]: where objects overlap, that of the smallest; the size of a class id counts."""
+    """Class of each pixel, uint8 [H, W]; the smallest of overlapping objects wins. Signs of class ids are ignored."""
     labels = np.zeros(instances.image_shape, np.uint8)
     for i in np.argsort(-instances.areas(), kind="stable"):
         y1, x1, y2, x2 = instances.boxes[i]
@@ -123,23 +123,24 @@ def semantic_labels(instances):
     return labels
 
 
-# --- Where crops are ---
+# --- Crop positions ---
 def random_window(shape, side, rng):
-    """Window (y1, x1, y2, x2) of `side` x `side` pixels anywhere in a picture of this shape (H, W, ...)."""
+    """Window (y1, x1, y2, x2) of `side` x `side` pixels anywhere in an image of this shape (H, W, ...)."""
     y, x = (int(rng.integers(length - side + 1)) for length in shape[:2])
     return y, x, y + side, x + side
 
 
 def grid_windows(shape, side):
-    """Windows int64 [T, 4] that cover a picture, the last ones of a row or column shifted inwards."""
+    """Windows int64 [T, 4] that cover an image; the last ones of each row and column are shifted inwards."""
     return tile_windows(shape[:2], side, 0)
 
 
 # --- Checks ---
 def validate_semantic(dataset, config):
-    """Raise `ConfigError` or `DataError` when crops of a data set cannot be learnt from with this `Config`.
+    """Raise `ConfigError` or `DataError` if crops of a data set cannot be used for training with this `Config`.
 
-    Beside what `validate_dataset` asks for, every picture must have room for a crop, and every class an object.
+    In addition to the checks of `validate_dataset`, every image must be large enough for a crop, and every class must
+    have an object.
     """
     if hasattr(dataset, "load_semantic_mask"):
         config.validate(dataset.class_names)
@@ -154,14 +155,14 @@ def validate_semantic(dataset, config):
     names = ", ".join(f"'{dataset.class_names[c]}'" for c in sorted(missing))
     raise DataError(
         name_of(dataset, 0) if dataset.image_info else type(dataset).__name__,
-        f"neither this nor any other of the {dataset.num_images} pictures of {type(dataset).__name__} has "
-        f"an object of the class {names}, which can so not be learnt",
-        "Label some, or leave the class out of the data set and of NUM_CLASSES",
+        f"neither this nor any other of the {dataset.num_images} images of {type(dataset).__name__} has "
+        f"an object of the class {names}, so it cannot be learned",
+        "Label some, or remove the class from the data set and from NUM_CLASSES",
     )
 
 
 def check_sizes(dataset, config):
-    """Raise `DataError` for the first picture that is smaller than a crop; returns the shapes of all, (H, W, C)."""
+    """Raise `DataError` for the first image that is smaller than a crop; returns the shapes (H, W, C) of all images."""
     side, shapes = int(config.SEMANTIC_CROP), []
     for image_id in range(len(dataset.image_info)):
         shapes.append(tuple(int(v) for v in dataset.image_shape(image_id)))
@@ -171,7 +172,7 @@ def check_sizes(dataset, config):
             cure = f"Set SEMANTIC_CROP = {smaller}" if smaller else "Enlarge it (its sides must be at least 32 pixels)"
             raise DataError(
                 name_of(dataset, image_id),
-                f"has {height} x {width} pixels, too few for the crops of {side} x {side} that are learnt from",
+                f"has {height} x {width} pixels, too few for training crops of {side} x {side}",
                 f"{cure}, or leave it out",
             )
     return shapes
@@ -184,13 +185,13 @@ def _classes(dataset, source, image_id):
 
 
 def _objects_of_classes(labels, class_count, path):
-    """A label image [H, W] as `Instances`: one object a class."""
+    """A label image [H, W] as `Instances`: one object per class."""
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "bui":
         raise DataError(
             path,
-            f"its semantic mask is {labels.dtype} of the shape {labels.shape}",
-            "It must hold one whole number a pixel, [height, width]",
+            f"its semantic mask has type {labels.dtype} and shape {labels.shape}",
+            "It must hold one whole number per pixel, [height, width]",
         )
     values = np.unique(labels)
     if class_count == 2 and set(values.tolist()) <= {0, 255}:
@@ -201,7 +202,7 @@ def _objects_of_classes(labels, class_count, path):
         expected = "0 and 1, or 0 and 255" if class_count == 2 else f"class ids from 0 to {class_count - 1}"
         raise DataError(
             path,
-            f"its semantic mask has the values {shown} beside those expected ({expected})",
+            f"its semantic mask has unexpected values {shown} (expected: {expected})",
             "Save masks without interpolation or JPEG, and without other classes",
         )
     return Instances.from_label_image(labels.astype(np.uint8), [int(v) for v in values if v > 0])

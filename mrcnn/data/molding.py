@@ -1,4 +1,4 @@
-"""From an image as stored to an image as the network takes it: channels, intensities, size, mean, and its meta data."""
+"""Convert a stored image to network input: channels, intensities, size, mean subtraction, and image metadata."""
 
 import random
 
@@ -19,11 +19,11 @@ def to_channels(image, count, path="image"):
     ----------
     image : array [H, W] or [H, W, C]
     count : int or None
-        Channels wanted. One channel is repeated; of four (RGBA) the first three are kept for `count` 3; three (RGB)
-        become their luminance for `count` 1; else the numbers must agree. None: Matterport's contract, grey becomes RGB
-        and anything else stays.
+        Number of channels. One channel is repeated; the first three of four (RGBA) are kept for `count` 3; three (RGB)
+        become their luminance for `count` 1; otherwise the numbers must agree. None: as in Matterport's package, grey
+        becomes RGB and anything else stays.
     path : str or Path, optional
-        Named in the error.
+        Name of the image in the error message.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def to_channels(image, count, path="image"):
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise DataError(
             path,
-            f"an array of shape {image.shape} is no image",
+            f"an array of shape {image.shape} is not an image",
             "Expected [height, width] or [height, width, channels] with at least one pixel",
         )
     image = image if image.ndim == 3 else image[..., None]
@@ -61,22 +61,22 @@ def to_channels(image, count, path="image"):
 
 
 def _kept_alpha(count, found):
-    """Pictures are read without the channel that their file calls alpha; readers that know `count` keep it."""
+    """Images are read without the channel that their file declares as alpha, unless the reader knows `count`."""
     if found != 3 or count not in (2, 4):
         return "S"
-    return f"If the file holds {count}, one of them called alpha, the data set's `channels = {count}` keeps it. Else s"
+    return f"If the file has {count}, one of them alpha, the data set's `channels = {count}` keeps it. Otherwise s"
 
 
 def scale_intensity(image, low=0.1, high=99.9):
-    """Intensities of any type as uint8, by percentiles of each channel; never by wrapping.
+    """Convert intensities of any type to uint8 by percentiles of each channel; values never wrap around.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-        uint8 is returned as it is, bool becomes 0 and 255, integers and floats are stretched.
+        uint8 is returned unchanged, bool becomes 0 and 255, integers and floats are stretched.
     low, high : float
-        Percentiles that become 0 and 255. Where they are equal (few bright pixels on an even ground) the smallest and
-        the largest value take their place; a constant channel becomes 0.
+        Percentiles that become 0 and 255. If they are equal (few bright pixels on a uniform background), the smallest
+        and the largest value are used instead; a constant channel becomes 0.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def scale_intensity(image, low=0.1, high=99.9):
     if image.dtype == bool:
         return image.astype(np.uint8) * np.uint8(255)
     if image.dtype.kind not in "iuf":
-        raise ValueError(f"pixels of type {image.dtype} are no intensities")
+        raise ValueError(f"pixels of type {image.dtype} are not intensities")
     _refuse_not_finite(image)
     scaled = np.zeros(image.shape, np.uint8)
     channels = (image[..., c] for c in range(image.shape[2])) if image.ndim == 3 else [image]
@@ -104,7 +104,7 @@ def scale_intensity(image, low=0.1, high=99.9):
         if top <= bottom:
             bottom, top = channel.min(), channel.max()
         if top > bottom:
-            # In units of the largest value: top - bottom itself may be infinite, or too small to divide by.
+            # In units of the largest value, because top - bottom itself may be infinite or too small to divide by.
             unit = max(abs(bottom), abs(top))
             stretched = (np.clip(channel, bottom, top) / unit - bottom / unit) / (top / unit - bottom / unit) * 255
             scaled[(..., c) if image.ndim == 3 else ...] = np.rint(stretched)
@@ -112,7 +112,7 @@ def scale_intensity(image, low=0.1, high=99.9):
 
 
 def intensities(image, config):
-    """An image's numbers as the network takes them, before MEAN_PIXEL is subtracted: `scale_intensity`, or as they are.
+    """Pixel values as the network expects them, before MEAN_PIXEL is subtracted: `scale_intensity`, or unchanged.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def intensities(image, config):
 
     Returns
     -------
-    uint8 array, or float32 of numbers as they are
+    uint8 array, or float32 of unchanged values
 
     Raises
     ------
@@ -137,9 +137,9 @@ def intensities(image, config):
 
 
 def is_stretched(image, config):
-    """Whether a picture of numbers that are not 8 bits is stretched to 0 ... 255, as SCALE_INTENSITY says.
+    """Whether an image that is not 8 bits is stretched to 0 ... 255, according to SCALE_INTENSITY.
 
-    True and False mean what they say, "auto" that it is stretched unless `is_raw_by_mean`.
+    True: yes. False: no. "auto": it is stretched unless `is_raw_by_mean`.
     """
     if image.dtype == np.uint8 or image.dtype.kind not in "iuf" or not config.SCALE_INTENSITY:
         return False
@@ -147,10 +147,10 @@ def is_stretched(image, config):
 
 
 def is_raw_by_mean(image, config):
-    """Whether MEAN_PIXEL shows that its writer trains on numbers as they are.
+    """Whether MEAN_PIXEL shows that the model is trained on unscaled values.
 
-    That is where one of it is above 255; and of float images where one of it is between 0 and 1, or all are 0 and the
-    image is standardised (some numbers below 0, a standard deviation near 1).
+    This is the case if one of its values is above 255; for float images also if one is between 0 and 1, or if all are 0
+    and the image is standardised (some values below 0, a standard deviation near 1).
     """
     mean = np.asarray(config.MEAN_PIXEL, np.float64)
     if (mean > 255).any():
@@ -176,30 +176,30 @@ def resize_image(
     mode: str = "square",
     rng: np.random.Generator | None = None,
 ) -> tuple:
-    """Scale an image and pad or crop it to a size that the network takes (Matterport's `resize_image`).
+    """Scale an image and pad or crop it to a size that the network accepts (Matterport's `resize_image`).
 
     Parameters
     ----------
     image : array [H, W, C]
         Of any type.
     min_dim : int, optional
-        The image is enlarged (never reduced) until its shorter side has so many pixels.
+        The image is enlarged (never reduced) until its shorter side has this many pixels.
     max_dim : int, optional
-        Mode "square": side of the result; the longer side is reduced to it if it would be more.
+        Mode "square": side of the result; the longer side is reduced to it if it would be larger.
     min_scale : float, optional
-        The image is enlarged at least so much, unless `max_dim` forbids it.
+        The image is enlarged at least by this factor, unless `max_dim` forbids it.
     mode : str
-        "none": as it is. "square": padded with zeros to `max_dim` x `max_dim`. "pad64": padded to multiples of 64.
+        "none": unchanged. "square": padded with zeros to `max_dim` x `max_dim`. "pad64": padded to multiples of 64.
         "crop": a random part of `min_dim` x `min_dim`.
     rng : numpy.random.Generator, optional
-        Chooses the crop; without it Python's `random` does, as in the original.
+        Chooses the crop; by default Python's `random`, as in the original.
 
     Returns
     -------
     image : array [h, w, C]
-        Of the same type; integers are truncated, as in the original.
+        Same type; integers are truncated, as in the original.
     window : (y1, x1, y2, x2)
-        The part of it that is image and not padding.
+        The part of the result that is image, not padding.
     scale : float
     padding : [(top, bottom), (left, right), (0, 0)]
     crop : (y, x, height, width) or None
@@ -207,7 +207,7 @@ def resize_image(
     Raises
     ------
     ConfigError
-        If mode and sizes do not go together.
+        If mode and sizes do not fit together.
     ValueError
         If the image is not [H, W, C], or so elongated that a side would vanish.
     """
@@ -264,13 +264,13 @@ def _choose_scale(height, width, min_dim, max_dim, min_scale):
 
 
 def mold_image(images, config):
-    """Images as the network takes them: float32 minus MEAN_PIXEL (Matterport's `mold_image`).
+    """Images as the network expects them: float32 minus MEAN_PIXEL (Matterport's `mold_image`).
 
     Parameters
     ----------
     images : array [..., H, W, C]
     config : Config
-        MEAN_PIXEL may be one number or one a channel.
+        MEAN_PIXEL may be one number or one per channel.
 
     Returns
     -------
@@ -279,18 +279,18 @@ def mold_image(images, config):
     images = np.asarray(images)
     images = images.astype(np.float32) if images.dtype.kind == "f" else images
     mean, molded = np.asarray(config.MEAN_PIXEL, np.float64), np.empty(images.shape, np.float32)
-    # In float64 and rounded once: in float32 the mean itself would already be rounded.
+    # Computed in float64 and rounded once: in float32 the mean itself would already be rounded.
     return np.subtract(images, mean, out=molded, dtype=np.float64, casting="same_kind")
 
 
 def unmold_image(normalized_images: np.ndarray, config: Config) -> np.ndarray:
-    """The inverse of `mold_image`, for pictures: uint8, rounded and clipped to 0..255 (Matterport's `unmold_image`)."""
+    """Inverse of `mold_image`, for display: uint8, rounded and clipped to 0..255 (Matterport's `unmold_image`)."""
     images = np.asarray(normalized_images) + np.asarray(config.MEAN_PIXEL, np.float64)
     return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 
 
 def compose_image_meta(image_id, original_image_shape, image_shape, window, scale, active_class_ids):
-    """What the network needs to know of an image, as one vector (Matterport's `compose_image_meta`).
+    """What the network needs to know about an image, as one vector (Matterport's `compose_image_meta`).
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def compose_image_meta(image_id, original_image_shape, image_shape, window, scal
         Pixels of the resized image.
     scale : float
     active_class_ids : [NUM_CLASSES]
-        1 for the classes that the image's source labels.
+        1 for the classes that are labelled in the image's source.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def compose_image_meta(image_id, original_image_shape, image_shape, window, scal
 
 
 def parse_image_meta(meta):
-    """The parts of a batch of `compose_image_meta` vectors (Matterport's `parse_image_meta`).
+    """Split a batch of `compose_image_meta` vectors into its parts (Matterport's `parse_image_meta`).
 
     Parameters
     ----------

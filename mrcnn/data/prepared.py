@@ -1,4 +1,4 @@
-"""The first steps of `preprocess` without writing files: a data set seen cropped and downscaled, and the way back."""
+"""Crop and downscale a data set on the fly, without writing files, and map results back to the original images."""
 
 from dataclasses import dataclass
 
@@ -13,20 +13,20 @@ from mrcnn.geometry.resample import resize_bilinear
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to each picture before anything else sees it: rows are kept, then it is downscaled.
+    """Preparation of each image before anything else: crop to a range of rows, then downscale.
 
     Attributes
     ----------
     keep_rows : (int, int) or None
-        First row to keep and the one behind the last, such as (0, 3264) of 3704 rows, the last 440 being the caption
-        bar; None: all.
+        First row to keep and end row (exclusive), such as (0, 3264) of 3704 rows if the last 440 are the caption bar;
+        None: all.
     downscale : int
         See `mrcnn.data.preprocess.downscale_image`.
 
     Raises
     ------
     ConfigError
-        Values that fit no picture.
+        The values cannot fit any image.
     """
 
     keep_rows: tuple = None
@@ -37,7 +37,7 @@ class Preparation:
             rows = tuple(self.keep_rows)
             if len(rows) != 2 or not all(_whole(v) for v in rows) or not 0 <= rows[0] < rows[1]:
                 raise ConfigError(
-                    f"keep_rows is the first row to keep and the one behind the last, such as (0, 3264), "
+                    f"keep_rows must be the first row to keep and the end row (exclusive), such as (0, 3264), "
                     f"not {self.keep_rows!r}."
                 )
             object.__setattr__(self, "keep_rows", rows)
@@ -53,53 +53,53 @@ class Preparation:
         return ", ".join(filter(None, (rows, reduced))) or "as they are"
 
     def window(self, shape, path="image"):
-        """Part (y1, x1, y2, x2) of a picture of this shape, in its pixels, that is left.
+        """Part (y1, x1, y2, x2) of an image of this shape that is kept, in original pixels.
 
         Raises
         ------
         DataError
-            The picture, named by `path`, has too few rows or columns.
+            The image, named by `path`, has too few rows or columns.
         """
         factor, (top, bottom) = self.downscale, self.keep_rows or (0, shape[0])
         if bottom > shape[0]:
             raise DataError(
                 path,
                 f"has {shape[0]} rows, so rows {top}:{bottom} cannot be kept",
-                "Keep rows that all pictures have, or take pictures of another size apart",
+                "Keep rows that all images have, or process images of a different size separately",
             )
         height, width = (bottom - top) // factor * factor, shape[1] // factor * factor
         if not height or not width:
             raise DataError(
                 path,
-                f"is left with {bottom - top} x {shape[1]} pixels, too few to downscale by {factor}",
-                "Downscale less, or leave this picture out",
+                f"keeps only {bottom - top} x {shape[1]} pixels, too few to downscale by {factor}",
+                "Downscale less, or leave this image out",
             )
         return top, 0, top + height, width
 
     def shape(self, shape, path="image"):
-        """Shape of what a picture of the shape (H, W) or (H, W, C) becomes; raises as `window`."""
+        """Prepared shape of an image of shape (H, W) or (H, W, C); raises as `window`."""
         y1, x1, y2, x2 = self.window(shape, path)
         return ((y2 - y1) // self.downscale, (x2 - x1) // self.downscale, *shape[2:])
 
     def image(self, image, path="image"):
-        """The picture [H, W] or [H, W, C], prepared; raises as `window`."""
+        """The prepared image [H, W] or [H, W, C]; raises as `window`."""
         if not self:
             return image
         return downscale_image(crop_image(image, self.window(image.shape, path)), self.downscale)
 
     def instances(self, instances, path="image"):
-        """The objects of such a picture, prepared; what nothing is left of is dropped. Raises as `window`."""
+        """The prepared objects of an image; objects that vanish are dropped. Raises as `window`."""
         if not self:
             return instances
         cropped, _ = crop_instances(instances, self.window(instances.image_shape, path))
         return downscale_instances(cropped, self.downscale)[0]
 
     def labels(self, labels, path="image"):
-        """A label image [H, W], prepared: of the values in a block the most frequent, of equals the lowest.
+        """The prepared label image [H, W]: the most frequent value of each block, or the lowest in a tie.
 
         Raises as `window`.
         """
-        if not self or labels.ndim != 2:  # who uses them says what is wrong with labels of another shape
+        if not self or labels.ndim != 2:  # labels of a different shape are rejected where they are used
             return labels
         labels, factor = crop_image(labels, self.window(labels.shape, path)), self.downscale
         blocks = labels.reshape(labels.shape[0] // factor, factor, labels.shape[1] // factor, factor)
@@ -107,22 +107,22 @@ class Preparation:
         return values[np.argmax([(blocks == value).sum(axis=(1, 3)) for value in values], axis=0)]
 
     def pixel_size(self, size):
-        """Height and width of a pixel after it, of the same unit as before; None stays None."""
+        """Height and width of a pixel after the preparation, in the same unit; None stays None."""
         return None if size is None else tuple(value * self.downscale for value in size)
 
     def placed_back(self, instances, image_shape, pixel_size_nm=None):
-        """Objects found in the prepared picture, in the full size of the original.
+        """Map objects found in the prepared image back to the full size of the original.
 
-        Outlines are interpolated between the larger pixels, so that perimeters are not those of stairs. Preparing the
-        result gives the same objects again.
+        Outlines are interpolated between the larger pixels, so they have no staircase that would lengthen perimeters.
+        Preparing the result gives the same objects again.
 
         Parameters
         ----------
         instances : Instances
         image_shape : (int, int, ...)
-            Of the original.
+            Of the original image.
         pixel_size_nm : (float, float), optional
-            Of the original.
+            Of the original image.
 
         Returns
         -------
@@ -135,9 +135,9 @@ class Preparation:
 
 
 class PreparedDataset(Dataset):
-    """Any data set, its pictures and objects prepared when they are asked for; nothing is written.
+    """Any data set, with images and objects prepared on demand; nothing is written.
 
-    Each time a picture is used it is read and reduced anew: for a long training on large pictures
+    An image is read and reduced again at each use: for long training on large images,
     `mrcnn.data.preprocess.preprocess_folder`, which writes them once, is faster.
 
     Parameters
@@ -145,7 +145,7 @@ class PreparedDataset(Dataset):
     dataset : Dataset
         Prepared (its `prepare` was called).
     keep_rows, downscale
-        As of `Preparation`.
+        As in `Preparation`.
     """
 
     def __init__(self, dataset, keep_rows=None, downscale=1):
@@ -157,29 +157,29 @@ class PreparedDataset(Dataset):
         self.prepare()
 
     def __getattr__(self, name):
-        # Who has this method is asked for label images instead of objects, so it exists only where the source has it.
+        # Data sets with this method provide label images instead of objects, so it exists only if the source has it.
         if name == "load_semantic_mask" and hasattr(self.source, name):
             return self._semantic_mask
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def _semantic_mask(self, image_id):
-        """The picture's label image [H, W]."""
+        """The label image [H, W] of an image."""
         return self.preparation.labels(
             np.asarray(self.source.load_semantic_mask(self._index(image_id))), self.image_reference(image_id)
         )
 
     def load_image(self, image_id):
-        """Picture [H, W, C] in its file's type."""
+        """Image [H, W, C] in the data type of its file."""
         return self.preparation.image(self.source.load_image(self._index(image_id)), self.image_reference(image_id))
 
     def load_instances(self, image_id):
-        """The picture's objects, as many as are left."""
+        """The objects that remain in the prepared image."""
         return self.preparation.instances(
             self.source.load_instances(self._index(image_id)), self.image_reference(image_id)
         )
 
     def has_masks(self, image_id):
-        """As of the source."""
+        """As in the source."""
         return self.source.has_masks(self._index(image_id))
 
     def image_shape(self, image_id):
@@ -191,15 +191,15 @@ class PreparedDataset(Dataset):
         return self.preparation.pixel_size(self.source.pixel_size_nm(self._index(image_id)))
 
     def group(self, image_id):
-        """As of the source."""
+        """As in the source."""
         return self.source.group(self._index(image_id))
 
     def source_image_link(self, image_id):
-        """As of the source."""
+        """As in the source."""
         return self.source.source_image_link(self._index(image_id))
 
     def image_reference(self, image_id):
-        """As of the source."""
+        """As in the source."""
         return self.source.image_reference(self._index(image_id))
 
     def _index(self, image_id):
@@ -207,7 +207,7 @@ class PreparedDataset(Dataset):
 
 
 def _enlarged(mask, factor):
-    """`factor` times the rows and columns: inside is where half or more of the interpolated mask is."""
+    """The mask enlarged by `factor`: inside is where the interpolated mask is at least one half."""
     if factor == 1:
         return mask
     padded = np.pad(mask, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The first steps with pictures from the microscope: cut off the caption bar, downscale, write mirrored copies."""
+"""Preprocess microscope images: crop the caption bar, downscale, write mirrored and rotated copies."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,8 @@ from mrcnn.files import whole_folder
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import NM
 
-# What each copy does to the axes (rows, columns): a rotation by 180 degrees reverses both, and rotation with the mirror
-# leaves the reversal of rows.
+# Step along the axes (rows, columns) in each copy: a rotation by 180 degrees reverses both, and rotation plus mirroring
+# reverses only the rows.
 _REVERSED = {"": (), "__mirror": (1,), "__rot180": (0, 1), "__mirror_rot180": (0,)}
 COPIES = ("", *COPY_SUFFIXES)
 
@@ -25,9 +25,9 @@ class PreprocessSummary:
     ----------
     folder : Path
     images, objects : int
-        Files of pictures and of masks.
+        Number of image files and mask files.
     dropped : list of str
-        Objects of which nothing was left after cropping and downscaling: picture and number, from 0.
+        Objects that vanished in cropping or downscaling: image and object number, from 0.
     """
 
     folder: Path
@@ -37,22 +37,22 @@ class PreprocessSummary:
 
 
 def crop_image(image, crop):
-    """Part (y1, x1, y2, x2) of a picture [H, W] or [H, W, C], in pixels, y2 and x2 exclusive."""
+    """Part (y1, x1, y2, x2) of an image [H, W] or [H, W, C], in pixels, y2 and x2 exclusive."""
     y1, x1, y2, x2 = _checked_crop(crop, image.shape)
     return image[y1:y2, x1:x2]
 
 
 def crop_instances(instances, crop):
-    """Objects in the part (y1, x1, y2, x2) of their picture, cut where its edge cuts them; and the indices kept."""
+    """Objects in the part (y1, x1, y2, x2) of their image, clipped to it; and the indices of those kept."""
     y1, x1, y2, x2 = _checked_crop(crop, instances.image_shape)
     return instances.moved_with_indices((-y1, -x1), (y2 - y1, x2 - x1))
 
 
 def downscale_image(image, factor):
-    """A picture [H, W] or [H, W, C] of 1 / `factor` the size; each pixel is the mean of `factor` x `factor`.
+    """An image [H, W] or [H, W, C] at 1 / `factor` of its size; each pixel is the mean of `factor` x `factor` pixels.
 
-    Whole-number types are rounded and kept. Rows and columns that fill no whole block, fewer than `factor` at the
-    bottom and at the right, are cut off.
+    Integer types are rounded and kept. Rows and columns that do not fill a whole block (fewer than `factor` at the
+    bottom and on the right) are cut off.
     """
     factor = _checked_factor(factor, image.shape)
     height, width = (n // factor for n in image.shape[:2])
@@ -62,9 +62,10 @@ def downscale_image(image, factor):
 
 
 def downscale_instances(instances, factor):
-    """Objects in the picture of 1 / `factor` the size, and the indices of those kept.
+    """Objects in the image at 1 / `factor` of its size, and the indices of those kept.
 
-    A pixel belongs to an object that covers at least half of its `factor` x `factor` pixels. Pixel size grows with it.
+    A pixel belongs to an object that covers at least half of its `factor` x `factor` pixels. The pixel size is
+    multiplied by `factor`.
     """
     factor = _checked_factor(factor, instances.image_shape)
     height, width = (n // factor for n in instances.image_shape)
@@ -72,13 +73,13 @@ def downscale_instances(instances, factor):
     for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks, strict=True):
         top, left = y1 // factor, x1 // factor
         bottom, right = min(-(-y2 // factor), height), min(-(-x2 // factor), width)
-        if top >= bottom or left >= right:  # all of it lies in the cut-off rest
+        if top >= bottom or left >= right:  # entirely in the cut-off remainder
             boxes.append((0, 0, 0, 0))
             masks.append(np.zeros((0, 0), bool))
             continue
         full = np.zeros(((bottom - top) * factor, (right - left) * factor), bool)
         row, column = y1 - top * factor, x1 - left * factor
-        fits = mask[: full.shape[0] - row, : full.shape[1] - column]  # what lies in the cut-off rest falls away
+        fits = mask[: full.shape[0] - row, : full.shape[1] - column]  # drops the cut-off remainder
         full[row : row + fits.shape[0], column : column + fits.shape[1]] = fits
         share = full.reshape(bottom - top, factor, right - left, factor).mean(axis=(1, 3))
         boxes.append((top, left, bottom, right))
@@ -96,41 +97,42 @@ def downscale_instances(instances, factor):
 
 
 def flip_image(image, copy):
-    """One of the four copies of a picture: "" (itself), "__mirror", "__rot180", "__mirror_rot180"."""
+    """One of the four copies of an image: "" (itself), "__mirror", "__rot180", "__mirror_rot180"."""
     return np.flip(image, _REVERSED[copy])
 
 
 def flip_instances(instances, copy):
-    """The objects of that copy of the picture."""
+    """The objects in that copy of the image."""
     for axis in _REVERSED[copy]:
         instances = instances.flipped(axis)
     return instances
 
 
 def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, flips=True, **options):
-    """Crop, downscale and copy a data set of one class, written as an instance-mask folder.
+    """Crop and downscale a data set of one class and write it, with flipped copies, as an instance-mask folder.
 
-    For micrographs of 4864 x 3704 pixels with a caption bar of 440 rows, ``keep_rows=(0, 3264), downscale=4`` leaves
-    1216 x 816 pixels, and each picture is there four times.
+    For micrographs of 4864 x 3704 pixels with a caption bar of 440 rows, ``keep_rows=(0, 3264), downscale=4`` gives
+    1216 x 816 pixels, and four copies of each image.
 
     Parameters
     ----------
     source : str or Path
         A folder or stack that `mrcnn.data.readers.open.open_dataset` reads.
     target : str or Path
-        Folder to write; it must not exist. Pictures are TIFF (`Images/<name>.tif`, with the pixel size), masks 1-bit
+        Folder to write; it must not exist. Images are TIFF (`Images/<name>.tif`, with the pixel size), masks 1-bit
         PNG (`Masks/<name>/<name>_Mask_<i>.png`). Copies are named `<name>__mirror`, `<name>__rot180` (rotated by 180
-        degrees) and `<name>__mirror_rot180`; by these endings `MaskFolderDataset` gives all four the same `group`.
+        degrees) and `<name>__mirror_rot180`; from these endings `MaskFolderDataset` knows that all four belong to the
+        same `group`.
     crop : (int, int, int, int), optional
         Part (y1, x1, y2, x2) to keep, in pixels, y2 and x2 exclusive.
     keep_rows : (int, int), optional
-        First row to keep and the one behind the last: a crop of all columns.
+        First row to keep and end row (exclusive): a crop of all columns.
     downscale : int
         See `downscale_image`.
     flips : bool
         Whether to write the three copies.
     **options
-        Of the reader, such as `truth`, `threshold` or `pixel_size_nm`.
+        Options of the reader, such as `truth`, `threshold` or `pixel_size_nm`.
 
     Returns
     -------
@@ -139,27 +141,27 @@ def preprocess_folder(source, target, crop=None, keep_rows=None, downscale=1, fl
     Raises
     ------
     DataError
-        `target` exists or cannot be written, or a file of the source cannot be used. Nothing is left behind then: all
-        is written under a temporary name and renamed at the end.
+        `target` exists or cannot be written, or a file of the source cannot be used. Then nothing is left behind:
+        everything is written under a temporary name and renamed at the end.
     ConfigError
-        A crop or factor that does not fit the pictures.
+        A crop or factor does not fit the images.
     """
     from mrcnn.data.readers.open import open_dataset
 
     if crop is not None and keep_rows is not None:
-        raise ConfigError("Give crop or keep_rows, not both.")
+        raise ConfigError("Use either crop or keep_rows, not both.")
     target = Path(target)
     if target.exists():
-        raise DataError(target, "exists already, and nothing is overwritten", "Choose another name, or remove it first")
+        raise DataError(target, "already exists and is not overwritten", "Choose another name, or remove it first")
     dataset = open_dataset(source, **options)
     if len(dataset.class_info) != 2:
         raise DataError(
             source,
-            f"has {len(dataset.class_info) - 1} classes, but a mask folder holds one",
-            "Prepare the classes one by one",
+            f"has {len(dataset.class_info) - 1} classes, but a mask folder can hold only one",
+            "Prepare each class separately",
         )
     summary = PreprocessSummary(target)
-    with whole_folder(target, cure="Check free space and your rights on the folder") as unfinished:
+    with whole_folder(target, cure="Check the free space and the folder's permissions") as unfinished:
         (unfinished / "Images").mkdir()
         (unfinished / "Masks").mkdir()
         for image_id in dataset.image_ids:
@@ -230,10 +232,10 @@ def _checked_crop(crop, shape):
     try:
         y1, x1, y2, x2 = (int(v) for v in crop)
     except (TypeError, ValueError):
-        raise ConfigError(f"A crop is (y1, x1, y2, x2) in pixels, not {crop!r}.") from None
+        raise ConfigError(f"A crop must be (y1, x1, y2, x2) in pixels, not {crop!r}.") from None
     if not (0 <= y1 < y2 <= shape[0] and 0 <= x1 < x2 <= shape[1]):
         raise ConfigError(
-            f"The crop {(y1, x1, y2, x2)} (y1, x1, y2, x2) does not lie in a picture of {shape[0]} rows "
+            f"The crop {(y1, x1, y2, x2)} (y1, x1, y2, x2) does not lie inside an image of {shape[0]} rows "
             f"and {shape[1]} columns."
         )
     return y1, x1, y2, x2
@@ -242,6 +244,6 @@ def _checked_crop(crop, shape):
 def _checked_factor(factor, shape):
     if isinstance(factor, bool) or not isinstance(factor, (int, np.integer)) or not 1 <= factor <= min(shape[:2]):
         raise ConfigError(
-            f"downscale must be a whole number from 1 to the picture's shorter side ({min(shape[:2])}), not {factor!r}."
+            f"downscale must be a whole number from 1 to the image's shorter side ({min(shape[:2])}), not {factor!r}."
         )
     return int(factor)

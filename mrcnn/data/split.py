@@ -1,4 +1,4 @@
-"""Split a data set by seed and by source picture, so that no copy or neighbour of a picture is on both sides."""
+"""Split a data set by seed and source image, keeping copies and neighbours of an image in one part."""
 
 from collections.abc import Sequence
 
@@ -15,21 +15,21 @@ def split(
     validation: float | None = None,
     gap: int = 0,
 ) -> list[np.ndarray]:
-    """Image ids of each part of a data set; all pictures of one group go to the same part.
+    """Image ids of each part of a data set; all images of a group go to the same part.
 
     Parameters
     ----------
     dataset : Dataset
-        Its `group(image_id)` says which pictures belong together: copies of one picture, slices of one block.
+        Its `group(image_id)` defines which images belong together: copies of one image, slices of one block.
     fractions : sequence of float
-        Share of each part, all positive, of the sum 1. The first is for training. Groups go whole, so shares are met as
-        nearly as they allow.
+        Fraction of each part, all positive, with the sum 1. The first part is for training. Groups are not split, so
+        the fractions are met as closely as the groups allow.
     seed : int
         The same seed gives the same split.
     validation : float, optional
         Short for ``fractions=(1 - validation, validation)``.
     gap : int
-        Slices of the first part that are this near to a slice of another part, in the same stack, are left out.
+        Slices of the first part within this distance of a slice of another part, in the same stack, are left out.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def split(
     DataError
         There are fewer groups than parts.
     ConfigError
-        Fractions that cannot be, or a gap that leaves nothing to train on.
+        The fractions are invalid, or the gap leaves nothing to train on.
     """
     fractions = _checked(fractions if validation is None else (1 - validation, validation), gap)
     groups: dict[str, list[int]] = {}
@@ -51,14 +51,14 @@ def split(
         where = next(iter(groups), type(dataset).__name__)
         raise DataError(
             where,
-            f"is one of only {len(groups)} source pictures (or blocks of slices), too few for {len(fractions)} parts"
+            f"is one of only {len(groups)} source images (or blocks of slices), too few for {len(fractions)} parts"
             if groups
-            else "has no pictures to split",
-            "Label another picture, take smaller blocks of a stack, or give a validation set of its own",
+            else "has no images to split",
+            "Label another image, use smaller blocks of a stack, or provide a separate validation set",
         )
     members = list(groups.values())
     order = np.random.default_rng(seed).permutation(len(members))
-    # Large groups first, in random order among equals: the small ones then even out the shares.
+    # Large groups first, in random order among equals: the small ones then even out the fractions.
     order = sorted(order, key=lambda i: -len(members[i]))
     parts: list = [[] for _ in fractions]
     targets = fractions * len(dataset.image_info)
@@ -84,7 +84,7 @@ def _checked(fractions, gap):
 
 
 def _without_neighbours(dataset, parts, gap):
-    """`parts` without those slices of the first that lie within `gap` of another part's slice in the same stack."""
+    """`parts` without the slices of the first part within `gap` of another part's slice in the same stack."""
     others = {}
     for image_id in np.concatenate(parts[1:]) if len(parts) > 1 else ():
         info = dataset.image_info[image_id]
@@ -98,5 +98,5 @@ def _without_neighbours(dataset, parts, gap):
 
     kept = np.array([i for i in parts[0] if not near(i)], np.int64)
     if not len(kept):
-        raise ConfigError(f"A gap of {gap} slices leaves nothing to train on. Take a smaller gap, or larger blocks.")
+        raise ConfigError(f"A gap of {gap} slices leaves nothing to train on. Use a smaller gap or larger blocks.")
     return [kept, *parts[1:]]

@@ -1,4 +1,4 @@
-"""What a data set consists of, as tables: a row a picture, and a row an object."""
+"""Statistics of a data set as tables: one row per image, and one row per object."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,30 +7,30 @@ from mrcnn.data.dataset import Dataset
 
 
 def dataset_tables(dataset: Dataset, image_ids: Sequence[int] | None = None, workers: int = 4) -> tuple:
-    """Look at pictures and objects, several at a time.
+    """Tables of images and objects, loaded several at a time.
 
     Parameters
     ----------
     dataset : Dataset
         Prepared.
     image_ids : sequence of int, optional
-        Default all.
+        By default all.
     workers : int
-        Pictures loaded at the same time; reading files is mostly waiting.
+        Number of images loaded in parallel; reading files is mostly waiting.
 
     Returns
     -------
-    pictures : pandas.DataFrame
-        A row a picture, in the order asked for: `image_id`, `name`, `height`, `width`, `channels`, `mean` and `sd` of
-        all grey values, `mean_0`, ... of each channel, `objects`.
+    images : pandas.DataFrame
+        One row per image, in the order of `image_ids`: `image_id`, `name`, `height`, `width`, `channels`, `mean` and
+        `sd` of all grey values, `mean_0`, ... of each channel, and `objects`.
     objects : pandas.DataFrame
-        A row an object: `image_id`, `class`, `height`, `width` of its box and `area` of its mask in pixels,
-        `share_of_picture` (area by the picture's), `width_by_height`.
+        One row per object: `image_id`, `class`, `height`, `width` of its box and `area` of its mask in pixels,
+        `share_of_picture` (fraction of the image area), `width_by_height`.
 
     Raises
     ------
     DataError
-        A picture or its masks cannot be used; names the file.
+        An image or its masks cannot be used; the message names the file.
     """
     import pandas as pd
 

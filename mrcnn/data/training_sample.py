@@ -1,4 +1,4 @@
-"""What one image of a data set becomes for training: resized image, meta, class ids, boxes and masks."""
+"""Training sample of one image: the resized image, its metadata, class ids, boxes and masks."""
 
 import random
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ class Sample:
 
     Attributes
     ----------
-    image : uint8 [H, W, C], or float32 where SCALE_INTENSITY takes numbers as they are
+    image : uint8 [H, W, C], or float32 if SCALE_INTENSITY leaves the values unchanged
         Resized; the mean is not yet subtracted.
     meta : float64 [12 + NUM_CLASSES]
         `compose_image_meta`.
     class_ids : int32 [G]
         0 where there is no object.
     boxes : float32 [G, 4]
-        (y1, x1, y2, x2) in pixels of `image`, y2 and x2 exclusive; every object's has an area.
+        (y1, x1, y2, x2) in pixels of `image`, y2 and x2 exclusive; the box of every object has an area.
     masks : bool [h, w, G] or None
-        Mini-masks in the frame of the boxes, or masks of the image's size, as USE_MINI_MASK says; all False where the
+        Mini-masks in the frame of the boxes, or masks of the image size, depending on USE_MINI_MASK; all False if the
         image has only boxes, None without USE_MASK_HEAD.
     has_masks : bool
-        Whether there are masks to learn from (`Dataset.has_masks`).
+        Whether the masks can be used for training (`Dataset.has_masks`).
     """
 
     image: np.ndarray
@@ -49,20 +49,20 @@ def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
     config : Config
     image_id : int
     augmentation : optional
-        What `mrcnn.data.augment.apply_augmentation` takes.
+        As for `mrcnn.data.augment.apply_augmentation`.
     rng : numpy.random.Generator, optional
-        Of the crop, the augmentation and the choice among more than MAX_GT_INSTANCES objects; by default a new one of
-        config.SEED, so that the sample is always the same.
+        For the crop, the augmentation and the choice among more than MAX_GT_INSTANCES objects; by default seeded with
+        config.SEED, so the sample is always the same.
 
     Returns
     -------
     Sample
-        Of an image without objects, all class ids, boxes and masks are 0.
+        For an image without objects, all class ids, boxes and masks are 0.
 
     Raises
     ------
     DataError
-        If the image or its masks cannot be used; names the file.
+        If the image or its masks cannot be used; the message names the file.
     """
     rng = np.random.default_rng(config.SEED) if rng is None else rng
     image, instances, meta = _load_resized(dataset, config, image_id, rng)
@@ -92,17 +92,17 @@ def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, u
     config : Config
     image_id : int
     augment : bool
-        Mirror every other image left to right, by chance.
+        Flip the image left to right with probability one half.
     augmentation : optional
-        What `mrcnn.data.augment.apply_augmentation` takes, for example an imgaug pipeline.
+        As for `mrcnn.data.augment.apply_augmentation`, for example an imgaug pipeline.
     use_mini_mask : bool
-        Masks of MINI_MASK_SHAPE in the frame of their boxes instead of masks of the image's size.
+        Masks of MINI_MASK_SHAPE in the frame of their boxes instead of masks of the image size.
     rng : numpy.random.Generator, optional
-        Without it Python's `random` draws, as in the original.
+        By default Python's `random` is used, as in the original.
 
     Returns
     -------
-    image : uint8 [H, W, C], or float32 where SCALE_INTENSITY takes numbers as they are
+    image : uint8 [H, W, C], or float32 if SCALE_INTENSITY leaves the values unchanged
     image_meta : float64 [12 + NUM_CLASSES]
     class_ids : int32 [N]
     bbox : int32 [N, 4]
@@ -112,13 +112,13 @@ def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, u
     Raises
     ------
     DataError
-        If the image or its masks cannot be used; names the file.
+        If the image or its masks cannot be used; the message names the file.
     """
     image, instances, meta = _load_resized(dataset, config, image_id, rng)
     if augment and (random.randint(0, 1) if rng is None else rng.integers(2)):
         image, instances = np.fliplr(image), instances.flipped(axis=1)
     if augmentation is not None:
-        # Seeded from Python's generator, so that a script's random.seed makes the whole sample repeatable.
+        # Seeded from Python's generator, so random.seed in a script makes the whole sample reproducible.
         rng = np.random.default_rng(random.getrandbits(64)) if rng is None else rng
         image, instances = _augmented(dataset, image_id, augmentation, image, instances, rng)
     return image, meta, instances.class_ids, instances.boxes, _masks(instances, config, use_mini_mask)

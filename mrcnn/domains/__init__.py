@@ -1,1 +1,1 @@
-"""What belongs to one kind of specimen: wafers of sections, and fields of the Human Protein Atlas."""
+"""Code for specific kinds of specimens: wafers of brain sections, and fields of the Human Protein Atlas."""

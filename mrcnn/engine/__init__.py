@@ -1,1 +1,1 @@
-"""The models as users hold them: `MaskRCNN` and `SemanticSegmenter`."""
+"""The model classes: `MaskRCNN` and `SemanticSegmenter`."""

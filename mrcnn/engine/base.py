@@ -1,4 +1,4 @@
-"""What all models that are trained share: runs with their folders, weights, and taking up where one stopped."""
+"""Base class of the models: runs with their folders, weights, and resuming."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mrcnn.weights.load import LoadReport, load_weights, save_weights
 
 
 class Trainable:
-    """Base of `MaskRCNN` and `SemanticSegmenter`, which add a `keras_model` and what can be done with it.
+    """Base of `MaskRCNN` and `SemanticSegmenter`, which add a `keras_model` and the methods that use it.
 
     Parameters
     ----------
@@ -26,22 +26,22 @@ class Trainable:
     config : Config
         Validated here.
     model_dir : str or Path
-        Runs are kept in folders below it.
+        Runs are stored in folders below it.
 
     Attributes
     ----------
     log_dir : Path
-        Of the run.
+        Folder of the run.
     epoch : int
-        Epochs done.
+        Number of epochs done.
     checkpoint_path : str or None
-        Of the last epoch trained.
+        Checkpoint of the last epoch trained.
     precision : str
         Keras dtype policy.
     always_trained : list of str
         Layers that are trained in every stage, because weights for them were not loaded.
     progress : Progress or None
-        Where the run stands.
+        Progress of the run.
     """
 
     keras_model: keras.Model
@@ -55,7 +55,7 @@ class Trainable:
         self.set_log_dir()
 
     def _begin(self):
-        """All that a model which was not trained yet has."""
+        """Set the attributes of a model that has not been trained yet."""
         if self.mode == "inference":
             one_operation_at_a_time()
         if keras.backend.backend() == "tensorflow":
@@ -66,7 +66,7 @@ class Trainable:
         self.checkpoint_path = None
 
     def refuse_inference(self, what):
-        """Raise `ConfigError` where this model cannot be trained."""
+        """Raise `ConfigError` if this model cannot be trained."""
         if self.mode != "training":
             raise ConfigError(
                 f"This model was made for inference. Create {type(self).__name__}(mode='training', ...) to {what}."
@@ -108,14 +108,14 @@ class Trainable:
         Parameters
         ----------
         filepath : path
-            A `.h5` of Matterport's layout, a checkpoint, an `.npz` with keys `layer/kind`, or a run's folder (its
-            best).
+            A `.h5` file in Matterport's layout, a checkpoint, an `.npz` file with keys `layer/kind`, or a run's folder
+            (its best checkpoint).
         by_name : bool
-            Load what is there and leave the rest. Implied by `exclude`.
+            Load what the file has and leave the rest unchanged. Implied by `exclude`.
         exclude : list of str
-            Layers to leave as they are.
+            Layers to leave unchanged.
         at_least : int
-            Fewer arrays loaded than this are an error.
+            Loading fewer arrays than this is an error.
 
         Returns
         -------
@@ -137,7 +137,7 @@ class Trainable:
         return report
 
     def _train_what_was_not_loaded(self, report):
-        """Beside loaded layers, a first convolution that was inflated or that is still random is always trained."""
+        """If layers are loaded, a first convolution that was inflated or is still random is trained in every stage."""
         inflated = [name.split("/")[0] for name in report.inflated]
         first = self.first_convolution()
         if f"{first}/kernel" in report.loaded:
@@ -146,7 +146,7 @@ class Trainable:
             self.always_trained = [first]
 
     def first_convolution(self):
-        """Name of the layer that sees the image's channels; None where there is no such convolution."""
+        """Name of the layer that receives the image's channels; None if there is no such convolution."""
         channels = int(self.config.IMAGE_SHAPE[2])
         for _, layer in weighted_layers(self.keras_model):
             if any(len(w.shape) == 4 and w.shape[2] == channels for w in layer.weights):
@@ -154,14 +154,14 @@ class Trainable:
         return None
 
     def save_weights(self, filepath: str | os.PathLike) -> None:
-        """Write all weights in the legacy `.h5` layout, whole or not at all."""
+        """Write all weights in the legacy `.h5` layout, completely or not at all."""
         save_weights(self.keras_model, filepath)
 
     def resume(self, path: str | os.PathLike | None = None) -> bool:
-        """Take up a run where its last checkpoint left it.
+        """Resume a run from its last checkpoint.
 
-        Repeat the calls of `train` after it: those that were done are passed over, and the one that was interrupted
-        goes on inside of its stage.
+        Repeat the calls of `train` afterwards: those already finished are skipped, and the interrupted one continues
+        within its stage.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class Trainable:
         state = read_state(path)
         if state is None:
             raise WeightsError(
-                f"{path}: holds weights, but no state of a training to resume. Load it with load_weights instead."
+                f"{path}: contains weights, but no state of a training to resume. Load it with load_weights instead."
             )
         self.load_weights(path, verbose=0)
         restore(seed_states(self.keras_model), state.seeds, path, "random generator")
@@ -200,7 +200,7 @@ class Trainable:
 
     # --- Training ---
     def compile_for_training(self, learning_rate, total_steps):
-        """Give the Keras model a fresh optimizer for the steps of a stage; None: of a training by the clock."""
+        """Give the Keras model a new optimizer for the steps of a stage; None: for a training that hours limit."""
         compile_model(self.keras_model, self.config, learning_rate, total_steps)
 
     def set_trainable(self, layer_regex, keras_model=None, indent=0, verbose=1):

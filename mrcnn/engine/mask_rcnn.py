@@ -1,4 +1,4 @@
-"""`MaskRCNN`: the model as its users hold it, with Matterport's methods."""
+"""`MaskRCNN`: the model class for training and detection, with Matterport's methods."""
 
 import os
 from collections.abc import Sequence
@@ -22,29 +22,29 @@ class MaskRCNN(Trainable):
     Parameters
     ----------
     mode : {"training", "inference"}
-        A model for training can detect, too.
+        A model for training can also detect.
     config : Config
         Validated here.
     model_dir : str or Path
-        Runs are kept in folders below it.
+        Runs are stored in folders below it.
 
     Attributes
     ----------
     keras_model : keras.Model
     log_dir : Path
-        Of the run.
+        Folder of the run.
     epoch : int
-        Epochs done.
+        Number of epochs done.
     checkpoint_path : str or None
-        Of the last epoch trained.
+        Checkpoint of the last epoch trained.
     anchors : float64 [A, 4] or None
-        In pixels, of the last `get_anchors`.
+        In pixels, from the last call of `get_anchors`.
     always_trained : list of str
         Layers that are trained in every stage, because weights for them were not loaded.
     progress : Progress or None
-        Where the run stands.
+        Progress of the run.
     devices : list of str
-        Those that share a training batch (GPU_COUNT); empty for one.
+        Devices that share a training batch (GPU_COUNT); empty if there is only one.
     """
 
     graph_class = MaskRCNNGraph
@@ -87,7 +87,7 @@ class MaskRCNN(Trainable):
         custom_callbacks : list of keras callbacks, optional
         no_augmentation_sources : list of str, optional
         verbose : "auto", 0, 1 or 2
-            0 is silent, 1 shows a bar within the epoch and a line of each epoch, 2 the lines only; "auto" is 1 in a
+            0 is silent, 1 shows a bar within the epoch and one line per epoch, 2 only the lines; "auto" is 1 in a
             terminal or a notebook, and 2 in a log file.
 
         Returns
@@ -98,9 +98,9 @@ class MaskRCNN(Trainable):
         Raises
         ------
         ConfigError
-            A setting, `layers`, `verbose` or the numbers cannot work.
+            A setting, `layers`, `verbose` or one of the numbers is invalid.
         DataError
-            A data set or a picture cannot be used, or the losses became NaN.
+            A data set or an image cannot be used, or the losses became NaN.
         WeightsError
             A checkpoint cannot be written.
         """
@@ -123,7 +123,7 @@ class MaskRCNN(Trainable):
 
     # --- Detection ---
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
-        """Normalised anchors float32 [A, 4] for a molded image of this shape; the pixel ones are kept in `anchors`."""
+        """Normalised anchors float32 [A, 4] for a molded image of this shape; `anchors` keeps those in pixels."""
         self.anchors, normalised = self.detection.anchors(image_shape)
         return normalised
 
@@ -138,12 +138,12 @@ class MaskRCNN(Trainable):
         Returns
         -------
         molded [N, h, w, C] float32, metas [N, M] float32, windows int [N, 4]
-            Stacked when all have one molded size, else lists.
+            Stacked if all have the same molded size, otherwise lists.
 
         Raises
         ------
         DataError
-            An image cannot be used; names its place in the list.
+            An image cannot be used; the error gives its position in the list.
         """
         return mold_inputs(images, self.config)
 
@@ -160,9 +160,9 @@ class MaskRCNN(Trainable):
         images : list of arrays
             As in `mold_inputs`; any number, of any sizes. They go through the network BATCH_SIZE at a time.
         pixel_size_nm : (float, float), number or None
-            Noted in the results.
+            Recorded in the results.
         min_score : float, optional
-            Drop detections below; DETECTION_MIN_CONFIDENCE is applied anyway.
+            Discard detections with a lower score; DETECTION_MIN_CONFIDENCE applies in any case.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class MaskRCNN(Trainable):
         Raises
         ------
         DataError
-            An image cannot be used; names its place in the list.
+            An image cannot be used; the error gives its position in the list.
         """
         return self.detection.predict(images, pixel_size_nm, min_score)
 
@@ -182,13 +182,13 @@ class MaskRCNN(Trainable):
         return detect_tiled(self, source, **options)
 
     def detect(self, images: Sequence[ArrayLike], verbose: int = 0) -> list[dict[str, np.ndarray]]:
-        """Detect objects, as Matterport's `detect`.
+        """Detect objects, like Matterport's `detect`.
 
         Returns
         -------
         list of dict
             `rois` int32 [N, 4] (y1, x1, y2, x2), `class_ids` int32 [N], `scores` float32 [N], `masks` bool [H, W, N].
-            For large pictures with many objects use `predict`, whose masks are not full planes.
+            For large images with many objects use `predict`, whose masks are not full planes.
         """
         if verbose:
             print(f"Processing {len(images)} images")

@@ -1,4 +1,4 @@
-"""`SemanticSegmenter`: a network that gives each pixel a class, held and trained as `MaskRCNN` is."""
+"""`SemanticSegmenter`: a network that assigns a class to each pixel, used and trained like `MaskRCNN`."""
 
 import json
 import os
@@ -24,35 +24,35 @@ from mrcnn.nets.semantic.training_model import semantic_model
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
 from mrcnn.training.history import TrainingHistory
 
-WATERSHED_FILE = "watershed.json"  # in a run's folder: how its probabilities become objects
+WATERSHED_FILE = "watershed.json"  # in the folder of a run: how its probabilities become objects
 
 
 class SemanticSegmenter(Trainable):
     """A U-Net or FCN for training or prediction.
 
-    Runs, weights, checkpoints and resuming are those of `MaskRCNN`: `load_weights`, `save_weights`, `find_last` and
-    `resume` work alike, and the folder of a run holds the same files. The encoder's pretrained weights are loaded by
-    `load_weights(path, by_name=True)`.
+    Runs, weights, checkpoints and resuming are as for `MaskRCNN`: `load_weights`, `save_weights`, `find_last` and
+    `resume` work in the same way, and the folder of a run holds the same files. `load_weights(path, by_name=True)`
+    loads pretrained weights of the encoder.
 
     Parameters
     ----------
     mode : {"training", "inference"}
-        A model for training can predict, too.
+        A model for training can also predict.
     config : Config
-        Validated here. SEMANTIC_MODEL says which network; None becomes "unet".
+        Validated here. SEMANTIC_MODEL selects the network; None becomes "unet".
     model_dir : str or Path
-        Runs are kept in folders below it.
+        Runs are stored in folders below it.
 
     Attributes
     ----------
     keras_model : keras.Model
         Molded images -> logits.
     watershed : WatershedSettings
-        How `predict` makes objects of probabilities; `load_weights` takes them from beside the weights.
+        How `predict` turns probabilities into objects; `load_weights` reads them from the file next to the weights.
     flips : bool
-        Predict each tile in four mirrorings and take the mean.
+        Average the predictions for four mirrored versions of each tile.
 
-    And as `Trainable`.
+    And those of `Trainable`.
     """
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
@@ -66,13 +66,13 @@ class SemanticSegmenter(Trainable):
 
     # --- Weights ---
     def load_weights(self, filepath, *args, **options):
-        """Load weights, as `MaskRCNN.load_weights`, and the watershed settings beside them where there are any."""
+        """Load weights, like `MaskRCNN.load_weights`, and the watershed settings next to them, if there are any."""
         report = super().load_weights(filepath, *args, **options)
         self.watershed = read_watershed(Path(report.path).with_name(WATERSHED_FILE)) or WatershedSettings()
         return report
 
     def save_watershed(self, settings: WatershedSettings) -> None:
-        """Use these `WatershedSettings`, and keep them in the run's folder for whoever loads its weights."""
+        """Use these `WatershedSettings`, and store them in the run's folder, to be loaded with its weights."""
         self.watershed = settings
         with whole_file(Path(self.log_dir) / WATERSHED_FILE) as temporary:
             temporary.write_text(json.dumps(settings.to_dict(), indent=2) + "\n", encoding="utf-8")
@@ -91,7 +91,7 @@ class SemanticSegmenter(Trainable):
         no_augmentation_sources: list[str] | None = None,
         verbose: str | int = "auto",
     ) -> TrainingHistory:
-        """Train for a total of epochs, or of hours, on random crops of SEMANTIC_CROP pixels.
+        """Train for a total number of epochs or hours, on random crops of SEMANTIC_CROP pixels.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class SemanticSegmenter(Trainable):
             The total over all calls, as for `MaskRCNN`.
         hours : float, optional
             Instead of epochs: no epoch begins that would not end in time. The schedule of the learning rate follows the
-            time, so that two such runs are never quite the same.
+            time, so two such runs are never exactly the same.
         layers : str
             all, heads (the decoder), 3+, 4+, 5+ (the encoder from that stage on, and the decoder), or a regular
             expression.
@@ -122,9 +122,9 @@ class SemanticSegmenter(Trainable):
         Raises
         ------
         ConfigError
-            A setting, `layers`, `verbose` or the numbers cannot work, or the hours are too few for one epoch.
+            A setting, `layers`, `verbose` or one of the numbers is invalid, or the hours are too few for one epoch.
         DataError
-            A data set or a picture cannot be used, or the loss became NaN.
+            A data set or an image cannot be used, or the loss became NaN.
         WeightsError
             A checkpoint cannot be written.
         """
@@ -151,14 +151,14 @@ class SemanticSegmenter(Trainable):
     def predict_probability(
         self, image: ArrayLike, tile: int | None = None, overlap: int | None = None, flips: bool | None = None
     ) -> np.ndarray:
-        """Probabilities of a picture of any size, computed in overlapping tiles that are blended smoothly.
+        """Probabilities for an image of any size, computed in overlapping tiles that are blended smoothly.
 
         Parameters
         ----------
         image : array [H, W] or [H, W, C]
             uint8, uint16, float or bool; channels are adapted to IMAGE_CHANNEL_COUNT.
         tile : int, optional
-            Side of a tile, a multiple of 32; by default SEMANTIC_CROP, the size that was learnt from.
+            Side of a tile, a multiple of 32; by default SEMANTIC_CROP, the size used for training.
         overlap : int, optional
             Pixels that neighbouring tiles share; by default a quarter of a tile.
         flips : bool, optional
@@ -167,12 +167,12 @@ class SemanticSegmenter(Trainable):
         Returns
         -------
         float32 [H, W, K]
-            K is 1 for two classes (of the foreground), else NUM_CLASSES, background first.
+            K is 1 for two classes (the foreground), otherwise NUM_CLASSES, background first.
 
         Raises
         ------
         ConfigError
-            Tile and overlap do not go together.
+            Tile and overlap are incompatible.
         DataError
             The image cannot be used.
         """
@@ -185,16 +185,16 @@ class SemanticSegmenter(Trainable):
         min_score: float | None = None,
         settings: WatershedSettings | None = None,
     ) -> list[Instances]:
-        """Objects of each picture: its probabilities parted by `mrcnn.results.watershed`.
+        """Objects of each image: its probabilities, separated by `mrcnn.results.watershed`.
 
         Parameters
         ----------
         images : list of arrays
-            As of `predict_probability`; any number, of any sizes.
+            As for `predict_probability`; any number, of any sizes.
         pixel_size_nm : (float, float), number or None
-            Noted in the results.
+            Recorded in the results.
         min_score : float, optional
-            Drop objects whose mean probability is below; DETECTION_MIN_CONFIDENCE is applied anyway.
+            Discard objects with a lower mean probability; DETECTION_MIN_CONFIDENCE applies in any case.
         settings : WatershedSettings, optional
             By default the attribute `watershed`.
 
@@ -205,7 +205,7 @@ class SemanticSegmenter(Trainable):
         Raises
         ------
         DataError
-            An image cannot be used; names its place in the list.
+            An image cannot be used; the error gives its position in the list.
         """
         refuse_single(images)
         lowest, size = max(min_score or 0, self.config.DETECTION_MIN_CONFIDENCE), as_pixel_size(pixel_size_nm)
@@ -235,10 +235,12 @@ class SemanticSegmenter(Trainable):
 
 
 def read_watershed(path):
-    """`WatershedSettings` from a JSON file; None where there is none, `ConfigError` where it cannot be used."""
+    """`WatershedSettings` from a JSON file; None if there is none, `ConfigError` if it cannot be used."""
     if not Path(path).is_file():
         return None
     try:
         return WatershedSettings.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{path}: holds no watershed settings ({error}). Remove it, or write it again.") from error
+        raise ConfigError(
+            f"{path}: contains no valid watershed settings ({error}). Remove it, or write it again."
+        ) from error

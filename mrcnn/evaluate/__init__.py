@@ -1,4 +1,4 @@
-"""How good a result is: matching, average precision, counts of errors, semantic scores."""
+"""Evaluation of predictions: matching, average precision, error counts, semantic scores."""
 
 from mrcnn.lazy import names_on_first_use
 

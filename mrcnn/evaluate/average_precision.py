@@ -1,9 +1,9 @@
-"""Average precision, which is two different numbers: Matterport's of one image, and COCO's of a set.
+"""Average precision in two definitions: Matterport's for one image, and COCO's for a set of images.
 
 `ap_per_image` (Matterport's `compute_ap`) ranks the predictions of one image and integrates its precision-recall curve,
-all classes together. `coco_ap` ranks the predictions of all images, class by class, reads the curve at 101 recalls and
-averages over ten IoU thresholds. The threshold-wise TP / (TP + FP + FN) that StarDist, Cellpose and the Data Science
-Bowl call AP is `counts.threat_score`.
+with all classes pooled. `coco_ap` ranks the predictions of all images class by class, samples the curve at 101 recall
+levels and averages over ten IoU thresholds. The TP / (TP + FP + FN) at a given threshold, which StarDist, Cellpose and
+the Data Science Bowl call AP, is `counts.threat_score`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 def compute_ap(
     gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, iou_threshold=0.5
 ):
-    """Average precision of one image in the manner of Pascal VOC 2010 (Matterport's `utils.compute_ap`).
+    """Average precision of one image as defined by Pascal VOC 2010 (Matterport's `utils.compute_ap`).
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ def compute_ap(
     Returns
     -------
     ap : float
-        Area under the monotone precision-recall curve. Without true objects, where the original divided by zero: 1 when
-        nothing was predicted either, else 0.
+        Area under the monotone precision-recall curve. Without true objects, where the original divided by zero: 1 if
+        nothing was predicted either, otherwise 0.
     precisions, recalls : float [M + 2]
-        The curve, a point a prediction in descending order of score, with the end points (recall 0 and 1).
+        The curve: one point per prediction in descending order of score, plus the end points (recall 0 and 1).
     overlaps : float [M, N]
         IoU, rows in descending order of score.
     """
@@ -59,16 +59,16 @@ ap_per_image = compute_ap
 def ap_of_instances(
     gt: Instances, pred: Instances, iou_threshold: float = 0.5, overlaps: np.ndarray | None = None
 ) -> float:
-    """`ap_per_image` of two `Instances`, without full-size masks; only the number.
+    """Matterport's `ap_per_image` for two `Instances`, without full-size masks. Returns only the AP.
 
     Parameters
     ----------
     gt, pred : Instances
-        Truth and predictions of one image.
+        Ground truth and predictions of one image.
     iou_threshold : float
-        Least IoU of a match.
+        Minimum IoU of a match.
     overlaps : float [N, M], optional
-        IoU of the masks, when already known.
+        IoU of the masks, if already known.
     """
     overlaps = mask_overlaps(gt, pred)[0] if overlaps is None else overlaps
     order = np.argsort(pred.scores, kind="stable")[::-1]
@@ -95,17 +95,17 @@ def compute_ap_range(
     iou_thresholds : sequence of float, optional
         A list or an array.
     verbose : int
-        1 prints a line a threshold.
+        1 prints one line per threshold.
 
     Returns
     -------
     float
     """
-    # The original's default holds a float64 a little above 0.7, which a float32 IoU of 0.7 misses; thresholds that are
-    # asked for are compared as float32, where it counts.
+    # The default of the original contains a float64 slightly above 0.7, so a float32 IoU of 0.7 does not match there.
+    # Thresholds given by the caller are compared as float32, where an IoU of 0.7 does match.
     thresholds = np.arange(0.5, 1.0, 0.05) if iou_thresholds is None else [float(t) for t in np.ravel(iou_thresholds)]
     if not len(thresholds):
-        raise ValueError("iou_thresholds is empty: give at least one, for example [0.5].")
+        raise ValueError("iou_thresholds is empty: pass at least one threshold, for example [0.5].")
     aps = []
     for threshold in thresholds:
         aps.append(
@@ -128,39 +128,41 @@ def coco_ap(
     max_detections: int | None = 100,
     overlaps: Sequence[np.ndarray] | None = None,
 ) -> dict:
-    """COCO's average precision of a set of images (area range "all", no crowds).
+    """COCO's average precision over a set of images (area range "all", no crowd annotations).
 
     Parameters
     ----------
     gt_list, pred_list : list of Instances
-        Truth and predictions, one an image.
+        Ground truth and predictions, one `Instances` per image.
     class_count : int
-        Number of classes, background included (`NUM_CLASSES`).
+        Number of classes, including the background (`NUM_CLASSES`).
     iou_type : {"segm", "bbox"}
         IoU of masks or of boxes.
     max_detections : int or None
-        Predictions of a class and image that count, the highest scores; None for all.
+        Maximum number of predictions to use per class and image, those with the highest scores; None for all.
     overlaps : list of float [N, M], optional
-        IoU of the masks (or boxes) of each image, when already known.
+        IoU of the masks (or boxes) of each image, if already known.
 
     Returns
     -------
     dict
-        `AP` (mean over IoU 0.50:0.05:0.95 and over classes with true objects), `AP50`, `AP75`, and `per_class`: for
-        each class id from 1 a dict of the same three. NaN where there is no true object.
+        `AP` (mean over IoU 0.50:0.05:0.95 and over classes with true objects), `AP50`, `AP75`, and `per_class`: a dict
+        of the same three values for each class id from 1. NaN where there are no true objects.
 
     Raises
     ------
     ValueError
-        When the lists differ in length, a class id is not below `class_count`, or `iou_type` is unknown.
+        If the lists differ in length, a class id is outside 1 to `class_count` - 1, or `iou_type` is unknown.
 
     Notes
     -----
-    Equal to pycocotools' `COCOeval`: predictions in descending order of score take the free true object of the highest
-    IoU; precision made monotone and read at 101 recalls.
+    Equivalent to `COCOeval` of pycocotools: in descending order of score, each prediction takes the unmatched true
+    object with the highest IoU. Precision is made monotone and sampled at 101 recall levels.
     """
     if len(gt_list) != len(pred_list):
-        raise ValueError(f"{len(gt_list)} images of truth, {len(pred_list)} of predictions: pass the same images.")
+        raise ValueError(
+            f"{len(gt_list)} ground-truth images and {len(pred_list)} prediction images: pass the same images for both."
+        )
     _check_iou_type(iou_type)
     check_class_ids(gt_list, pred_list, class_count)
     if overlaps is None:
@@ -173,11 +175,11 @@ def coco_ap(
 
 
 def check_class_ids(gt_list, pred_list, class_count):
-    """Raise `ValueError` when a class id of these `Instances` is not from 1 to `class_count` - 1."""
+    """Raise `ValueError` if a class id of these `Instances` is not in the range 1 to `class_count` - 1."""
     for instances in (*gt_list, *pred_list):
         if len(instances) and not 0 < instances.class_ids.min() <= instances.class_ids.max() < class_count:
             found = sorted(set(instances.class_ids.tolist()))
-            raise ValueError(f"Class ids must be from 1 to {class_count - 1} (class_count - 1); found {found}.")
+            raise ValueError(f"Class ids must be in the range 1 to {class_count - 1} (class_count - 1); found {found}.")
 
 
 def _three(aps):
@@ -193,7 +195,7 @@ def _check_iou_type(iou_type):
 
 
 def pair_ious(gt, pred, iou_type="segm"):
-    """IoU of the masks ("segm") or boxes ("bbox") of all pairs of objects of two `Instances`, float64 [N, M]."""
+    """IoU of the masks ("segm") or boxes ("bbox") for all pairs of objects of two `Instances`, float64 [N, M]."""
     _check_iou_type(iou_type)
     return mask_overlaps(gt, pred)[0] if iou_type == "segm" else _box_ious(gt, pred)
 
@@ -207,7 +209,7 @@ def _box_ious(gt, pred):
 
 
 def _class_aps(images, class_id, max_detections):
-    """AP of one class at each IoU threshold [T]; NaN without a true object."""
+    """AP of one class at each IoU threshold [T]; NaN without true objects."""
     scores, hits, truths = [], [], 0
     for gt, pred, overlaps in images:
         rows, columns = np.flatnonzero(gt.class_ids == class_id), np.flatnonzero(pred.class_ids == class_id)
@@ -222,7 +224,7 @@ def _class_aps(images, class_id, max_detections):
 
 
 def _greedy(overlaps):
-    """Whether each prediction, in this order, finds a true object at each threshold: bool [T, M] from IoU [N, M]."""
+    """Whether each prediction, in the given order, finds a true object at each threshold: bool [T, M], IoU [N, M]."""
     hits = np.zeros((len(IOU_THRESHOLDS), overlaps.shape[1]), bool)
     for t, threshold in enumerate(IOU_THRESHOLDS):
         free = np.ones(len(overlaps), bool)
@@ -230,14 +232,14 @@ def _greedy(overlaps):
         for j in np.flatnonzero(reachable.any(axis=0)):
             candidates = np.flatnonzero(reachable[:, j] & free)
             if len(candidates):
-                # of equal overlaps the last, as in COCOeval's loop
+                # the last one of equal overlaps, as in the loop of COCOeval
                 free[candidates[::-1][np.argmax(overlaps[candidates[::-1], j])]] = False
                 hits[t, j] = True
     return hits
 
 
 def coco_area(hits, truths):
-    """Area under a precision-recall curve as COCO takes it: monotone precision, read at 101 recalls.
+    """Area under a precision-recall curve as COCO defines it: monotone precision, sampled at 101 recall levels.
 
     Parameters
     ----------
@@ -259,7 +261,7 @@ def coco_area(hits, truths):
 
 
 def voc_area(hits, truths):
-    """Area under the whole monotone precision-recall curve, as Pascal VOC takes it since 2010; as `coco_area`."""
+    """Area under the whole monotone precision-recall curve, Pascal VOC's definition since 2010; see `coco_area`."""
     found = np.cumsum(hits)
     precisions = np.maximum.accumulate((found / np.arange(1, len(hits) + 1))[::-1])[::-1]
     return float(np.sum(np.diff(found, prepend=0) * precisions)) / truths

@@ -1,8 +1,8 @@
-"""Scores of several classes: curves over the score threshold, AP, precision and recall per class, and confusion.
+"""Per-class scores: curves over the score threshold, AP, precision and recall per class, and the confusion matrix.
 
-A prediction counts when its score is above the threshold. Matching is greedy, the highest score first and each to the
-free true object of the highest IoU, so predictions of low scores take nothing from the others: the counts at every
-threshold are read from one ranking.
+A prediction counts if its score is above the threshold. Matching is greedy: in descending order of score, each
+prediction takes the unmatched true object with the highest IoU. Low-scoring predictions therefore never take an object
+from higher-scoring ones, and the counts at all thresholds are read from one ranking.
 """
 
 import math
@@ -17,19 +17,19 @@ from mrcnn.evaluate.matching import greedy_matches
 from mrcnn.evaluate.to_json import plain
 from mrcnn.geometry.instances import Instances
 
-MIN_SCORE = 0.7  # what is displayed by default: scores above 0.7
+MIN_SCORE = 0.7  # by default, scores above 0.7 are displayed
 ALL_CLASSES = "all classes"
 
 
 @dataclass(frozen=True)
 class ScoreCurve:
-    """All predictions of one class over a set of images, in descending order of score.
+    """All predictions of one class in a set of images, in descending order of score.
 
     Attributes
     ----------
     scores : float [M]
     hits : bool [M]
-        Whether each found a true object of its class.
+        Whether each prediction found a true object of its class.
     truths : int
         Number of true objects.
     """
@@ -40,12 +40,12 @@ class ScoreCurve:
 
     @property
     def coco_area(self) -> float:
-        """AP at this curve's IoU threshold as COCO takes it (101 recalls); NaN without true objects."""
+        """AP at the IoU threshold of this curve as COCO defines it (101 recall levels); NaN without true objects."""
         return float(coco_area(self.hits, self.truths)) if self.truths else math.nan
 
     @property
     def voc_area(self) -> float:
-        """AP at this curve's IoU threshold as Pascal VOC takes it (whole area); NaN without true objects."""
+        """AP at the IoU threshold of this curve as Pascal VOC defines it (whole area); NaN without true objects."""
         return voc_area(self.hits, self.truths) if self.truths else math.nan
 
     def counts(self, min_score: float) -> Counts:
@@ -55,16 +55,16 @@ class ScoreCurve:
         return Counts(found, kept - found, self.truths - found)
 
     def points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The curve against the threshold, a point for each number of predictions that a threshold can keep.
+        """The curve over the threshold, with one point for each number of predictions that a threshold can keep.
 
         Returns
         -------
         thresholds, precisions, recalls, f1s : float [P]
-            In descending order of threshold, which lies half-way between two scores (the last at half of the lowest,
-            the first, which keeps none, half-way from the highest to 1). Precision is NaN where nothing is kept,
-            recall where nothing is true.
+            In descending order of threshold. A threshold lies halfway between two scores; the first, which keeps
+            nothing, lies halfway between the highest score and 1, and the last at half the lowest score. Precision is
+            NaN where no prediction is kept, recall is NaN without true objects.
         """
-        # Equal scores are kept together or not at all.
+        # Predictions with equal scores are kept together or not at all.
         last = np.flatnonzero(np.diff(self.scores, append=-np.inf) < 0)
         kept = np.concatenate([[0], last + 1])
         lowest = 0.0 if not len(last) or self.scores[last[-1]] > 0 else self.scores[last[-1]] - 1
@@ -76,7 +76,7 @@ class ScoreCurve:
         return (edges[:-1] + edges[1:]) / 2, precisions, recalls, f1s
 
     def best(self) -> tuple[float, float]:
-        """(threshold, F1) of the highest F1; of equal ones the highest threshold. NaN without true objects."""
+        """(threshold, F1) of the highest F1; on a tie, the highest threshold. NaN without true objects."""
         if not self.truths:
             return math.nan, math.nan
         thresholds, _, _, f1s = self.points()
@@ -97,17 +97,18 @@ def score_curves(
     Parameters
     ----------
     gt_list, pred_list : list of Instances
-        Truth and predictions, one an image; predictions of all scores, so that the curves are whole.
+        Ground truth and predictions, one `Instances` per image. Include predictions of all scores, so the curves are
+        complete.
     class_names : sequence of str
         By class id, background first.
     iou_threshold : float
-        Least IoU of a match, above 0.
+        Minimum IoU of a match, above 0.
     iou_type : {"bbox", "segm"}
         IoU of boxes or of masks.
     max_detections : int or None
-        Predictions of a class and image that count, the highest scores; COCO's figure is 100.
+        Maximum number of predictions to use per class and image, those with the highest scores; COCO uses 100.
     overlaps : list of float [N, M], optional
-        IoU of each image, when already known.
+        IoU for each image, if already known.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def score_curves(
     Raises
     ------
     ValueError
-        When the lists differ in length, a class has no name or two share one, or a parameter is unknown.
+        If the lists differ in length, a class has no name, two classes share one, or a parameter is invalid.
     """
     check_set(gt_list, pred_list, class_names)
     if not 0 < iou_threshold <= 1:
@@ -138,9 +139,11 @@ def score_curves(
 
 
 def check_set(gt_list, pred_list, class_names):
-    """Raise `ValueError` when truth, predictions and class names do not fit together."""
+    """Raise `ValueError` if ground truth, predictions and class names do not match."""
     if len(gt_list) != len(pred_list):
-        raise ValueError(f"{len(gt_list)} images of truth, {len(pred_list)} of predictions: pass the same images.")
+        raise ValueError(
+            f"{len(gt_list)} ground-truth images and {len(pred_list)} prediction images: pass the same images for both."
+        )
     names = [str(name) for name in class_names]
     if len(set(names)) != len(names):
         raise ValueError(f"Two classes have the same name: {', '.join(names)}.")
@@ -156,17 +159,17 @@ def _ranked(gt, pred, overlaps, iou_threshold):
 
 
 def _curve(parts, truths):
-    """One `ScoreCurve` of (scores, hits) of several images or classes."""
+    """One `ScoreCurve` from the (scores, hits) of several images or classes."""
     scores = np.concatenate([np.zeros(0, np.float32), *(scores for scores, _ in parts)])
     hits = np.concatenate([np.zeros(0, bool), *(hits for _, hits in parts)])
-    # as float64, which holds thresholds between any two scores
+    # float64 can represent a threshold between any two scores
     scores = scores.astype(np.float64)
     order = np.argsort(-scores, kind="stable")
     return ScoreCurve(scores[order], hits[order], truths)
 
 
 def pooled_curve(curves):
-    """The predictions of all classes as one `ScoreCurve`: what a single threshold for all of them does."""
+    """The predictions of all classes as one `ScoreCurve`: the effect of a single threshold for all classes."""
     return _curve(
         [(curve.scores, curve.hits) for curve in curves.values()], sum(curve.truths for curve in curves.values())
     )
@@ -181,22 +184,22 @@ def class_confusion(
     iou_type: str = "bbox",
     overlaps: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Which class was taken for which, by greedy matching whatever the class, the highest score first.
+    """Confusion matrix of the classes, from greedy matching that ignores the class, highest score first.
 
     Parameters
     ----------
     gt_list, pred_list, iou_threshold, iou_type, overlaps
         As for `score_curves`.
     class_count : int
-        Number of classes, background included.
+        Number of classes, including the background.
     min_score : float
-        Predictions count when their score is above it.
+        Only predictions with a score above it count.
 
     Returns
     -------
     int64 [class_count, class_count]
-        Rows the true class, columns the predicted one. Column 0: not found; row 0: found where there is nothing, or
-        where something was found already (with a higher score).
+        Rows are true classes, columns predicted classes. Column 0: not found. Row 0: predictions where there is no
+        object, or where the object was already found (with a higher score).
     """
     check_class_ids(gt_list, pred_list, class_count)
     if overlaps is None:
@@ -223,29 +226,29 @@ def evaluate_classes(
     iou_type: str = "bbox",
     max_detections: int | None = None,
 ) -> dict:
-    """Every score by class of a set of images.
+    """All scores of a set of images, by class.
 
     Parameters
     ----------
     gt_list, pred_list, class_names, iou_threshold, iou_type, max_detections
         As for `score_curves`.
     min_score : float
-        Precision, recall, F1 and confusion are of predictions with scores above it.
+        Precision, recall, F1 and confusion use predictions with scores above it.
 
     Returns
     -------
     dict
-        Plain numbers, text, lists and dicts; what is not defined is None (JSON null):
+        Plain numbers, text, lists and dicts; undefined values are None (JSON null):
 
         - `images`, `min_score`, `iou_threshold`, `iou_type`, `max_detections`;
         - `per_class`: {name: {"objects_true", "objects_predicted" (above `min_score`), "AP" (COCO's, IoU 0.50 to 0.95),
           "AP50", "AP75", "AP_voc" (Pascal VOC's area at `iou_threshold`), "precision", "recall", "f1",
           "best_threshold", "best_f1"}};
-        - `mean`: of "AP", "AP50", "AP75", "AP_voc", "precision", "recall" and "f1" over the classes where each is
-          defined;
-        - `all_classes`: {"precision", "recall", "f1", "best_threshold", "best_f1"} of all objects together: the
-          threshold to use when there is to be one for all classes;
-        - `confusion`: {"classes", "counts"}, rows true, columns predicted, the first for background.
+        - `mean`: "AP", "AP50", "AP75", "AP_voc", "precision", "recall" and "f1", each averaged over the classes
+          for which it is defined;
+        - `all_classes`: {"precision", "recall", "f1", "best_threshold", "best_f1"} of all objects pooled. Use this
+          threshold if all classes share one;
+        - `confusion`: {"classes", "counts"}, rows true, columns predicted, the first of each for background.
 
     Raises
     ------
@@ -288,13 +291,13 @@ def evaluate_classes(
 
 
 def format_classes(report: dict) -> str:
-    """The dict of `evaluate_classes` as a table of text, without a line break at the end."""
+    """The dict of `evaluate_classes` as a text table, without a trailing line break."""
     columns = ("AP", "AP50", "AP75", "AP_voc", "precision", "recall", "f1", "best_threshold", "best_f1")
     rows = {**report["per_class"], "mean of classes": report["mean"], ALL_CLASSES: report["all_classes"]}
     width = max(18, *(len(name) + 2 for name in rows))
     lines = [
-        f"{report['images']} images; matched by {'boxes' if report['iou_type'] == 'bbox' else 'masks'} of IoU "
-        f"{report['iou_threshold']:g}; precision, recall and f1 of scores above {report['min_score']:g}",
+        f"{report['images']} images; matched by {'boxes' if report['iou_type'] == 'bbox' else 'masks'} at IoU "
+        f"{report['iou_threshold']:g}; precision, recall and f1 for scores above {report['min_score']:g}",
         "",
         f"{'class':{width}}{'true':>7}{'found':>7}" + "".join(f"{c.replace('_', ' '):>16}" for c in columns),
     ]

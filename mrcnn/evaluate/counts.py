@@ -1,4 +1,4 @@
-"""Scores from counts of objects, and the four errors: split, merged, missed, false."""
+"""Scores computed from object counts, and the four kinds of error: split, merged, missed, false."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PREDICTED_STATES = ("correct", "split", "merged", "false")
 
 
 def threat_score(tp, fp, fn):
-    """TP / (TP + FP + FN), what StarDist, Cellpose and the Data Science Bowl call AP at a threshold; 1 when all are 0.
+    """TP / (TP + FP + FN), which StarDist, Cellpose and the Data Science Bowl call AP at a threshold; 1 if all are 0.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def threat_score(tp, fp, fn):
 
 
 def f1(tp, fp, fn):
-    """2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall; 1 when all are 0.
+    """2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall; 1 if all are 0.
 
     Examples
     --------
@@ -35,23 +35,23 @@ def f1(tp, fp, fn):
 
 
 def precision(tp, fp):
-    """TP / (TP + FP): how much of what was found is true; NaN when nothing was found."""
+    """TP / (TP + FP): the share of predictions that are correct; NaN without predictions."""
     return _ratio(tp, tp + fp, float("nan"))
 
 
 def recall(tp, fn):
-    """TP / (TP + FN): how much of what is true was found; NaN when there is nothing to find."""
+    """TP / (TP + FN): the share of true objects that were found; NaN without true objects."""
     return _ratio(tp, tp + fn, float("nan"))
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of objects at one IoU threshold; those of images (or classes) add up, and scores are taken of the sum.
+    """Object counts at one IoU threshold. Add up the counts of images (or classes), then take scores from the sum.
 
     Attributes
     ----------
     tp, fp, fn : int
-        Matched pairs, other predictions, other true objects.
+        Matched pairs, unmatched predictions, unmatched true objects.
     iou_sum : float
         Sum of the IoUs of the matched pairs.
     """
@@ -86,7 +86,7 @@ class Counts:
 
     @property
     def segmentation_quality(self) -> float:
-        """SQ: mean IoU of the matched pairs; without a pair 0, but 1 when all counts are 0."""
+        """SQ: mean IoU of the matched pairs; 0 without matched pairs, but 1 if all counts are 0."""
         return _ratio(self.iou_sum, self.tp, float(not self.fp + self.fn))
 
     @property
@@ -107,12 +107,12 @@ def count_objects(
     Parameters
     ----------
     gt, pred : Instances
-        Truth and predictions of one image.
+        Ground truth and predictions of one image.
     iou_thresholds : sequence of float [T]
     overlaps : float [N, M], optional
-        IoU of the masks, when already known.
+        IoU of the masks, if already known.
     class_aware : bool
-        Only objects of one class match.
+        Match only objects of the same class.
 
     Returns
     -------
@@ -140,12 +140,12 @@ def count_by_class(gt, pred, class_count, iou_threshold=0.5, overlaps=None):
 
 
 def confusion(gt, pred, class_count, iou_threshold=0.5, overlaps=None):
-    """Which class was taken for which, by matching whatever the class.
+    """Confusion matrix of the classes, from matching that ignores the class.
 
     Returns
     -------
     int64 [class_count, class_count]
-        Rows the true class, columns the predicted one. Column 0: not found; row 0: found where there is nothing.
+        Rows are true classes, columns predicted classes. Column 0: not found. Row 0: predictions without an object.
     """
     matching = match_instances(gt, pred, iou_threshold, overlaps, class_aware=False)
     table = np.zeros((class_count, class_count), np.int64)
@@ -157,14 +157,14 @@ def confusion(gt, pred, class_count, iou_threshold=0.5, overlaps=None):
 
 @dataclass(frozen=True)
 class Errors:
-    """What became of each object; see `find_errors`.
+    """State of each object; see `find_errors`.
 
     Attributes
     ----------
     gt_states : str [N]
-        Of `TRUE_STATES`, for each true object.
+        One of `TRUE_STATES` for each true object.
     pred_states : str [M]
-        Of `PREDICTED_STATES`, for each prediction.
+        One of `PREDICTED_STATES` for each prediction.
     """
 
     gt_states: np.ndarray
@@ -179,7 +179,7 @@ class Errors:
         return np.flatnonzero(self.pred_states == state)
 
     def counts(self) -> dict[str, int]:
-        """Number of events: true objects correct, split and missed; predictions that merge or are false."""
+        """Number of events: correct, split and missed true objects; predictions that merge objects or are false."""
         return {
             "correct": len(self.gt_indices("correct")),
             "split": len(self.gt_indices("split")),
@@ -198,40 +198,43 @@ def find_errors(
     inside: float = 0.5,
     least_share: float = 0.1,
 ) -> Errors:
-    """Sort all objects of one image into correct ones and the four errors.
+    """Classify all objects of one image as correct or as one of the four errors.
 
     Parameters
     ----------
     gt, pred : Instances
-        Truth and predictions of one image.
+        Ground truth and predictions of one image.
     iou_threshold : float
-        Least IoU of a match (`match_instances`).
+        Minimum IoU of a match (`match_instances`).
     overlaps : (float [N, M], float [N, M]), optional
-        Result of `mask_overlaps`, when already known.
+        Result of `mask_overlaps`, if already known.
     class_aware : bool
-        Objects of different classes have nothing to do with one another.
+        Treat objects of different classes as not overlapping.
     inside : float
-        An object lies in another when the other has more than this share of its area.
+        An object lies in another if the other contains more than this share of its area.
     least_share : float
-        Of the other's area it must make up at least this share; a speck in an object neither splits nor merges.
+        It must also make up at least this share of the other object's area, so a speck in an object neither splits nor
+        merges it.
 
     Returns
     -------
     Errors
         Each object is in exactly one state.
 
-        - A prediction is a **part** of a true object when it lies in it; a true object with two or more parts is
-          `split`.
-        - A prediction **covers** a true object when that lies in it; a prediction that covers two or more is `merged`.
-        - A matched pair is `correct` on both sides when the true object is not split and the prediction does not merge.
-        - Of the other true objects, those covered by a merging prediction are `merged` (as is the partner of one), the
-          rest `missed`. Of the other predictions, parts of a split object are `split`, the rest `false`.
+        - A prediction is a **part** of a true object if it lies in that object; a true object with two or more parts
+          is `split`.
+        - A prediction **covers** a true object if the object lies in it; a prediction that covers two or more is
+          `merged`.
+        - A matched pair is `correct` on both sides if the true object is not split and the prediction does not merge.
+        - Of the remaining true objects, those that are covered by a merging prediction or matched to one are `merged`,
+          the others `missed`. Of the remaining predictions, parts of a split object are `split`, and so is a prediction
+          matched to one; the others are `false`.
 
-        Truth and prediction exchanged, splits become merges and missed objects false ones.
+        If ground truth and predictions are swapped, splits become merges and missed objects become false ones.
 
     Examples
     --------
-    One object found as its two halves, one not found:
+    One object found as two halves, another not found:
 
     >>> from mrcnn.geometry.instances import Instances
     >>> truth, found = np.zeros((2, 4, 8, 2), bool)

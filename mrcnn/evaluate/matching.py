@@ -1,4 +1,4 @@
-"""Which prediction found which true object: Matterport's greedy matching, and the best one-to-one matching."""
+"""Matching of predictions to true objects: Matterport's greedy matching, and the optimal one-to-one matching."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from mrcnn.geometry.masks import compute_overlaps_masks, instance_overlaps
 
 
 def trim_zeros(x):
-    """Drop the rows [N, K] that are all zero: the padding of Matterport's arrays (his `utils.trim_zeros`)."""
+    """Drop the rows [N, K] that are all zero: the padding of Matterport's arrays (`utils.trim_zeros`)."""
     x = np.asarray(x)
     if x.ndim != 2:
         raise ValueError(f"trim_zeros takes a 2-D array, not one of shape {x.shape}.")
@@ -33,13 +33,13 @@ def compute_matches(
 ):
     """Match predictions to true objects greedily, the highest score first (Matterport's `utils.compute_matches`).
 
-    A prediction takes, among the true objects of its class that are still free, the one of the highest mask IoU, if
-    that is at least `iou_threshold`.
+    Each prediction takes, from the true objects of its class that are still unmatched, the one with the highest mask
+    IoU, if that is at least `iou_threshold`.
 
     Parameters
     ----------
     gt_boxes, pred_boxes : [N, 4], [M, 4]
-        (y1, x1, y2, x2) in pixels; rows of zeros are padding and dropped.
+        (y1, x1, y2, x2) in pixels; rows of zeros are padding and are dropped.
     gt_class_ids, pred_class_ids : int [N], [M]
         Class ids.
     gt_masks, pred_masks : bool [H, W, N], [H, W, M]
@@ -47,20 +47,20 @@ def compute_matches(
     pred_scores : float [M]
         Confidence.
     iou_threshold : float
-        Least IoU of a match.
+        Minimum IoU of a match.
     score_threshold : float
-        Predictions below this score find nothing; they stay in the result, as -1.
+        Predictions below this score are not matched; they stay in the result as -1.
     matterport_exact : bool
         True: as in the original, `score_threshold` is compared with the IoU instead of the score.
 
     Returns
     -------
     gt_match : float [N]
-        Index of the prediction that found the object, **in descending order of score**, or -1.
+        Index of the prediction that found the object, counted **in descending order of score**, or -1.
     pred_match : float [M]
-        For the predictions in descending order of score: index of the object found, or -1.
+        Index of the object found, or -1, for the predictions in descending order of score.
     overlaps : float [M, N]
-        IoU of the masks, rows in descending order of score.
+        IoU of the masks; rows are in descending order of score.
 
     Examples
     --------
@@ -104,33 +104,34 @@ def greedy_matches(overlaps, gt_class_ids, pred_class_ids, iou_threshold, allowe
     Returns
     -------
     gt_match, pred_match : float [N], [M]
-        As of `compute_matches`.
+        As for `compute_matches`.
     """
     allowed = allowed & (overlaps >= iou_threshold) & (pred_class_ids[:, None] == gt_class_ids[None])
     gt_match, pred_match = np.full(overlaps.shape[1], -1.0), np.full(overlaps.shape[0], -1.0)
     for i in np.flatnonzero(allowed.any(axis=1)):
         candidates = np.flatnonzero(allowed[i] & (gt_match < 0))[::-1]
         if len(candidates):
-            # of equal overlaps the last, as in the original's descending sort
+            # the last one of equal overlaps, as in the descending sort of the original
             j = candidates[np.argmax(overlaps[i, candidates])]
             gt_match[j], pred_match[i] = i, j
     return gt_match, pred_match
 
 
 def compute_recall(pred_boxes: ArrayLike, gt_boxes: ArrayLike, iou: float) -> tuple[float, np.ndarray]:
-    """Share of true boxes that are some predicted box's best overlap, of at least `iou` (`utils.compute_recall`).
+    """Share of true boxes that are the best match of a predicted box with an IoU of at least `iou`
+    (`utils.compute_recall`).
 
     Parameters
     ----------
     pred_boxes, gt_boxes : [M, 4], [N, 4]
         (y1, x1, y2, x2) in pixels.
     iou : float
-        Least IoU of the boxes.
+        Minimum IoU of the boxes.
 
     Returns
     -------
     recall : float
-        From 0 to 1; 1 without true boxes (nothing to find), where the original raised.
+        From 0 to 1; 1 without true boxes (nothing to find), where the original raised an error.
     positive_ids : int [K]
         Indices of the predicted boxes with such an overlap.
     """
@@ -152,11 +153,11 @@ class Matching:
     Attributes
     ----------
     pairs : int64 [K, 2]
-        Indices (true object, prediction) of the matched, by true object.
+        Indices (true object, prediction) of the matched pairs, sorted by true object.
     ious : float64 [K]
         IoU of each pair.
     unmatched_gt, unmatched_pred : int64
-        Indices of the others.
+        Indices of the unmatched true objects and predictions.
     """
 
     pairs: np.ndarray
@@ -181,18 +182,18 @@ class Matching:
 
 
 def mask_overlaps(gt: Instances, pred: Instances) -> tuple[np.ndarray, np.ndarray]:
-    """Mask IoU and shared pixels of all pairs of objects of two `Instances`.
+    """Mask IoU and number of shared pixels for all pairs of objects of two `Instances`.
 
     Returns
     -------
     ious : float64 [N, M]
-        0 where a mask without a pixel is concerned.
+        0 if one of the masks has no pixels.
     intersections : float64 [N, M]
-        Whole numbers of pixels, exact for objects of up to some 8 million pixels.
+        Numbers of shared pixels, exact for objects of up to about 8 million pixels.
     """
     areas = np.add.outer(gt.areas().astype(float), pred.areas().astype(float))
     rough = np.nan_to_num(np.asarray(instance_overlaps(gt, pred), float))
-    # IoU = I / (A + B - I). Back to whole pixels, so that an IoU that is exactly at a threshold counts as such
+    # IoU = I / (A + B - I). Round to whole pixels, so an IoU exactly at a threshold is computed as exactly that.
     intersections = np.rint(rough * areas / (1 + rough))
     unions = areas - intersections
     return np.divide(intersections, unions, out=np.zeros_like(unions), where=unions > 0), intersections
@@ -205,18 +206,18 @@ def match_instances(
     overlaps: np.ndarray | None = None,
     class_aware: bool = True,
 ) -> Matching:
-    """The one-to-one matching with the most pairs of at least this IoU, and among such the highest sum of IoUs.
+    """One-to-one matching with the most pairs of at least this IoU and, among those, the highest sum of IoUs.
 
     Parameters
     ----------
     gt, pred : Instances
-        Truth and predictions of one image. Scores are not used.
+        Ground truth and predictions of one image. Scores are not used.
     iou_threshold : float
         Above 0, at most 1.
     overlaps : float [N, M], optional
-        IoU of the masks, when already known.
+        IoU of the masks, if already known.
     class_aware : bool
-        Only objects of one class match.
+        Match only objects of the same class.
 
     Returns
     -------
@@ -224,8 +225,8 @@ def match_instances(
 
     Notes
     -----
-    As in StarDist's `matching`; by `scipy.optimize.linear_sum_assignment`. From 0.5 on and without overlapping objects
-    there is only one possible matching.
+    As in StarDist's `matching`; uses `scipy.optimize.linear_sum_assignment`. At thresholds from 0.5 and without
+    overlapping objects, only one matching is possible.
     """
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be above 0 and at most 1, not {iou_threshold}.")
@@ -233,10 +234,10 @@ def match_instances(
     allowed = overlaps >= iou_threshold
     if class_aware:
         allowed &= gt.class_ids[:, None] == pred.class_ids[None]
-    # only objects that can match at all: the assignment's time grows with the cube of their number
+    # only objects that can match at all: the run time of the assignment grows with the cube of their number
     rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
     part, part_allowed = overlaps[np.ix_(rows, columns)], allowed[np.ix_(rows, columns)]
-    # an IoU can add at most 1/2 in all, so that it never outweighs one more pair
+    # all IoUs together add at most 1/2, so they never outweigh one more pair
     gain = part_allowed * (1 + part / (2 * max(1, min(part.shape))))
     i, j = linear_sum_assignment(gain, maximize=True)
     kept = part_allowed[i, j]

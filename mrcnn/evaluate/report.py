@@ -1,4 +1,4 @@
-"""All scores of a set in one dict ready for JSON (`evaluate_set`), as text (`format_table`), and the worst images."""
+"""All scores of an image set as a dict for JSON (`evaluate_set`) or text (`format_table`), and the worst images."""
 
 from collections.abc import Sequence
 
@@ -21,48 +21,48 @@ def evaluate_set(
     names: Sequence[str] | None = None,
     max_detections: int | None = None,
 ) -> dict:
-    """Every score of a set of images.
+    """All scores of a set of images.
 
     Parameters
     ----------
     gt_list, pred_list : list of Instances
-        Truth and predictions, one an image.
+        Ground truth and predictions, one `Instances` per image.
     class_names : sequence of str
         By class id, background first.
     names : sequence of str, optional
-        Of the images; default their index.
+        Names of the images; default: their indices.
     max_detections : int or None
-        For `coco_ap`: predictions of a class and image that count. COCO's own figure is 100; None, the default, counts
-        all, as a micrograph can hold more.
+        For `coco_ap`: maximum number of predictions per class and image. COCO uses 100; the default, None, uses all,
+        because a micrograph can contain more.
 
     Returns
     -------
     dict
-        Plain numbers, text, lists and dicts; what is not defined is None (JSON null). Objects are counted over the
-        whole set before a ratio is taken. With `"0.50"`, ..., `"0.95"` for the IoU thresholds:
+        Plain numbers, text, lists and dicts; undefined values are None (JSON null). Objects are counted over the whole
+        set before ratios are computed. The IoU thresholds are the keys `"0.50"`, ..., `"0.95"`:
 
         - `images`, `objects_true`, `objects_predicted`;
         - `threat_score`, `f1`, `precision`, `recall`, `panoptic_quality`, `segmentation_quality`: {threshold: score};
-        - `coco_ap`: {"AP", "AP50", "AP75", "max_detections"}; `coco_ap_boxes`: the same of boxes;
+        - `coco_ap`: {"AP", "AP50", "AP75", "max_detections"}; `coco_ap_boxes`: the same for boxes;
         - `ap_per_image_50`: mean over images of Matterport's AP at 0.5;
-        - `foreground_iou`, `dice`, `pixel_accuracy`: of the unions of objects, pixels summed over the set;
+        - `foreground_iou`, `dice`, `pixel_accuracy`: for the union of all objects, pixels summed over the set;
         - `errors`: {"correct", "split", "merged", "missed", "false"}, see `counts.find_errors`;
         - `per_class`: {name: {"objects_true", "objects_predicted", "precision_50", "recall_50", "threat_score_50",
           "f1_50", "AP", "AP50", "AP75"}};
-        - `confusion`: {"classes", "counts"}, rows true, columns predicted, at 0.5, the first for background;
+        - `confusion`: {"classes", "counts"} at IoU 0.5, rows true, columns predicted, the first of each for background;
         - `per_image`: list of {"name", "objects_true", "objects_predicted", "threat_score_50", "foreground_iou",
           "errors"}.
 
     Raises
     ------
     ValueError
-        When the lists differ in length, an image's truth and prediction differ in size, or a class has no name.
+        If the lists differ in length, ground truth and prediction of an image differ in size, or a class has no name.
     """
     names = [str(i) for i in range(len(gt_list))] if names is None else [str(n) for n in names]
     if not len(gt_list) == len(pred_list) == len(names):
         raise ValueError(
-            f"{len(gt_list)} images of truth, {len(pred_list)} of predictions and {len(names)} names: "
-            "pass the same images."
+            f"{len(gt_list)} ground-truth images, {len(pred_list)} prediction images and {len(names)} names: "
+            "pass the same images for all."
         )
     overlaps = [mask_overlaps(gt, pred) for gt, pred in zip(gt_list, pred_list, strict=True)]
     ious = [o[0] for o in overlaps]
@@ -115,7 +115,7 @@ def evaluate_set(
 
 
 def format_table(report: dict) -> str:
-    """The dict of `evaluate_set` as a table of text.
+    """The dict of `evaluate_set` as a text table.
 
     Parameters
     ----------
@@ -124,14 +124,14 @@ def format_table(report: dict) -> str:
     Returns
     -------
     str
-        Several lines, without a line break at the end.
+        Several lines, without a trailing line break.
     """
     thresholds = ("0.50", "0.75", "0.90")
     lines = [
         f"{report['images']} images, {report['objects_true']} true objects, {report['objects_predicted']} predicted"
     ]
     if report.get("images_by_boxes"):
-        lines.append(f"{report['images_by_boxes']} images are compared by boxes, filled, for want of masks")
+        lines.append(f"{report['images_by_boxes']} images have no masks and are compared by their filled boxes")
     lines += ["", f"{'at IoU':24}" + "".join(f"{t:>8}" for t in thresholds)]
     for score in ("threat_score", "f1", "precision", "recall", "panoptic_quality"):
         lines.append(f"{score.replace('_', ' '):24}" + "".join(f"{_number(report[score][t]):>8}" for t in thresholds))
@@ -156,12 +156,12 @@ def format_table(report: dict) -> str:
 
 
 def worst_images(report: dict, n: int) -> list[int]:
-    """Indices of the `n` images with the lowest threat score at IoU 0.5; of equal ones those with more errors first.
+    """Indices of the `n` images with the lowest threat score at IoU 0.5; ties are sorted by more errors first.
 
     Parameters
     ----------
     report : dict
-        Of `evaluate_set`.
+        Result of `evaluate_set`.
     n : int
 
     Returns

@@ -1,4 +1,4 @@
-"""How well the union of all objects agrees, whatever the separation: foreground IoU, Dice, accuracy of pixels."""
+"""Agreement of the unions of all objects, regardless of separation: foreground IoU, Dice, pixel accuracy."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from mrcnn.geometry.instances import Instances
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """Pixels of foreground in both, only predicted, only true, and of background in both; counts of images add up."""
+    """Pixels that are foreground in both, only predicted, only true, or background in both; counts can be added up."""
 
     tp: int = 0
     fp: int = 0
@@ -21,12 +21,12 @@ class PixelCounts:
 
     @property
     def iou(self) -> float:
-        """Intersection / union of the foregrounds; 1 when both are empty."""
+        """Intersection / union of the foregrounds; 1 if both are empty."""
         return _ratio(self.tp, self.tp + self.fp + self.fn)
 
     @property
     def dice(self) -> float:
-        """2 * intersection / sum of the foregrounds; 1 when both are empty."""
+        """2 * intersection / sum of the foregrounds; 1 if both are empty."""
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
@@ -41,7 +41,7 @@ def pixel_counts(gt: Instances, pred: Instances) -> PixelCounts:
     Parameters
     ----------
     gt, pred : Instances
-        Truth and predictions of one image.
+        Ground truth and predictions of one image.
 
     Returns
     -------
@@ -56,7 +56,9 @@ def pixel_counts(gt: Instances, pred: Instances) -> PixelCounts:
     True
     """
     if gt.image_shape != pred.image_shape:
-        raise ValueError(f"The truth is of an image of {gt.image_shape}, the prediction of one of {pred.image_shape}.")
+        raise ValueError(
+            f"The ground truth belongs to an image of {gt.image_shape}, the prediction to one of {pred.image_shape}."
+        )
     a, b = gt.foreground(), pred.foreground()
     both, true, predicted = (int(np.count_nonzero(m)) for m in (a & b, a, b))
     return PixelCounts(both, predicted - both, true - both, a.size - true - predicted + both)

@@ -1,4 +1,4 @@
-"""Scores as JSON takes them."""
+"""Conversion of scores to values that JSON can hold."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def plain(value):
-    """Dicts and lists of NumPy numbers as Python's own; what is not finite becomes None (JSON null)."""
+    """Convert NumPy numbers in dicts and lists to Python numbers; non-finite values become None (JSON null)."""
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list):

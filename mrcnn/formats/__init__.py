@@ -1,1 +1,1 @@
-"""Annotations made elsewhere: one record (`annotation`), a format a file, and `open`, which tells them apart."""
+"""Annotations from other programs: one record (`annotation`), one module per format, and `open`, which detects them."""

@@ -1,4 +1,4 @@
-"""`ImageAnnotation`: what every format is read into and written from; and the checks of an object that all share."""
+"""`ImageAnnotation`, the common record of all annotation formats, and the checks that all readers share."""
 
 import difflib
 import math
@@ -16,26 +16,26 @@ LARGEST = 2**31 - 1  # of a coordinate
 
 @dataclass(eq=False)
 class ImageAnnotation:
-    """The labelled objects of one picture.
+    """The labelled objects of one image.
 
     Attributes
     ----------
     image : Path
-        The picture; it need not be there.
+        The image; it need not exist.
     image_shape : (int, int) or None
-        Rows and columns, where the file says so or the picture is there.
+        Rows and columns, if the file states them or the image exists.
     boxes : int32 [N, 4]
         (y1, x1, y2, x2) in pixels from 0, y2 and x2 exclusive.
     class_names : list of N str
     difficult, truncated : bool [N]
-        As Pascal VOC has them: hard to recognise, and cut off by the picture's border or another object.
+        As in Pascal VOC: hard to recognise, and cut off by the image border or another object.
     crowd : bool [N]
-        As COCO has it: several objects within one outline, which are neither to be found nor background.
+        As in COCO: several objects within one outline, which count neither as targets nor as background.
     segments : list of N, or None
-        Of each object a `mrcnn.formats.segments.Polygons` or `CocoSegment`, or None where there is only the
-        box; None altogether when no object has more.
+        For each object a `mrcnn.formats.segments.Polygons` or `CocoSegment`, or None if there is only the box; None if
+        all objects have only boxes.
     where : str
-        The file, and the place in it, that this comes from; for messages.
+        The file and the place in it that this comes from; for error messages.
     """
 
     image: Path
@@ -65,14 +65,14 @@ class ImageAnnotation:
         if lengths != [count] * len(parts):
             raise ValueError(
                 f"{count} boxes, but {lengths} class names, difficult, truncated and crowd flags and "
-                "segments: all must be of one length."
+                "segments: all must have the same length."
             )
 
     def __len__(self):
         return len(self.boxes)
 
     def without_crowds(self):
-        """The same picture with its single objects, for formats that have no word for a crowd."""
+        """The same image without crowds, for formats that cannot represent them."""
         kept = np.flatnonzero(~self.crowd)
         segments = None if self.segments is None else [self.segments[i] for i in kept]
         return replace(
@@ -84,24 +84,24 @@ class ImageAnnotation:
         )
 
     def segment(self, index):
-        """What outlines this object, or None where only its box is known."""
+        """The outline of this object, or None if only its box is known."""
         return None if self.segments is None else self.segments[index]
 
 
 class Objects:
-    """The objects of one picture, checked one by one as a reader finds them.
+    """The objects of one image, checked one by one as a reader adds them.
 
     Parameters
     ----------
     image : Path
     where : str
-        The file and place that names the picture.
+        The file and place that names the image.
     image_shape : (int, int) or None
-        Without it, boxes are not compared with the picture's size.
+        Without it, boxes are not checked against the image size.
     classes : collection of str, optional
         The class names that may occur; by default any.
     outside : "error" or "clip"
-        What to do with a box that is partly outside of the picture.
+        What to do with a box that is partly outside the image.
     """
 
     def __init__(self, image, where, image_shape=None, classes=None, outside="error"):
@@ -111,14 +111,14 @@ class Objects:
         self._found = []
 
     def add(self, where, class_name, box, difficult=False, truncated=False, segment=None, crowd=False):
-        """Add one object, its box whole numbers (y1, x1, y2, x2); raises `DataError` that starts with `where`."""
+        """Add one object with the integer box (y1, x1, y2, x2); raises a `DataError` that starts with `where`."""
         class_name = str(class_name).strip()
         check_class(where, class_name, self.classes)
         box = checked_box(where, box, self.image_shape, self.outside)
         self._found.append((box, class_name, difficult, truncated, segment, crowd))
 
     def annotation(self):
-        """All that was added, as an `ImageAnnotation`."""
+        """All added objects as an `ImageAnnotation`."""
         boxes, names, difficult, truncated, segments, crowd = zip(*self._found) if self._found else ([],) * 6
         return ImageAnnotation(
             self.image,
@@ -140,7 +140,7 @@ def check_outside(outside):
 
 
 def check_class(where, name, classes):
-    """Raise `DataError` for an object without a class, or of one that is not among `classes` (None: any is right)."""
+    """Raise `DataError` for an object without a class, or with one that is not in `classes` (None: any is allowed)."""
     if not name:
         raise DataError(where, "has no class", "Give the object a class, or delete it")
     if classes is not None and name not in classes:
@@ -148,7 +148,7 @@ def check_class(where, name, classes):
         raise DataError(
             where,
             f"has the class '{name}', which is not in the list ({', '.join(map(str, classes))})",
-            (f"Is '{near[0]}' meant? " if near else "") + "Correct the class, or add it to the list",
+            (f"Did you mean '{near[0]}'? " if near else "") + "Correct the class, or add it to the list",
         )
 
 
@@ -159,16 +159,14 @@ def number(where, name, value):
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise DataError(
-            where, f"has {name} = {value!r}, where a number is expected", "Correct it, or delete the object"
-        )
+        raise DataError(where, f"has {name} = {value!r}, but a number is expected", "Correct it, or delete the object")
     return found
 
 
 def box_of_edges(where, y1, x1, y2, x2):
-    """Whole-number box of edges in fractions of pixels, pixel 0 from 0 to 1: rounded, and at least one pixel wide.
+    """Integer box from fractional edges, where pixel 0 covers 0 to 1: rounded, and at least one pixel wide.
 
-    Raises `DataError` when the far edge is not beyond the near one.
+    Raises `DataError` if the far edge is not beyond the near one.
     """
     if not (y2 > y1 and x2 > x1):
         raise _inverted(where, (y1, x1, y2, x2))
@@ -177,7 +175,7 @@ def box_of_edges(where, y1, x1, y2, x2):
 
 
 def _rounded(low, high):
-    """The nearest whole numbers; where they are the same, the last pixel of which there is a part between them."""
+    """The nearest whole numbers; if they are equal, the last pixel with a part between the edges."""
     first, last = round(low), round(high)
     if last == first:
         last = math.ceil(high)
@@ -186,9 +184,9 @@ def _rounded(low, high):
 
 
 def checked_box(where, box, image_shape=None, outside="error"):
-    """A box of whole numbers (y1, x1, y2, x2), clipped to the picture if asked for.
+    """An integer box (y1, x1, y2, x2), clipped to the image if requested.
 
-    Raises `DataError` when it has no pixel, or is outside of the picture (with "clip": wholly).
+    Raises `DataError` if it has no pixel, or is outside the image (with "clip": completely).
     """
     y1, x1, y2, x2 = box
     if y2 <= y1 or x2 <= x1:
@@ -199,12 +197,11 @@ def checked_box(where, box, image_shape=None, outside="error"):
     inside = max(y1, 0), max(x1, 0), min(y2, height), min(x2, width)
     empty = inside[0] >= inside[2] or inside[1] >= inside[3]
     if outside == "error" or empty:
-        size = "the picture" if image_shape is None else f"the picture of {width} x {height} pixels (width x height)"
-        cure = "Correct it, or delete the object" if empty else "Correct it, or pass outside='clip' to cut it off there"
+        size = "the image" if image_shape is None else f"the image of {width} x {height} pixels (width x height)"
+        cure = "Correct it, or delete the object" if empty else "Correct it, or pass outside='clip' to clip it"
         raise DataError(
             where,
-            f"has a box from x = {x1} to {x2}, y = {y1} to {y2}, which is "
-            f"{'' if empty else 'partly '}outside of {size}",
+            f"has a box from x = {x1} to {x2}, y = {y1} to {y2}, which is {'' if empty else 'partly '}outside {size}",
             cure,
         )
     return inside
@@ -215,5 +212,5 @@ def _inverted(where, box):
     return DataError(
         where,
         f"has a box without an area: x from {x1:g} to {x2:g}, y from {y1:g} to {y2:g}",
-        "The first corner is the upper left one, the second the lower right one: correct or delete it",
+        "The first corner must be the upper left one, the second the lower right one: correct or delete it",
     )

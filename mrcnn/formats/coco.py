@@ -1,4 +1,4 @@
-"""COCO's JSON of instances: boxes, polygons and run lengths."""
+"""COCO instance JSON: boxes, polygons and run-length encodings."""
 
 import json
 import math
@@ -26,33 +26,33 @@ def read(path, images=None, classes=None, outside="error"):
     """Annotations of a COCO file.
 
     Boxes are rounded to whole pixels. `iscrowd` makes an object a `crowd`; the keys `difficult` and `truncated`, which
-    `write` adds, are read as such.
+    `write` adds, are read too.
 
     Parameters
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder that file names are relative to, and which they may not leave; by default that of the file.
+        The folder that file names are relative to and must stay inside; by default the folder of the file.
     classes, outside
         As in `mrcnn.formats.voc.read`.
 
     Returns
     -------
     list of ImageAnnotation
-        In the order of the file, pictures without objects too; with `CocoSegment` where there is a segmentation.
+        In the order of the file, including images without objects; with a `CocoSegment` if there is a segmentation.
 
     Raises
     ------
     DataError
-        Naming the file and the entry: a key is missing, an id is unknown or there twice, a box or segmentation is
-        wrong, a class unknown, a path leaves the folder, a picture is listed twice.
+        Names the file and the entry: a key is missing, an id is unknown or duplicated, a box or segmentation is wrong,
+        a class is unknown, a path points outside the folder, or an image is listed twice.
     """
     content = _checked(path, read_json(path))
     folder = Path(path).parent if images is None else Path(images)
     names = _by_id(path, content, "categories", "name")
     for name in names.values():
         if list(names.values()).count(name) > 1:
-            raise DataError(path, f"has two categories of the name {name!r}", "Give each its own, or merge them")
+            raise DataError(path, f"has two categories with the name {name!r}", "Rename one, or merge them")
     files = _by_id(path, content, "images", "file_name")
     pictures = {}
     for entry in content["images"]:
@@ -81,24 +81,23 @@ def read(path, images=None, classes=None, outside="error"):
 
 
 def write(path, annotations, images=None, classes=None):
-    """Write a COCO file; `read` gives all back, polygons as polygons.
+    """Write a COCO file; `read` returns everything, polygons as polygons.
 
     Parameters
     ----------
     path : str or Path
-        An existing file is replaced only when the new one is complete.
+        An existing file is replaced only once the new one is complete.
     annotations : sequence of ImageAnnotation
-        `difficult` and `truncated` are written under these names, which other programs pass over.
+        `difficult` and `truncated` are written under these names, which other programs ignore.
     images : str or Path, optional
-        The folder that file names are written relative to; by default that of the file.
+        The folder that file names are written relative to; by default the folder of the file.
     classes : sequence of str, optional
-        Class names in the order of their ids, from 1; by default those that occur, in alphabetical order.
+        Class names in the order of their ids, from 1; by default those used, in alphabetical order.
 
     Raises
     ------
     DataError
-        A picture is outside of the folder, its size is not known, a class is not among `classes`, or the file cannot be
-        written.
+        An image is outside the folder, its size is unknown, a class is not in `classes`, or the file cannot be written.
     """
     annotations = refuse_twice(list(annotations))
     folder = Path(path).parent if images is None else Path(images)
@@ -117,7 +116,7 @@ def write(path, annotations, images=None, classes=None):
             if class_name not in classes:
                 raise DataError(
                     path,
-                    f"would hold the class '{class_name}', which is not in the list ({', '.join(classes)})",
+                    f"would contain the class '{class_name}', which is not in the list ({', '.join(classes)})",
                     "Add it to the list",
                 )
             segment = annotation.segment(i)
@@ -137,7 +136,7 @@ def write(path, annotations, images=None, classes=None):
 
 
 def segmentation(segment):
-    """An outline as COCO writes it: of `Polygons` [[x, y, x, y, ...], ...]."""
+    """An outline in COCO's form: [[x, y, x, y, ...], ...] for `Polygons`."""
     if isinstance(segment, CocoSegment):
         return segment.segmentation
     return [polygon[:, ::-1].ravel().tolist() for polygon in segment.polygons]
@@ -147,11 +146,11 @@ def segmentation(segment):
 def _checked(path, content):
     if not isinstance(content, dict) or any(part not in content for part in _PARTS):
         raise DataError(
-            path, f"is no COCO file: it has not all of {', '.join(_PARTS)}", "Export the labels as COCO instances"
+            path, f"is not a COCO file: it lacks one of {', '.join(_PARTS)}", "Export the labels as COCO instances"
         )
     for part in _PARTS:
         if not isinstance(content[part], list) or not all(isinstance(entry, dict) for entry in content[part]):
-            raise DataError(path, f"is no COCO file: its {part} are no list of objects", "Export it again")
+            raise DataError(path, f"is not a COCO file: its {part} are not a list of objects", "Export it again")
     return content
 
 
@@ -161,9 +160,9 @@ def _by_id(path, content, part, key):
     for i, entry in enumerate(content[part], start=1):
         where = f"{path}, {part} number {i}"
         if not _is_id(entry.get("id")) or not isinstance(entry.get(key), str):
-            raise DataError(where, f"has no id or no {key}", "Export it again, or complete it")
+            raise DataError(where, f"lacks an id or {key}", "Export it again, or complete it")
         if entry["id"] in found:
-            raise DataError(where, f"has the id {entry['id']}, which was there before", "Give each an id of its own")
+            raise DataError(where, f"has the id {entry['id']}, which is already used", "Give each its own id")
         found[entry["id"]] = entry[key]
     return found
 
@@ -177,7 +176,7 @@ def _shape(where, entry):
         return None
     shape = tuple(int(number(where, name, entry[name])) for name in ("height", "width"))
     if min(shape) < 1:
-        raise DataError(where, f"says that the picture has {shape[1]} x {shape[0]} pixels", "Correct its size")
+        raise DataError(where, f"states an image size of {shape[1]} x {shape[0]} pixels", "Correct its size")
     return shape
 
 
@@ -185,7 +184,7 @@ def _box(where, bbox):
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise DataError(
             where,
-            f"has bbox = {bbox!r}, where [x, y, width, height] is expected",
+            f"has bbox = {bbox!r}, but [x, y, width, height] is expected",
             "Correct it, or delete the annotation",
         )
     x, y, width, height = (number(where, f"bbox[{i}]", value) for i, value in enumerate(bbox))
@@ -211,13 +210,13 @@ def _polygon(points):
         and len(points) >= 6
         and len(points) % 2 == 0
         and all(isinstance(v, (int, float)) and abs(v) < LARGEST for v in points)
-    )  # neither infinity nor NaN
+    )  # neither infinite nor NaN
 
 
 def _run_lengths(found):
     size, counts = found.get("size"), found.get("counts")
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(v, int) and v > 0 for v in size)):
         return False
-    if isinstance(counts, list):  # pycocotools trusts them, and would write outside of the mask
+    if isinstance(counts, list):  # pycocotools does not check them and would write outside the mask
         return all(isinstance(v, int) and v >= 0 for v in counts) and sum(counts) == math.prod(size)
     return isinstance(counts, str)

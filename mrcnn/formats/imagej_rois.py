@@ -10,12 +10,12 @@ from mrcnn.geometry.outlines import outlines
 
 
 def need_roifile():
-    """The package that writes ROIs.
+    """The package `roifile`, which writes ROIs.
 
     Raises
     ------
     MissingExtra
-        It is not installed.
+        The package is not installed.
     """
     try:
         import roifile
@@ -30,28 +30,28 @@ def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[I
     Parameters
     ----------
     path : str or Path
-        The `.zip` file to write; one that exists is replaced.
+        The `.zip` file to write; an existing one is replaced.
     instances : Instances, or list of Instances
         One image, or the slices of a stack.
 
     Notes
     -----
-    A ROI is named like the object's value in the label image ("7"), in a stack with the slice before it
-    ("0003-0007"). Further parts of an object in pieces get a number behind ("7-2"). The polygon runs half a pixel
-    outside the centres of border pixels, so that filling it gives the mask; holes are not cut out.
+    A ROI is named after the object's value in the label image ("7"), with the slice in front for a stack ("0003-0007").
+    Further parts of an object in pieces get a number at the end ("7-2"). The polygon runs half a pixel outside the
+    centres of border pixels, so filling it gives the mask; holes are filled.
 
     Raises
     ------
     ConfigError
-        When the name does not end in ".zip".
+        The name does not end in ".zip".
     DataError
-        When it cannot be written; one that was there before is kept.
+        The file cannot be written; an existing one is kept.
     MissingExtra
-        When the package `roifile` is not installed.
+        The package `roifile` is not installed.
     """
     roifile = need_roifile()
     if not str(path).lower().endswith(".zip"):
-        raise ConfigError(f"ROIs are written to a zip file, and '{path}' does not end in .zip. Rename it.")
+        raise ConfigError(f"ROIs are written to a zip file, but '{path}' does not end in .zip. Rename it.")
     pages = [instances] if isinstance(instances, Instances) else instances
     stack = pages is instances
     rois = []
@@ -67,5 +67,5 @@ def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[I
                     )
                 )
     with whole_file(path) as temporary:
-        # roifile appends to a zip that exists; the temporary name never does
+        # roifile appends to an existing zip; the temporary name never exists
         roifile.roiwrite(temporary, rois, mode="w")

@@ -1,4 +1,4 @@
-"""keras-frcnn's `annot.txt`: a row `path,x1,y1,x2,y2,class` for each box, with or without quotes and header."""
+"""`annot.txt` of keras-frcnn: one row `path,x1,y1,x2,y2,class` per box, with or without quotes and header."""
 
 import csv
 import io
@@ -29,29 +29,29 @@ _COLUMN = {alias: column for column, aliases in _ALIASES.items() for alias in al
 
 
 def read(path, images=None, classes=None, outside="error"):
-    """Annotations of a file of rows, gathered by picture.
+    """Annotations from a file of rows, grouped by image.
 
-    Corners count from 0, x2 and y2 are not part of the box; fractions are cut off. The columns are in the order
-    `path,x1,y1,x2,y2,class` unless a header names them. A row `path,,,,,` says that the picture has no object.
+    Corners count from 0, x2 and y2 are exclusive, and fractions are truncated. The columns are in the order
+    `path,x1,y1,x2,y2,class` unless a header names them. A row `path,,,,,` means that the image has no object.
 
     Parameters
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder that paths are relative to, and which they may not leave; by default that of the file.
+        The folder that paths are relative to and must stay inside; by default the folder of the file.
     classes, outside
         As in `mrcnn.formats.voc.read`.
 
     Returns
     -------
     list of ImageAnnotation
-        In the order in which pictures first occur.
+        In the order in which the images first occur.
 
     Raises
     ------
     DataError
-        Naming the file and the line: a column is missing, a box is wrong, a class unknown, a path leaves the folder,
-        a picture is said to have no object and has one.
+        Names the file and the line: a column is missing, a box is wrong, a class is unknown, a path points outside the
+        folder, or an image listed without an object has one.
     """
     folder = Path(path).parent if images is None else Path(images)
     pictures, empty = {}, set()
@@ -62,12 +62,12 @@ def read(path, images=None, classes=None, outside="error"):
         if is_new:
             pictures[image] = Objects(image, where, shape_of(image), classes, outside)
         without = not any(row[name] for name in COLUMNS[1:])
-        # Only the first row of a picture may say so, and then it is the only one.
+        # Only the first row of an image may be without a box, and then it must be the only one.
         if image in empty or without and not is_new:
             raise DataError(
                 where,
-                f"lists the picture {row['path']} again, which has a row without a box",
-                "Delete that row, or those with boxes",
+                f"lists the image {row['path']} again, which has a row without a box",
+                "Delete that row, or the rows with boxes",
             )
         if without:
             empty.add(image)
@@ -75,28 +75,28 @@ def read(path, images=None, classes=None, outside="error"):
         x1, y1, x2, y2 = (int(number(where, name, row[name])) for name in COLUMNS[1:5])
         pictures[image].add(where, row["class"], (y1, x1, y2, x2))
     if not pictures:
-        raise DataError(path, "holds no row", f"Each row is {','.join(COLUMNS)}")
+        raise DataError(path, "holds no rows", f"Each row must be {','.join(COLUMNS)}")
     return [objects.annotation() for objects in pictures.values()]
 
 
 def write(path, annotations, images=None, header=False):
-    """Write a row for each box; `read` gives the same boxes and classes back.
+    """Write one row per box; `read` returns the same boxes and classes.
 
     Parameters
     ----------
     path : str or Path
-        An existing file is replaced only when the new one is complete.
+        An existing file is replaced only once the new one is complete.
     annotations : sequence of ImageAnnotation
-        `difficult`, `truncated` and outlines have no place in this format, and crowds are left out. A picture without
-        objects is written as `path,,,,,`, which keras-frcnn itself does not know.
+        This format has no `difficult`, `truncated` or outlines, and crowds are left out. An image without objects is
+        written as `path,,,,,`, which keras-frcnn itself does not support.
     images : str or Path, optional
-        The folder that paths are written relative to; by default that of the file.
+        The folder that paths are written relative to; by default the folder of the file.
     header : bool
 
     Raises
     ------
     DataError
-        A picture is outside of the folder, or the file cannot be written.
+        An image is outside the folder, or the file cannot be written.
     """
     folder = Path(path).parent if images is None else Path(images)
     text = io.StringIO()
@@ -115,7 +115,7 @@ def write(path, annotations, images=None, header=False):
 
 
 def _rows(path):
-    """(line, {column: text}) of each row that is not empty."""
+    """(line, {column: text}) of each non-empty row."""
     rows = csv.reader(io.StringIO(read_text(path), newline=""), skipinitialspace=True, strict=True)
     order = None
     while True:
@@ -137,14 +137,14 @@ def _rows(path):
         if len(row) != len(order):
             raise DataError(
                 f"{path}, line {rows.line_num}",
-                f"has {len(row)} columns, where {len(order)} are expected ({','.join(order)})",
-                "Complete the row; a path with a comma in it must be in quotes",
+                f"has {len(row)} columns, but {len(order)} are expected ({','.join(order)})",
+                "Complete the row; a path that contains a comma must be in quotes",
             )
         yield rows.line_num, dict(zip(order, row))
 
 
 def _header(path, line, row):
-    """The columns that a first row names, or None when it is no header."""
+    """The column names in the first row, or None if it is not a header."""
     named = [_COLUMN.get(cell.lower()) for cell in row]
     if sum(name is not None for name in named) < 2 or any(_is_number(cell) for cell in row):
         return None

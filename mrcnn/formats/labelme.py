@@ -1,4 +1,4 @@
-"""Labelme: the shapes of a JSON file, with the image that they were drawn on."""
+"""Labelme JSON files: shapes, and the image that they were drawn on."""
 
 import json
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from mrcnn.geometry.polygons import check_polygon
 
 @dataclass(frozen=True)
 class Shape:
-    """An outline of a labelme file.
+    """An outline in a labelme file.
 
     Attributes
     ----------
     label : str
-        "" where the file has none.
+        "" if the file has none.
     group_id : int or None
-        What labelme calls so: it tells which shapes belong together.
+        Labelme's group id, which links shapes that belong together.
     polygon : float64 [K, 2]
         (y, x) in pixels.
     """
@@ -31,7 +31,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class LabelmeFile:
-    """What a labelme file holds.
+    """Contents of a labelme file.
 
     Attributes
     ----------
@@ -57,8 +57,8 @@ def read_shapes(path):
     Raises
     ------
     DataError
-        The file is unreadable, is not a labelme file or holds no shape; a shape is neither a polygon nor a rectangle,
-        has fewer than 3 points, NaN or no area.
+        The file is unreadable, is not a labelme file or holds no shape; or a shape is neither a polygon nor a
+        rectangle, has fewer than 3 points, NaN coordinates or no area.
     """
     path = Path(path)
     content = _content(path)
@@ -79,7 +79,7 @@ def _content(path):
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(path, "is not a labelme file: it has no list of shapes", "Save the labels in labelme")
     if not shapes:
-        raise DataError(path, "holds no outline", "Label the objects in labelme and save")
+        raise DataError(path, "holds no outline", "Label the objects in labelme and save the file")
     return content
 
 
@@ -93,7 +93,7 @@ def _shape(path, number, shape):
 def _polygon(shape, where):
     kind, points = shape.get("shape_type") or "polygon", shape.get("points")
     if kind not in ("polygon", "rectangle"):
-        raise DataError(where, f"is a {kind}, but an outline is needed", "Draw it as a polygon")
+        raise DataError(where, f"is a {kind}, but a polygon or rectangle is needed", "Draw it as a polygon")
     points = points if isinstance(points, list) else []
     if kind == "rectangle" and len(points) == 2 and all(isinstance(p, list) and len(p) == 2 for p in points):
         points = [[points[i][0], points[j][1]] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
@@ -103,7 +103,7 @@ def _polygon(shape, where):
 def _image_path(path, name):
     if not isinstance(name, str) or not name:
         return None
-    # Files written under Windows hold backslashes.
+    # Files written on Windows contain backslashes.
     return path.parent / (PureWindowsPath(name).as_posix() if "\\" in name else name)
 
 

@@ -1,4 +1,4 @@
-"""`read_annotations`: find out in which format annotations are, and read them."""
+"""`read_annotations`: detect the format of annotations and read them."""
 
 import inspect
 from pathlib import Path
@@ -10,27 +10,27 @@ from mrcnn.formats.paths import read_json
 FORMATS = {"labelimg": voc, "keras-frcnn": keras_frcnn, "yolo": yolo, "coco": coco, "via": via}
 _FOLDERS = ("annotations", "labels")
 _LOOKED_FOR = (
-    "Looked for: a folder of XML files (LabelImg), or of text files with classes.txt (YOLO); a .json file "
+    "Supported formats: a folder of XML files (LabelImg), or of text files with classes.txt (YOLO); a .json file "
     "of COCO or the VGG Image Annotator; rows path,x1,y1,x2,y2,class in a .txt or .csv file (keras-frcnn)"
 )
 
 
 def read_annotations(path, images=None, classes=None, outside="error", annotation_format=None, **options):
-    """Annotations of a file or folder, of the format that it is found to have.
+    """Annotations of a file or folder, whose format is detected.
 
     Parameters
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder that holds the pictures; by default where the format usually has them.
+        The folder of the images; by default where the format usually has them.
     classes : collection of str, optional
         The class names that may occur; by default any.
     outside : "error" or "clip"
-        What to do with a box that is partly outside of its picture.
+        What to do with a box that is partly outside its image.
     annotation_format : str, optional
-        One of `FORMATS`, instead of finding it out.
+        One of `FORMATS`; by default it is detected.
     **options
-        Others of the format's `read`, such as `class_file` (YOLO) or `attribute` (VIA).
+        Further options of the format's `read`, such as `class_file` (YOLO) or `attribute` (VIA).
 
     Returns
     -------
@@ -39,35 +39,35 @@ def read_annotations(path, images=None, classes=None, outside="error", annotatio
     Raises
     ------
     DataError
-        No format fits, or what the format's `read` raises.
+        No format fits, or raised by the format's `read`.
     ConfigError
-        The format has no such option, or there is no such format.
+        The format has no such option, or does not exist.
     """
     if annotation_format is None:
         annotation_format, path = find_format(path)
     elif annotation_format not in FORMATS:
-        raise ConfigError(f"There is no format '{annotation_format}'. There are: {', '.join(FORMATS)}.")
+        raise ConfigError(f"There is no format '{annotation_format}'. Available formats: {', '.join(FORMATS)}.")
     read = FORMATS[annotation_format].read
     known = list(inspect.signature(read).parameters)[1:]
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ConfigError(
-            f"{path} is of the format {annotation_format}, which has no option {unknown[0]}. It has: "
+            f"{path} has the format {annotation_format}, which has no option {unknown[0]}. Its options are: "
             f"{', '.join(known)}."
         )
     return read(path, images=images, classes=classes, outside=outside, **options)
 
 
 def find_format(path):
-    """Name of a format in `FORMATS`, and the file or folder to read, which may be a folder inside of `path`.
+    """Name of a format in `FORMATS`, and the file or folder to read, which may be a folder inside `path`.
 
-    Raises `DataError` when there is nothing, or nothing known, or two formats side by side.
+    Raises `DataError` if nothing is found, nothing is recognised, or there are two formats together.
     """
     path = Path(path)
     if path.is_dir():
         found = _of_folder(path)
         if found is None:
-            raise DataError(path, "holds no annotations of a known format", _LOOKED_FOR)
+            raise DataError(path, "holds no annotations in a known format", _LOOKED_FOR)
         return found
     if not path.is_file():
         raise DataError(path, "does not exist", "Check the path")
@@ -78,7 +78,7 @@ def find_format(path):
         return "keras-frcnn", path
     if suffix == ".json":
         return _of_json(path), path
-    raise DataError(path, "is no file of annotations", _LOOKED_FOR)
+    raise DataError(path, "is not a known annotation file", _LOOKED_FOR)
 
 
 def _of_folder(path, below=True):
@@ -88,8 +88,8 @@ def _of_folder(path, below=True):
         stem = min(xml & text)
         raise DataError(
             path,
-            f"holds both {stem}.xml and {stem}.txt, annotations of one picture in two formats",
-            "Move one kind away, or say which to read: annotation_format='labelimg' or 'yolo'",
+            f"holds both {stem}.xml and {stem}.txt, annotations of the same image in two formats",
+            "Move one of them elsewhere, or choose one: annotation_format='labelimg' or 'yolo'",
         )
     if xml:
         return "labelimg", path
@@ -110,6 +110,6 @@ def _of_json(path):
             return "via"
     elif isinstance(content, list) and content and isinstance(content[0], dict) and "image_id" in content[0]:
         raise DataError(
-            path, "is a list of COCO results, which are detections", "Give the annotations that they were compared with"
+            path, "is a list of COCO results, which are detections", "Use the ground-truth annotations instead"
         )
-    raise DataError(path, "is JSON, but neither of COCO nor of the VGG Image Annotator", _LOOKED_FOR)
+    raise DataError(path, "is JSON, but from neither COCO nor the VGG Image Annotator", _LOOKED_FOR)

@@ -1,4 +1,4 @@
-"""Names of pictures in annotation files: inside of the data folder, each once; and reading and writing text."""
+"""Image names in annotation files: inside the data folder, each used once; and reading and writing text."""
 
 import json
 import os
@@ -12,39 +12,39 @@ _IMAGE_FOLDERS = ("JPEGImages", "images", "Images")
 
 
 def image_path(name, folder, where):
-    """Path of the picture that an annotation file names.
+    """Path of the image that an annotation file names.
 
     Parameters
     ----------
     name : str
-        Relative to `folder`, with slashes or backslashes; or absolute, inside of it.
+        Relative to `folder`, with slashes or backslashes; or absolute, inside it.
     folder : str or Path
         The data folder.
     where : str
-        The place in the annotation file, for the message.
+        The place in the annotation file, for the error message.
 
     Raises
     ------
     DataError
-        The name is empty, or leads out of the folder.
+        The name is empty or points outside the folder.
     """
     text = name.strip().replace("\\", "/") if isinstance(name, str) else ""
     if not text or "\0" in text:
-        raise DataError(where, f"names no picture ({name!r})", "Write the picture's file name there")
+        raise DataError(where, f"names no image ({name!r})", "Enter the file name of the image")
     root = Path(os.path.abspath(folder))
     path = Path(os.path.normpath(root / text))
-    # By the names alone: a link inside of the folder is of the user's own making.
+    # Compared by name only: a link inside the folder is the user's own choice.
     if PureWindowsPath(text).drive or root not in path.parents:
         raise DataError(
             where,
-            f"names the picture {name}, which is outside of the data folder {folder}",
-            "Write its path relative to that folder, or pass the folder that holds the pictures as images",
+            f"names the image {name}, which is outside the data folder {folder}",
+            "Write its path relative to that folder, or pass the image folder as images=...",
         )
     return Path(folder) / path.relative_to(root)
 
 
 def beside(folder, name, images, where):
-    """Path of a picture named in a file of its own: in `images`; by default in the file's folder or one beside it."""
+    """Path of an image with its own annotation file: in `images`; by default in the file's folder or a sibling."""
     if images is not None:
         return image_path(name, images, where)
     tried = [image_path(name, candidate, where) for candidate in image_folders(folder)]
@@ -52,7 +52,7 @@ def beside(folder, name, images, where):
 
 
 def image_folders(folder):
-    """Where the pictures of a folder of annotation files may lie: there, beside it, or above it."""
+    """Folders that may hold the images of a folder of annotation files: the same, a sibling, or the parent."""
     folder = Path(folder)
     above = Path(os.path.abspath(folder)).parent
     beside_it = [above / name for name in _IMAGE_FOLDERS if (above / name).is_dir()]
@@ -60,54 +60,54 @@ def image_folders(folder):
 
 
 def written_name(annotation, folder, where):
-    """The picture's path relative to `folder`, with slashes; raises `DataError` when it is not in there."""
+    """The image's path relative to `folder`, with slashes; raises `DataError` if it is not inside."""
     root, path = Path(os.path.abspath(folder)), Path(os.path.abspath(annotation.image))
     if root not in path.parents:
         raise DataError(
             where,
-            f"would name the picture {annotation.image}, which is outside of {folder}",
-            "Pass the folder that holds the pictures as images, or write the file there",
+            f"would name the image {annotation.image}, which is outside {folder}",
+            "Pass the image folder as images=..., or write the file there",
         )
     return path.relative_to(root).as_posix()
 
 
 def shape_of(image):
-    """Rows and columns of a picture from its header, or None when it is not there."""
+    """Rows and columns of an image from its header, or None if the image does not exist."""
     return image_shape(image)[:2] if Path(image).is_file() else None
 
 
 def needed_shape(annotation, where):
-    """Rows and columns of an annotation's picture; raises `DataError` when nobody knows them."""
+    """Rows and columns of an annotation's image; raises `DataError` if they are unknown."""
     shape = annotation.image_shape or shape_of(annotation.image)
     if shape is None:
         raise DataError(
             where,
-            f"needs the size of {annotation.image}, which is not there",
-            "Give image_shape, or the path under which the picture is",
+            f"needs the size of {annotation.image}, which does not exist",
+            "Give image_shape, or correct the path of the image",
         )
     return shape
 
 
 def pictures_in(folders):
-    """Pictures of the first of these folders that holds any, in natural order."""
+    """Images in the first of these folders that holds any, in natural order."""
     for folder in folders:
         found = list_images(folder) if Path(folder).is_dir() else []
         if found:
             return found
     raise DataError(
         folders[0],
-        "has no pictures in it or beside it",
-        f"Pass the folder that holds them as images (readable are {', '.join(EXTENSIONS)})",
+        "has no images inside or in a folder next to it",
+        f"Pass the image folder as images=... (supported formats: {', '.join(EXTENSIONS)})",
     )
 
 
 def files_of(folder, suffix):
     """Files of a folder with this suffix, in upper or lower case, in natural order; without dot-files.
 
-    Raises `DataError` when it is no folder, or two of the names differ by the case of the suffix alone.
+    Raises `DataError` if it is not a folder, or if two names differ only in the case of the suffix.
     """
     if not Path(folder).is_dir():
-        raise DataError(folder, "is no folder", "Check the path")
+        raise DataError(folder, "is not a folder", "Check the path")
     found = sorted(
         (
             path
@@ -121,20 +121,20 @@ def files_of(folder, suffix):
         other = stems.setdefault(path.stem, path)
         if other is not path:
             raise DataError(
-                path, f"has the same name as {other.name}, but for the case of {suffix}", "Keep one of them"
+                path, f"has the same name as {other.name}, except for the case of {suffix}", "Keep one of them"
             )
     return found
 
 
 def refuse_twice(annotations):
-    """The list again; raises `DataError` when two of the annotations are of the same picture."""
+    """The list itself; raises `DataError` if two annotations are for the same image."""
     seen = {}
     for annotation in annotations:
         key = os.path.abspath(annotation.image)
         if key in seen:
             raise DataError(
                 annotation.where,
-                f"is of the picture {annotation.image}, which is listed before, in {seen[key]}",
+                f"is for the image {annotation.image}, which is already listed in {seen[key]}",
                 "Keep one of them, with the objects of both",
             )
         seen[key] = annotation.where
@@ -142,35 +142,33 @@ def refuse_twice(annotations):
 
 
 def file_names(annotations, folder, suffix):
-    """For formats with a file a picture: the file's path for each annotation; raises `DataError` if two share one."""
+    """For formats with one file per image: the path of each annotation's file; raises `DataError` if two share one."""
     paths, owners = [], {}
     for annotation in annotations:
         path = Path(folder) / f"{annotation.image.stem}{suffix}"
-        owner = owners.setdefault(path.name.lower(), annotation)  # some file systems take A and a for one
+        owner = owners.setdefault(path.name.lower(), annotation)  # some file systems ignore case
         if owner is not annotation:
             raise DataError(
                 path,
-                f"would be of both {owner.image} and {annotation.image}",
-                "Rename one of the pictures, or write them to two folders",
+                f"would belong to both {owner.image} and {annotation.image}",
+                "Rename one of the images, or write them to different folders",
             )
         paths.append(path)
     return paths
 
 
 def check_name(where, name):
-    """Raise `DataError` for a name with line breaks or other control characters, which no annotation format holds."""
+    """Raise `DataError` for a name with control characters such as line breaks, which no format supports."""
     if not str(name).isprintable():
-        raise DataError(
-            where, f"would hold the name {name!r}, which has characters that cannot be printed", "Rename it"
-        )
+        raise DataError(where, f"would contain the name {name!r}, which has control characters", "Rename it")
 
 
 def read_text(path):
-    """Text of a file in UTF-8, with or without its mark; raises `DataError`."""
+    """Text of a UTF-8 file, with or without a byte order mark; raises `DataError`."""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DataError(path, f"cannot be read ({reason})", "Check the path, or save the file as UTF-8") from error
 
 
@@ -182,14 +180,14 @@ def read_json(path):
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}, line {error.lineno}",
-            f"is no JSON ({error.msg})",
-            "The file is damaged or of another format: export it again",
+            f"is not valid JSON ({error.msg})",
+            "The file is damaged or has a different format: export it again",
         ) from error
-    except (ValueError, RecursionError) as error:  # a number of too many digits, or lists within lists
+    except (ValueError, RecursionError) as error:  # a number with too many digits, or lists nested too deeply
         raise DataError(path, f"cannot be read as JSON ({error})", "Export it again") from error
 
 
 def write_text(path, text):
-    """Write a file of text in UTF-8, whole or not at all; raises `DataError`."""
+    """Write a UTF-8 text file, completely or not at all; raises `DataError`."""
     with whole_file(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="")

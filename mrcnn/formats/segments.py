@@ -1,4 +1,4 @@
-"""Outlines of annotated objects: polygons, and COCO's segmentations; pixel 0 of the picture covers 0 to 1."""
+"""Outlines of annotated objects: polygons and COCO segmentations; pixel 0 of the image covers 0 to 1."""
 
 from dataclasses import dataclass
 
@@ -21,11 +21,12 @@ class Polygons:
     polygons: list
 
     def mask(self, image_shape, where=""):
-        """Pixels whose centres lie in any of the polygons, bool [H, W]; raises `DataError` for one far outside."""
+        """Pixels whose centres lie inside any polygon, bool [H, W]; raises `DataError` for one far outside the
+        image."""
         _check_near(self.polygons, image_shape, where)
         full = np.zeros(image_shape[:2], bool)
         for polygon in self.polygons:
-            centred = np.asarray(polygon, np.float64) - 0.5  # of mrcnn.geometry: centres at whole numbers
+            centred = np.asarray(polygon, np.float64) - 0.5  # convention of mrcnn.geometry: centres at whole numbers
             y1, x1, y2, x2 = box = polygon_box(centred, image_shape)
             full[y1:y2, x1:x2] |= polygon_mask(centred, box)
         return full
@@ -33,7 +34,7 @@ class Polygons:
 
 @dataclass(eq=False)
 class CocoSegment:
-    """One object as COCO has it, decoded by pycocotools.
+    """One object in COCO's form, decoded by pycocotools.
 
     Attributes
     ----------
@@ -45,13 +46,13 @@ class CocoSegment:
 
     @property
     def polygons(self):
-        """As of `Polygons`; None for run lengths."""
+        """As in `Polygons`; None for run lengths."""
         if isinstance(self.segmentation, dict):
             return None
         return [np.array(points, np.float64).reshape(-1, 2)[:, ::-1] for points in self.segmentation]
 
     def mask(self, image_shape, where=""):
-        """bool [H, W], as pycocotools rasterises it; raises `DataError` for run lengths of another picture."""
+        """bool [H, W], as rasterised by pycocotools; raises `DataError` for run lengths of a different image."""
         try:
             from pycocotools import mask as coco
         except ImportError as error:
@@ -64,13 +65,13 @@ class CocoSegment:
         return coco.decode(coco.merge(coco.frPyObjects(self.segmentation, height, width))) > 0
 
     def _counts(self, image_shape, where):
-        """Run lengths as a list that is sure to fill the picture: pycocotools would leave or take memory of others."""
+        """Run lengths as a list that is checked to fill the image: pycocotools would access memory outside its mask."""
         size, counts = self.segmentation["size"], self.segmentation["counts"]
         if tuple(size) != image_shape:
             raise DataError(
                 where,
-                f"has run lengths of a picture of {size} rows and columns, but its own is of {list(image_shape)}",
-                "Export the masks again from the pictures that they belong to",
+                f"has run lengths for an image of {size} rows and columns, but its image has {list(image_shape)}",
+                "Export the masks again from the images that they belong to",
             )
         try:
             counts = _unpacked(counts) if isinstance(counts, (str, bytes)) else counts
@@ -78,13 +79,13 @@ class CocoSegment:
             counts = [-1]
         if min(counts, default=0) < 0 or sum(counts) != image_shape[0] * image_shape[1]:
             raise DataError(
-                where, "has run lengths that cannot be decoded, or do not fill the picture", "Export the masks again"
+                where, "has run lengths that cannot be decoded or do not fill the image", "Export the masks again"
             )
         return counts
 
 
 def _unpacked(text):
-    """Run lengths from COCO's text: 5 bits a character, the lowest first, from the third length on as differences."""
+    """Run lengths from COCO's text: 5 bits per character, lowest first, as differences from the third length on."""
     counts, position = [], 0
     text = text if isinstance(text, bytes) else text.encode()
     while position < len(text):
@@ -99,13 +100,13 @@ def _unpacked(text):
 
 
 def _check_near(polygons, image_shape, where):
-    """A polygon is filled in a frame of its own size, so one slip of the keyboard could fill the memory."""
+    """Check that polygons are near the image: each is filled in its own box, so one typo could exhaust the memory."""
     height, width = image_shape[:2]
     for polygon in polygons:
         low, high = np.min(polygon, axis=0), np.max(polygon, axis=0)
         if (low < (-height, -width)).any() or (high > (2 * height, 2 * width)).any():
             raise DataError(
                 where,
-                f"has an outline that reaches far outside of the picture of {width} x {height} pixels",
+                f"has an outline that extends far outside the image of {width} x {height} pixels",
                 "Correct it, or delete the object",
             )

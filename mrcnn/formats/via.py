@@ -1,4 +1,4 @@
-"""JSON of the VGG Image Annotator, versions 1 and 2: rectangles, polygons, circles and ellipses."""
+"""JSON of the VGG Image Annotator (VIA), versions 1 and 2: rectangles, polygons, circles and ellipses."""
 
 import json
 import math
@@ -19,38 +19,37 @@ from mrcnn.formats.paths import (
 )
 from mrcnn.formats.segments import Polygons
 
-_ATTRIBUTES = ("class", "label", "name", "type")  # tried in this order where regions have several
+_ATTRIBUTES = ("class", "label", "name", "type")  # tried in this order if regions have several
 _CORNERS = 64  # of the polygon that a circle or ellipse becomes
 
 
 def read(path, images=None, classes=None, outside="error", attribute=None, unlabelled=None):
-    """Annotations of a file of regions, or of a project.
+    """Annotations from an exported file of regions or a project file.
 
-    Polygons, circles and ellipses are kept as outlines; a rectangle is a box.
+    Polygons, circles and ellipses are kept as outlines; a rectangle becomes a box.
 
     Parameters
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder that file names are relative to, and which they may not leave; by default that of the file.
+        The folder that file names are relative to and must stay inside; by default the folder of the file.
     classes, outside
         As in `mrcnn.formats.voc.read`.
     attribute : str, optional
-        The region attribute that holds the class; by default the only one there is, or `class`, `label`, `name` or
-        `type`.
+        The region attribute that holds the class; by default the only one, or `class`, `label`, `name` or `type`.
     unlabelled : str, optional
-        The class of regions that have none; by default they are an error.
+        The class of regions without a class; by default these are an error.
 
     Returns
     -------
     list of ImageAnnotation
-        In the order of the file, pictures without regions too.
+        In the order of the file, including images without regions.
 
     Raises
     ------
     DataError
-        Naming the file, the picture and the region (from 1): it has no class or an unknown one, a wrong box or shape; a
-        path leaves the folder, a picture is listed twice.
+        Names the file, the image and the region (from 1): it has no class, an unknown class, or a wrong box or shape; a
+        path points outside the folder; or an image is listed twice.
     """
     folder = Path(path).parent if images is None else Path(images)
     entries = _entries(path, read_json(path))
@@ -67,16 +66,16 @@ def read(path, images=None, classes=None, outside="error", attribute=None, unlab
 
 
 def write(path, annotations, images=None, attribute="class", version=2):
-    """Write a file of regions, which VIA imports; `read` gives the same boxes, classes, flags and outlines back.
+    """Write a file of regions, which VIA imports; `read` returns the same boxes, classes, flags and outlines.
 
     Parameters
     ----------
     path : str or Path
-        An existing file is replaced only when the new one is complete.
+        An existing file is replaced only once the new one is complete.
     annotations : sequence of ImageAnnotation
-        Of objects in several pieces or of run lengths, which VIA has not, the boxes are written.
+        Objects in several pieces or with run lengths, which VIA does not support, are written as boxes.
     images : str or Path, optional
-        The folder that file names are written relative to; by default that of the file.
+        The folder that file names are written relative to; by default the folder of the file.
     attribute : str
         The region attribute for the class.
     version : 1 or 2
@@ -84,7 +83,7 @@ def write(path, annotations, images=None, attribute="class", version=2):
     Raises
     ------
     DataError
-        A picture is outside of the folder, or the file cannot be written.
+        An image is outside the folder, or the file cannot be written.
     """
     if version not in (1, 2):
         raise ConfigError(f"version must be 1 or 2, not {version!r}.")
@@ -106,7 +105,7 @@ def write(path, annotations, images=None, attribute="class", version=2):
 
 # --- Reading ---
 def _entries(path, content):
-    """The pictures' entries, each with `filename` and a list of `regions`."""
+    """The entries of the images, each with `filename` and a list of `regions`."""
     if isinstance(content, dict) and "_via_img_metadata" in content:
         content = content["_via_img_metadata"]
     if (
@@ -116,7 +115,7 @@ def _entries(path, content):
     ):
         raise DataError(
             path,
-            "is no file of the VGG Image Annotator 1 or 2: it has no entries with a filename",
+            "is not a file of the VGG Image Annotator 1 or 2: it has no entries with a filename",
             "Export the annotations as JSON, or save the project",
         )
     entries = []
@@ -126,7 +125,7 @@ def _entries(path, content):
         if not isinstance(regions, list) or not all(isinstance(region, dict) for region in regions):
             raise DataError(
                 f"{path}, {entry['filename']}",
-                "has regions that are no list of objects",
+                "has regions that are not a list of objects",
                 "Export the annotations again",
             )
         entries.append({"filename": entry["filename"], "regions": regions})
@@ -140,8 +139,8 @@ def _attribute(path, entries):
     if len(names) > 1 and not known:
         raise DataError(
             path,
-            f"has the region attributes {', '.join(names)}, any of which may be the class",
-            "Say which one it is: attribute=...",
+            f"has the region attributes {', '.join(names)}; any of them could be the class",
+            "Specify which one it is: attribute=...",
         )
     return known[0] if known else next(iter(names), _ATTRIBUTES[0])
 
@@ -149,7 +148,7 @@ def _attribute(path, entries):
 def _add_region(objects, where, region, attribute, unlabelled):
     attributes, shape = region.get("region_attributes") or {}, region.get("shape_attributes")
     if not isinstance(attributes, dict) or not isinstance(shape, dict):
-        raise DataError(where, "has no shape, or attributes that are no object", "Draw the region again")
+        raise DataError(where, "has no shape, or its attributes are not an object", "Draw the region again")
     box, segment = _shape(where, shape)
     flags = {name: str(attributes.get(name, "")).lower() in ("1", "true") for name in FLAGS}
     class_name = _class(where, attributes.get(attribute), attribute) or unlabelled or ""
@@ -157,7 +156,7 @@ def _add_region(objects, where, region, attribute, unlabelled):
 
 
 def _class(where, value, attribute):
-    if isinstance(value, dict):  # boxes to tick: {"cell": true}
+    if isinstance(value, dict):  # checkboxes: {"cell": true}
         ticked = [name for name, on in value.items() if on]
         if len(ticked) > 1:
             raise DataError(where, f"has several classes in '{attribute}' ({', '.join(ticked)})", "Tick one of them")
@@ -166,7 +165,7 @@ def _class(where, value, attribute):
 
 
 def _shape(where, shape):
-    """Box (y1, x1, y2, x2) of whole numbers, and `Polygons` or None."""
+    """Integer box (y1, x1, y2, x2), and `Polygons` or None."""
     kind = shape.get("name")
     if kind == "rect":
         x, y, width, height = (number(where, key, shape.get(key)) for key in ("x", "y", "width", "height"))
@@ -177,7 +176,7 @@ def _shape(where, shape):
         points = _ellipse(where, shape, kind)
     else:
         raise DataError(
-            where, f"is a {kind}, but an object is an area", "Draw it as a rectangle, polygon, circle or ellipse"
+            where, f"is a {kind}, but an object needs an area", "Draw it as a rectangle, polygon, circle or ellipse"
         )
     (y1, x1), (y2, x2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return box_of_edges(where, y1, x1, y2, x2), Polygons([points])
@@ -186,7 +185,9 @@ def _shape(where, shape):
 def _points(where, shape):
     xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys) or len(xs) < 3:
-        raise DataError(where, "is a polygon without at least 3 points, each with x and y", "Draw it again")
+        raise DataError(
+            where, "is a polygon with fewer than 3 points, or with points that lack x or y", "Draw it again"
+        )
     return np.array([(number(where, "all_points_y", y), number(where, "all_points_x", x)) for x, y in zip(xs, ys)])
 
 
@@ -194,7 +195,7 @@ def _ellipse(where, shape, kind):
     x, y = (number(where, key, shape.get(key)) for key in ("cx", "cy"))
     radii = [number(where, key, shape.get(key)) for key in (("r", "r") if kind == "circle" else ("rx", "ry"))]
     if min(radii) <= 0:
-        raise DataError(where, f"is a {kind} of the radius {min(radii):g}", "Draw it again, or delete it")
+        raise DataError(where, f"is a {kind} with the radius {min(radii):g}", "Draw it again, or delete it")
     turn = number(where, "theta", shape.get("theta", 0))
     angles = np.arange(_CORNERS) * (2 * math.pi / _CORNERS)
     along, across = radii[0] * np.cos(angles), radii[1] * np.sin(angles)

@@ -1,4 +1,4 @@
-"""LabelImg's Pascal VOC XML: a file a picture, corners counted from 1, the upper ones within the box."""
+"""Pascal VOC XML of LabelImg: one file per image; corners count from 1, and the maximum corner is inclusive."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,49 +25,49 @@ _FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
 
 
 def read(path, images=None, classes=None, outside="error"):
-    """Annotations of a folder of XML files, or of one file.
+    """Annotations from a folder of XML files, or from one file.
 
-    Coordinates may have fractions, which are cut off. A near corner of 0, which programs that count from 0 write, is
-    taken as 1.
+    Fractions of coordinates are truncated. A minimum corner of 0, written by programs that count from 0, is treated as
+    1.
 
     Parameters
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder of the pictures; by default that of the XML files, or `JPEGImages` or `images` beside it, or the one
-        above it. Where a picture lay when it was labelled (`path`) does not matter, only its `filename`.
+        The folder of the images; by default the folder of the XML files, `JPEGImages` or `images` next to it, or its
+        parent folder. The location of an image when it was labelled (`path`) is ignored; only its `filename` counts.
     classes : collection of str, optional
         The class names that may occur; by default any.
     outside : "error" or "clip"
-        What to do with a box that is partly outside of the picture.
+        What to do with a box that is partly outside the image.
 
     Returns
     -------
     list of ImageAnnotation
-        In natural order of the XML files' names.
+        In natural order of the names of the XML files.
 
     Raises
     ------
     DataError
-        Naming the file and the object (from 1): it cannot be parsed, declares entities or a DTD, lacks an element, has
-        a wrong box or an unknown class, names a picture outside of the folder, or one of another file.
+        Names the file and the object (from 1): it cannot be parsed, declares entities or a DTD, lacks an element, has a
+        wrong box or an unknown class, or names an image that is outside the folder or belongs to another file.
     """
     path = Path(path)
     files = files_of(path, ".xml") if path.is_dir() else [path]
     if not files:
-        raise DataError(path, "holds no XML file", "Name the folder in which LabelImg saved them")
+        raise DataError(path, "holds no XML file", "Choose the folder in which LabelImg saved them")
     return refuse_twice([_read_file(file, images, classes, outside) for file in files])
 
 
 def write(path, annotations):
-    """Write a folder of XML files as LabelImg does; `read` gives the same boxes, classes and flags back.
+    """Write a folder of XML files as LabelImg does; `read` returns the same boxes, classes and flags.
 
     Parameters
     ----------
     path : str or Path
-        The folder, made when missing; files that are there are replaced.
+        The folder, created if missing; existing files are replaced.
     annotations : sequence of ImageAnnotation
-        Of outlines only the boxes are written.
+        Outlines are written as boxes only.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def write(path, annotations):
     Raises
     ------
     DataError
-        Two pictures have the same name, one's size is not known, or a file cannot be written.
+        Two images have the same name, the size of one is unknown, or a file cannot be written.
     """
     annotations = refuse_twice(list(annotations))
     files = file_names(annotations, path, ".xml")
@@ -117,21 +117,21 @@ def _parsed(path):
             path,
             f"declares a document type or entities ({type(error).__name__}), which annotations do "
             "not need and which can be used to attack the reader",
-            "Use it only if you know where it is from: then delete its DOCTYPE",
+            "Use it only if you trust its source: then delete its DOCTYPE",
         ) from error
     except ElementTree.ParseError as error:
         raise DataError(
-            path, f"is no readable XML ({error})", "It is damaged or cut off: save it again in LabelImg"
+            path, f"is not valid XML ({error})", "It is damaged or truncated: save it again in LabelImg"
         ) from error
-    except (OSError, ValueError, LookupError) as error:  # an encoding that is wrong or not known
+    except (OSError, ValueError, LookupError) as error:  # a wrong or unknown encoding
         raise DataError(
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})", "Check the path and the file"
         ) from error
     if root.tag != "annotation":
         raise DataError(
             path,
-            f"is XML of another kind: its outermost element is '{root.tag}', not 'annotation'",
-            "Save the labels in LabelImg, in the format PascalVOC",
+            f"is a different kind of XML: its root element is '{root.tag}', not 'annotation'",
+            "Save the labels in LabelImg, in PascalVOC format",
         )
     return root
 
@@ -139,25 +139,25 @@ def _parsed(path):
 def _text(element, name, where):
     found = element.findtext(name)
     if found is None or not found.strip():
-        raise DataError(where, f"has no {name}", "Save it again in LabelImg, or write the element")
+        raise DataError(where, f"has no {name}", "Save it again in LabelImg, or add the element")
     return found.strip()
 
 
 def _flag(element, name, where):
     text = (element.findtext(name) or "").strip().lower()
     if text not in _FLAGS:
-        raise DataError(where, f"has {name} = {text!r}", "It is 0 or 1")
+        raise DataError(where, f"has {name} = {text!r}", "It must be 0 or 1")
     return _FLAGS[text]
 
 
 def _size(root, path):
-    """Rows and columns; None when there is no size, or the zeros of programs that do not open the picture."""
+    """Rows and columns; None if there is no size, or zeros from programs that do not open the image."""
     size = root.find("size")
     if size is None:
         return None
     shape = tuple(int(number(path, name, _text(size, name, path))) for name in ("height", "width"))
     if min(shape) < 0:
-        raise DataError(path, f"says that the picture has {shape[1]} x {shape[0]} pixels", "Correct its size")
+        raise DataError(path, f"states an image size of {shape[1]} x {shape[0]} pixels", "Correct its size")
     return shape if min(shape) > 0 else None
 
 
@@ -175,7 +175,7 @@ def _element(path, annotation):
     for name, value in (("width", width), ("height", height), ("depth", stored[2] if len(stored) == 3 else 1)):
         _add(size, name, value)
     _add(root, "segmented", 0)
-    difficult = annotation.difficult | annotation.crowd  # there is no flag for crowds
+    difficult = annotation.difficult | annotation.crowd  # VOC has no flag for crowds
     for i, ((y1, x1, y2, x2), name) in enumerate(zip(annotation.boxes.tolist(), annotation.class_names)):
         check_name(path, name)
         element = _add(root, "object")

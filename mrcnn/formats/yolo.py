@@ -1,4 +1,4 @@
-"""YOLO's text files: a file a picture, rows `class x_centre y_centre width height` in parts of the picture's size."""
+"""YOLO text files: one per image, rows `class x_centre y_centre width height` as fractions of the image size."""
 
 from pathlib import Path
 
@@ -27,30 +27,30 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
     Parameters
     ----------
     path : str or Path
-        The folder. Its text files, but for `classes.txt` and `class_file`, belong to pictures of the same name; an
-        empty one says that there is no object.
+        The folder. Its text files, except `classes.txt` and `class_file`, belong to images of the same name; an empty
+        file means that there is no object.
     images : str or Path, optional
-        The folder of the pictures, of which the sizes are needed; by default that of the text files, or `images` beside
-        it, or the one above it.
+        The folder of the images, whose sizes are needed; by default the folder of the text files, `images` next to it,
+        or its parent folder.
     classes : collection of str, optional
-        The class names that may occur; by default any of the file of classes.
+        The class names that may occur; by default any in the class file.
     outside
         As in `mrcnn.formats.voc.read`.
     class_file : str or Path, optional
-        A class name a line; by default `classes.txt` or `obj.names` in the folder or the one above it.
+        One class name per line; by default `classes.txt` or `obj.names` in the folder or its parent.
     images_without_labels : "error" or "background"
-        What a picture without a text file is: an error, or a picture without objects.
+        Treat an image without a text file as an error, or as an image without objects.
 
     Returns
     -------
     list of ImageAnnotation
-        In natural order of the pictures' names.
+        In natural order of the images' names.
 
     Raises
     ------
     DataError
-        Naming the file and the line: there is no file of classes, a row is incomplete, a class number or box is wrong,
-        a file belongs to no picture or to several.
+        Names the file and the line: there is no class file, a row is incomplete, a class number or box is wrong, or a
+        file belongs to no image or to several.
     """
     path = Path(path)
     if images_without_labels not in ("error", "background"):
@@ -68,8 +68,8 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
         if stem not in by_stem:
             raise DataError(
                 file,
-                f"belongs to no picture: there is no {stem} in {pictures[0].parent}",
-                "Add the picture, or move the file away",
+                f"belongs to no image: there is no {stem} in {pictures[0].parent}",
+                "Add the image, or move the file elsewhere",
             )
     found = []
     for stem, picture in by_stem.items():
@@ -84,26 +84,26 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
 
 
 def write(path, annotations, classes=None):
-    """Write a folder of text files and its `classes.txt`; `read` gives the same boxes and classes back.
+    """Write a folder of text files and its `classes.txt`; `read` returns the same boxes and classes.
 
     Parameters
     ----------
     path : str or Path
-        The folder, made when missing; files that are there are replaced.
+        The folder, created if missing; existing files are replaced.
     annotations : sequence of ImageAnnotation
-        `difficult`, `truncated` and outlines have no place in this format, and crowds are left out.
+        This format has no `difficult`, `truncated` or outlines, and crowds are left out.
     classes : sequence of str, optional
-        Class names in the order of their numbers, from 0; by default those that occur, in alphabetical order.
+        Class names in the order of their numbers, from 0; by default those used, in alphabetical order.
 
     Returns
     -------
     list of Path
-        The text files of the pictures.
+        The text files of the images.
 
     Raises
     ------
     DataError
-        Two pictures have the same name, one is called "classes", a size is not known, a class is not among `classes`.
+        Two images have the same name, one is called "classes", a size is unknown, or a class is not in `classes`.
     """
     annotations, path = [a.without_crowds() for a in refuse_twice(list(annotations))], Path(path)
     classes = sorted({n for a in annotations for n in a.class_names}) if classes is None else list(classes)
@@ -111,7 +111,7 @@ def write(path, annotations, classes=None):
     for file, annotation in zip(files, annotations):
         if file.name.lower() == CLASS_FILES[0]:
             raise DataError(
-                file, "would hold the classes and the labels of a picture of that name", "Rename the picture"
+                file, "would hold both the class names and the labels of an image with that name", "Rename the image"
             )
         height, width = needed_shape(annotation, file)
         rows = []
@@ -119,7 +119,7 @@ def write(path, annotations, classes=None):
             if name not in classes:
                 raise DataError(
                     file,
-                    f"would hold the class '{name}', which is not in the list ({', '.join(classes)})",
+                    f"would contain the class '{name}', which is not in the list ({', '.join(classes)})",
                     "Add it to the list",
                 )
             rows.append(
@@ -136,7 +136,7 @@ def write(path, annotations, classes=None):
 
 
 def find_class_file(folder):
-    """The file of class names in a folder or the one above it; raises `DataError` when there is none."""
+    """The file of class names in a folder or its parent; raises `DataError` if there is none."""
     for place in (Path(folder), Path(folder).absolute().parent):
         for name in CLASS_FILES:
             if (place / name).is_file():
@@ -144,7 +144,7 @@ def find_class_file(folder):
     raise DataError(
         folder,
         f"has no file of class names ({' or '.join(CLASS_FILES)})",
-        "Write it, a name a line in the order of the numbers, or pass its path as class_file",
+        "Create it, one name per line in the order of the class numbers, or pass its path as class_file",
     )
 
 
@@ -157,7 +157,7 @@ def _class_names(file):
             raise DataError(
                 f"{file}, line {number_}",
                 f"names the class '{name}' twice" if name else "is empty",
-                "Each line is the name of one class",
+                "Each line must be the name of one class",
             )
     return lines
 
@@ -186,14 +186,14 @@ def _read_file(file, picture, names, class_file, classes, outside):
         if len(row) != 5:
             raise DataError(
                 where,
-                f"has {len(row)} numbers, where a box has 5 (class, {', '.join(_COLUMNS)})",
-                "Export boxes; outlines are read from COCO or VIA",
+                f"has {len(row)} numbers, but a box has 5 (class, {', '.join(_COLUMNS)})",
+                "Export boxes; outlines can be read from COCO or VIA",
             )
         if not row[0].isdecimal() or int(row[0]) >= len(names):
             raise DataError(
                 where,
-                f"has the class number {row[0]}, but {class_file} has {len(names)} classes, from 0",
-                "Correct it, or complete the file of classes",
+                f"has the class number {row[0]}, but {class_file} has {len(names)} classes, counted from 0",
+                "Correct it, or complete the class file",
             )
         x, y, w, h = (number(where, name, value) for name, value in zip(_COLUMNS, row[1:]))
         edges = (y - h / 2) * height, (x - w / 2) * width, (y + h / 2) * height, (x + w / 2) * width

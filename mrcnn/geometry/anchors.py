@@ -1,4 +1,4 @@
-"""Anchors: the boxes that the region proposal network starts from."""
+"""Anchors: the reference boxes of the region proposal network."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def compute_backbone_shapes(image_shape, strides):
     image_shape : (int, int) or longer
         Height and width in pixels.
     strides : [L]
-        Pixels between neighbouring cells of each level.
+        Pixels between neighbouring cells, for each level.
 
     Returns
     -------
@@ -40,8 +40,8 @@ def generate_anchors(scales, ratios, shape, feature_stride, anchor_stride):
     Returns
     -------
     float64 [A, 4]
-        In pixels, ordered by y, x, ratio, scale. Centres are at multiples of the stride, without half a cell's offset,
-        so anchors reach outside the image.
+        In pixels, ordered by y, x, ratio, scale. Centres are at multiples of the stride, without a half-cell offset, so
+        anchors extend beyond the image.
     """
     scales, ratios = (grid.ravel() for grid in np.meshgrid(np.array(scales), np.array(ratios)))
     sizes = np.stack([scales / np.sqrt(ratios), scales * np.sqrt(ratios)], axis=1)  # [K, (h, w)]
@@ -56,18 +56,18 @@ def generate_pyramid_anchors(scales, ratios, feature_shapes, feature_strides, an
     Parameters
     ----------
     scales : [L]
-        One a level, in pixels. Levels beyond them get no anchors.
+        One per level, in pixels. Any further levels get no anchors.
     ratios : [R]
         Width / height, the same on all levels.
     feature_shapes : [L, 2]
-        As `compute_backbone_shapes` gives them.
+        As returned by `compute_backbone_shapes`.
     feature_strides : [L]
     anchor_stride : int
 
     Returns
     -------
     float64 [A, 4]
-        In pixels; the levels one after the other, within a level as in `generate_anchors`.
+        In pixels; level by level, in the order of `generate_anchors` within a level.
     """
     return np.concatenate(
         [

@@ -1,10 +1,10 @@
-"""Boxes (y1, x1, y2, x2) as plain arrays: from masks, overlap, suppression, refinement, normalisation."""
+"""Boxes (y1, x1, y2, x2) as plain arrays: from masks, IoU, non-maximum suppression, refinement, normalisation."""
 
 import numpy as np
 
 
 def tight_box(mask):
-    """Box of the True pixels of one mask [H, W], as four ints in the mask's pixels; None of a mask without any."""
+    """Box of the True pixels of one mask [H, W], as four ints in pixels of the mask; None if there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -94,14 +94,14 @@ def non_max_suppression(boxes, scores, threshold):
     ----------
     boxes : [N, 4]
     scores : [N]
-        Of equal scores the later box goes first, as in the original.
+        With equal scores the later box comes first, as in the original.
     threshold : float
-        A box is dropped when its IoU with a kept one is above this.
+        A box is dropped if its IoU with a kept box is above this value.
 
     Returns
     -------
     int32 [K]
-        Indices of the kept boxes, best first; none for no boxes.
+        Indices of the kept boxes, best first; empty without boxes.
     """
     boxes = np.asarray(boxes).reshape(-1, 4)
     boxes = boxes if boxes.dtype.kind == "f" else boxes.astype(np.float32)
@@ -132,7 +132,7 @@ def apply_box_deltas(boxes, deltas):
     boxes, deltas = np.asarray(boxes).astype(np.float32), np.asarray(deltas)
     size = boxes[:, 2:] - boxes[:, :2]
     centre = boxes[:, :2] + 0.5 * size
-    # In place, so that float64 deltas are rounded to float32 where the original rounds them.
+    # In place, to round float64 deltas to float32 at the same point as the original.
     centre += deltas[:, :2] * size
     size *= np.exp(deltas[:, 2:])
     corner = centre - 0.5 * size
@@ -147,7 +147,7 @@ def box_refinement(box, gt_box):
     Parameters
     ----------
     box, gt_box : [N, 4]
-        With an area.
+        Each must have an area.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def box_refinement(box, gt_box):
 
 
 def norm_boxes(boxes, shape):
-    """Pixels to normalised coordinates, in which 1 is the last pixel (Matterport's `norm_boxes`).
+    """Pixels to normalised coordinates, where 1 is the last pixel (Matterport's `norm_boxes`).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`Instances`: the objects of one image, with masks that are only as large as their boxes."""
+"""`Instances`: the objects of one image, with masks stored at the size of their boxes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,28 +12,28 @@ from mrcnn.geometry.resample import nearest_indices
 
 @dataclass
 class Instances:
-    """The objects of one image: truth or detections.
+    """The objects of one image: ground truth or detections.
 
     Attributes
     ----------
     image_shape : (int, int)
         Height and width of the image in pixels.
     boxes : int32 [N, 4]
-        (y1, x1, y2, x2) in pixels, y2 and x2 exclusive. Inside the image: what reaches beyond it is not checked, and
-        cut off by `tightened`.
+        (y1, x1, y2, x2) in pixels, y2 and x2 exclusive. They should lie inside the image; this is not checked, and
+        `tightened` clips them.
     class_ids : int32 [N]
-        From 1, and ones by default; 0 is background. Of ground truth, a crowd has the id of its class below 0.
+        From 1; ones by default; 0 is background. In ground truth, a crowd has the negative id of its class.
     scores : float32 [N]
         Confidence; ones for ground truth.
     masks : list of N bool arrays
-        Each of its box's size, [y2 - y1, x2 - x1].
+        Each the size of its box, [y2 - y1, x2 - x1].
     pixel_size_nm : (float, float) or None
         Height and width of a pixel in nm.
 
     Raises
     ------
     ValueError
-        Boxes, class ids, scores and masks differ in number, or a mask is not of its box's size.
+        The numbers of boxes, class ids, scores and masks differ, or a mask is not the size of its box.
     """
 
     image_shape: tuple[int, int]
@@ -53,11 +53,11 @@ class Instances:
         if not count == len(self.class_ids) == len(self.scores) == len(self.masks):
             raise ValueError(
                 f"{count} boxes, {len(self.class_ids)} class ids, {len(self.scores)} scores and "
-                f"{len(self.masks)} masks: all must be of one length."
+                f"{len(self.masks)} masks: all must have the same length."
             )
         for i, (box, mask) in enumerate(zip(self.boxes, self.masks)):
             if mask.shape != (box[2] - box[0], box[3] - box[1]):
-                raise ValueError(f"The mask of object {i} is {mask.shape}, its box {tuple(box)}.")
+                raise ValueError(f"The mask of object {i} has shape {mask.shape} but its box is {tuple(box)}.")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -71,9 +71,9 @@ class Instances:
         pixel_size_nm: tuple[float, float] | None = None,
         drop_empty: bool = True,
     ) -> "Instances":
-        """From full-size masks [H, W, N]; a mask without a pixel is dropped with its class and score, or kept."""
+        """From full-size masks [H, W, N]; `drop_empty` drops empty masks with their classes and scores."""
         masks = np.asarray(masks)
-        # All boxes in one pass over the memory, in which the masks of a pixel lie side by side; then the crops only.
+        # One pass over the memory for all boxes, because the masks of a pixel are adjacent; then only the crops.
         boxes = extract_bboxes(masks > 0 if masks.dtype.kind in "if" else masks)
         kept = np.flatnonzero(boxes.any(axis=1)) if drop_empty else np.arange(len(boxes))
         crops = [masks[y1:y2, x1:x2, i] > 0 for i, (y1, x1, y2, x2) in zip(kept, boxes[kept])]
@@ -121,9 +121,9 @@ class Instances:
         scores: ArrayLike | None = None,
         pixel_size_nm: tuple[float, float] | None = None,
     ) -> "Instances":
-        """From an integer label image [H, W], 0 background; objects in ascending order of their label.
+        """From an integer label image [H, W], 0 is background; objects in ascending order of their labels.
 
-        `class_ids` and `scores`, where given, are in that same order.
+        `class_ids` and `scores`, if given, are in the same order.
         """
         from scipy.ndimage import find_objects
 
@@ -142,7 +142,7 @@ class Instances:
     def from_matterport(
         cls, result: dict, image_shape: Sequence[int], pixel_size_nm: tuple[float, float] | None = None
     ) -> "Instances":
-        """From a dict of `MaskRCNN.detect` (`rois`, `class_ids`, `scores`, `masks` [H, W, N])."""
+        """From a dict returned by `MaskRCNN.detect` (`rois`, `class_ids`, `scores`, `masks` [H, W, N])."""
         boxes = np.asarray(result["rois"], np.int32).reshape(-1, 4)
         crops = [result["masks"][y1:y2, x1:x2, i] for i, (y1, x1, y2, x2) in enumerate(boxes)]
         return cls(image_shape, boxes, result["class_ids"], result.get("scores"), crops, pixel_size_nm)
@@ -159,7 +159,7 @@ class Instances:
         return full
 
     def to_label_image(self, dtype: DTypeLike = np.int32) -> np.ndarray:
-        """Label image [H, W]: object i has the value i + 1; where objects overlap, the higher score is on top."""
+        """Label image [H, W]: object i has the value i + 1; where objects overlap, the higher score wins."""
         labels = np.zeros(self.image_shape, dtype)
         for i in np.argsort(self.scores, kind="stable"):
             y1, x1, y2, x2 = self.boxes[i]
@@ -171,7 +171,7 @@ class Instances:
         return self.to_label_image() > 0
 
     def areas(self) -> np.ndarray:
-        """Pixels of each object, int64 [N]."""
+        """Area of each object in pixels, int64 [N]."""
         return np.array([np.count_nonzero(m) for m in self.masks], np.int64)
 
     def select(self, indices: ArrayLike) -> "Instances":
@@ -188,17 +188,18 @@ class Instances:
         )
 
     def as_boxes(self) -> "Instances":
-        """The same objects, each with its box filled as its mask."""
+        """The same objects, each with its filled box as its mask."""
         filled = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in self.boxes.tolist()]
         return Instances(self.image_shape, self.boxes, self.class_ids, self.scores, filled, self.pixel_size_nm)
 
-    # --- Geometry: each method gives new objects with tight boxes inside the new image; what leaves it is dropped ---
+    # --- Geometry: each method returns new objects with tight boxes inside the new image and drops objects outside ---
     def tightened(self) -> "Instances":
         """The same objects with boxes as small as their masks; objects without a pixel in the image are dropped."""
         return self.moved((0, 0), self.image_shape)
 
     def moved(self, offset: Sequence[int], image_shape: Sequence[int]) -> "Instances":
-        """The objects in a frame of another size and origin: padding for positive offsets, cropping for negative ones.
+        """The objects in a frame of different size and origin: padding for positive offsets, cropping for negative
+        ones.
 
         Parameters
         ----------
@@ -210,7 +211,7 @@ class Instances:
         return self.moved_with_indices(offset, image_shape)[0]
 
     def moved_with_indices(self, offset: Sequence[int], image_shape: Sequence[int]) -> "tuple[Instances, np.ndarray]":
-        """What `moved` gives, and the indices of the objects that are kept, int64 [K]."""
+        """The result of `moved`, and the indices of the objects kept, int64 [K]."""
         height, width = image_shape[:2]
         boxes, crops, kept = [], [], []
         for i, ((y1, x1, y2, x2), mask) in enumerate(zip(self.boxes.tolist(), self.masks)):
@@ -237,20 +238,20 @@ class Instances:
     def resized(
         self, scale: float, padding: Sequence[Sequence[int]] | None = None, crop: Sequence[int] | None = None
     ) -> "Instances":
-        """The objects as `resize_image` did their image: pixel for pixel `resize_mask` of the full-size masks.
+        """The objects resized like their image by `resize_image`: pixel for pixel `resize_mask` of the full-size masks.
 
         Parameters
         ----------
         scale : float
         padding : [(top, bottom), (left, right), ...], optional
-            Pixels added around the scaled image. Not used where there is a crop.
+            Pixels added around the scaled image. Ignored if `crop` is given.
         crop : (y, x, height, width), optional
             Part of the scaled image.
         """
         rows, columns = (nearest_indices(size, scale) for size in self.image_shape)
         boxes, crops = np.zeros((len(self), 4), np.int32), []
         for i, ((y1, x1, y2, x2), mask) in enumerate(zip(self.boxes.tolist(), self.masks)):
-            # The indices ascend, so an object's output pixels are one stretch of each axis.
+            # The indices ascend, so an object's output pixels are one contiguous range on each axis.
             top, bottom = np.searchsorted(rows, (max(y1, 0), min(y2, self.image_shape[0])))
             left, right = np.searchsorted(columns, (max(x1, 0), min(x2, self.image_shape[1])))
             boxes[i] = top, left, max(bottom, top), max(right, left)

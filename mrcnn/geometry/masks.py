@@ -1,4 +1,4 @@
-"""Masks: Matterport's full-size functions, and the same numbers computed only where the objects are.
+"""Masks: Matterport's full-size functions, and equivalents that compute only where the objects are.
 
 `Instances` hold masks as large as their boxes. Functions that end in ``_local`` or take `Instances` never create planes
 of the image's size; each is tested to equal its full-size counterpart.
@@ -14,20 +14,20 @@ MASK_THRESHOLD = 0.5
 
 
 def compute_overlaps_masks(masks1, masks2):
-    """IoU of all pairs of full-size masks, looked at only where their boxes overlap (Matterport's
+    """IoU of all pairs of full-size masks, computed only where their boxes overlap (Matterport's
     `compute_overlaps_masks`).
 
     Parameters
     ----------
     masks1 : [H, W, N1]
     masks2 : [H, W, N2]
-        bool, or numbers where more than 0.5 is inside. Of any size where one of them has no mask, as `load_mask` gives
-        [0, 0, 0] for an image without objects.
+        bool, or numbers where more than 0.5 is inside. Sizes need not match if one of them has no mask, because
+        `load_mask` returns [0, 0, 0] for an image without objects.
 
     Returns
     -------
     float32 [N1, N2]
-        nan where neither mask has a pixel; without a mask an empty float64 array, as in the original.
+        nan where neither mask has a pixel; an empty float64 array if there is no mask, as in the original.
     """
     masks1, masks2 = np.asarray(masks1), np.asarray(masks2)
     if not masks1.shape[-1] or not masks2.shape[-1]:
@@ -44,7 +44,7 @@ def instance_overlaps(a, b):
     Parameters
     ----------
     a, b : Instances
-        Of one image.
+        Of the same image.
 
     Returns
     -------
@@ -74,20 +74,20 @@ def instance_overlaps(a, b):
 
 
 def resize_mask(mask, scale, padding, crop=None):
-    """Resize full-size masks as `resize_image` did their image (Matterport's `resize_mask`).
+    """Resize full-size masks the way `resize_image` resized their image (Matterport's `resize_mask`).
 
     Parameters
     ----------
     mask : array [H, W, N]
     scale : float
     padding : [(top, bottom), (left, right), (0, 0)]
-        In pixels; zeros are added. Not used where there is a crop.
+        In pixels; zeros are added. Ignored if `crop` is given.
     crop : (y, x, height, width), optional
 
     Returns
     -------
     array [h, w, N]
-        Of the same type: the nearest pixel, as `scipy.ndimage.zoom` with order 0 takes it.
+        Same type; nearest-neighbour, as `scipy.ndimage.zoom` with order 0.
     """
     mask = np.asarray(mask)
     height, width = mask.shape[:2]
@@ -102,12 +102,12 @@ def resize_mask(mask, scale, padding, crop=None):
 
 
 def _minimize(crop, mini_shape):
-    # Above one half, not from it: Matterport rounds half to even.
+    # Strictly above one half: Matterport rounds half to even.
     return resize_bilinear(crop, mini_shape) > MASK_THRESHOLD
 
 
 def minimize_mask(bbox, mask, mini_shape):
-    """Masks at a small fixed size, in the frame of their boxes (Matterport's `minimize_mask`).
+    """Masks resized to a small fixed size, in the frame of their boxes (Matterport's `minimize_mask`).
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def minimize_mask(bbox, mask, mini_shape):
         if crop.size == 0:
             raise ValueError(
                 f"Box {i}, {(int(y1), int(x1), int(y2), int(x2))}, has no area inside the image of "
-                f"{mask.shape[0]} x {mask.shape[1]} pixels: leave the object out."
+                f"{mask.shape[0]} x {mask.shape[1]} pixels. Leave out this object."
             )
         mini_mask[..., i] = _minimize(crop.astype(bool), mini_shape)
     return mini_mask
@@ -145,7 +145,7 @@ def minimize_instances(instances, mini_shape):
     Parameters
     ----------
     instances : Instances
-        Every box with an area.
+        Every box must have an area.
     mini_shape : (int, int)
         Height and width.
 
@@ -160,7 +160,8 @@ def minimize_instances(instances, mini_shape):
 
 
 def expand_mask(bbox, mini_mask, image_shape):
-    """Mini-masks back at full size, `minimize_mask` undone up to its loss of detail (Matterport's `expand_mask`).
+    """Mini-masks back at full size: the inverse of `minimize_mask`, except for lost detail (Matterport's
+    `expand_mask`).
 
     Parameters
     ----------
@@ -181,7 +182,7 @@ def expand_mask(bbox, mini_mask, image_shape):
 
 
 def unmold_mask_local(mask, bbox):
-    """A mask of the network as large as its box: the part of `unmold_mask` that can be non-zero.
+    """A mask predicted by the network, as large as its box: the part of `unmold_mask` that can be non-zero.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def unmold_mask_local(mask, bbox):
 
 
 def unmold_mask(mask, bbox, image_shape):
-    """A mask of the network at the size of the image (Matterport's `unmold_mask`).
+    """A mask predicted by the network, at the size of the image (Matterport's `unmold_mask`).
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ def outlines(instances, index):
     Returns
     -------
     list of float64 [K, 2]
-        Points (y, x) in pixels, where the first pixel of the image covers 0 to 1; closed, without the repeated last
-        point.
+        Points (y, x) in pixels, where the first pixel of the image covers 0 to 1; closed, without repeating the first
+        point at the end.
     """
     from scipy.ndimage import binary_fill_holes, find_objects, label
     from skimage.measure import find_contours
@@ -19,7 +19,8 @@ def outlines(instances, index):
     found = []
     for value, area in enumerate(find_objects(parts), start=1):
         part = np.pad(parts[area] == value, 1).astype(float)
-        # one closed line, as the part is 4-connected and without holes; centre of pixel 0 is at 0.5, less 1 of padding
+        # One closed line, because the part is 4-connected and has no holes. The centre of pixel 0 is at 0.5, minus 1
+        # for padding.
         line = find_contours(part, 0.5, fully_connected="low")[0][:-1] - 0.5
         found.append((part.sum(), line + instances.boxes[index, :2] + (area[0].start, area[1].start)))
     return [line for _, line in sorted(found, key=lambda item: -item[0])]

@@ -1,4 +1,4 @@
-"""Pixel sizes: a number or (y, x), and the units of length that they are given in."""
+"""Pixel sizes: a number or (y, x), and their units of length."""
 
 import math
 import numbers
@@ -7,7 +7,7 @@ import numpy as np
 
 from mrcnn.errors import ConfigError
 
-# Nanometres in a unit, by its names in the headers of image files.
+# Nanometres per unit, by the unit's names in the headers of image files.
 NM = {
     "nm": 1.0,
     "nanometer": 1.0,
@@ -35,7 +35,7 @@ NM = {
 
 
 def unit_in_nm(text):
-    """Nanometres in one unit of this name, as microscopes' programs write it, or None for pixels and unknown names."""
+    """Nanometres in one unit of this name, as microscope software writes it; None for pixels and unknown names."""
     if not isinstance(text, str):
         return None
     name = text.strip().strip("\0").replace("\\u00B5", "u").replace("\\u00b5", "u").replace("\\u03BC", "u")
@@ -62,7 +62,7 @@ def as_pixel_size(value, unit="nm"):
     ----------
     value : number, (number, number) or None
     unit : str
-        What the message calls the unit; nothing is converted.
+        Name of the unit in the error message; nothing is converted.
 
     Returns
     -------
@@ -72,11 +72,11 @@ def as_pixel_size(value, unit="nm"):
     Raises
     ------
     ConfigError
-        It is not one or two positive finite numbers.
+        `value` is not one or two positive finite numbers.
     """
     if value is None:
         return None
     pair = positive_pair(value)
     if pair is None:
-        raise ConfigError(f"A pixel size is one positive number in {unit}, or two (y, x), not {value!r}.")
+        raise ConfigError(f"A pixel size must be one positive number in {unit}, or two (y, x), not {value!r}.")
     return pair

@@ -1,6 +1,6 @@
 """Polygons as plain arrays: checks, boxes, masks no larger than the polygon, affine maps, oriented rectangles.
 
-A polygon is float64 [P, 2], points (y, x) in pixels, closed by itself; pixel centres are at whole numbers.
+A polygon is float64 [P, 2], points (y, x) in pixels, implicitly closed; pixel centres are at whole numbers.
 """
 
 import math
@@ -12,7 +12,7 @@ from mrcnn.geometry.instances import Instances
 
 
 def check_polygon(points, where):
-    """Points as a polygon, or one clear error.
+    """Convert points to a polygon, or raise one clear error.
 
     Parameters
     ----------
@@ -28,42 +28,42 @@ def check_polygon(points, where):
     Raises
     ------
     DataError
-        Fewer than 3 points, something other than pairs of numbers, NaN or infinity, or no area.
+        There are fewer than 3 points, points that are not pairs of numbers, NaN or infinite values, or no area.
     """
     try:
         polygon = np.asarray(points, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(where, "has points that are no pairs of numbers", "Draw this outline again") from error
+        raise DataError(where, "has points that are not pairs of numbers", "Draw the outline again") from error
     count = len(polygon) if polygon.ndim else 0
     if count < 3:
         raise DataError(
             where,
-            f"is an outline of {count} point{'s' * (count != 1)}, but an area needs at least 3",
+            f"has {count} point{'s' * (count != 1)}, but an outline needs at least 3",
             "Draw the outline again, or delete it",
         )
     if polygon.ndim != 2 or polygon.shape[1] != 2:
         raise DataError(
             where,
-            f"has points of the shape {polygon.shape[1:]}, where pairs are expected",
-            "Each point is two numbers, x and y",
+            f"has points of shape {polygon.shape[1:]} instead of pairs",
+            "Each point must be two numbers, x and y",
         )
     if not np.isfinite(polygon).all():
         raise DataError(
             where,
             f"has {int((~np.isfinite(polygon)).sum())} coordinates that are NaN or infinite",
-            "Draw the outline again, or correct its numbers",
+            "Draw the outline again, or correct its coordinates",
         )
     if polygon_area(polygon) <= 0:
         raise DataError(
             where,
-            f"is an outline without an area: its {count} points lie on one line",
+            f"has no area: its {count} points lie on one line",
             "Draw the outline again, or delete it",
         )
     return polygon
 
 
 def polygon_area(polygon):
-    """Area in square pixels; of an outline that crosses itself, what its loops enclose together."""
+    """Area in square pixels; for an outline that crosses itself, the area that its loops enclose together."""
     import shapely
 
     shape = shapely.Polygon(polygon)
@@ -71,7 +71,7 @@ def polygon_area(polygon):
 
 
 def polygon_box(polygon, image_shape=None):
-    """Box of the pixels whose centres a polygon can hold.
+    """Box of the pixels whose centres a polygon can contain.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def polygon_box(polygon, image_shape=None):
     Returns
     -------
     int32 (y1, x1, y2, x2)
-        y2 and x2 exclusive; without an area where there is no pixel.
+        y2 and x2 exclusive; without an area if there is no pixel.
     """
     return polygon_boxes([polygon], image_shape)[0]
 
 
 def polygon_boxes(polygons, image_shape=None):
-    """`polygon_box` of each of many polygons at once, int32 [N, 4]."""
+    """`polygon_box` of many polygons at once, int32 [N, 4]."""
     if not len(polygons):
         return np.zeros((0, 4), np.int32)
     lengths = np.array([len(p) for p in polygons])
@@ -102,16 +102,16 @@ def polygon_boxes(polygons, image_shape=None):
 
 
 def polygon_mask(polygon, box):
-    """Pixels of a box whose centres lie in a polygon.
+    """Pixels of a box whose centres lie inside a polygon.
 
-    Centres on the outline are inside; an outline that crosses itself is filled by the even-odd rule. A pixel is in or
-    out whatever the box: a mask in a window is the crop of the whole mask.
+    Centres on the outline are inside; an outline that crosses itself is filled by the even-odd rule. The result does
+    not depend on the box: a mask in a window equals the crop of the whole mask.
 
     Parameters
     ----------
     polygon : float [P, 2]
     box : (y1, x1, y2, x2)
-        Whole numbers, y2 and x2 exclusive; may reach beyond the polygon, which costs nothing but the memory.
+        Whole numbers, y2 and x2 exclusive; may extend beyond the polygon, which costs only memory.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def polygon_mask(polygon, box):
 
     y1, x1, y2, x2 = (int(v) for v in box)
     mask = np.zeros((max(y2 - y1, 0), max(x2 - x1, 0)), bool)
-    # Filled in the polygon's own frame, so that the rounding of a corner does not depend on the box.
+    # Filled in the polygon's own frame, so the rounding of a corner does not depend on the box.
     own_y1, own_x1, own_y2, own_x2 = polygon_box(polygon).tolist()
     if own_y2 <= own_y1 or own_x2 <= own_x1:
         return mask
@@ -134,10 +134,10 @@ def polygon_mask(polygon, box):
 
 
 def polygons_to_instances(polygons, class_ids, image_shape, window=None, min_pixels=1):
-    """Objects of an image, or of a window of it, from their outlines.
+    """Objects of an image, or of a window in it, from their outlines.
 
-    Only polygons whose boxes touch the window are filled, each no larger than itself: time and memory grow with their
-    area, not with the image's.
+    Only polygons whose boxes touch the window are filled, each in its own box: time and memory grow with their area,
+    not with the area of the image.
 
     Parameters
     ----------
@@ -145,16 +145,16 @@ def polygons_to_instances(polygons, class_ids, image_shape, window=None, min_pix
         (y, x) in pixels of the whole image.
     class_ids : sequence of int [N]
     image_shape : (int, int)
-        Height and width of the whole image; what lies outside of it belongs to no object.
+        Height and width of the whole image; objects are clipped to it.
     window : (y1, x1, y2, x2), optional
-        Part of the image, y2 and x2 exclusive. The result is in its coordinates.
+        Part of the image, y2 and x2 exclusive. The result is in window coordinates.
     min_pixels : int
-        Objects with fewer pixels in the window are left out; those without any always are.
+        Objects with fewer pixels in the window are left out; those without any pixel always are.
 
     Returns
     -------
     Instances
-        In the order of the polygons, boxes tight.
+        In the order of the polygons, with tight boxes.
     """
     height, width = (int(v) for v in image_shape[:2])
     top, left, bottom, right = (0, 0, height, width) if window is None else (int(v) for v in window)
@@ -172,7 +172,7 @@ def polygons_to_instances(polygons, class_ids, image_shape, window=None, min_pix
 
 
 def transform(polygon, matrix):
-    """An affine map of points.
+    """Apply an affine map to points.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def transform(polygon, matrix):
 
 
 def oriented_box(points):
-    """The rectangle of least area, at any angle, around points or a polygon.
+    """The rectangle of smallest area, at any angle, around points or a polygon.
 
     Parameters
     ----------
@@ -202,10 +202,10 @@ def oriented_box(points):
     centre : (float, float)
         (y, x) in pixels.
     sides : (float, float)
-        Long and short side in pixels; zero where the points lie on one line or are one.
+        Long and short side in pixels; zero if the points coincide or lie on one line.
     axis_angle_deg : float
-        Direction of the long side in degrees, in [0, 180): 0 is along the rows, counter-clockwise as seen on the
-        screen (y downwards).
+        Direction of the long side in degrees, in [0, 180): 0 is along the rows, counter-clockwise as seen on screen (y
+        points down).
     """
     import shapely
 
@@ -218,5 +218,5 @@ def oriented_box(points):
     dy, dx = edges[np.argmax(lengths)]
     angle = math.degrees(math.atan2(-dy, dx)) % 180.0
     centre = corners[:4].mean(axis=0)
-    # The remainder of a tiny negative angle rounds to 180 itself.
+    # The remainder of a tiny negative angle rounds to exactly 180.
     return (float(centre[0]), float(centre[1])), (float(lengths.max()), float(lengths.min())), angle % 180.0

@@ -1,10 +1,10 @@
-"""Resizing with the numerics of Matterport's code, which the trained weights and the reference numbers rest on."""
+"""Image resizing with the numerics of Matterport's code, on which trained weights and reference values depend."""
 
 from functools import lru_cache
 
 import numpy as np
 
-BLOCK_BYTES = 1 << 19  # of one intermediate of `resize_bilinear`: a few of them stay in a core's cache
+BLOCK_BYTES = 1 << 19  # of one intermediate of `resize_bilinear`: a few of them fit into a core's cache
 
 
 def resize(
@@ -23,7 +23,7 @@ def resize(
     Parameters
     ----------
     image : array [H, W] or [H, W, ...]
-        Of any type; bool is taken as 0.0 and 1.0, which scikit-image itself refuses for `order` > 0.
+        Any type; bool is treated as 0.0 and 1.0, which scikit-image itself refuses for `order` > 0.
     output_shape : (int, int) or longer
         Height and width of the result.
     order, mode, cval, clip, preserve_range, anti_aliasing, anti_aliasing_sigma
@@ -54,9 +54,9 @@ def resize(
 def resize_bilinear(array, output_shape):
     """Bilinear resize that fades to 0 outside the array: `resize(..., preserve_range=True)`, several times faster.
 
-    The four products of each output pixel are added in the order in which SciPy adds them, so that values on a rounding
-    edge (0.5 in a mask, a whole number in an image) fall to the same side. As in scikit-image, the result is clipped to
-    the range of the input, which undoes the fading where the input has no zero.
+    The four products of each output pixel are added in the same order as in SciPy, so values on a rounding edge (0.5 in
+    a mask, a whole number in an image) fall on the same side. As in scikit-image, the result is clipped to the range of
+    the input, which undoes the fading if the input has no zero.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def _range(array, dtype):
 
 @lru_cache(maxsize=4096)
 def _taps(size, output_size, channels):
-    """For each output pixel: index of its first tap in an axis padded by one pixel, and the weights of its two taps.
+    """For each output pixel: index of its first tap on an axis padded by one pixel, and the weights of its two taps.
 
-    With several channels the axis is `size` pixels of `channels` values each.
+    With several channels, the axis is `size` pixels of `channels` values each.
     """
     position = (np.arange(output_size) + 0.5) * np.divide(size, output_size) - 0.5
     first = np.floor(position)
@@ -123,7 +123,7 @@ def _taps(size, output_size, channels):
 
 
 def nearest_indices(size, scale):
-    """Which input pixel each output pixel of `scipy.ndimage.zoom(order=0)` shows, along one axis.
+    """The input pixel behind each output pixel of `scipy.ndimage.zoom(order=0)`, along one axis.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ def nearest_indices(size, scale):
     Returns
     -------
     int64 [output size]
-        Ascending, 0 to `size` - 1, and `size` for an output pixel that shows nothing: for about 3 % of all pairs of
-        sizes SciPy's last coordinate rounds to just above the last pixel, and it leaves that output pixel 0.
+        Ascending, 0 to `size` - 1, and `size` for an output pixel without input: for about 3 % of all pairs of sizes
+        SciPy's last coordinate rounds to just above the last pixel, and SciPy leaves that output pixel 0.
     """
     count = int(round(size * scale))
     if scale == 1:

@@ -1,14 +1,14 @@
-"""How the objects found in overlapping tiles become the objects of the image.
+"""Stitch the objects found in overlapping tiles into the objects of the image.
 
-Three rules say which of several views of an object counts:
+Three rules decide which of several views of an object counts:
 
-- centre: the tile in whose ownership region the object's centre lies; near the borders of regions masks decide.
+- centre: the tile in whose ownership region the object's centre lies; near the region borders the masks decide.
 - merge: all views that agree where the tiles overlap are one object; pieces of objects too large for the overlap are
   joined.
 - corner: a fixed zone per tile for the objects' upper left corners, as in the first wafer projects. It counts some
-  objects twice and loses others; it is here for comparison with results that were made by it.
+  objects twice and loses others; it is kept for comparison with earlier results.
 
-Windows are those of `mrcnn.geometry.tile_windows`.
+The windows are from `mrcnn.geometry.tile_windows`.
 """
 
 import numpy as np
@@ -21,31 +21,31 @@ from mrcnn.geometry.tile_views import SAME_OBJECT_IOU, Views
 def corner_rule_keep(boxes, column, row, size=1024):
     """Which objects of a tile the rule "corner" keeps, by their upper left corners.
 
-    It is no partition: a strip in the top row of tiles is owned twice, the last eighth of the right-most and lowest
-    tiles by none, and the top row keeps corners on its lower limit, too.
+    It is not a partition: a strip in the top row of tiles is owned twice, the last eighth of the rightmost and lowest
+    tiles is owned by no tile, and the top row also keeps corners on its lower limit.
 
     Parameters
     ----------
     boxes : int [N, 4]
         In pixels of the tile.
     column, row : int
-        Place of the tile in `corner_windows`, from 0.
+        Position of the tile in `corner_windows`, from 0.
     size : int
-        Of the tile.
+        Side of the tile in pixels.
 
     Returns
     -------
     bool [N]
     """
     boxes = np.asarray(boxes).reshape(-1, 4)
-    y1, x1 = boxes[:, 0] * 16, boxes[:, 1] * 16  # in sixteenths of a pixel, so that no size is rounded
+    y1, x1 = boxes[:, 0] * 16, boxes[:, 1] * 16  # in sixteenths of a pixel, to avoid rounding
     left = 0 if column == 0 else size if row == 0 else 2 * size
     below = y1 <= 14 * size if row == 0 else (y1 >= 2 * size) & (y1 < 14 * size)
     return below & (x1 >= left) & (x1 < 14 * size)
 
 
 def corner_instances(tiles, columns, rows, image_shape=None):
-    """Objects by the rule "corner": `corner_rule_keep` in each tile of `corner_windows`; doubles stay, gaps too.
+    """Objects by the rule "corner": `corner_rule_keep` in each tile of `corner_windows`, with its duplicates and gaps.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def in_regions(boxes, regions, band=(0, 0)):
     band : (int, int)
         Pixels (y, x) added on all sides.
     """
-    doubled = boxes[:, :2].astype(np.int64) + boxes[:, 2:]  # twice the centre, so that halves are exact
+    doubled = boxes[:, :2].astype(np.int64) + boxes[:, 2:]  # twice the centre, to keep halves exact
     regions, band = 2 * np.broadcast_to(regions, boxes.shape), 2 * np.asarray(band)
     return (doubled >= regions[:, :2] - band).all(axis=1) & (doubled < regions[:, 2:] + band).all(axis=1)
 
@@ -81,28 +81,29 @@ def centre_instances(tiles, regions, band=(0, 0), iou=SAME_OBJECT_IOU, image_sha
     """Objects by the rule 'centre': a view counts if its centre lies in the region that its tile owns.
 
     Two tiles may see slightly different outlines, with centres on different sides of the border between their regions:
-    then both would own the object, or none. So views whose centre lies outside by less than a band are taken, too, and
-    of views of one object (by their masks where both tiles see) one is kept: a whole one rather than one that the tile
-    cuts, then one that its tile owns, then the one of the higher score. With outlines that differ by less than the
-    band, an object no larger than the overlap is found exactly once.
+    then both tiles would own the object, or neither. Views whose centre lies outside by less than the band are
+    therefore accepted too. Of the views of one object (matched by their masks in the area that both tiles see) one is
+    kept: preferably a whole view rather than one cut by its tile, then one that its tile owns, then the one with the
+    higher score. If the outlines differ by less than the band, an object no larger than the overlap is found exactly
+    once.
 
     Parameters
     ----------
     tiles : list of (window, Instances)
         Objects in pixels of their tile.
     regions : int [T, 4]
-        As `mrcnn.geometry.tile_windows.owner_regions`.
+        As returned by `mrcnn.geometry.tile_windows.owner_regions`.
     band : (int, int)
         Pixels (y, x).
     iou : float
-        From this overlap on, views of one class are of one object.
+        Views of the same class with at least this IoU are one object.
     image_shape : (int, int), optional
-        By default as far as the windows reach.
+        By default the extent of the windows.
 
     Returns
     -------
     Instances
-        In pixels of the image; every object as one tile saw it.
+        In pixels of the image; every object as seen by one tile.
     """
     views = Views(tiles, image_shape)
     found, own_regions = views.instances, np.asarray(regions).reshape(-1, 4)[views.tile]
@@ -118,18 +119,18 @@ def centre_instances(tiles, regions, band=(0, 0), iou=SAME_OBJECT_IOU, image_sha
 def merge_instances(tiles, iou=SAME_OBJECT_IOU, image_shape=None):
     """Objects by the rule 'merge': views that agree where their tiles overlap are one object.
 
-    Of the views of an object the best that a tile sees whole is kept; where every tile cuts it, because it is larger
-    than the overlap, its pieces are joined and keep the highest of their scores. A piece is dropped where another tile
-    sees the same place whole and finds nothing.
+    Of the views of an object, the best whole view is kept. If every tile cuts the object, because it is larger than the
+    overlap, its pieces are joined and get their highest score. A piece is dropped if another tile sees the same area
+    completely and finds nothing there.
 
     Parameters
     ----------
     tiles : list of (window, Instances)
         Objects in pixels of their tile.
     iou : float
-        From this overlap on, views of one class are of one object.
+        Views of the same class with at least this IoU are one object.
     image_shape : (int, int), optional
-        By default as far as the windows reach.
+        By default the extent of the windows.
 
     Returns
     -------
@@ -163,7 +164,7 @@ def merge_instances(tiles, iou=SAME_OBJECT_IOU, image_shape=None):
 
 def _one_object(found, members, cut, areas):
     """(box, class, score, mask) of the views of one object."""
-    # A whole view much smaller than another view is a part that some tile took for an object.
+    # A whole view much smaller than another view is a part that one tile mistook for an object.
     whole = members[~cut & (2 * areas >= areas.max())]
     if len(whole):
         best = whole[np.argmax(found.scores[whole])]
@@ -178,7 +179,7 @@ def _one_object(found, members, cut, areas):
 
 
 def _rivals(pairs, count):
-    """For each of `count` views the indices of those that it is paired with."""
+    """For each of `count` views, the indices of the views that it is paired with."""
     both = np.concatenate([pairs, pairs[:, ::-1]])
     both = both[np.argsort(both[:, 0], kind="stable")]
     return np.split(both[:, 1], np.searchsorted(both[:, 0], np.arange(1, count)))

@@ -1,37 +1,37 @@
-"""What overlapping tiles saw of the objects of one image, and which of it is of the same object."""
+"""The views of objects in overlapping tiles of one image, and which views show the same object."""
 
 import numpy as np
 
 from mrcnn.geometry.instances import Instances
 
-# Two views of one object agree at least so well where both tiles see it. Different objects of a class never do: within
-# one tile the detector's own suppression does not let them.
+# Minimum IoU of two views of one object in the area that both tiles see. Different objects of a class stay below it:
+# within one tile the detector's non-maximum suppression sees to that.
 SAME_OBJECT_IOU = 0.3
-# Part of a piece (cut by the edge of its tile) that lies in another view of the object that it is a piece of.
+# Minimum fraction of a piece (cut by the edge of its tile) that lies inside another view of the same object.
 PIECE_INSIDE = 0.5
-# A network's masks end up to so many pixels before the edge that cuts the object.
+# Predicted masks end up to this many pixels before the edge that cuts the object.
 EDGE_MARGIN = 2
 
 
 class Views:
-    """All that was found in all tiles, in the frame of the image.
+    """All objects found in all tiles, in the frame of the image.
 
     Parameters
     ----------
     tiles : list of (window, Instances)
-        The objects in pixels of their tile; the tile may reach beyond the window (padding), objects are cut to it.
+        Objects in pixels of their tile; the tile may extend beyond the window (padding), and objects are clipped to it.
     image_shape : (int, int)
-        By default as far as the windows reach.
+        By default the extent of the windows.
 
     Attributes
     ----------
     windows : int64 [T, 4]
     tile : int64 [N]
-        Index of the window that a view is from.
+        Index of the window that each view comes from.
     instances : Instances
         Of the image.
     cut : bool [N]
-        Whether the view ends at an edge of its tile that is not the image's.
+        Whether the view ends at an edge of its tile that is not an edge of the image.
     """
 
     def __init__(self, tiles, image_shape=None):
@@ -59,26 +59,26 @@ class Views:
         self.cut = self.ends_at(self.instances.boxes, self.windows[self.tile])
 
     def ends_at(self, boxes, windows):
-        """Whether boxes end at an edge of their windows that is not the image's: bool [N]."""
+        """Whether boxes end at an edge of their window that is not an edge of the image: bool [N]."""
         height, width = self.instances.image_shape
         inner = (windows[:, 0] > 0, windows[:, 1] > 0, windows[:, 2] < height, windows[:, 3] < width)
         room = np.abs(boxes - windows)
         return np.any([(room[:, side] <= EDGE_MARGIN) & inner[side] for side in range(4)], axis=0)
 
     def same(self, iou=SAME_OBJECT_IOU, among=None, pieces=True):
-        """Pairs of views, of different tiles and one class, that are of one object: int64 [P, 2].
+        """Pairs of views from different tiles, with the same class, that show one object: int64 [P, 2].
 
-        They are compared only where both tiles see, so that a piece equals the same piece of the whole. The search goes
-        from tile to neighbouring tile and takes time proportional to the area of the image.
+        They are compared only in the area that both tiles see, so a piece equals the same piece of the whole. Only
+        neighbouring tiles are compared, so the time is proportional to the area of the image.
 
         Parameters
         ----------
         iou : float
-            Least overlap of the two masks inside the pixels that the tiles share.
+            Minimum IoU of the two masks within the pixels that the tiles share.
         among : bool [N], optional
-            Look at these views only.
+            Consider only these views.
         pieces : bool
-            Also take a cut view that lies in the other one by half, however small it is.
+            Also pair a cut view of which half lies in the other view, however small it is.
         """
         count = len(self.instances)
         chosen = np.arange(count) if among is None else np.flatnonzero(among)
@@ -101,7 +101,7 @@ class Views:
         return np.array(pairs, np.int64).reshape(-1, 2)
 
     def _compare(self, i, j, common):
-        """Pixels inside the window `common` that both masks have, and that either has."""
+        """Intersection and union of two masks inside the window `common`, in pixels."""
         boxes = self.instances.boxes[[i, j]].astype(np.int64)
         boxes[:, :2], boxes[:, 2:] = np.maximum(boxes[:, :2], common[:2]), np.minimum(boxes[:, 2:], common[2:])
         both = np.concatenate([boxes[:, :2].max(axis=0), boxes[:, 2:].min(axis=0)])
@@ -116,7 +116,7 @@ class Views:
         return self.instances.masks[i][window[0] - y : window[2] - y, window[1] - x : window[3] - x]
 
     def seen_elsewhere(self, indices):
-        """Of these cut views, those that another tile sees whole and with room around: bool array."""
+        """Which of these cut views lie completely, with a margin, inside another tile: bool array."""
         boxes, found = self.instances.boxes[indices], np.zeros(len(indices), bool)
         for k, (i, box) in enumerate(zip(indices, boxes)):
             inside = (self.windows[:, :2] <= box[:2]).all(axis=1) & (self.windows[:, 2:] >= box[2:]).all(axis=1)
@@ -131,7 +131,7 @@ def _meets(boxes, window):
 
 
 def _overlaps(windows):
-    """(index, index, shared window) of windows that share pixels; those far below are not looked at."""
+    """(index, index, shared window) of windows that share pixels; windows far below are skipped."""
     order = np.argsort(windows[:, 0], kind="stable")
     tops = windows[order, 0]
     for place, s in enumerate(order):

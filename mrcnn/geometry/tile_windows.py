@@ -18,7 +18,7 @@ def tile_windows(image_shape, tile=1024, overlap=256):
     tile : int or (int, int)
         Height and width of a tile. Where the image is smaller, the windows are as large as the image.
     overlap : int or (int, int)
-        Pixels that neighbours share at least; smaller than the tile.
+        Minimum number of pixels shared by neighbours; smaller than the tile.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def tile_windows(image_shape, tile=1024, overlap=256):
     Raises
     ------
     ConfigError
-        A tile without pixels, or an overlap that leaves no step.
+        The tile has no pixels, or the overlap is not smaller than the tile.
     """
     sizes, starts = _grid(image_shape, tile, overlap)
     rows, columns = (axis.ravel() for axis in np.meshgrid(*starts, indexing="ij"))
@@ -37,7 +37,7 @@ def tile_windows(image_shape, tile=1024, overlap=256):
 def owner_regions(image_shape, tile=1024, overlap=256):
     """The part of the image that each of `tile_windows` owns: a partition along the middles of the overlaps.
 
-    An object no larger than the overlap lies wholly in the tile that owns the centre of its box.
+    An object no larger than the overlap lies entirely inside the tile that owns the centre of its box.
 
     Returns
     -------
@@ -55,13 +55,13 @@ def owner_regions(image_shape, tile=1024, overlap=256):
 
 
 def as_pair(value):
-    """A number for both axes, or (y, x), as two ints."""
+    """Two ints (y, x), from one number for both axes or from a pair."""
     y, x = value if np.ndim(value) else (value, value)
     return int(y), int(x)
 
 
 def _grid(image_shape, tile, overlap):
-    """Sizes of a window, and the first pixels of windows, of both axes."""
+    """Window size and first pixels of the windows, for both axes."""
     tile, overlap = as_pair(tile), as_pair(overlap)
     if min(tile) < 1 or min(overlap) < 0 or overlap[0] >= tile[0] or overlap[1] >= tile[1]:
         raise ConfigError(
@@ -78,7 +78,7 @@ def _grid(image_shape, tile, overlap):
 
 
 def corner_windows(image_shape, size=1024):
-    """Windows for the rule "corner", and their places in its grid: steps of 3/4 of a tile, no tile for a remainder.
+    """Windows for the rule "corner" and their grid positions: steps of 3/4 of a tile; a remainder gets no tile.
 
     Returns
     -------

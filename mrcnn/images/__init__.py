@@ -1,1 +1,1 @@
-"""Image files: pixels, layout and pixel size of TIFF, PNG, JPEG and BMP, and what their decoders raise on damage."""
+"""Image files: pixels, layout and pixel size of TIFF, PNG, JPEG and BMP, and the errors of damaged files."""

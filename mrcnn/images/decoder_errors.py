@@ -1,4 +1,4 @@
-"""What libraries raise on damaged bytes, library by library; anything else that they raise is a bug and stays one."""
+"""Exceptions that libraries raise on damaged bytes, per library; any other exception is a bug and passes through."""
 
 import contextlib
 import lzma
@@ -10,74 +10,74 @@ import tifffile
 
 from mrcnn.errors import DataError, MrcnnError
 
-# The operating system's, also for a file that ends early or is no longer there.
+# Of the operating system, also for a file that ends early or no longer exists.
 FILE = (OSError, EOFError)
 TIFF = (
     *FILE,
-    tifffile.TiffFileError,  # tifffile's own; a ValueError in newer versions only
-    ValueError,  # a tag that contradicts another, a segment of the wrong size, text in no encoding
+    tifffile.TiffFileError,  # tifffile's own; a ValueError only in newer versions
+    ValueError,  # contradictory tags, a segment of the wrong size, text in no known encoding
     struct.error,  # a directory or tag that ends early
-    LookupError,  # tags that must be there and are not, tables shorter than declared
+    LookupError,  # missing required tags, tables shorter than declared
     ArithmeticError,  # sizes of 0 or beyond 64 bits
-    RuntimeError,  # imagecodecs: each codec has a class of its own, and nothing else in common
-    zlib.error,  # where tifffile decodes by Python's zlib
+    RuntimeError,  # imagecodecs: each codec has its own class, with nothing else in common
+    zlib.error,  # where tifffile decodes with Python's zlib
 )
 PILLOW = (
-    *FILE,  # also `UnidentifiedImageError`, and most of what its decoders say
+    *FILE,  # also `UnidentifiedImageError`, and most decoder errors
     ValueError,  # text and numbers of a chunk
-    SyntaxError,  # no file of this format, or a broken chunk
+    SyntaxError,  # not a file of this format, or a broken chunk
     struct.error,  # a chunk that ends early
     LookupError,  # a chunk that ends early
     RuntimeError,  # imagecodecs
 )
 ZARR = (
     *FILE,  # also zarr's `NodeNotFoundError`
-    ValueError,  # most of zarr's own errors, text that is no JSON, chunks of the wrong size
-    LookupError,  # entries of the metadata that must be there
-    ArithmeticError,  # a fill value that the type does not hold
+    ValueError,  # most of zarr's own errors, invalid JSON, chunks of the wrong size
+    LookupError,  # missing required metadata entries
+    ArithmeticError,  # a fill value out of range for the type
     RuntimeError,  # numcodecs: Blosc, Zstd and LZ4
     zlib.error,  # numcodecs: Deflate and gzip
     lzma.LZMAError,  # numcodecs: LZMA
 )
-# Parser errors are SyntaxErrors; defusedxml's refusals and encodings of several bytes ValueErrors, unknown encodings
+# Parser errors are SyntaxErrors; defusedxml's refusals and multi-byte encodings are ValueErrors, unknown encodings are
 # LookupErrors.
 XML = (SyntaxError, ValueError, LookupError)
-# Where the decoder is not known, as behind a source or data set of a user's own.
+# Where the decoder is unknown, as in a user's own source or data set.
 ANY = tuple(dict.fromkeys(TIFF + PILLOW + ZARR))
-# RuntimeErrors by which no decoder means damage.
+# RuntimeErrors that no decoder raises for damaged files.
 BUGS = (NotImplementedError, RecursionError)
 
 
 @contextlib.contextmanager
-def damage_named(errors, path, problem, cure="The file is damaged or cut off: export or copy it again"):
-    """Turn these errors, raised while a file is decoded, into a `DataError` that names the file.
+def damage_named(errors, path, problem, cure="The file is damaged or truncated: export or copy it again"):
+    """Turn these errors, raised while decoding a file, into a `DataError` that names the file.
 
     Parameters
     ----------
     errors : tuple of type
-        One of this module.
+        One of the tuples of this module.
     path : str or Path
     problem, cure : str
-        As in `DataError`; the error's name and text are added to the problem.
+        As in `DataError`; the name and text of the error are appended to the problem.
     """
     try:
         yield
-    except (MrcnnError, *BUGS):  # an `MrcnnError` is a ValueError, too, and says already what is wrong
+    except (MrcnnError, *BUGS):  # an `MrcnnError` is also a ValueError, but already states what is wrong
         raise
     except errors as error:
         raise DataError(path, f"{problem} ({type(error).__name__}: {error})", cure) from error
 
 
 def ends_in(error, *packages):
-    """Whether an error was raised by code of one of these packages, and not by what it called or was called from."""
+    """Whether an error was raised by code of one of these packages itself, not by its callers or callees."""
     return _places(error)[-1][0].partition(".")[0] in packages
 
 
 def is_of_zarr_metadata(error):
-    """Whether zarr says by this `TypeError` or `AssertionError` that the metadata of a file are damaged.
+    """Whether this `TypeError` or `AssertionError` is zarr's way of reporting damaged metadata.
 
-    It makes its objects from metadata by methods `from_dict`, and checks the values there, by these errors too. So one
-    that ends in zarr, or in the registry of numcodecs, below such a method is damage; any other is a bug.
+    zarr creates its objects from metadata in `from_dict` methods, which check the values and may raise these errors. So
+    an error raised in zarr, or in the registry of numcodecs, below such a method means damage; any other is a bug.
     """
     return ends_in(error, "zarr", "numcodecs") and any(
         module.startswith("zarr.") and function == "from_dict" for module, function in _places(error)
@@ -85,7 +85,7 @@ def is_of_zarr_metadata(error):
 
 
 def _places(error):
-    """(module, function) of each frame that an error went through, the one that raised it last."""
+    """(module, function) of each frame that an error passed through; the one that raised it comes last."""
     return [
         (frame.f_globals.get("__name__", ""), frame.f_code.co_name)
         for frame, _ in traceback.walk_tb(error.__traceback__)

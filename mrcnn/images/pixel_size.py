@@ -1,4 +1,4 @@
-"""The size of a pixel from a file's header: OME-XML, ImageJ metadata, plain TIFF resolution."""
+"""Pixel size from a file's header: OME-XML, ImageJ metadata, plain TIFF resolution."""
 
 import math
 
@@ -7,13 +7,14 @@ from mrcnn.geometry.pixel_sizes import NM, unit_in_nm
 from mrcnn.images.tiff import ome_root, open_tiff, tiff_layout
 
 _RESOLUTION_UNITS = {2: NM["inch"], 3: NM["cm"]}  # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
-# Programs write 72, 96 or 300 dpi into pictures that were never calibrated. These are sizes on paper (85 to 353 um), no
-# microscope's: a resolution tag coarser than this, without metadata that names a unit, is not taken for a pixel size.
+# Programs write 72, 96 or 300 dpi into images that were never calibrated. These are print resolutions (85 to 353 um),
+# not microscope pixels: a resolution tag coarser than this, without metadata that names a unit, is not used as a pixel
+# size.
 COARSEST_TAG_NM = 10_000.0
 
 
 def read_pixel_size_nm(path):
-    """Height and width of a pixel, (y, x) in nm, or None where the file does not say.
+    """Height and width of a pixel, (y, x) in nm, or None if the file does not state it.
 
     Read from OME-XML (PhysicalSizeY, PhysicalSizeX), ImageJ metadata (unit and resolution) and TIFF resolution tags in
     inch or centimetre, in this order. Resolution tags coarser than 10 um (2540 dpi) are print resolutions and give
@@ -29,18 +30,18 @@ def read_pixel_size_nm(path):
 
 
 def read_voxel_size_nm(path):
-    """Size of a voxel (z, y, x) in nm; None for each axis of which the file does not say it.
+    """Size of a voxel (z, y, x) in nm; None for each axis whose size the file does not state.
 
-    As `read_pixel_size_nm`; z from OME's PhysicalSizeZ or ImageJ's spacing.
+    Like `read_pixel_size_nm`; z comes from OME's PhysicalSizeZ or ImageJ's spacing.
     """
     try:
         with open(path, "rb") as file:
             mark = file.read(2)
     except OSError as error:
-        raise DataError(path, f"cannot be opened ({error.strerror})", "Check the name and your rights on it") from error
+        raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
     if mark not in (b"II", b"MM"):
         return None, None, None
-    tiff_layout(path)  # the file is sound, and its XML harmless
+    tiff_layout(path)  # makes sure that the file is sound and its XML harmless
     with open_tiff(path) as tif:
         if tif.is_ome:
             return _from_ome(ome_root(tif, path))
@@ -58,7 +59,7 @@ def _from_tags(page, imagej):
     unit = unit_in_nm(imagej.get("unit"))
     tag = page.tags.get("ResolutionUnit")
     if unit is None or unit == _RESOLUTION_UNITS[2]:
-        # ImageJ writes "inch" for uncalibrated pictures too, so it is held to the limit on tags.
+        # ImageJ also writes "inch" for uncalibrated images, so the limit for tags applies.
         nm, limit = _RESOLUTION_UNITS.get(int(tag.value) if tag else 2), COARSEST_TAG_NM
     else:
         nm, limit = unit, math.inf

@@ -1,4 +1,4 @@
-"""Pictures from files: TIFF by tifffile, PNG, JPEG and BMP by Pillow, with one clear error for what cannot be used."""
+"""Read images: TIFF with tifffile; PNG, JPEG and BMP with Pillow; one clear error for files that cannot be used."""
 
 import os
 import re
@@ -29,61 +29,61 @@ __all__ = [
     "read_voxel_size_nm",
 ]
 
-# Values (rows x columns x channels) of the largest image that is decoded: a small file can declare a size that no
-# memory holds. Set mrcnn.images.read.MAX_PIXELS higher for larger pictures.
+# Values (rows x columns x channels) of the largest image that is decoded: a small file can declare a size that does not
+# fit into memory. Set mrcnn.images.read.MAX_PIXELS higher for larger images.
 MAX_PIXELS = 1_000_000_000
 EXTENSIONS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 _FOREIGN = (".czi", ".lif", ".nd2", ".dm3", ".dm4", ".mrc", ".oib", ".oif", ".gif", ".webp", ".jp2", ".heic", ".npy")
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# The format is told by the first bytes: files are misnamed often. Pillow's classes are named here one by one because
-# `Image.open` tries every format it knows and has a limit on pixels of its own.
+# The first bytes tell the format, because files are often misnamed. Pillow's classes are listed here because
+# `Image.open` tries every format it knows and has its own pixel limit.
 _PILLOW = ((b"\x89PNG\r\n\x1a\n", PngImageFile), (b"\xff\xd8\xff", JpegImageFile), (b"BM", BmpImageFile))
 
 
 def read_image(path, page=None, *, keep_alpha=False, indices=False):
-    """Read one picture.
+    """Read one image.
 
     Parameters
     ----------
     path : str or Path
         TIFF, PNG, JPEG or BMP file.
     page : int, optional
-        Image of a TIFF stack, from 0. Needed when the file holds more than one.
+        Image of a TIFF stack, from 0. Required if the file holds more than one.
     keep_alpha : bool
-        False: an alpha channel, where the file declares one, is dropped.
+        False: an alpha channel declared by the file is dropped.
     indices : bool
-        True: a picture with a palette gives its palette indices, as for label images; False: its colours.
+        True: return the palette indices of an image with a palette, as for label images; False: its colours.
 
     Returns
     -------
     ndarray [H, W] or [H, W, C]
-        In the file's own type (uint8, uint16, float32, ...); values are not scaled.
+        In the file's data type (uint8, uint16, float32, ...); values are not scaled.
 
     Raises
     ------
     DataError
-        The file is unreadable, empty, cut off, of unknown format, too large (`MAX_PIXELS`, checked from the header
-        before anything is decoded), a stack while no page was named, or holds NaN or infinite values.
+        The file is unreadable, empty, truncated, of unknown format, too large (`MAX_PIXELS`, checked from the header
+        before anything is decoded), or a stack although no page was given; or it holds NaN or infinite values.
     """
     with _opened(path, page) as source:
         source.check_size()
         image = source.pixels(keep_alpha, indices)
     if image.dtype.kind not in "buif":
-        raise DataError(path, f"has pixels of the type {image.dtype}", "Convert it to 8 or 16 bit, or to 32-bit float")
+        raise DataError(path, f"has pixels of type {image.dtype}", "Convert it to 8 or 16 bit, or to 32-bit float")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         bad = int(image.size - np.count_nonzero(np.isfinite(image)))
         raise DataError(
             path,
             f"has {bad} NaN or infinite values" + ("" if page is None else f" in page {page}"),
-            "Replace them by a number, for example the mean of the picture",
+            "Replace them by a number, for example the mean of the image",
         )
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
 
 def image_shape(path, page=None):
-    """Shape (H, W) or (H, W, C) that `read_image` gives by default, without alpha, from the header alone.
+    """Shape (H, W) or (H, W, C) that `read_image` returns by default, without alpha; reads only the header.
 
-    Raises `DataError` as `read_image` does, except for damage in the pixels.
+    Raises `DataError` like `read_image`, except for damage in the pixels.
     """
     with _opened(path, page) as source:
         source.check_size()
@@ -91,43 +91,43 @@ def image_shape(path, page=None):
 
 
 def page_count(path):
-    """Number of pictures in a file: pages of a TIFF stack (Z and T together), 1 for the other formats."""
+    """Number of images in a file: pages of a TIFF stack (Z and T together), 1 for the other formats."""
     return tiff_layout(path).count if is_tiff(path) else 1
 
 
 def is_tiff(path):
-    """Whether the file's first bytes are those of a TIFF; raises `DataError` when it is missing or empty."""
+    """Whether the file begins like a TIFF; raises `DataError` if it is missing or empty."""
     return _head(path)[:4] in _TIFF_MARKS
 
 
 def check_shape(path, shape, expected, reference):
-    """Raise `DataError` unless two pictures have the same rows and columns."""
+    """Raise `DataError` unless two images have the same number of rows and columns."""
     if tuple(shape[:2]) != tuple(expected[:2]):
         raise DataError(
             path,
             f"is {shape[0]} x {shape[1]} pixels, but {reference} is {expected[0]} x {expected[1]}",
-            "Both must show the same field: export the mask again from the picture that it belongs to",
+            "Both must show the same field of view: export the mask again from the image that it belongs to",
         )
 
 
 def list_images(folder):
-    """Pictures of a folder in natural order (2 before 10); dot-files and files that are no pictures are left out.
+    """Images of a folder in natural order (2 before 10); dot-files and files that are not images are skipped.
 
-    Raises `DataError` for a microscope's or web format that cannot be read, rather than leaving it out in silence.
+    Raises `DataError` for a microscope or web format that cannot be read, instead of skipping it silently.
     """
     found = [p for p in Path(folder).iterdir() if p.is_file() and not p.name.startswith(".")]
     for p in sorted(found):
         if p.suffix.lower() in _FOREIGN:
             raise DataError(
                 p,
-                f"is of the format {p.suffix}, which is not read",
+                f"has the format {p.suffix}, which is not supported",
                 "Export it as TIFF (Fiji: File > Save As > Tiff), or move it out of the folder",
             )
     return sorted((p for p in found if p.suffix.lower() in EXTENSIONS), key=natural_key)
 
 
 def natural_key(path):
-    """Sort key in which numbers inside of names count as numbers."""
+    """Sort key that compares numbers in names by value."""
     parts = re.split(r"([0-9]+)", Path(path).name.lower())
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
 
@@ -137,7 +137,7 @@ def _head(path):
         with open(path, "rb") as file:
             head = file.read(16)
     except OSError as error:
-        raise DataError(path, f"cannot be opened ({error.strerror})", "Check the name and your rights on it") from error
+        raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
     if not head:
         raise DataError(path, "is empty (0 bytes)", "Export or copy it again")
     return head
@@ -150,13 +150,13 @@ def _opened(path, page):
     for mark, reader in _PILLOW:
         if head.startswith(mark):
             if page not in (None, 0):
-                raise DataError(path, f"is no stack, so it has no page {page}", "Give a TIFF stack")
+                raise DataError(path, f"is not a stack, so it has no page {page}", "Use a TIFF stack")
             return _Pillow(path, reader, head)
-    raise DataError(path, "is no TIFF, PNG, JPEG or BMP file", "Save the picture in one of these formats")
+    raise DataError(path, "is not a TIFF, PNG, JPEG or BMP file", "Save the image in one of these formats")
 
 
 class _Source:
-    """One picture of an open file: `shape` from the header, `pixels` decoded."""
+    """One image of an open file: `shape` comes from the header, `pixels` decodes it."""
 
     def __enter__(self):
         return self
@@ -184,7 +184,7 @@ class _Tiff(_Source):
             size = " x ".join(map(str, self.layout.shape[:2]))
             raise DataError(
                 path,
-                f"is a stack of {count} pages of {size} pixels, where one picture is expected",
+                f"is a stack of {count} pages of {size} pixels, but a single image is expected",
                 "Use it as a stack; if the pages are channels, save them with the axis C (ImageJ or OME)",
             )
         if not 0 <= self.page < count:
@@ -204,11 +204,11 @@ class _Pillow(_Source):
             try:
                 self.image = reader(os.fspath(path))
             except SyntaxError as error:
-                # Pillow makes one of a TypeError as well, to which no damage leads.
+                # Pillow also converts a TypeError, which no damage causes.
                 if isinstance(error.__cause__, TypeError):
                     raise error.__cause__ from None
                 raise
-        # Pillow reads colour PNG of 16 bits as 8 bits, so these are decoded by imagecodecs.
+        # Pillow reads 16-bit colour PNG as 8 bits, so imagecodecs decodes them.
         deep_bands = _bands_of_deep_png(path) if reader is PngImageFile else None
         self.deep = deep_bands is not None
         bands = {"1": 1, "L": 1, "P": 3, "LA": 2, "RGBA": 4, "PA": 4, "RGBX": 4}.get(self.image.mode)
@@ -223,7 +223,7 @@ class _Pillow(_Source):
 
     def pixels(self, keep_alpha, indices):
         with damage_named(decoder_errors.PILLOW, self.path, "cannot be decoded"):
-            # Refuses a file that is cut off. NumPy, if it asked for this itself, would take an AttributeError for a no.
+            # Fails for a truncated file. If NumPy called it itself, it would ignore an AttributeError.
             self.image.load()
             if self.deep:
                 import imagecodecs
@@ -243,7 +243,7 @@ class _Pillow(_Source):
 
 
 def _bands_of_deep_png(path):
-    """Channels, alpha included, of a PNG of 16 bits with more than one, from bytes 24 and 25; else None."""
+    """Number of channels (with alpha) of a 16-bit PNG that has more than one, from bytes 24 and 25; otherwise None."""
     with open(path, "rb") as file:
         depth, colour_type = file.read(26)[24:]
     return {2: 3, 4: 2, 6: 4}.get(colour_type) if depth == 16 else None

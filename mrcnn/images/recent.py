@@ -1,28 +1,28 @@
-"""`Recent`: what was decoded last, up to a number of bytes."""
+"""`Recent`: a thread-safe cache of recently decoded data, limited in bytes."""
 
 import collections
 import threading
 
 
 class Recent:
-    """Remembers the most recently used values; safe for threads.
+    """Cache of the most recently used values; thread-safe.
 
     Parameters
     ----------
     limit : int
-        Bytes. What is larger by itself is not kept.
+        In bytes. A single value larger than this is not kept.
 
     Attributes
     ----------
     size : int
-        Bytes at present.
+        Bytes currently held.
     """
 
     def __init__(self, limit):
         self.limit, self.size, self.entries, self.lock = limit, 0, collections.OrderedDict(), threading.Lock()
 
     def get(self, key):
-        """The value, or None where it is not, or no longer, known."""
+        """The cached value, or None."""
         with self.lock:
             if key not in self.entries:
                 return None
@@ -30,7 +30,7 @@ class Recent:
             return self.entries[key][0]
 
     def put(self, key, value, size):
-        """Remember a value of `size` bytes, unless its key is known; those not used for the longest time make room."""
+        """Store a value of `size` bytes, unless its key is known; the least recently used values make room."""
         with self.lock:
             if key in self.entries or size > self.limit:
                 return
@@ -39,7 +39,7 @@ class Recent:
             while self.size > self.limit:
                 self.size -= self.entries.popitem(last=False)[1][1]
 
-    def __getstate__(self):  # a worker process starts with nothing remembered, and with a lock of its own
+    def __getstate__(self):  # a worker process starts with an empty cache and its own lock
         return {"limit": self.limit}
 
     def __setstate__(self, state):

@@ -11,25 +11,25 @@ from mrcnn.images.decoder_errors import damage_named
 from mrcnn.images.recent import Recent
 from mrcnn.images.tiff import check_codec, known_kind, open_tiff
 
-# Of decoded strips and tiles that a page remembers, because neighbouring windows share them.
+# Size of the cache of decoded strips and tiles per page, because neighbouring windows share them.
 CACHE_BYTES = 128 * 2**20
 
 
 class TiffSegments:
-    """The strips or tiles of one page, which share its rows and columns among them.
+    """The strips or tiles of one page.
 
-    Threads may read windows at the same time: each opens the file for itself.
+    Several threads may read windows at the same time: each opens the file itself.
 
     Parameters
     ----------
     path : str or Path
     number : int
-        Of the page.
+        Page number.
 
     Raises
     ------
     DataError
-        The file is damaged, or compressed in a way that is not read.
+        The file is damaged, or its compression is not supported.
     """
 
     def __init__(self, path, number):
@@ -58,21 +58,21 @@ class TiffSegments:
         channels = self.planes * self.samples
         if channels == 1:
             return window[0, ..., 0]
-        # One of the two is 1: channels lie in planes or side by side.
+        # One of the two is 1: channels are planar or interleaved.
         return np.moveaxis(window, 0, -1).reshape(y2 - y1, x2 - x1, channels)
 
     def _lay(self, file, window, plane, row, column, y1, x1):
-        """Copy what a segment and the window, which begins at (y1, x1) of the page, have in common."""
+        """Copy the overlap of a segment and the window, which begins at (y1, x1) of the page."""
         down, across = -(-self.height // self.rows), -(-self.width // self.columns)
         segment = self._segment(file, (plane * down + row) * across + column)
         top, left = row * self.rows - y1, column * self.columns - x1
-        # Of the window, not of the segment: one that is too small for its place is an error.
+        # Size of the window, not of the segment: a segment that is too small is an error.
         target = window[max(top, 0) : top + self.rows, max(left, 0) : left + self.columns]
         y, x = max(-top, 0), max(-left, 0)
         target[...] = segment[y : y + target.shape[0], x : x + target.shape[1]]
 
     def _segment(self, file, number):
-        """Pixels [h, w, samples]; those of the page's border may reach beyond it."""
+        """Pixels [h, w, samples]; a segment at the border of the page may extend beyond it."""
         pixels = self._recent.get(number)
         if pixels is None:
             pixels = self._decoded(file, number)
@@ -88,15 +88,15 @@ class TiffSegments:
             if len(data) < count:
                 raise DataError(
                     self.path,
-                    f"is cut off: it declares {offset + count} bytes and holds {os.fstat(file.fileno()).st_size}",
+                    f"is truncated: it declares {offset + count} bytes and holds {os.fstat(file.fileno()).st_size}",
                     "Export or copy it again",
                 )
         with known_kind(self.path):
             pixels, _, (_, rows, columns, samples) = self._decode(data, number, **self._tables)
-        # A segment without bytes is one that nothing was written into.
+        # A segment without bytes was never written.
         return np.full((rows, columns, samples), self.nodata, self.dtype) if pixels is None else pixels[0]
 
 
 def _segment_size(page):
-    """Rows and columns of a page's strips or tiles, of which those at its border may have fewer."""
+    """Rows and columns of a page's strips or tiles; those at its border may have fewer."""
     return (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)

@@ -1,14 +1,14 @@
-"""Which tag of a TIFF file is not what the format says: tifffile counts on it, and else fails by a `TypeError`.
+"""Find invalid tags in a TIFF file, on which tifffile fails with a `TypeError`.
 
-Only what went wrong is looked at here, so that a `TypeError` in a sound file is told for the bug that it is.
+Only files that failed are checked, so a `TypeError` in a sound file is reported as the bug that it is.
 """
 
 import os
 import struct
 
-_WHOLE = (1, 3, 4, 6, 8, 9, 13, 16, 17, 18)  # the types BYTE, SHORT, LONG, ... of the format that are whole numbers
+_WHOLE = (1, 3, 4, 6, 8, 9, 13, 16, 17, 18)  # integer types of the format: BYTE, SHORT, LONG, ...
 _RATIONAL = (5, 10)
-# Tags of one whole number, and of one for each channel, strip or tile.
+# Tags with one whole number, and with one per channel, strip or tile.
 _ONE = {
     254: "NewSubfileType",
     255: "SubfileType",
@@ -44,7 +44,7 @@ _MOST_DIRECTORIES = 100_000
 
 
 def unsound_tag(path):
-    """Name of the first tag, in any page, that is missing or of the wrong type or number; None where all are sound."""
+    """Name of the first tag, in any page, that is missing or has the wrong type or count; None if all are valid."""
     with open(path, "rb") as file:
         head = file.read(16)
         order = {b"II": "<", b"MM": ">"}[head[:2]]
@@ -77,19 +77,19 @@ def _is_sound(code, kind, count):
 
 
 def _of_pixels(codes):
-    """The tags that say where the pixels of a page with these tags lie."""
+    """Tags that locate the pixels of a page with these tags."""
     return () if 256 not in codes else (324, 325) if 322 in codes else (273, 279)
 
 
 def _directory(file, offset, order, big):
-    """[(code, type, count)] of the tags of a page, as many as there are, and the offset of the page behind it."""
+    """[(code, type, count)] of all tags of a page, and the offset of the next page."""
     file.seek(offset)
     number, entry, following = ("Q", "HHQ8x", "Q") if big else ("H", "HHI4x", "I")
     entry = struct.Struct(order + entry)
     head = file.read(struct.calcsize(order + number))
     if len(head) < struct.calcsize(order + number):
         return [], []
-    # No more tags than there are numbers for: a damaged count is not believed.
+    # At most as many tags as there are codes: a damaged count is not trusted.
     data = file.read(entry.size * min(struct.unpack(order + number, head)[0], 2**16))
     tags = list(entry.iter_unpack(data[: len(data) // entry.size * entry.size]))
     end = file.read(struct.calcsize(order + following))

@@ -1,1 +1,1 @@
-"""From a trained network and images to objects: one image, batches, tiles, streams, and Dask workers."""
+"""Apply a trained network: single images, batches, tiles, streams, and Dask workers."""

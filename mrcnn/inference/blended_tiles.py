@@ -1,31 +1,31 @@
-"""Probabilities of a picture of any size: overlapping tiles through the network, blended by a smooth window."""
+"""Class probabilities for images of any size, from overlapping tiles blended with a smooth window."""
 
 import numpy as np
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.tile_windows import tile_windows
 
-FLIPS = ((), (1,), (2,), (1, 2))  # axes of a batch that are mirrored
+FLIPS = ((), (1,), (2,), (1, 2))  # axes of a batch along which it is mirrored
 
 
 def tiled_probability(run, image, tile, overlap, batch, flips=False):
-    """Probabilities of the classes of each pixel.
+    """Class probabilities of each pixel.
 
-    The picture is continued by its mirror image by half an overlap on all sides, and to the size of a tile where it is
-    smaller, so that with an overlap no pixel of it is seen at the edge of a tile only. Where tiles overlap, each counts
-    the more the further it is from its edge; the weights of all add up to 1.
+    The image is padded with its mirror image by half an overlap on all sides, and at least to the size of a tile. So,
+    with an overlap, no pixel of the image is at the edge of all tiles that contain it. Where tiles overlap, the weight
+    of a tile increases with the distance from its edge; the weights are normalised to a sum of 1.
 
     Parameters
     ----------
     run : callable
-        Pictures [B, tile, tile, C] -> probabilities [B, tile, tile, K]; always called with `batch` pictures.
+        Images [B, tile, tile, C] -> probabilities [B, tile, tile, K]; always called with `batch` images.
     image : [H, W, C]
     tile, overlap : int
         Pixels.
     batch : int
-        Tiles that go through the network together.
+        Number of tiles that go through the network together.
     flips : bool
-        Predict each tile in its four mirrorings, too, and take the mean.
+        Predict each tile in all four mirrored orientations and take the mean.
 
     Returns
     -------
@@ -34,10 +34,11 @@ def tiled_probability(run, image, tile, overlap, batch, flips=False):
     Raises
     ------
     ConfigError
-        A tile that the network cannot take, an overlap that leaves no step, or a batch of less than 1.
+        The network cannot process this tile size, the overlap is not smaller than the tile, or the batch is less
+        than 1.
     """
     if tile < 32 or tile % 32:
-        raise ConfigError(f"tile must be a multiple of 32 pixels, which the halvings of the encoder need, not {tile}.")
+        raise ConfigError(f"tile must be a multiple of 32 pixels (the encoder halves it five times), not {tile}.")
     if not 0 <= overlap < tile:
         raise ConfigError(f"overlap must be at least 0 and smaller than the tile of {tile} pixels, not {overlap}.")
     if batch < 1:
@@ -57,20 +58,20 @@ def tiled_probability(run, image, tile, overlap, batch, flips=False):
             weights[y1:y2, x1:x2] += weight
     before = overlap // 2
     inside = np.s_[before : before + image.shape[0], before : before + image.shape[1]]
-    # Rounding leaves sums a little above 1, which are no probabilities.
+    # Rounding can make sums slightly larger than 1.
     return np.minimum(total[inside] / weights[inside][..., None], np.float32(1))
 
 
 def _mirrored(length, margin, tile):
-    """Index into an axis of the picture for each pixel of the continued one."""
+    """Index along an axis of the image for each pixel of the padded image."""
     after = max(margin, tile - length - margin)
     return np.pad(np.arange(length), (margin, after), mode="symmetric")
 
 
 def blending_window(tile, overlap):
-    """Weights float32 [tile, tile]: 1 in the middle, falling to the edges as the square of a sine over the overlap.
+    """Weights float32 [tile, tile]: 1 in the middle, decreasing towards the edges as a squared sine over the overlap.
 
-    Those of two tiles that share just the overlap add up to 1.
+    The weights of two neighbouring tiles add up to 1 in their overlap.
     """
     places = np.arange(tile) + 0.5
     from_edge = np.minimum(places, tile - places)
@@ -79,7 +80,7 @@ def blending_window(tile, overlap):
 
 
 def _run_whole(run, tiles, batch, flips):
-    """Mean probabilities of up to `batch` tiles over mirrorings; the batch is padded so that one program serves all."""
+    """Mean probabilities of up to `batch` tiles over their flips; the batch is padded, so one program serves all."""
     filled = np.concatenate([tiles, np.repeat(tiles[:1], batch - len(tiles), axis=0)])
     total = sum(np.flip(np.asarray(run(np.flip(filled, axes)), np.float32), axes) for axes in flips)
     return total[: len(tiles)] / len(flips)

@@ -1,4 +1,4 @@
-"""A detector on the workers of a Dask cluster: each makes it once, and takes task after task."""
+"""Run a detector on the workers of a Dask cluster; each worker creates it once and uses it for all its tasks."""
 
 import io
 import os
@@ -18,12 +18,12 @@ except ImportError as error:
 
 
 class DetectorWorker(WorkerPlugin):
-    """The detector and the work on a worker. Dask sends it to every worker once, also to those that come later.
+    """The detector and the work on a worker. Dask sends it once to every worker, including workers that join later.
 
     Parameters
     ----------
     factory : callable
-        Makes the detector; it is called at the first task, so that a worker that joins late is ready at once.
+        Creates the detector. It is called at the first task, so a worker that joins late is ready immediately.
     work : callable (detector, task) -> result
     """
 
@@ -36,7 +36,7 @@ class DetectorWorker(WorkerPlugin):
         self._detector, self._lock = None, threading.Lock()
 
     def run(self, task):
-        """The result of a task; one at a time, however many threads the worker has."""
+        """The result of a task. Tasks run one at a time, even if the worker has several threads."""
         with self._lock:
             if self._detector is None:
                 self._detector = self.factory()
@@ -49,26 +49,26 @@ def _run(name, task):
 
 @contextmanager
 def submitted(dask, detector, work, tasks):
-    """Tasks on their way on a cluster; at the end of the block those that are not done are cancelled.
+    """Submit tasks to a cluster; unfinished tasks are cancelled at the end of the block.
 
     Parameters
     ----------
     dask : str or distributed.Client
         "local:N": N processes on this machine, for this block. "tcp://host:port": a running scheduler.
-    detector : MaskRCNN, another detector that can be pickled, or a callable that makes one
+    detector : MaskRCNN, another detector that can be pickled, or a callable that creates one
     work : callable (detector, task) -> result
-        Of a module that the workers have, too.
+        Must be in a module that is installed on the workers.
     tasks : dict of key to task
 
     Yields
     ------
     dict of Future to key
-        Of all tasks. What is taken out of it is not cancelled.
+        All tasks. Tasks that are removed from it are not cancelled.
 
     Raises
     ------
     ConfigError
-        `dask` is no cluster.
+        `dask` is not a cluster.
     """
     plugin = DetectorWorker(factory_of(detector), work)
     with client_of(dask) as client:
@@ -82,7 +82,7 @@ def submitted(dask, detector, work, tasks):
 
 
 def in_order_done(waiting):
-    """The futures of `submitted`, each when it is done."""
+    """Iterate over the futures of `submitted` in the order in which they finish."""
     return as_completed(list(waiting))
 
 
@@ -92,26 +92,27 @@ def result_of(future, thing, cure):
     Raises
     ------
     MrcnnError
-        Workers died again and again at this `thing`; the message ends with the cure.
+        Workers died repeatedly on this `thing`; the message ends with the cure.
     Exception
-        What the task itself raised, as it was.
+        The exception that the task itself raised.
     """
     try:
         return future.result()
     except KilledWorker as error:
         raise MrcnnError(
-            f"Dask: workers died again and again at one {thing}, most likely for want of memory ({error}). {cure}"
+            f"Dask: workers died repeatedly on the same {thing}, most likely because of too little memory ({error}). "
+            f"{cure}"
         ) from error
 
 
 @contextmanager
 def client_of(dask):
-    """A client for what the user gave; only what was started here is closed.
+    """A client for the cluster given by the user; only clusters and clients that were started here are closed.
 
     Raises
     ------
     ConfigError
-        It is no cluster, or no scheduler answers.
+        `dask` is not a cluster, or no scheduler answers.
     """
     if isinstance(dask, Client):
         yield dask
@@ -127,7 +128,7 @@ def client_of(dask):
         return
     if "://" not in text:
         raise ConfigError(
-            f"dask must be 'local:N', the address of a scheduler as 'tcp://host:8786', or a Client, not {text!r}."
+            f"dask must be 'local:N', the address of a scheduler such as 'tcp://host:8786', or a Client, not {text!r}."
         )
     try:
         client = Client(text)
@@ -146,7 +147,7 @@ def factory_of(detector):
 
 
 class _Same:
-    """Factory of a detector that can be pickled itself."""
+    """A factory that returns a detector which can be pickled itself."""
 
     def __init__(self, detector):
         self.detector = detector
@@ -156,13 +157,14 @@ class _Same:
 
 
 class ModelFactory:
-    """Makes a detector anew elsewhere: of the same class, from its settings and its weights in the legacy layout.
+    """Recreates a detector of the same class in another process, from its settings and its weights.
 
-    Settings that `Config` does not have, of a subclass of it, are left out.
+    Settings that only a subclass of `Config` has are omitted. The weights are sent in the legacy layout.
 
     Parameters
     ----------
-    detector : MaskRCNN, or another class made of (mode, config, model_dir) with a `keras_model`
+    detector : MaskRCNN, or an object of another class with a `keras_model` that is created from (mode, config,
+        model_dir)
     """
 
     def __init__(self, detector):
@@ -171,7 +173,7 @@ class ModelFactory:
 
         from mrcnn.weights.load import write_weights
 
-        # Settings by value: the class of the config may be of a script that the worker does not have.
+        # Settings are sent by value, because the config class may be defined in a script that the worker does not have.
         self.settings = {name: getattr(detector.config, name) for name in detector.config.to_dict()}
         self.kind, self.model_dir, self.backend = type(detector), detector.model_dir, keras.backend.backend()
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Detection on images of any number and size: mold, run the two-part network, place the objects in the original."""
+"""Detection in any number of images of any size: mold images, run the network, map objects to the original image."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from mrcnn.inference.jit import jit
 from mrcnn.inference.unmolding import detections_to_instances
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
-# Masks of this many regions go through the network together: their maps are the largest of a detection.
+# Number of regions whose masks are computed together; their feature maps are the largest arrays of a detection.
 MASKS_AT_ONCE = 32
 
 
@@ -24,7 +24,7 @@ def mold_inputs(images, config):
 
 
 def _molded(original, config, name):
-    # Training crops have a fixed size; a picture to detect on is padded whole instead.
+    # Training crops have a fixed size; for detection the whole image is padded instead.
     mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
     try:
         image = intensities(to_channels(original, int(config.IMAGE_SHAPE[2]), name), config)
@@ -38,12 +38,12 @@ def _molded(original, config, name):
     except MrcnnError:
         raise
     except ValueError as error:
-        raise DataError(name, str(error).rstrip("."), "Repair the image, or leave it out") from error
+        raise DataError(name, str(error).rstrip("."), "Repair or exclude the image") from error
     if image.shape[0] % 64 or image.shape[1] % 64:
         raise DataError(
             name,
             f"{image.shape[0]} x {image.shape[1]} pixels cannot be halved six times",
-            "Set IMAGE_RESIZE_MODE to 'pad64' or 'square', or give an image whose sides are multiples of 64",
+            "Set IMAGE_RESIZE_MODE to 'pad64' or 'square', or use an image whose sides are multiples of 64",
         )
     active = np.zeros(config.NUM_CLASSES, np.int32)
     shape = (*original.shape[:2], image.shape[2])
@@ -52,7 +52,7 @@ def _molded(original, config, name):
 
 
 class Detection:
-    """The detection graphs of a network, compiled when they are first needed, and the anchors of sizes seen.
+    """The detection graphs of a network, compiled when first needed, and a cache of anchors by image size.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Detection:
     Attributes
     ----------
     batch_size : int or None
-        Images that go through the network together; None: the config's BATCH_SIZE.
+        Number of images that go through the network together; None: BATCH_SIZE of the config.
     """
 
     def __init__(self, graph, config):
@@ -106,15 +106,15 @@ class Detection:
         ]
 
     def mold(self, image):
-        """One image as the network takes it: (float32 [h, w, C], meta [M], window); several threads may call it."""
+        """Mold one image for the network: (float32 [h, w, C], meta [M], window). This method is thread-safe."""
         return _molded(np.asarray(image), self.config, "image")
 
     def place(self, detections, masks, image_shape, made):
-        """Objects in pixels of the image, of what `run` gave for it and `mold` made; several threads may call it."""
+        """Objects in pixels of the image, from the results of `run` and `mold`. This method is thread-safe."""
         return detections_to_instances(detections, masks, image_shape, made[0].shape[:2], made[2])
 
     def run(self, molded, metas):
-        """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class (None without mask head).
+        """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class (None without a mask head).
 
         Parameters
         ----------
@@ -142,13 +142,13 @@ class Detection:
 
 
 def refuse_single(images):
-    """An image passed where a list of images is expected would be taken apart into its rows."""
+    """Reject a single image where a list of images is expected; it would be split into its rows."""
     if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] <= 4)):
         raise DataError(
-            f"an array of shape {images.shape}", "is one image, where a list of images is expected", "Give [image]"
+            f"an array of shape {images.shape}", "is a single image, but a list of images is expected", "Pass [image]"
         )
 
 
 def padded_count(count):
-    """The smallest of 8, 16, 32, ... that holds `count`: a few sizes, so that few programs are compiled."""
+    """The smallest of 8, 16, 32, ... that is at least `count`; with few sizes, few programs are compiled."""
     return max(8, 1 << (int(count) - 1).bit_length())

@@ -1,4 +1,4 @@
-"""Detect on a data set and compare with its truth."""
+"""Run detection on a data set and compare the results with the ground truth."""
 
 import numpy as np
 
@@ -8,38 +8,38 @@ from mrcnn.evaluate.report import evaluate_set
 
 
 def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
-    """Metrics of a model on a data set; by boxes where the model has no mask head or the truth no masks.
+    """Metrics of a model on a data set; by boxes if the model has no mask head or the ground truth has no masks.
 
     Parameters
     ----------
     detector : MaskRCNN
     dataset : Dataset
-        Prepared, with truth.
+        Prepared, with ground truth.
     limit : int, optional
-        The first so many images.
+        Evaluate only the first images, up to this number.
     keep : int
-        Return that many of the images with truth and detections.
+        Return this many images with ground truth and detections.
     progress : callable, optional
         Wraps the sequence of image ids, as `tqdm.tqdm` does.
 
     Returns
     -------
     report : dict
-        Of `mrcnn.evaluate.report.evaluate_set`, with `images_by_boxes`, the number of images whose objects were
-        compared by their filled boxes.
-    shown : list of (image, truth, detections)
+        The report of `mrcnn.evaluate.report.evaluate_set`, with `images_by_boxes`, the number of images whose objects
+        were compared by their filled boxes.
+    shown : list of (image, ground truth, detections)
 
     Raises
     ------
     DataError
-        A picture cannot be used; names its file.
+        An image cannot be used; the message names its file.
     """
     ids = np.asarray(dataset.image_ids)[:limit]
     truths, found, names, shown, by_boxes = [], [], [], [], 0
     for image_id in progress(ids) if progress else ids:
         image = dataset.load_image(image_id)
         gt = dataset.load_instances(image_id)
-        gt = gt.select(gt.class_ids > 0)  # a crowd, which is below 0, is neither to be found nor an error
+        gt = gt.select(gt.class_ids > 0)  # crowds (below 0) are neither targets nor false positives
         prediction = _predicted(detector, dataset, image_id, image)
         if len(shown) < keep:
             shown.append((image, gt, prediction))
@@ -54,10 +54,10 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
 def _predicted(detector, dataset, image_id, image):
     try:
         return detector.predict([image])[0]
-    except DataError as error:  # the detector knows only the place of a picture in its list
+    except DataError as error:  # the detector knows only the index of the image in its list
         raise DataError(name_of(dataset, image_id), error.problem, error.cure) from error
 
 
 def compares_masks(detector, dataset, image_id):
-    """Whether detections of an image can be compared with its truth by masks: both have them."""
+    """Whether detections of an image can be compared with its ground truth by masks, because both have masks."""
     return bool(detector.config.USE_MASK_HEAD and dataset.has_masks(image_id))

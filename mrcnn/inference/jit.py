@@ -1,4 +1,4 @@
-"""Models as compiled functions from arrays to backend tensors, without Keras' predict loop and its copies."""
+"""Compile models to functions from arrays to backend tensors, without the predict loop of Keras and its copies."""
 
 from functools import partial
 
@@ -6,12 +6,12 @@ import keras
 
 
 def jit(model, by_shape=False):
-    """`model` for detection as a function of a list of arrays; its outputs stay on the device.
+    """Compile `model` for detection as a function of a list of arrays; its outputs stay on the device.
 
-    Weights that change later take effect. `by_shape`: a program for every shape of the inputs, for layers that cannot
-    do without; otherwise one may serve all.
+    Later changes of the weights take effect. `by_shape`: compile a program for every shape of the inputs, for layers
+    that need this; otherwise one program may serve all shapes.
     """
-    call = partial(_detect, model)  # an object for each model: TensorFlow warns of one function that is traced often
+    call = partial(_detect, model)  # one object per model, because TensorFlow warns if one function is traced often
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -20,7 +20,7 @@ def jit(model, by_shape=False):
     if keras.backend.backend() == "jax":
         import jax
 
-        variables = list(model.variables)  # in this order always; which of them are trainable may change
+        variables = list(model.variables)  # the order is fixed, while layers may become trainable or frozen later
 
         @jax.jit
         def stateless(values, inputs):

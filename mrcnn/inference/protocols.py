@@ -1,6 +1,6 @@
-"""What a detector is to the code that feeds it: anything with `predict(images) -> list of Instances`."""
+"""The detector interface: any object with `predict(images) -> list of Instances`."""
 
 
 def is_detector(value):
-    """Whether this is a detector itself; False: it is what makes one, a class or another callable."""
+    """Whether `value` is a detector; otherwise it creates one (a class or another callable)."""
     return hasattr(value, "predict") and not isinstance(value, type)

@@ -1,4 +1,4 @@
-"""Detection in more pictures than memory holds: threads read and finish others while the network works on some."""
+"""Detection in more images than fit into memory: threads read and finish images while the network processes others."""
 
 import os
 from collections import deque
@@ -9,35 +9,35 @@ import numpy as np
 
 from mrcnn.errors import MrcnnError, without_frames
 
-THREADS = 8  # at most, by default: reading and molding a picture takes a small part of the network's time
+THREADS = 8  # default maximum; reading and molding an image takes a small fraction of the network's time
 
 
 def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
-    """Detect in one picture after the other, of any number.
+    """Detect objects in any number of images, one after the other.
 
-    Reading and molding the next pictures, and placing and finishing the objects of the last ones, go on in threads
-    beside the network, which is called from this thread alone. Only `2 * ahead + batch` pictures are in memory.
+    Threads read and mold the next images, and place and finish the objects of the previous ones, in parallel with the
+    network, which is called from this thread only. At most `2 * ahead + batch` images are in memory.
 
     Parameters
     ----------
     detector : MaskRCNN, or any object with `predict`
-        The latter is given its pictures one by one.
+        An object with `predict` receives the images one by one.
     items : iterable
-        What `read` and `finish` know the pictures by.
+        Keys that identify the images for `read` and `finish`.
     read : callable (item) -> array [H, W, C]
     finish : callable (item, image, instances) -> anything
-        What is made of a picture's objects, in a thread.
+        Processes the objects of an image, in a thread.
     batch : int
-        So many pictures go through the network together, where they have one molded size.
+        Number of images that go through the network together if they have the same molded size.
     threads : int, optional
-        That read; as many finish. By default the number of processors, at most 8.
+        Number of reading threads; the same number finishes. Default: the number of processors, at most 8.
     ahead : int, optional
-        Pictures read before the network needs them; default `2 * batch + threads`.
+        Number of images to read before the network needs them. Default: `2 * batch + threads`.
 
     Yields
     ------
     (item, result)
-        In the order of `items`; the result of `finish`, or the MrcnnError or OSError of a picture that cannot be used.
+        In the order of `items`; the result of `finish`, or the MrcnnError or OSError of an image that cannot be used.
     """
     network = _Network(detector.detection) if hasattr(detector, "detection") else _Whole(detector)
     threads = threads or min(THREADS, os.cpu_count() or 1)
@@ -81,7 +81,7 @@ def _finish(network, finish, item, image, molded, found):
 
 
 def _outcome(function, *arguments):
-    """What the function returns, or the error that only this picture has."""
+    """The return value of the function, or an error that concerns only this image."""
     try:
         return function(*arguments)
     except (MrcnnError, OSError) as error:
@@ -93,7 +93,7 @@ def _same(value):
 
 
 def _next_group(reading, batch):
-    """Take the next pictures: `batch` that can go together at most, and those between them that cannot be used."""
+    """Take the next images: at most `batch` that can be processed together, and unusable images between them."""
     group, shape, count = [], None, 0
     while reading and count < batch:
         made = reading[0][1].result()
@@ -107,13 +107,13 @@ def _next_group(reading, batch):
 
 
 class _Network:
-    """A model whose molding and placing can be done beside it."""
+    """A model whose molding and placing can run in parallel with the network."""
 
     def __init__(self, detection):
         self.mold, self.detection = detection.mold, detection
 
     def run(self, made):
-        """(detections, masks or None) of each molded picture."""
+        """(detections, masks or None) of each molded image."""
         detections, masks = self.detection.run(np.stack([m[0] for m in made]), np.stack([m[1] for m in made]))
         return [(detections[i], None if masks is None else masks[i]) for i in range(len(made))]
 
@@ -122,7 +122,7 @@ class _Network:
 
 
 class _Whole:
-    """A detector that can only be asked for objects."""
+    """A detector that only has `predict`."""
 
     def __init__(self, detector):
         self.detector = detector

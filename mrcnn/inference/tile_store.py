@@ -1,4 +1,4 @@
-"""Finished tiles of a large image, in memory and in a folder that a killed run can go on from."""
+"""Finished tiles of a large image, stored in memory and in a folder from which a killed run can resume."""
 
 import hashlib
 import json
@@ -38,14 +38,14 @@ _DETECTION_SETTINGS = (
 
 
 class TileStore:
-    """The objects of finished tiles. Every tile is a file of its own that is there whole or not at all.
+    """The objects of finished tiles. Each tile is a file of its own, which is either complete or does not exist.
 
     Parameters
     ----------
     folder : path or None
         None: in memory only.
     run : dict
-        What the tiles depend on; kept in the folder, and compared with what is there.
+        Everything the tiles depend on. It is stored in the folder and compared with the content of an existing folder.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class TileStore:
     Raises
     ------
     ConfigError
-        The folder holds tiles of another run.
+        The folder contains tiles of another run.
     DataError
         The folder cannot be written.
     """
@@ -66,7 +66,7 @@ class TileStore:
             self._take_up(run)
 
     def put(self, index, found):
-        """Keep the objects of a tile; when it returns, they survive a kill."""
+        """Store the objects of a tile. They survive a kill of the process once this method has returned."""
         if self.folder is not None:
             write_instances(self._path(index), found)
         self.tiles[index] = found
@@ -82,16 +82,16 @@ class TileStore:
         different = [name for name in run if before.get(name) != run[name]]
         if different:
             raise ConfigError(
-                f"{self.folder}: holds tiles of another run (other {', '.join(different)}). Choose "
-                "another folder, or delete this one."
+                f"{self.folder}: contains tiles of another run (different {', '.join(different)}). Choose "
+                "another folder or delete this one."
             )
         if not path.exists():
             write_json(path, run)
-        for leftover in self.folder.glob(".writing-*.npz"):  # of a run that was killed while it wrote
+        for leftover in self.folder.glob(".writing-*.npz"):  # left by a run that was killed while writing
             leftover.unlink(missing_ok=True)
         for index, tile in kept.items():
             found = read_instances(tile)
-            if found is not None:  # a file that was damaged later: its tile is computed again
+            if found is not None:  # None: the file is damaged, and the tile is computed again
                 self.tiles[index] = found
 
     def _run_before(self, path):
@@ -104,12 +104,12 @@ class TileStore:
 
 # --- Objects of a tile as a file ---
 def write_instances(path, found):
-    """Write objects as `.npz`, masks as bits, whole or not at all; their pixel size is not kept.
+    """Write objects as `.npz`, with masks as bits, either completely or not at all; the pixel size is not stored.
 
     Raises
     ------
     DataError
-        It cannot be written.
+        The file cannot be written.
     """
     flat = np.concatenate([np.zeros(0, bool), *(mask.ravel() for mask in found.masks)])
     with whole_file(path, flush=True) as temporary:
@@ -124,7 +124,7 @@ def write_instances(path, found):
 
 
 def read_instances(path):
-    """Objects that `write_instances` wrote, without their pixel size; None when the file cannot be read."""
+    """Read objects written by `write_instances`, without their pixel size; None if the file cannot be read."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             boxes = file["boxes"]
@@ -139,13 +139,14 @@ def read_instances(path):
 
 # --- What a run's tiles depend on ---
 def fingerprint(detector, source, plan, read):
-    """What the tiles of a run depend on, as far as it is compared: dict of image size, four rows of pixels, tiles,
-    weights and the settings that change what is detected.
+    """What the tiles of a run depend on, as far as it is compared: a dict with the image size, four rows of pixels, the
+    tiles, the weights and the settings that change what is detected.
 
     Parameters
     ----------
-    detector : object with `fingerprint()`, or with `keras_model`, or any
-        Of any other only the name of its class is compared. Settings are those of its `config`, if it has one.
+    detector : object with `fingerprint()`, or with `keras_model`, or any other object
+        For any other object only the name of its class is compared. Settings are taken from its `config`, if it has
+        one.
     source : object with `shape`
     plan : TilePlan
     read : callable (source, window) -> pixels
@@ -155,7 +156,7 @@ def fingerprint(detector, source, plan, read):
     dict of str to str or list
     """
     height, width = plan.image_shape
-    row = min(plan.tile[0] // 2, height - 1)  # in the first tiles, so that a file cut off behind them is no other file
+    row = min(plan.tile[0] // 2, height - 1)  # in the first tiles, so a file that is truncated later still matches
     strip = read(source, (row, 0, min(row + 4, height), width))
     return {
         "image size": [int(v) for v in source.shape],
@@ -167,7 +168,7 @@ def fingerprint(detector, source, plan, read):
 
 
 def settings_fingerprint(detector):
-    """A text that changes with the settings that decide what is detected."""
+    """A string that changes with the settings that affect what is detected."""
     config = getattr(detector, "config", None)
     settings = config.to_dict() if hasattr(config, "to_dict") else {}
     chosen = {n: settings[n] for n in sorted(settings) if n.startswith(_DETECTION_SETTINGS)}
@@ -175,7 +176,7 @@ def settings_fingerprint(detector):
 
 
 def weights_fingerprint(detector):
-    """A text that changes with the weights: the detector's own, or of its Keras model; else the name of its class."""
+    """A string that changes with the weights: from the detector or its Keras model, otherwise the name of its class."""
     if hasattr(detector, "fingerprint") and not isinstance(detector, type):
         return str(detector.fingerprint())
     model = getattr(detector, "keras_model", None)

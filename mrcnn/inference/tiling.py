@@ -1,4 +1,4 @@
-"""Detection in images too large for the network: tile by tile, with every object once in the result."""
+"""Detection in images that are too large for the network: tile by tile, with each object once in the result."""
 
 import sys
 from collections import deque
@@ -19,10 +19,11 @@ from mrcnn.images.decoder_errors import damage_named
 from mrcnn.inference.protocols import is_detector
 from mrcnn.inference.tile_store import TileStore, fingerprint
 
-# Measured with `benchmarks/tiling.py --what rules`: it gives neither doubles nor splinters when outlines differ from
-# tile to tile; 'merge' is for objects larger than the overlap, and finds more where the network misses many.
+# Chosen with `benchmarks/tiling.py --what rules`: it produces neither duplicates nor fragments when outlines differ
+# between tiles. 'merge' is for objects larger than the overlap, and finds more if the network misses many objects.
 DEFAULT_RULE = "centre"
-# Of the overlap: by so much the centres of two views of an object may differ. Larger, and pieces come into play.
+# The centres of two views of an object may differ by the overlap divided by this. With a wider band, fragments of
+# objects would be included.
 BAND = 8
 
 
@@ -32,29 +33,31 @@ class ArraySource:
     Parameters
     ----------
     array : [H, W] or [H, W, C]
-        What is not 8 bit is stretched by percentiles of the whole image, not of each tile.
+        Images that are not 8 bit are stretched by percentiles of the whole image, not of each tile.
     path : str
-        What messages call it.
+        The name used in messages.
     config : Config, optional
-        Its SCALE_INTENSITY and MEAN_PIXEL say whether numbers are stretched or taken as they are; see `intensities`.
+        Its SCALE_INTENSITY and MEAN_PIXEL decide whether values are stretched or used as they are; see `intensities`.
 
     Attributes
     ----------
     array : uint8 or float32 [H, W, C]
-        As the network takes it, but for MEAN_PIXEL.
+        The input of the network before MEAN_PIXEL is subtracted.
     shape : (int, int, int)
     path : str
 
     Raises
     ------
     DataError
-        It is no image, or holds what is no intensity.
+        The array is not an image, or contains values that are not intensities.
     """
 
     def __init__(self, array, path="array", config=None):
         array = np.asarray(array)
         if array.ndim not in (2, 3) or 0 in array.shape:
-            raise DataError(path, f"is an array {array.shape}, which is no image", "Give [height, width, channels]")
+            raise DataError(
+                path, f"is an array of shape {array.shape}, which is not an image", "Use [height, width, channels]"
+            )
         try:
             array = scale_intensity(array) if config is None else intensities(array, config)
         except ValueError as error:
@@ -63,12 +66,12 @@ class ArraySource:
         self.shape, self.path = self.array.shape, path
 
     def read(self, y1, x1, y2, x2):
-        """[y2 - y1, x2 - x1, C]."""
+        """Pixels [y2 - y1, x2 - x1, C] of a window."""
         return self.array[y1:y2, x1:x2]
 
 
 class TilePlan:
-    """Which tiles an image is cut into, and how their objects become the image's.
+    """The tiles into which an image is divided, and the rule by which their objects are combined.
 
     Parameters
     ----------
@@ -84,7 +87,7 @@ class TilePlan:
     Raises
     ------
     ConfigError
-        There is no such rule, or it cannot work with this tile and overlap.
+        The rule does not exist, or does not work with this tile and overlap.
     """
 
     def __init__(self, image_shape, tile, overlap, rule):
@@ -97,19 +100,19 @@ class TilePlan:
         if rule == "corner":
             if self.tile[0] != self.tile[1] or any(4 * shared != self.tile[0] for shared in self.overlap):
                 raise ConfigError(
-                    "The rule 'corner' is for square tiles that overlap by a quarter: with a tile of "
+                    "The rule 'corner' needs square tiles that overlap by a quarter: with a tile of "
                     f"{self.tile[0]}, set the overlap to {self.tile[0] // 4}."
                 )
             self.windows, self._columns, self._rows = corner_windows(self.image_shape, self.tile[0])
 
     @property
     def grid(self):
-        """What the windows depend on; rules of one grid can use the same tiles."""
-        # "seed" is what the rule was called when the first folders of tiles were written; they are still resumed.
+        """What the windows depend on; rules with the same grid can use the same tiles."""
+        # "seed" was the name of the rule when the first folders of tiles were written; these can still be resumed.
         return ["seed" if self.rule == "corner" else "even", *self.tile, *self.overlap]
 
     def joined(self, found):
-        """The objects of the image from those of each tile, in the order of `windows`."""
+        """The objects of the image, from the objects of each tile in the order of `windows`."""
         tiles = list(zip(self.windows, found))
         if self.rule == "corner":
             return corner_instances(tiles, self._columns, self._rows, self.image_shape)
@@ -120,7 +123,7 @@ class TilePlan:
         return centre_instances(tiles, regions, band, image_shape=self.image_shape)
 
     def count_too_large(self, instances):
-        """Objects that may be cut under the rule 'centre', because they are larger than the overlap."""
+        """The number of objects that the rule 'centre' may cut because they are larger than the overlap."""
         sizes = instances.boxes[:, 2:] - instances.boxes[:, :2]
         several = np.array(self.image_shape) > self.tile
         return int(((sizes > self.overlap) & several).any(axis=1).sum()) if self.rule == "centre" else 0
@@ -141,34 +144,34 @@ def detect_tiled(
 ):
     """Detect objects in an image of any size.
 
-    One window of the source for each tile at work is in memory, and objects are box-local, so that a wafer takes
-    little more memory than one batch of tiles.
+    Only the windows of the tiles being processed are in memory, and masks are stored within their boxes, so a wafer
+    needs little more memory than one batch of tiles.
 
     Parameters
     ----------
-    detector : MaskRCNN, or any object with `predict(images) -> list of Instances`, or a callable that makes one
-        `config` and `fingerprint()`, a text that changes with the weights, are used if it has them.
+    detector : MaskRCNN, or any object with `predict(images) -> list of Instances`, or a callable that creates one
+        If it has `config` and `fingerprint()`, a string that changes with the weights, they are used.
     source : ChannelStack, ArraySource or array
         With `shape` (H, W, C) and `read(y1, x1, y2, x2)` -> [h, w, C].
     tile, overlap : int or (int, int)
-        Pixels; the overlap should hold the largest object.
+        Pixels; the overlap should be larger than the largest object.
     rule : {"centre", "merge", "corner"}
         See `mrcnn.geometry.stitching`.
     batch : int, optional
-        Tiles that go through the network together; by default the config's BATCH_SIZE.
+        Number of tiles that go through the network together; by default BATCH_SIZE of the config.
     progress : bool
-        Show a bar with the time left.
+        Show a progress bar with the remaining time.
     resume_dir : path, optional
-        Finished tiles are kept here, and not computed again when the same call is repeated after a kill. They serve
-        any `min_score`, and both 'centre' and 'merge'.
+        Finished tiles are stored here and are not computed again if the same call is repeated after a kill. They can be
+        used with any `min_score`, and with both 'centre' and 'merge'.
     executor : callable, optional
-        (detector, source, windows, tile, batch) -> generator of (key, Instances), as `detect_windows`, which is the
-        default and works in this process. `mrcnn.inference.tiling_dask.on_dask("local:4")` works on a Dask cluster, and
-        takes a callable that makes the detector, too.
+        (detector, source, windows, tile, batch) -> generator of (key, Instances). The default, `detect_windows`, runs
+        in this process. `mrcnn.inference.tiling_dask.on_dask("local:4")` runs on a Dask cluster, and also accepts a
+        callable that creates the detector.
     min_score : float, optional
-        Drop detections below.
+        Discard detections with a lower score.
     pixel_size_nm : (float, float), number or None
-        Noted in the result.
+        Stored in the result.
 
     Returns
     -------
@@ -178,10 +181,10 @@ def detect_tiled(
     Raises
     ------
     ConfigError
-        A setting cannot work, or `resume_dir` holds the tiles of another run.
+        A setting is not valid, or `resume_dir` contains the tiles of another run.
     DataError
-        A window cannot be read: it names the file. Tiles finished before are kept in `resume_dir`. Or `resume_dir`
-        cannot be written.
+        A window cannot be read; the message names the file, and finished tiles are kept in `resume_dir`. Or
+        `resume_dir` cannot be written.
     """
     if isinstance(source, np.ndarray):
         source = ArraySource(source, config=getattr(detector, "config", None))
@@ -215,26 +218,26 @@ def detect_tiled(
     if progress and plan.count_too_large(instances):
         print(
             f"{plan.count_too_large(instances)} of {len(instances)} objects are larger than the overlap of "
-            f"{plan.overlap[0]} x {plan.overlap[1]} pixels and may be cut: use a larger one, or the rule 'merge'.",
+            f"{plan.overlap[0]} x {plan.overlap[1]} pixels and may be cut: use a larger overlap or the rule 'merge'.",
             file=sys.stderr,
         )
     return instances
 
 
 def _with_way_on(error, store, total):
-    """The error, saying that the finished tiles are kept."""
+    """The error, with the information that finished tiles are kept."""
     if store.folder is None:
         return error
     cure = (
         f"{error.cure.rstrip('.')}. {len(store.tiles)} of {total} tiles are kept in {store.folder}: repeat the "
-        "call with it to go on from there"
+        "call with this folder to continue from there"
     )
     return DataError(error.path, error.problem, cure)
 
 
 # --- Tiles through the network ---
 def detect_windows(detector, source, windows, tile, batch):
-    """Detect in windows of a source, reading ahead in a thread while the network works.
+    """Detect objects in windows of a source. A thread reads the next windows while the network is working.
 
     Parameters
     ----------
@@ -242,7 +245,7 @@ def detect_windows(detector, source, windows, tile, batch):
     source : object with `shape` and `read`
     windows : dict of int to (y1, x1, y2, x2)
     tile : (int, int)
-        Windows at the border of a smaller image are padded to this size.
+        Windows are padded to this size if the image is smaller.
     batch : int
 
     Yields
@@ -253,7 +256,7 @@ def detect_windows(detector, source, windows, tile, batch):
     Raises
     ------
     DataError
-        A window cannot be read; those before it came first.
+        A window cannot be read; the results of the windows before it are yielded first.
     """
     keys, images = [], []
     with _batches_of(detector, batch), closing(_read_ahead(source, windows, tile, batch)) as readings:
@@ -272,13 +275,13 @@ def detect_windows(detector, source, windows, tile, batch):
 
 
 def predict_padded(detector, images, batch):
-    """Objects of up to `batch` images; one is repeated to fill the batch, so that no second program is compiled."""
+    """Objects of up to `batch` images; the first is repeated to fill the batch, so no second program is compiled."""
     return detector.predict([*images, *images[:1] * (batch - len(images))])[: len(images)]
 
 
 @contextmanager
 def _batches_of(detector, batch):
-    """Let a `MaskRCNN` take so many images at a time, whatever its config says."""
+    """Let a `MaskRCNN` process `batch` images at a time, regardless of its config."""
     detection = getattr(detector, "detection", None)
     if detection is None:
         yield
@@ -311,7 +314,7 @@ def read_window(source, window, tile=(0, 0)):
     Raises
     ------
     DataError
-        The source cannot be read there, or gives pixels of another size.
+        The source cannot be read in this window, or returns an array of a different size.
     """
     y1, x1, y2, x2 = (int(v) for v in window)
     name = getattr(source, "path", None) or type(source).__name__
@@ -321,7 +324,7 @@ def read_window(source, window, tile=(0, 0)):
     if pixels.shape[:2] != (y2 - y1, x2 - x1):
         raise DataError(
             name,
-            f"gave {pixels.shape[0]} x {pixels.shape[1]} pixels for the window ({y1}, {x1}, {y2}, {x2})",
+            f"returned {pixels.shape[0]} x {pixels.shape[1]} pixels for the window ({y1}, {x1}, {y2}, {x2})",
             "Export or copy the file again",
         )
     missing = [(0, max(0, size - have)) for size, have in zip(tile, pixels.shape)]

@@ -1,15 +1,15 @@
-"""Tiles on a Dask cluster: the model goes to every worker once, and a worker that dies loses nothing."""
+"""Process tiles on a Dask cluster: the model is sent to each worker once, and a dying worker loses no results."""
 
 import functools
 
 from mrcnn.inference.dask_workers import in_order_done, result_of, submitted
 from mrcnn.inference.tiling import detect_windows
 
-_CURE = "Give them more memory, start fewer of them, or choose a smaller tile."
+_CURE = "Give the workers more memory, start fewer of them, or choose a smaller tile."
 
 
 class TileWork:
-    """What a worker does with a task, some windows of the source: a list of (key, Instances).
+    """The work of a worker for one task: detect in some windows of the source, giving a list of (key, Instances).
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class TileWork:
 
 
 def on_dask(dask):
-    """The executor of `detect_tiled` that works on a Dask cluster.
+    """An executor for `detect_tiled` that runs on a Dask cluster.
 
     Parameters
     ----------
@@ -38,15 +38,16 @@ def on_dask(dask):
 
 
 def detect_on_dask(dask, detector, source, windows, tile, batch):
-    """Detect in windows of a source on a Dask cluster; as `mrcnn.inference.tiling.detect_windows`, in any order.
+    """Detect objects in windows of a source on a Dask cluster; like `mrcnn.inference.tiling.detect_windows`, but in any
+    order.
 
-    The files of the source must be where the workers find them under the same path, and `mrcnn` installed there.
+    The files of the source must be accessible to the workers under the same path, and `mrcnn` must be installed there.
 
     Parameters
     ----------
     dask : str or distributed.Client
         As in `mrcnn.inference.dask_workers.submitted`.
-    detector : MaskRCNN, another detector that can be pickled, or a callable that makes one
+    detector : MaskRCNN, another detector that can be pickled, or a callable that creates one
     source : object with `shape` and `read`
         As in `mrcnn.inference.tiling.detect_tiled`.
     windows : dict of int to (y1, x1, y2, x2)
@@ -60,9 +61,9 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
     Raises
     ------
     ConfigError
-        `dask` is no cluster.
+        `dask` is not a cluster.
     MrcnnError
-        A window cannot be read, or workers died again and again at one; what is finished by then comes first.
+        A window cannot be read, or workers died repeatedly on one; finished results are yielded first.
     """
     if not windows:
         return
@@ -78,5 +79,5 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
                 for other in [f for f in waiting if f.status == "finished"]:
                     yield from other.result()
                 raise
-            future.release()  # its objects are here: the cluster need not keep them
+            future.release()  # its objects are here, so the cluster no longer needs to keep them
             yield from found

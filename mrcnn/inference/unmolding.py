@@ -1,4 +1,4 @@
-"""From the network's normalised detections to objects in the pixels of the original image."""
+"""Convert the network's normalised detections to objects in pixels of the original image."""
 
 import numpy as np
 
@@ -15,15 +15,15 @@ def detections_to_instances(detections, masks, original_shape, molded_shape, win
     detections : float32 [D, 6]
         (y1, x1, y2, x2, class_id, score), normalised to the molded image, zero padded.
     masks : float32 [n, h, w] or None
-        Of the first n detections, at their own class. None: boxes are filled.
+        Masks of the first n detections, for their own class. None: masks are filled boxes.
     original_shape, molded_shape : (height, width, ...)
     window : (y1, x1, y2, x2)
-        The original's place in the molded image, in pixels.
+        The position of the original in the molded image, in pixels.
 
     Returns
     -------
     Instances
-        Detections whose box has no area in the original are left out.
+        Detections whose box has no area in the original are omitted.
     """
     zero = np.flatnonzero(detections[:, 4] == 0)
     count = zero[0] if len(zero) else len(detections)

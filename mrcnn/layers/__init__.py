@@ -1,1 +1,1 @@
-"""Compiled-step layers in `keras.ops`, with static shapes and no settings object."""
+"""Layers of the compiled step, written in `keras.ops`, with static shapes and without a settings object."""

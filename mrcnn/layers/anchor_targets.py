@@ -1,4 +1,4 @@
-"""What the RPN should say: matching of anchors to objects, and the choice of those that are learnt from."""
+"""Training targets of the RPN: match anchors to objects and sample the anchors to train on."""
 
 import keras
 from keras import ops
@@ -20,19 +20,19 @@ def match_anchors(anchors, gt_class_ids, gt_boxes, positive_iou=0.7, negative_io
     gt_boxes : float32 [B, G, 4]
         Pixels.
     positive_iou, negative_iou : float
-        An anchor is positive from the one on, negative below the other; the best anchors of each object are positive
-        whatever their IoU.
+        An anchor is positive if its IoU is at least `positive_iou` and negative if it is below `negative_iou`. The best
+        anchors of each object are positive whatever their IoU.
     exact : bool
-        As in the original: an anchor that is positive because it is an object's best takes the deltas of the object
-        that it overlaps most, and an object that no anchor touches makes all anchors positive. Otherwise it takes those
-        of the object it was chosen for, and an untouched object none.
+        True: as in the original, an anchor that is positive because it is the best one of an object takes the deltas of
+        the object that it overlaps most, and an object that no anchor touches makes all anchors positive. False: such
+        an anchor takes the deltas of the object it was chosen for, and an untouched object makes no anchor positive.
 
     Returns
     -------
     match : int32 [B, A]
         1 positive, -1 negative, 0 neutral.
     assigned : int32 [B, A]
-        Index of the object; meaningful where positive.
+        Index of the object; only meaningful for positive anchors.
     """
     objects, crowds = (gt_class_ids > 0)[:, None, :], (gt_class_ids < 0)[:, None, :]
     iou = overlaps(anchors[None], gt_boxes)  # [B, A, G]
@@ -55,7 +55,7 @@ def match_anchors(anchors, gt_class_ids, gt_boxes, positive_iou=0.7, negative_io
 
 
 class AnchorTargets(keras.layers.Layer):
-    """The anchors of each image that the RPN learns from.
+    """Sample the anchors of each image on which the RPN is trained.
 
     Called with [gt_class_ids [B, G], gt_boxes [B, G, 4] pixels]; returns
 
@@ -82,7 +82,7 @@ class AnchorTargets(keras.layers.Layer):
         anchors = ops.convert_to_tensor(self.anchors, "float32")
         slots = gt_class_ids.shape[1]
         place = ops.where(gt_class_ids != 0, ops.arange(1, slots + 1, dtype="int32"), 0)
-        # The IoU of all anchors with all objects is the largest array here; padding needs none of it.
+        # The IoU of all anchors with all objects is the largest array here, so padding is left out of it.
         match, assigned = with_count(
             ops.max(place),
             slots,
@@ -106,10 +106,10 @@ class AnchorTargets(keras.layers.Layer):
 
 
 class GivenAnchorTargets(keras.layers.Layer):
-    """The same three results from targets that were made outside of the network, as Matterport's generator does.
+    """The outputs of `AnchorTargets`, from targets computed outside of the network, as by Matterport's generator.
 
-    Called with [rpn_match [B, A, 1], rpn_bbox [B, K, 4]], where rpn_bbox holds the deltas of the positive anchors in
-    the order of the anchors.
+    Called with [rpn_match [B, A, 1], rpn_bbox [B, K, 4]]. `rpn_bbox` contains the deltas of the positive anchors in the
+    order of the anchors.
     """
 
     def __init__(self, count, **kwargs):
@@ -119,7 +119,7 @@ class GivenAnchorTargets(keras.layers.Layer):
     def call(self, inputs):
         rpn_match, rpn_bbox = inputs
         match = ops.cast(rpn_match[..., 0], "float32")
-        # 2 for positives, 1 for negatives; within a sign the order of the anchors.
+        # 2 for positives, 1 for negatives; equal values keep the order of the anchors.
         sign, indices = ops.top_k(ops.where(match > 0, 2.0, ops.abs(match)), self.count)
         sign = ops.where(sign > 1.5, 1, ops.where(sign > 0.5, -1, 0))
         return ops.cast(indices, "int32"), ops.cast(sign, "int32"), ops.where((sign == 1)[..., None], rpn_bbox, 0.0)

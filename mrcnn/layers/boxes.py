@@ -1,19 +1,19 @@
-"""Box arithmetic in `keras.ops`; boxes are (y1, x1, y2, x2), normalised unless said otherwise, in the last axis."""
+"""Box arithmetic in `keras.ops`. The last axis is (y1, x1, y2, x2), normalised unless stated otherwise."""
 
 from keras import ops
 
-# exp(10) turns a box of one pixel into one beyond any image; more would overflow into infinities and NaN.
+# exp(10) makes a box of one pixel larger than any image; a larger exponent would overflow to infinity and NaN.
 LARGEST_LOG_SCALE = 10.0
 
 
 def split_boxes(boxes):
-    """y1, x1, y2, x2, each of the shape of `boxes` without its last axis."""
+    """Return y1, x1, y2, x2, each with the shape of `boxes` without its last axis."""
     return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
 
 
 def apply_box_deltas(boxes, deltas):
     """Move boxes [..., 4] by (dy, dx, log(dh), log(dw)) [..., 4] (R-CNN, eq. 1-4; Matterport's
-    `apply_box_deltas_graph`). Boxes grow at most exp(10) times.
+    `apply_box_deltas_graph`). Height and width grow by a factor of at most exp(10).
     """
     y1, x1, y2, x2 = split_boxes(boxes)
     height, width = y2 - y1, x2 - x1
@@ -29,8 +29,8 @@ def box_refinement(boxes, gt_boxes):
     """Deltas (dy, dx, log(dh), log(dw)) that turn `boxes` [..., 4] into `gt_boxes` [..., 4] (Matterport's
     `box_refinement_graph`).
 
-    Boxes without area give zeros, not infinities: such rows are padding, and an infinity would poison the gradient even
-    where the loss selects other rows.
+    Boxes without area give zeros, not infinities. Such rows are padding, and an infinity would corrupt the gradient
+    even if the loss selects only other rows.
     """
     y1, x1, y2, x2 = split_boxes(boxes)
     gt_y1, gt_x1, gt_y2, gt_x2 = split_boxes(gt_boxes)
@@ -60,7 +60,7 @@ def clip_boxes(boxes, window):
 
 
 def overlaps(boxes1, boxes2):
-    """IoU of all pairs: [..., N, 4] and [..., M, 4] -> [..., N, M]. Boxes without area have IoU 0 with everything."""
+    """IoU of all pairs: [..., N, 4] and [..., M, 4] -> [..., N, M]. A box without area has IoU 0 with all boxes."""
     y1, x1, y2, x2 = (v[..., :, None] for v in split_boxes(boxes1))
     other_y1, other_x1, other_y2, other_x2 = (v[..., None, :] for v in split_boxes(boxes2))
     height = ops.maximum(ops.minimum(y2, other_y2) - ops.maximum(y1, other_y1), 0.0)
@@ -71,13 +71,13 @@ def overlaps(boxes1, boxes2):
 
 
 def normalize_boxes(boxes, height, width):
-    """Pixel boxes [..., 4] (far corner exclusive) to normalised ones (Matterport's `norm_boxes_graph`)."""
+    """Convert pixel boxes [..., 4] (far corner exclusive) to normalised boxes (Matterport's `norm_boxes_graph`)."""
     scale = ops.cast(ops.stack([height - 1, width - 1, height - 1, width - 1]), "float32")
     return (ops.cast(boxes, "float32") - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0])) / scale
 
 
 def gather_rows(values, indices):
-    """Rows of each image: values [B, N, ...], indices [B, K] -> [B, K, ...]."""
+    """Select rows per image: values [B, N, ...], indices [B, K] -> [B, K, ...]."""
     shape = ops.shape(values)
     flat = ops.reshape(values, (-1, *shape[2:]))
     offsets = ops.arange(shape[0], dtype="int32")[:, None] * shape[1]

@@ -1,4 +1,4 @@
-"""What the heads should say: choice of regions of interest, their classes, deltas and masks."""
+"""Training targets of the heads: sample regions of interest and assign their classes, deltas and masks."""
 
 import keras
 from keras import ops
@@ -8,23 +8,23 @@ from mrcnn.layers.sampling import sample_balanced
 
 
 def crop_masks(masks, boxes, assigned, shape):
-    """Bilinear crops of the assigned object's mask, rounded to 0 or 1.
+    """Crop the mask of the object assigned to each box, with bilinear interpolation, rounded to 0 or 1.
 
     Parameters
     ----------
     masks : [B, h, w, G]
-        Bool or numbers.
+        Boolean or numeric.
     boxes : float32 [B, P, 4]
-        In the masks' frame: 0 the first, 1 the last row or column.
+        In the frame of the masks: 0 is the first and 1 the last row or column.
     assigned : int32 [B, P]
         Index of the mask.
     shape : (int, int)
-        Of the crop.
+        Height and width of the crop.
 
     Returns
     -------
     float32 [B, P, shape[0], shape[1]]
-        Samples outside of a mask are 0, halves round to 0 (Matterport's `crop_and_resize` and `round`).
+        Samples outside of a mask are 0; 0.5 is rounded to 0 (Matterport's `crop_and_resize` and `round`).
     """
     batch, height, width, count = ops.shape(masks)
     flat = ops.reshape(masks, (-1,))
@@ -56,26 +56,28 @@ def crop_masks(masks, boxes, assigned, shape):
 
 
 class DetectionTargetLayer(keras.layers.Layer):
-    """Choose the regions that the heads learn from, and their targets (Matterport's `DetectionTargetLayer`).
+    """Sample the regions on which the heads are trained, and compute their targets (Matterport's
+    `DetectionTargetLayer`).
 
     Called with [proposals [B, N, 4], gt_class_ids [B, G], gt_boxes [B, G, 4], gt_masks [B, h, w, G], has_masks bool
-    [B]], boxes normalised, class ids > 0 objects, < 0 crowds, 0 padding; `has_masks`, which may be left out, says in
-    which images the masks are real. Returns, with T = `count` and P = `mask_slots`:
+    [B]]. Boxes are normalised. Class ids > 0 are objects, < 0 crowds, 0 padding. The optional `has_masks` marks the
+    images that have real masks. Returns, with T = `count` and P = `mask_slots`:
 
-    - rois float32 [B, T, 4], normalised: positives first, then negatives, then zeros
+    - rois float32 [B, T, 4], normalised: positives first, then negatives, then padding with zeros
     - match int32 [B, T]: 1 positive, -1 negative, 0 padding
-    - class_ids int32 [B, T]: 0 where not positive
+    - class_ids int32 [B, T]: 0 for rows that are not positive
     - deltas float32 [B, T, 4] in units of `std_dev`
-    - masks float32 [B, P, mask_shape] of the first P rows, and mask_class_ids int32 [B, P]: their class ids, 0 where no
-      mask is to be learnt, because the row is not positive or the image has none; neither when `mask_shape` is None
+    - masks float32 [B, P, mask_shape] of the first P rows, and mask_class_ids int32 [B, P]: their class ids, 0 for rows
+      without a mask target, because they are not positive or their image has no masks. Both are omitted if `mask_shape`
+      is None.
 
     Parameters
     ----------
     exact : bool
-        True: negatives only in proportion to the positives, so none in an image without objects, and the objects' own
-        boxes are not offered as regions (the original). False: negatives fill up to `count`, and the true boxes join
-        the proposals, so that the heads have something to learn before the RPN proposes well (Faster R-CNN in
-        torchvision).
+        True: as in the original, the number of negatives is proportional to the number of positives, so an image
+        without objects has none, and ground truth boxes are not added to the proposals. False: negatives fill all rows
+        up to `count`, and ground truth boxes are added to the proposals, so the heads have positives before the RPN
+        proposes well (as Faster R-CNN in torchvision).
     """
 
     def __init__(
@@ -126,9 +128,9 @@ class DetectionTargetLayer(keras.layers.Layer):
         if self.mask_shape is None:
             return rois, match, class_ids, deltas
         gt_masks, *has_masks = truth
-        learnt = is_positive & has_masks[0][:, None] if has_masks else is_positive
-        masks = self._masks(gt_masks, rois, roi_gt, assigned, learnt)
-        mask_class_ids = ops.where(learnt, class_ids, 0)[:, : self.mask_slots]
+        has_target = is_positive & has_masks[0][:, None] if has_masks else is_positive
+        masks = self._masks(gt_masks, rois, roi_gt, assigned, has_target)
+        mask_class_ids = ops.where(has_target, class_ids, 0)[:, : self.mask_slots]
         return rois, match, class_ids, deltas, masks, mask_class_ids
 
     def _negatives_of(self, positives):
@@ -136,16 +138,16 @@ class DetectionTargetLayer(keras.layers.Layer):
         ratio = ops.cast(1.0 / self.positive_ratio, "float32")
         return ops.cast(ratio * ops.cast(positives, "float32"), "int32") - positives
 
-    def _masks(self, gt_masks, rois, roi_gt, assigned, learnt):
+    def _masks(self, gt_masks, rois, roi_gt, assigned, has_target):
         slots = self.mask_slots
-        rois, roi_gt, learnt = rois[:, :slots], roi_gt[:, :slots], learnt[:, :slots, None]
+        rois, roi_gt, has_target = rois[:, :slots], roi_gt[:, :slots], has_target[:, :slots, None]
         if self.mini_masks:
             y1, x1, y2, x2 = split_boxes(roi_gt)
-            height, width = ops.where(learnt[..., 0], y2 - y1, 1.0), ops.where(learnt[..., 0], x2 - x1, 1.0)
+            height, width = ops.where(has_target[..., 0], y2 - y1, 1.0), ops.where(has_target[..., 0], x2 - x1, 1.0)
             rois = (rois - ops.stack([y1, x1, y1, x1], axis=-1)) / ops.stack([height, width, height, width], axis=-1)
-        rois = ops.where(learnt, rois, 0.0)
+        rois = ops.where(has_target, rois, 0.0)
         masks = crop_masks(gt_masks, rois, assigned[:, :slots], self.mask_shape)
-        return ops.where(learnt[..., None], masks, 0.0)
+        return ops.where(has_target[..., None], masks, 0.0)
 
     def compute_output_spec(self, inputs):
         batch = inputs[0].shape[0]

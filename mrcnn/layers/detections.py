@@ -1,4 +1,4 @@
-"""From the heads' scores and deltas to the final detections."""
+"""Final detections from the scores and deltas of the heads."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from mrcnn.layers.nms import first_rows, keep_mask
 
 
 def refine_detections(rois, probabilities, deltas, window, count, min_confidence, nms_threshold, std_dev, exact=False):
-    """Classify, move and filter regions (Matterport's `refine_detections_graph`, for a batch).
+    """Classify, refine and filter regions (Matterport's `refine_detections_graph`, for a batch).
 
     Parameters
     ----------
@@ -16,22 +16,22 @@ def refine_detections(rois, probabilities, deltas, window, count, min_confidence
         Normalised.
     probabilities : float32 [B, N, C]
     deltas : float32 [B, N, C, 4]
-        Of each class, in units of `std_dev`.
+        Per class, in units of `std_dev`.
     window : float32 [B, 4] or [1, 4]
         The part of the image without padding, normalised.
     count : int
-        Rows of the result.
+        Number of rows in the result.
     min_confidence : float
-        A class needs at least this probability; 0 keeps all.
+        Detections with a lower score are discarded; 0 keeps all.
     nms_threshold : float
-        Of two detections of one class whose IoU is larger, the better stays.
+        Of two detections of the same class with a larger IoU, only the better one is kept.
     exact : bool
-        Keep detections without area, as the original does. They can only come from padding.
+        Keep detections without area, as the original does. Only padding can produce them.
 
     Returns
     -------
     float32 [B, count, 6]
-        (y1, x1, y2, x2, class_id, score), best first, zero padded.
+        (y1, x1, y2, x2, class_id, score), best first, padded with zeros.
     """
     class_ids = ops.cast(ops.argmax(probabilities, axis=2), "int32")
     scores = ops.max(probabilities, axis=2)
@@ -49,14 +49,14 @@ def refine_detections(rois, probabilities, deltas, window, count, min_confidence
     rows = gather_rows(rows, order)
     candidate = ops.take_along_axis(candidate, order, axis=1)
     class_ids = ops.take_along_axis(class_ids, order, axis=1)
-    # What is no candidate must suppress nothing: each gets a group of its own.
+    # Rows that are not candidates must not suppress anything: each gets a group of its own.
     groups = ops.where(candidate, class_ids, -1 - ops.arange(ops.shape(order)[1], dtype="int32")[None])
     kept = keep_mask(rows[..., :4], nms_threshold, groups) & candidate
     return first_rows(rows, kept, count)
 
 
 class DetectionLayer(keras.layers.Layer):
-    """`refine_detections` as a layer, called with [rois, mrcnn_class, mrcnn_bbox, image_meta] as Matterport's."""
+    """`refine_detections` as a layer, called with [rois, mrcnn_class, mrcnn_bbox, image_meta] as in Matterport's."""
 
     def __init__(self, count, min_confidence, nms_threshold, std_dev, exact=False, **kwargs):
         kwargs.setdefault("dtype", "float32")

@@ -1,14 +1,14 @@
-"""Work on as many rows as there are, not on all that there is room for."""
+"""Process only the rows in use instead of all slots of a padded array."""
 
 import keras
 from keras import ops
 
 
 def with_count(needed, most, function):
-    """`function(count)` for a count of at least `needed` (a scalar tensor) and at least 1, of `most` at most.
+    """Call `function(count)` with a count that is at least `needed` (a scalar tensor) and 1, and at most `most`.
 
-    TensorFlow's shapes may vary from step to step; there the count is `needed` itself. Elsewhere it is a quarter, a
-    half or all of `most`, each compiled once.
+    In TensorFlow shapes may vary from step to step, so the count is `needed` itself. In other backends it is a quarter,
+    a half or all of `most`; each of these is compiled once.
     """
     if keras.backend.backend() == "tensorflow":
         return function(ops.maximum(needed, 1))

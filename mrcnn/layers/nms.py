@@ -7,16 +7,16 @@ from mrcnn.layers.boxes import gather_rows, overlaps
 
 
 def keep_mask(boxes, iou_threshold, groups=None):
-    """Which boxes greedy suppression keeps; boxes come best first.
+    """Mark the boxes that greedy suppression keeps. The boxes are sorted by score.
 
     Parameters
     ----------
     boxes : float32 [B, N, 4]
         Sorted by score, best first.
     iou_threshold : float
-        A box is suppressed by a kept better one when their IoU is larger than this.
+        A box is suppressed if its IoU with a better box that is kept is larger than this.
     groups : int32 [B, N], optional
-        Only boxes of the same group (class) suppress one another.
+        Only boxes of the same group (class) suppress each other.
 
     Returns
     -------
@@ -24,9 +24,9 @@ def keep_mask(boxes, iou_threshold, groups=None):
 
     Notes
     -----
-    Greedy suppression is the only fixed point of "kept unless a better kept box suppresses it". Repeating that rule
-    reaches it in as many rounds as the longest chain of suppressions has links, each of them one product of a matrix
-    and a vector: few, where the greedy loop has N.
+    Greedy suppression is the only fixed point of "kept unless a better kept box suppresses it". Repeating this rule
+    converges in as many rounds as the longest chain of suppressions has links. Each round is one matrix-vector product.
+    These are few rounds, while the greedy loop has N.
     """
     boxes = ops.convert_to_tensor(boxes)
     count = ops.shape(boxes)[1]
@@ -49,9 +49,9 @@ def keep_mask(boxes, iou_threshold, groups=None):
 
 
 def first_rows(values, mask, count):
-    """The first `count` rows of each image where `mask`, zero padded: [B, N, D], bool [B, N] -> [B, count, D]."""
+    """The first `count` rows per image with a true `mask`, zero padded: [B, N, D], bool [B, N] -> [B, count, D]."""
     total = values.shape[1]
-    if total is None or total < count:  # where it is not known, one program serves several numbers
+    if total is None or total < count:  # None: one compiled program serves different numbers of rows
         missing = count - (total or 0)
         values = ops.pad(values, [[0, 0], [0, missing], [0, 0]])
         mask = ops.pad(mask, [[0, 0], [0, missing]])
@@ -62,14 +62,14 @@ def first_rows(values, mask, count):
 
 
 def portable_nms(boxes, count, iou_threshold):
-    """Greedy suppression of boxes [B, N, 4], best first; the kept ones, zero padded, [B, count, 4]."""
+    """Greedy suppression: boxes [B, N, 4], best first -> kept boxes [B, count, 4], padded with zeros."""
     # One image at a time: the [N, N] overlaps of a whole batch would be the largest array of the step.
     mask = ops.map(lambda image: keep_mask(image[None], iou_threshold)[0], boxes)
     return first_rows(boxes, mask, count)
 
 
 def nms_indices(boxes, count, iou_threshold):
-    """Which boxes [B, N, 4], best first, greedy suppression keeps: int32 [B, count], -1 padded."""
+    """Indices of the boxes [B, N, 4], best first, that greedy suppression keeps: int32 [B, count], padded with -1."""
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_indices(boxes, count, iou_threshold)
     mask = ops.map(lambda image: keep_mask(image[None], iou_threshold)[0], boxes)
@@ -78,7 +78,7 @@ def nms_indices(boxes, count, iou_threshold):
 
 
 def _tensorflow_indices(boxes, count, iou_threshold):
-    """The same by TensorFlow's own kernel, which stops as soon as `count` boxes are kept."""
+    """`nms_indices` with TensorFlow's own kernel, which stops as soon as `count` boxes are kept."""
     import tensorflow as tf
 
     descending = -tf.cast(tf.range(tf.shape(boxes)[1]), tf.float32)
@@ -92,7 +92,7 @@ def _tensorflow_indices(boxes, count, iou_threshold):
 
 
 def nms(boxes, count, iou_threshold):
-    """The backend's quickest way to `portable_nms`."""
+    """`portable_nms` by the fastest method of the backend."""
     if keras.backend.backend() != "tensorflow":
         return portable_nms(boxes, count, iou_threshold)
     indices = _tensorflow_indices(boxes, count, iou_threshold)

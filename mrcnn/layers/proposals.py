@@ -1,4 +1,4 @@
-"""From the RPN's scores and deltas to regions of interest."""
+"""Regions of interest from the scores and deltas of the RPN."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from mrcnn.layers.nms import nms
 
 
 def best_anchors(scores, deltas, anchors, limit, std_dev):
-    """The `limit` best anchors of each image, moved by their deltas and clipped to the image.
+    """The `limit` best anchors of each image, refined by their deltas and clipped to the image.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def best_anchors(scores, deltas, anchors, limit, std_dev):
 
 
 class ProposalLayer(keras.layers.Layer):
-    """Regions of interest [B, count, 4], normalised, best first, zero padded (Matterport's `ProposalLayer`).
+    """Regions of interest [B, count, 4], normalised, best first, padded with zeros (Matterport's `ProposalLayer`).
 
-    Called with [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B or 1, A, 4]]. No gradient passes through it.
+    Called with [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B or 1, A, 4]]. No gradient passes through the layer.
     """
 
     def __init__(self, proposal_count, nms_threshold, pre_nms_limit=6000, bbox_std_dev=(0.1, 0.1, 0.2, 0.2), **kwargs):

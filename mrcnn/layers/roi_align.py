@@ -1,4 +1,4 @@
-"""Features of regions of interest, from the right level of the pyramid, in one gather."""
+"""RoI pooling: gather the features of each region from its level of the pyramid in one step."""
 
 import keras
 from keras import ops
@@ -7,20 +7,20 @@ from mrcnn.layers.boxes import split_boxes
 
 
 def flatten_pyramid(feature_maps, border=0):
-    """All levels as rows of one table.
+    """Put the pixels of all levels into the rows of one table.
 
     Parameters
     ----------
     feature_maps : list of L arrays [B, H, W, C]
     border : int
-        Zeros laid around each map first.
+        Width of the border of zeros that is first put around each map.
 
     Returns
     -------
     table : [B * S, C]
-        Image after image, within it level after level, row after row.
+        Ordered by image, then level, then row.
     heights, widths, offsets : int32 [L]
-        Of the levels, borders included; `offsets` is where a level starts within its image.
+        Per level, including borders; `offsets` is where a level starts within its image.
     rows_per_image : int
         S.
     """
@@ -39,11 +39,12 @@ def flatten_pyramid(feature_maps, border=0):
 def roi_levels(boxes, image_area):
     """Pyramid level 2..5 of each normalised box [B, N, 4]: int32 [B, N] (FPN, eq. 1; Matterport's constants).
 
-    `4 + round(log2(sqrt(h * w) / (224 / sqrt(image area))))`, half to even; a box without area belongs to level 2.
+    `4 + round(log2(sqrt(h * w) / (224 / sqrt(image area))))`, rounding half to even. A box without area belongs to
+    level 2.
     """
     y1, x1, y2, x2 = split_boxes(boxes)
     size = ops.sqrt(ops.maximum((y2 - y1) * (x2 - x1), 0.0))
-    # Boxes without area: any tiny size gives level 2; log(0) would have no defined integer.
+    # For boxes without area any tiny size gives level 2, while log(0) cannot be converted to an integer.
     level = ops.log(ops.maximum(size, 1e-12) / (224.0 / ops.sqrt(image_area))) / ops.log(2.0)
     return 4 + ops.cast(ops.clip(ops.round(level), -2.0, 1.0), "int32")
 
@@ -51,15 +52,16 @@ def roi_levels(boxes, image_area):
 def sample_points(low, high, length, count, image_length, aligned):
     """Coordinates in feature pixels of `count` samples (2 * count when aligned) between `low` and `high` [B, N].
 
-    Not aligned: TensorFlow's `crop_and_resize`, corners included. Aligned: two samples a bin at its quarters, pixel
-    centres at halves (Detectron's `aligned=True`); boxes are first put back from the normalised convention to pixels.
+    Not aligned: as TensorFlow's `crop_and_resize`, including the corners. Aligned: two samples per bin, at its
+    quarters, with pixel centres at halves (Detectron's `aligned=True`); boxes are first converted from normalised
+    coordinates to pixels.
     """
     if not aligned:
         last = length - 1.0
         if count == 1:
             return (0.5 * (low + high) * last)[..., None]
-        # XLA turns a division by a constant into a product with its reciprocal, an ulp off, which pushes samples at the
-        # edge of the image over it. Under TensorFlow this is the same division as written plainly.
+        # XLA replaces a division by a constant by a product with its reciprocal. The result is one ulp off, which moves
+        # samples at the edge of the image beyond it. In TensorFlow this is equal to the plain division.
         divisor = length * 0.0 + (count - 1.0)
         step = (high - low) * last / divisor
         return (low * last)[..., None] + ops.arange(count, dtype="float32") * step[..., None]
@@ -70,13 +72,13 @@ def sample_points(low, high, length, count, image_length, aligned):
 
 
 def sample_corners(boxes, images, level, heights, widths, offsets, rows_per_image, pool_size, image_shape, aligned):
-    """The four pixels around every sample, as rows of the table of `flatten_pyramid`, and what each weighs.
+    """The four pixels around each sample, as rows of the table of `flatten_pyramid`, and their weights.
 
     Parameters
     ----------
     boxes : float32 [B, N, 4]
     images : int32 [B, N] or [B, 1]
-        Index of the image that a box is in.
+        Index of the image that a box belongs to.
     level : int32 [B, N]
         0 is P2.
     heights, widths, offsets, rows_per_image
@@ -86,8 +88,8 @@ def sample_corners(boxes, images, level, heights, widths, offsets, rows_per_imag
     -------
     rows : list of 4 int32 [B, N, S, S]
     weights : list of 4 float32 [B, N, S, S]
-        S samples a side: `pool_size`, twice as many when aligned. All 0 for a sample outside of the map, unless
-        aligned: then borders are extended.
+        S is the number of samples per side: `pool_size`, or twice as many if aligned. Weights are 0 for a sample
+        outside of the map, unless aligned, where the border pixels are repeated.
     """
     height, width = ops.take(heights, level), ops.take(widths, level)
     y1, x1, y2, x2 = split_boxes(boxes)
@@ -96,7 +98,7 @@ def sample_corners(boxes, images, level, heights, widths, offsets, rows_per_imag
     start = images * rows_per_image + ops.take(offsets, level)
 
     def neighbours(position, length):
-        """The pixels before and after a position on an axis, and their weights."""
+        """The pixels before and after a position along an axis, and their weights."""
         last = ops.cast(length - 1, "float32")[..., None]
         inside = ops.cast((position >= 0) & (position <= last), "float32")
         position = ops.clip(position, 0.0, last)
@@ -116,31 +118,31 @@ def sample_corners(boxes, images, level, heights, widths, offsets, rows_per_imag
 
 
 def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False, images=None):
-    """Crop every box out of its pyramid level.
+    """Crop each box from its pyramid level.
 
     Parameters
     ----------
     boxes : float32 [B, N, 4]
-        Normalised. No gradient passes into them.
+        Normalised. They receive no gradient.
     feature_maps : list of 4 arrays [B, H, W, C]
         P2..P5.
     pool_size : int
     image_shape : (height, width)
-        Of the molded image; numbers or scalar tensors.
+        Size of the molded image; numbers or scalar tensors.
     aligned : bool
-        False: one sample a bin, corner to corner, 0 outside of the map (Matterport's `PyramidROIAlign`, which its
-        weights expect). True: ROIAlign of the Mask R-CNN paper, mean of 2 x 2 samples, borders extended.
+        False: one sample per bin, from corner to corner, 0 outside of the map (Matterport's `PyramidROIAlign`, which
+        its weights expect). True: RoIAlign of the Mask R-CNN paper, the mean of 2 x 2 samples per bin, with border
+        pixels repeated.
     images : int32 [B, N], optional
-        Index of the image of the feature maps that each box is in; by default row b is of image b. With it the leading
-        size of `boxes` need not be that of the maps.
+        Index of the image that each box belongs to. By default row b belongs to image b. If given, `boxes` and the
+        feature maps may differ in their first dimension.
 
     Returns
     -------
     [B, N, pool_size, pool_size, C], in the dtype of the feature maps
     """
     boxes = ops.stop_gradient(boxes)
-    # A network gone astray gives boxes that are no numbers; as indices they would end the program before the losses
-    # can say so.
+    # A diverged network produces NaN boxes. As indices they would crash the program before the losses can report it.
     boxes = ops.where(ops.isfinite(boxes), boxes, 0.0)
     image_shape = tuple(ops.cast(v, "float32") for v in image_shape)
     level = roi_levels(boxes, image_shape[0] * image_shape[1]) - 2
@@ -159,10 +161,11 @@ def pyramid_roi_align(boxes, feature_maps, pool_size, image_shape, aligned=False
 
 
 def _tensorflow_crops(boxes, images, level, feature_maps, pool_size, image_shape):
-    """The same, not aligned, through TensorFlow's own kernel: no copy of the pyramid, no corner kept for the gradient.
+    """The crops that are not aligned, by TensorFlow's own kernel: it neither copies the pyramid nor keeps the corners
+    for the gradient.
 
-    Only forwards: that kernel's gradient loses sums where boxes overlap, because its threads write to the same places
-    (TensorFlow 2.21 on CPUs).
+    Used only for the forward pass. The gradient of this kernel loses contributions where boxes overlap, because its
+    threads write to the same memory (TensorFlow 2.21 on CPUs).
     """
     import tensorflow as tf
 
@@ -202,8 +205,9 @@ def _tensorflow_crops(boxes, images, level, feature_maps, pool_size, image_shape
 class PyramidROIAlign(keras.layers.Layer):
     """`pyramid_roi_align` as a layer: called with [boxes, image_meta, P2, P3, P4, P5] (Matterport's signature).
 
-    The image's size is read from `image_meta` (entries 4 and 5), of the first image: all of a batch have one size.
-    With `images=` int32 [B, N], boxes are not of the image of their row but of the one named.
+    The image size is read from `image_meta` (entries 4 and 5) of the first image, because all images of a batch have
+    the same size. With `images`, int32 [B, N], each box belongs to the image with this index instead of the image of
+    its row.
     """
 
     def __init__(self, pool_shape, aligned=False, **kwargs):
@@ -211,7 +215,7 @@ class PyramidROIAlign(keras.layers.Layer):
         self.pool_shape, self.aligned = tuple(pool_shape), bool(aligned)
         if self.pool_shape[0] != self.pool_shape[1]:
             raise ValueError(f"pool_shape must be square, not {self.pool_shape}.")
-        # Boxes and metas are float32 whatever the features are computed in.
+        # Boxes and metas are float32 whatever the dtype of the features.
         self.autocast = False
 
     def call(self, inputs, images=None):

@@ -1,23 +1,24 @@
-"""Random choice of rows with static shapes."""
+"""Random sampling of rows with static shapes."""
 
 from keras import ops
 
 
 def sample_balanced(positive, negative, uniform, count, most_positive, negatives_wanted=None):
-    """Choose up to `count` rows of each image: positives first, then negatives.
+    """Sample up to `count` rows per image: positives first, then negatives.
 
     Parameters
     ----------
     positive, negative : bool [B, N]
         Disjoint.
     uniform : float32 [B, N]
-        Random numbers in [0, 1); the largest are chosen.
+        Random numbers in [0, 1). Rows with the largest numbers are chosen.
     count : int
-        Rows in the result.
+        Number of rows in the result.
     most_positive : int
-        No more positives than this.
+        Maximum number of positives.
     negatives_wanted : callable, optional
-        From the number of chosen positives, int32 [B], to the number of negatives; by default they fill up to `count`.
+        Maps the number of chosen positives, int32 [B], to the number of negatives. By default negatives fill all rows
+        up to `count`.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""What exists only because of old signatures: Matterport's function and class forms, onto the rooms beneath."""
+"""Matterport's functions and classes with their old signatures, implemented on top of the other packages."""

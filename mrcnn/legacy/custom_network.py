@@ -1,4 +1,4 @@
-"""What a subclass of `mrcnn.model.MaskRCNN` brings itself: a network of its own `build`, in place of ours."""
+"""Support for subclasses of `mrcnn.model.MaskRCNN` whose `build` returns a network of their own."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from mrcnn.legacy.keras_models import InferenceModel, OriginalTrainingModel
 
 
 def is_own(keras_model):
-    """Whether a Keras model is none that our graphs make."""
+    """Whether a Keras model was not built by our graphs."""
     return not isinstance(keras_model, (InferenceModel, OriginalTrainingModel))
 
 
 class OwnDetection(Detection):
-    """Detection by any Keras model with the original's inputs and outputs for it.
+    """Detection with any Keras model that has the inputs and outputs of the original detection network.
 
     Parameters
     ----------
     keras_model : keras.Model
-        From images [B, h, w, C], metas [B, M] and anchors [B, A, 4] to detections [B, D, 6], class probabilities, box
-        deltas, masks [B, D, h, w, K] and whatever else.
+        Inputs: images [B, h, w, C], metas [B, M] and anchors [B, A, 4]. Outputs: detections [B, D, 6], class
+        probabilities, box deltas, masks [B, D, h, w, K] and any others.
     config : Config
     """
 
@@ -31,8 +31,9 @@ class OwnDetection(Detection):
         """See `mrcnn.inference.detection.Detection.run`."""
         if len(self.keras_model.inputs) != 3 or len(self.keras_model.outputs) < 4:
             raise ConfigError(
-                "The network that build() made does not detect: it would take images, metas and anchors, and give "
-                "detections, class probabilities, box deltas and masks. Ask keras_model.predict for what it gives."
+                "The network from build() does not detect objects. A detection network takes images, metas and anchors "
+                "and returns detections, class probabilities, box deltas and masks. For the outputs of this network, "
+                "call keras_model.predict."
             )
         anchors = self.anchors(molded.shape[1:3])[1]
         anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
@@ -43,9 +44,10 @@ class OwnDetection(Detection):
 
 
 class CheckpointTemplate(str):
-    """Path of a checkpoint with a place for the epoch, as scripts give it to Keras' `ModelCheckpoint`.
+    """Checkpoint path with a placeholder for the epoch, as scripts pass it to Keras' `ModelCheckpoint`.
 
-    That asks names of weight files to end in ".weights.h5", and then calls `keras_model.save_weights`, which takes any.
+    `ModelCheckpoint` requires names of weight files to end in ".weights.h5", and then calls `keras_model.save_weights`,
+    which accepts any name.
     """
 
     def endswith(self, suffix, *bounds):

@@ -1,4 +1,4 @@
-"""Matterport's `MaskRCNN`: the engine's, with the methods and attributes that old scripts and notebooks use."""
+"""Matterport's `MaskRCNN`: the `MaskRCNN` of the engine with the methods and attributes used by old scripts."""
 
 import math
 import os
@@ -26,7 +26,7 @@ from mrcnn.training.stages import weighted_layers
 
 
 def _count_steps(config):
-    """Make whole numbers of steps that a script got by a division, rounded up as Keras 2 did."""
+    """Round step counts that a script computed by a division up to whole numbers, as Keras 2 did."""
     for name in ("STEPS_PER_EPOCH", "VALIDATION_STEPS"):
         value = getattr(config, name)
         if isinstance(value, float) and 0 < value < math.inf:
@@ -34,16 +34,16 @@ def _count_steps(config):
 
 
 def _need_eager():
-    """Raise `ConfigError` where TensorFlow would only write down what is to be computed, as version 1 did."""
+    """Raise `ConfigError` if TensorFlow runs in graph mode, as version 1 did."""
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf
 
     if not tf.executing_eagerly():
         raise ConfigError(
-            "TensorFlow is in the graph mode of its version 1. Delete what asks for it: `with graph.as_default():` "
-            "around calls of the model (any thread may call it without), tf.compat.v1.disable_eager_execution(), "
-            "tf.compat.v1.disable_v2_behavior()."
+            "TensorFlow is in the graph mode of version 1. Remove the code that enables it: `with graph.as_default():` "
+            "around calls of the model (any thread can call the model without it), "
+            "tf.compat.v1.disable_eager_execution(), tf.compat.v1.disable_v2_behavior()."
         )
 
 
@@ -55,15 +55,15 @@ class MaskRCNN(detector.MaskRCNN):
     mode : {"training", "inference"}
     config : Config
     model_dir : str
-        Runs are kept in folders below it.
+        Each run has a subfolder here.
 
     Attributes
     ----------
     keras_model : keras.Model
-        Writes and reads legacy `.h5` files, finds layers by their old names, and in training takes the original's
+        Writes and reads legacy `.h5` files, finds layers by their old names, and in training accepts the original's
         inputs.
     log_dir : str
-        Of the run.
+        The folder of the run.
     epoch, checkpoint_path, anchors
         See `mrcnn.MaskRCNN`.
     """
@@ -85,7 +85,7 @@ class MaskRCNN(detector.MaskRCNN):
 
     @property
     def log_dir(self):
-        """The run's folder; a str, which scripts put together with others."""
+        """The folder of the run, as a str, because scripts concatenate it with others."""
         return self._log_dir
 
     @log_dir.setter
@@ -94,7 +94,7 @@ class MaskRCNN(detector.MaskRCNN):
 
     @property
     def checkpoint_path(self):
-        """The last epoch's checkpoint; before one is written, its path with a place for the epoch."""
+        """The checkpoint of the last epoch; before one is written, the path with a placeholder for the epoch."""
         name = f"mask_rcnn_{model_name(self.config)}_{{epoch:04d}}.h5"
         return self._checkpoint_path or CheckpointTemplate(os.path.join(self.log_dir, name))
 
@@ -104,14 +104,15 @@ class MaskRCNN(detector.MaskRCNN):
 
     # --- Building and weights ---
     def build(self, mode, config):
-        """A new Keras model with new weights; `keras_model` is left as it is.
+        """Build a new Keras model with new weights; `keras_model` is not changed.
 
-        A subclass may override it. One that does in its `__init__` what the original did, without ours, may call it.
+        Subclasses may override this method. Subclasses whose `__init__` does what the original did, without calling
+        ours, may call it.
 
         Raises
         ------
         ConfigError
-            A setting cannot work, for example an image size that is no multiple of 64.
+            A setting is not valid, for example an image size that is not a multiple of 64.
         """
         config.validate()
         graph = self.graph_class(config, precision_of(config))
@@ -120,23 +121,23 @@ class MaskRCNN(detector.MaskRCNN):
         return graph.training_model() if mode == "training" else graph.inference_model()
 
     def _begin_with(self, graph):
-        """Be a model that has done nothing yet; called by the `build` of subclasses whose `__init__` is not ours."""
+        """Initialise the attributes; also called by `build` for subclasses that do not call our `__init__`."""
         self._begin()
         self.graph, self.detection = graph, Detection(graph, self.config)
         self.anchors, self._tensors, self.devices = None, None, []
 
     def load_weights(self, filepath, by_name=False, exclude=None, **options):
-        """Load weights and take log folder and epoch from the path; see `mrcnn.MaskRCNN.load_weights`.
+        """Load weights, and set the log folder and epoch from the path; see `mrcnn.MaskRCNN.load_weights`.
 
         Raises
         ------
         WeightsError
-            The file cannot be read or does not fit; the model is unchanged.
+            The file cannot be read or does not fit the model, which is then unchanged.
         """
         if isinstance(filepath, str) and len(filepath) == 1 and not os.path.exists(filepath):
             raise WeightsError(
-                f"{filepath!r} is one letter of a path: before version 2.1 find_last() gave (folder, path), now it "
-                "gives the path. Write model.find_last() instead of model.find_last()[1]."
+                f"{filepath!r} is a single letter of a path. Before version 2.1 find_last() returned (folder, path), "
+                "now it returns the path. Write model.find_last() instead of model.find_last()[1]."
             )
         return super().load_weights(filepath, by_name, exclude, **options)
 
@@ -146,13 +147,13 @@ class MaskRCNN(detector.MaskRCNN):
         Raises
         ------
         WeightsError
-            It cannot be downloaded; says where to put the file.
+            The file cannot be downloaded; the message states where to put it.
         """
         return imagenet_weights(self.config.BACKBONE)
 
     # --- Training ---
     def compile(self, learning_rate, momentum):
-        """Give `keras_model` an optimizer; `train` does this itself."""
+        """Compile `keras_model` with an optimizer; `train` does this itself."""
         if self.mode != "training":
             raise ConfigError("This model was made for inference. Create MaskRCNN(mode='training', ...) to compile it.")
         compile_model(self.keras_model, self.config, learning_rate)
@@ -165,8 +166,8 @@ class MaskRCNN(detector.MaskRCNN):
         _need_eager()
         if is_own(self.keras_model):
             raise ConfigError(
-                "build() made a network that train cannot train: it needs ours, of super().build(). Train yours with "
-                "keras_model.compile and keras_model.fit."
+                "train cannot train the network from build(): it only works with the network from super().build(). "
+                "Train your own network with keras_model.compile and keras_model.fit."
             )
         _count_steps(self.config)
         datasets = (in_grey_levels(dataset, self.config) for dataset in (train_dataset, val_dataset))
@@ -174,31 +175,31 @@ class MaskRCNN(detector.MaskRCNN):
         return super().train(*datasets, learning_rate, epochs, layers, *optional)
 
     def compile_for_training(self, learning_rate, total_steps):
-        """By a subclass's own `compile`, where it has one."""
+        """Compile with the subclass's own `compile` if it has one."""
         if type(self).compile is MaskRCNN.compile:
             super().compile_for_training(learning_rate, total_steps)
         else:
             self.compile(learning_rate, self.config.LEARNING_MOMENTUM)
 
     def find_trainable_layer(self, layer):
-        """The layer that holds the weights of a layer around another one; other layers themselves."""
+        """The inner layer of a wrapper, which owns the weights; for other layers the layer itself."""
         inner = getattr(layer, "layer", None)
         return layer if inner is None else self.find_trainable_layer(inner)
 
     def get_trainable_layers(self):
-        """All layers that own weights, those inside of other layers included, of Keras' classes.
+        """All layers that own weights, as Keras classes, including layers inside of other layers.
 
-        Convolutions are `Conv2D` and `Conv2DTranspose`, whatever wraps them; of the RPN there are its three.
+        Convolutions are `Conv2D` and `Conv2DTranspose` regardless of wrappers, including the three of the RPN.
         """
         return as_then(layer for _, layer in weighted_layers(self.keras_model))
 
     # --- Detection ---
     def _in_grey_levels(self, images):
-        single = isinstance(images, np.ndarray) and images.ndim < 4  # refused further on
+        single = isinstance(images, np.ndarray) and images.ndim < 4  # rejected later
         return images if single else [as_scripts_mean(np.asarray(image), self.config) for image in images]
 
     def mold_inputs(self, images):
-        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `as_scripts_mean` for what is stretched."""
+        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `as_scripts_mean` for intensity scaling."""
         return super().mold_inputs(self._in_grey_levels(images))
 
     def predict(self, images, pixel_size_nm=None, min_score=None):
@@ -207,7 +208,7 @@ class MaskRCNN(detector.MaskRCNN):
         return super().predict(self._in_grey_levels(images), pixel_size_nm, min_score)
 
     def detect(self, images, verbose=0):
-        """Detect objects in any number of images, whatever BATCH_SIZE; see `mrcnn.MaskRCNN.detect`."""
+        """Detect objects in any number of images, regardless of BATCH_SIZE; see `mrcnn.MaskRCNN.detect`."""
         if verbose:
             log(f"Processing {len(images)} images")
             for image in images:
@@ -218,7 +219,7 @@ class MaskRCNN(detector.MaskRCNN):
         return found
 
     def detect_molded(self, molded_images, image_metas, verbose=0):
-        """Detect objects in images that are molded already; results are in their pixels.
+        """Detect objects in images that are already molded; results are in pixels of the molded images.
 
         Parameters
         ----------
@@ -228,7 +229,7 @@ class MaskRCNN(detector.MaskRCNN):
         Returns
         -------
         list of dict
-            As `detect`'s.
+            As returned by `detect`.
         """
         _need_eager()
         molded_images, image_metas = np.asarray(molded_images, np.float32), np.asarray(image_metas, np.float32)
@@ -249,17 +250,17 @@ class MaskRCNN(detector.MaskRCNN):
         return results
 
     def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
-        """The network's detections of one image, in the pixels of the original.
+        """Convert the network's detections of one image to pixels of the original image.
 
         Parameters
         ----------
         detections : [D, 6]
-            (y1, x1, y2, x2, class_id, score), normalised, zero padded.
+            (y1, x1, y2, x2, class_id, score), normalised, padded with zeros.
         mrcnn_mask : [D, h, w, C]
         original_image_shape, image_shape : (height, width, ...)
             Before and after molding.
         window : (y1, x1, y2, x2)
-            The original's place in the molded image, in pixels.
+            The position of the original in the molded image, in pixels.
 
         Returns
         -------
@@ -272,7 +273,7 @@ class MaskRCNN(detector.MaskRCNN):
         found = detections_to_instances(detections, masks, *shapes, window).to_matterport()
         return found["rois"], found["class_ids"], found["scores"], found["masks"]
 
-    # --- Looking inside ---
+    # --- Inspection ---
     def _detection_tensors(self):
         if self._tensors is None:
             inference = self.mode == "inference"
@@ -280,12 +281,12 @@ class MaskRCNN(detector.MaskRCNN):
         return self._tensors
 
     def ancestor(self, tensor, name, checked=None):
-        """What `run_graph` computes for a tensor's TensorFlow 1 name, or None where there is no such tensor.
+        """Find a tensor for `run_graph` by its TensorFlow 1 name; None if there is no such tensor.
 
         Parameters
         ----------
         tensor, checked
-            Not used: names are found in the whole detection network.
+            Unused: names are searched in the whole detection network.
         name : str
             "ROI/pre_nms_anchors:0", "ROI/refined_anchors:0", "ROI/refined_anchors_clipped:0",
             "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0" (or V2, or without), or a layer's output.
@@ -293,13 +294,14 @@ class MaskRCNN(detector.MaskRCNN):
         return self._detection_tensors().find(name)
 
     def run_graph(self, images, outputs, image_metas=None):
-        """Values of any tensors of the detection network.
+        """Compute the values of any tensors of the detection network.
 
         Parameters
         ----------
-        images : list of arrays [H, W, C], or molded images [N, h, w, C] where `image_metas` is given
+        images : list of arrays [H, W, C], or molded images [N, h, w, C] if `image_metas` is given
         outputs : list of (label, output)
-            Outputs are those of layers (`keras_model.get_layer(name).output`), what `ancestor` found, or names.
+            An output is the output of a layer (`keras_model.get_layer(name).output`), a result of `ancestor`, or a
+            name.
         image_metas : [N, M], optional
 
         Returns
@@ -317,7 +319,7 @@ class MaskRCNN(detector.MaskRCNN):
         if molded is None:
             molded, image_metas, _ = self.mold_inputs(images)
             if isinstance(molded, list):
-                raise ConfigError("run_graph takes images that are molded to one size: give them one by one.")
+                raise ConfigError("run_graph needs images with the same molded size: pass these images one by one.")
         anchors = self.get_anchors(molded.shape[1:])
         anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
         arrays = [molded, np.asarray(image_metas, np.float32), anchors]

@@ -1,4 +1,4 @@
-"""Matterport's `data_generator`: endless batches as the original network took them."""
+"""Matterport's `data_generator`: endless batches in the format of the original network."""
 
 import logging
 
@@ -25,11 +25,11 @@ def data_generator(
     detection_targets=False,
     no_augmentation_sources=None,
 ):
-    """Batches without end; every image is visited once before any is visited again.
+    """Yield batches endlessly; every image is visited once before any image is visited again.
 
-    An image that cannot be used (an `MrcnnError`, or what decoders raise on damaged files) is logged and passed over,
-    the sixth one raises; images without objects are passed over, as in the original. Any other error raises at once.
-    Order and choices are NumPy's and Python's global generators'.
+    An image that cannot be used (an `MrcnnError`, or an error that decoders raise for damaged files) is logged and
+    skipped; the sixth such image raises. Images without objects are skipped, as in the original. Any other error is
+    raised immediately. Order and random choices come from the global generators of NumPy and Python.
 
     Parameters
     ----------
@@ -37,18 +37,18 @@ def data_generator(
         Prepared.
     config : Config
     shuffle : bool
-        A new order for every pass.
+        Use a new order for every pass.
     augment : bool
-        Mirror every other image left to right, by chance.
+        Flip images left to right with a probability of 0.5.
     augmentation : optional
         See `load_image_gt`.
     random_rois : int
-        So many random regions as another input.
+        Number of random regions to yield as an additional input.
     batch_size : int
     detection_targets : bool
-        With `random_rois`: targets of the heads, too.
+        With `random_rois`: also yield targets of the heads.
     no_augmentation_sources : list of str, optional
-        Sources whose images are left as they are.
+        Sources whose images are not augmented.
 
     Yields
     ------
@@ -56,7 +56,7 @@ def data_generator(
         images float32 [B, H, W, C], metas [B, 12 + NUM_CLASSES], rpn_match int32 [B, A, 1], rpn_bbox [B, K, 4],
         gt_class_ids int32 [B, MAX_GT_INSTANCES], gt_boxes int32 [B, MAX_GT_INSTANCES, 4] pixels, gt_masks bool
         [B, h, w, MAX_GT_INSTANCES]; with `random_rois` also rpn_rois int32 [B, N, 4]; with `detection_targets` also the
-        rois chosen, int32 [B, T, 4].
+        sampled rois, int32 [B, T, 4].
     outputs : list
         Empty; with `detection_targets` class ids [B, T, 1], deltas [B, T, C, 4] and masks [B, T, h, w, C].
 
@@ -65,7 +65,7 @@ def data_generator(
     DataError
         No image has an object.
     MrcnnError, OSError, ...
-        Of the sixth image that cannot be used.
+        The error of the sixth image that cannot be used.
     """
     anchors, plain = pyramid_anchors(config, config.IMAGE_SHAPE), set(no_augmentation_sources or ())
     image_ids, errors, samples = np.copy(dataset.image_ids), 0, []
@@ -80,7 +80,7 @@ def data_generator(
             except decoder_errors.BUGS:
                 raise
             except decoder_errors.ANY as error:
-                logging.getLogger(__name__).error("Image %s is passed over: %s", dataset.image_info[image_id], error)
+                logging.getLogger(__name__).error("Image %s is skipped: %s", dataset.image_info[image_id], error)
                 errors += 1
                 if errors > MOST_ERRORS:
                     raise
@@ -94,12 +94,12 @@ def data_generator(
                 yield [np.stack(part) for part in zip(*inputs)], [np.stack(part) for part in zip(*outputs)]
                 samples = []
         if not usable:
-            raise DataError(type(dataset).__name__, "no picture of it has an object that can be used",
+            raise DataError(type(dataset).__name__, "none of its images has an object that can be used",
                             "Check that its masks were found")  # fmt: skip
 
 
 def _sample(dataset, config, image_id, how, anchors, random_rois, detection_targets):
-    """Inputs and outputs for one image, or None where there is no object."""
+    """Inputs and outputs for one image, or None if there is no object."""
     loaded = load_image_gt(dataset, config, image_id, *how, use_mini_mask=config.USE_MINI_MASK)
     image, meta, class_ids, boxes, masks = loaded
     if not (class_ids > 0).any():

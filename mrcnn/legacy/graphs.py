@@ -1,4 +1,4 @@
-"""Matterport's small graph functions on boxes, metas and batches; on values as on Keras tensors."""
+"""Matterport's small graph functions for boxes, metas and batches; they accept both values and Keras tensors."""
 
 import math
 
@@ -15,37 +15,37 @@ def _like_boxes(boxes, **_):
 
 @on_keras_tensors(_like_boxes)
 def apply_box_deltas_graph(boxes, deltas):
-    """Boxes [N, 4] moved by deltas [N, 4] (dy, dx, log(dh), log(dw)): float32 [N, 4]."""
+    """Apply deltas [N, 4] (dy, dx, log(dh), log(dw)) to boxes [N, 4]: float32 [N, 4]."""
     return box_layers.apply_box_deltas(_floats(boxes), _floats(deltas))
 
 
 @on_keras_tensors(_like_boxes)
 def clip_boxes_graph(boxes, window):
-    """Boxes [N, 4] clipped to a window [4] (y1, x1, y2, x2): float32 [N, 4]."""
+    """Clip boxes [N, 4] to a window [4] (y1, x1, y2, x2): float32 [N, 4]."""
     return box_layers.clip_boxes(_floats(boxes), _floats(window))
 
 
 @on_keras_tensors(lambda boxes1, boxes2: tensor(boxes1.shape[0], boxes2.shape[0]))
 def overlaps_graph(boxes1, boxes2):
-    """IoU of all pairs: [N, 4] and [M, 4] -> float32 [N, M]; boxes without area overlap nothing."""
+    """IoU of all pairs: [N, 4] and [M, 4] -> float32 [N, M]; 0 for boxes without area."""
     return box_layers.overlaps(_floats(boxes1), _floats(boxes2))
 
 
 def log2_graph(x):
-    """Logarithm of base 2, elementwise."""
+    """Elementwise logarithm to base 2."""
     return ops.log(x) / math.log(2.0)
 
 
 @on_keras_tensors(lambda boxes, shape: tensor(*boxes.shape))
 def norm_boxes_graph(boxes, shape):
-    """Pixel boxes [..., 4] to normalised ones, float32; `shape` is (height, width) in pixels."""
+    """Convert pixel boxes [..., 4] to normalised boxes, float32; `shape` is (height, width) in pixels."""
     scale, shift = _norm_terms(shape)
     return (_floats(boxes) - shift) / scale
 
 
 @on_keras_tensors(lambda boxes, shape: tensor(*boxes.shape, dtype="int32"))
 def denorm_boxes_graph(boxes, shape):
-    """Normalised boxes [..., 4] to pixels, int32, rounded half to even; `shape` is (height, width) in pixels."""
+    """Convert normalised boxes [..., 4] to pixels, int32, rounded half to even; `shape` is (height, width), pixels."""
     scale, shift = _norm_terms(shape)
     return ops.cast(ops.round(_floats(boxes) * scale + shift), "int32")
 
@@ -61,12 +61,12 @@ def _floats(values):
 
 @on_keras_tensors(lambda boxes, name: (tensor(None, boxes.shape[1]), tensor(boxes.shape[0], dtype="bool")))
 def trim_zeros_graph(boxes, name="trim_zeros"):
-    """Boxes [N, 4] without the rows of zeros that pad them, and which rows those were not.
+    """Remove padding, the rows of zeros, from boxes [N, 4]; also return a mask of the rows that are kept.
 
     Returns
     -------
     boxes : [K, 4]
-        How many there are depends on the values, so under JAX this cannot be part of a compiled function.
+        K depends on the values, so with JAX this cannot be part of a compiled function.
     non_zeros : bool [N]
     """
     boxes = ops.convert_to_tensor(boxes)
@@ -76,15 +76,15 @@ def trim_zeros_graph(boxes, name="trim_zeros"):
 
 @on_keras_tensors(lambda x, counts, num_rows: keras.KerasTensor((None, *x.shape[2:]), dtype=x.dtype))
 def batch_pack_graph(x, counts, num_rows):
-    """The first `counts[i]` rows of each `x[i]`, one after the other: [B, N, ...], [B] -> [sum(counts), ...].
+    """Concatenate the first `counts[i]` rows of each `x[i]`: [B, N, ...], [B] -> [sum(counts), ...].
 
-    As with `trim_zeros_graph`, the result's size depends on values.
+    As for `trim_zeros_graph`, the size of the result depends on the values.
     """
     return ops.concatenate([x[i, : counts[i]] for i in range(num_rows)], axis=0)
 
 
 def parse_image_meta_graph(meta):
-    """The parts of a batch of image metas [B, 12 + NUM_CLASSES], as a dict of tensors.
+    """Split a batch of image metas [B, 12 + NUM_CLASSES] into a dict of tensors.
 
     image_id [B], original_image_shape [B, 3], image_shape [B, 3], window [B, 4] pixels, scale [B], active_class_ids
     [B, NUM_CLASSES].

@@ -1,4 +1,4 @@
-"""Pictures as old code hands them over: grey levels from 0 to 255 in any type, and pictures that are molded already."""
+"""Images as passed by old code: grey levels from 0 to 255 in any dtype, and images that are already molded."""
 
 import warnings
 
@@ -7,13 +7,13 @@ import numpy as np
 from mrcnn.data import training_sample as samples
 from mrcnn.data.molding import is_raw_by_mean, is_stretched
 
-# A picture of 8 bits has a pixel above it, and one of the unit range has none, be it resized with some overshoot.
+# An 8-bit image has a pixel above this value. An image in the unit range has none, even if resizing overshoots.
 UNIT_RANGE = 2
 ROUNDING = 1e-3  # of float32, at 255
 
 
 def holds_grey_levels(image):
-    """Whether an image's numbers are those of 8 bits, whatever its type: from 0 to 255, and one of them above 2."""
+    """Whether the values are 8-bit grey levels, regardless of the dtype: from 0 to 255, with at least one above 2."""
     if image.dtype.kind not in "iuf" or not image.size:
         return False
     low, high = image.min(), image.max()
@@ -21,39 +21,40 @@ def holds_grey_levels(image):
 
 
 def as_scripts_mean(image, config):
-    """A script's picture, in grey levels where it holds them (`to_grey_levels`), unless its numbers are taken as they
-    are (`mrcnn.data.molding.is_stretched`).
+    """Convert a script's image to grey levels if it contains them (`to_grey_levels`), unless its values are used as
+    they are (`mrcnn.data.molding.is_stretched`).
 
-    Warns where it will be stretched, which the original did not.
+    Warns if the image will be stretched, which the original did not do.
     """
     if not config.SCALE_INTENSITY or config.SCALE_INTENSITY == "auto" and is_raw_by_mean(image, config):
         return image
     image = to_grey_levels(image, config.MEAN_PIXEL)
     if config.SCALE_INTENSITY == "auto" and image.size and is_stretched(image, config):
         warnings.warn(
-            "Pictures that are not 8 bits are stretched to 0 ... 255. Weights that the original trained on them, and a "
-            "MEAN_PIXEL of their numbers, need SCALE_INTENSITY = False in the Config; True is silent.",
+            "Images that are not 8 bit are stretched to 0 ... 255. If the original trained the weights on such images, "
+            "or MEAN_PIXEL was computed from their values, set SCALE_INTENSITY = False in the Config. Set it to True "
+            "to silence this warning.",
             stacklevel=2,
         )
     return image
 
 
 def to_grey_levels(image, mean_pixel=None):
-    """An image of 8 bits as uint8; any other as it is, for its intensities to be scaled.
+    """Return an 8-bit image as uint8, and any other image as it is, so its intensities are scaled later.
 
-    The original took pixels as they are. Here only those images are stretched whose values show that they are none of 8
-    bits: with values above 255, or none above 2, or below 0.
+    The original used pixel values as they are. Here an image is stretched only if its values show that it is not 8 bit:
+    values above 255, no values above 2, or values below 0.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
     mean_pixel : float or sequence of C floats, optional
-        MEAN_PIXEL. A float image that is whole numbers less this has been through `mold_image`; the mean is added again
-        (the original subtracted it twice).
+        MEAN_PIXEL. A float image that consists of whole numbers minus this value has passed through `mold_image`; the
+        mean is added again (the original subtracted it twice).
 
     Returns
     -------
-    uint8 array of grey levels, rounded, or `image`
+    uint8 array of rounded grey levels, or `image`
     """
     image = np.asarray(image)
     if image.dtype == np.uint8:
@@ -61,7 +62,7 @@ def to_grey_levels(image, mean_pixel=None):
     if mean_pixel is not None and image.dtype.kind == "f" and image.size:
         mean = np.asarray(mean_pixel, np.float64).ravel()
         fits = image.ndim > 1 and (mean.size == 1 or image.shape[2:] == mean.shape)
-        if fits and _is_whole(image[:1] + mean):  # one row tells most, without a copy of the image
+        if fits and _is_whole(image[:1] + mean):  # check one row first to avoid a copy of the image
             restored = image + mean
             if holds_grey_levels(restored) and _is_whole(restored) and not (image.min() >= 0 and _is_whole(image)):
                 return np.rint(restored).astype(np.uint8)
@@ -69,12 +70,12 @@ def to_grey_levels(image, mean_pixel=None):
 
 
 def _is_whole(values):
-    with np.errstate(invalid="ignore"):  # infinities, which are not
+    with np.errstate(invalid="ignore"):  # infinities, which are not whole numbers
         return bool((np.abs(values - np.rint(values)) < ROUNDING).all())
 
 
 class _InGreyLevels:
-    """A data set whose `load_image` gives `as_scripts_mean`; all else is asked of the data set itself."""
+    """A data set whose `load_image` applies `as_scripts_mean`; everything else is forwarded to the user's data set."""
 
     def __init__(self, dataset, config):
         self._dataset, self._config = dataset, config
@@ -87,15 +88,15 @@ class _InGreyLevels:
 
 
 def in_grey_levels(dataset, config):
-    """A data set of which training sees the pictures as `detect` does; None stays None."""
+    """Wrap a data set so training receives its images as `detect` does; None stays None."""
     if dataset is None or isinstance(dataset, _InGreyLevels):
         return dataset
-    named = type(type(dataset).__name__, (_InGreyLevels,), {})  # errors name the user's class
+    named = type(type(dataset).__name__, (_InGreyLevels,), {})  # error messages contain the name of the user's class
     return named(dataset, config)
 
 
 def load_image_gt(dataset, config, image_id, augment=False, augmentation=None, use_mini_mask=False, rng=None):
-    """See `mrcnn.data.training_sample.load_image_gt`; pictures are taken as `as_scripts_mean` says."""
+    """See `mrcnn.data.training_sample.load_image_gt`; images are first converted by `as_scripts_mean`."""
     return samples.load_image_gt(
         in_grey_levels(dataset, config), config, image_id, augment, augmentation, use_mini_mask, rng
     )

@@ -1,4 +1,4 @@
-"""`get_imagenet_weights`: a file of a backbone's ImageNet weights, under Matterport's layer names."""
+"""`get_imagenet_weights`: a file with the ImageNet weights of a backbone, under Matterport's layer names."""
 
 import keras
 
@@ -13,7 +13,7 @@ _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
 
 
 def imagenet_weights(backbone):
-    """Path (str) of a weight file for `load_weights(path, by_name=True)`, downloaded once into Keras' cache.
+    """Path (str) of a weight file for `load_weights(path, by_name=True)`, downloaded once into the Keras cache.
 
     Parameters
     ----------
@@ -23,13 +23,13 @@ def imagenet_weights(backbone):
     Raises
     ------
     ConfigError
-        The backbone is a function: nobody has trained it.
+        The backbone is a function, for which there are no pretrained weights.
     WeightsError
-        The file cannot be downloaded, or what lies in its place is damaged; says where to put it.
+        The file cannot be downloaded, or the existing file is damaged; the message states where to put it.
     """
     if not isinstance(backbone, str):
-        raise ConfigError("There are no ImageNet weights for a BACKBONE that is a function. Give it a name such as "
-                          "'resnet50', or load weights of your own.")  # fmt: skip
+        raise ConfigError("There are no ImageNet weights for a BACKBONE that is a function. Set BACKBONE to a name "
+                          "such as 'resnet50', or load weights of your own.")  # fmt: skip
     cache = keras_cache()
     target = cache / f"mrcnn_{backbone}_imagenet.h5"
     if target.is_file():
@@ -60,22 +60,22 @@ def _fetched(what, cache, fetch):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"The ImageNet weights cannot be downloaded ({reason}): on a machine with a connection download "
+            f"The ImageNet weights cannot be downloaded ({reason}): on a computer with internet access download "
             f"{_FOLDER + what if what.endswith('.h5') else f'the no-top weights of keras.applications.{what}'} and put "
             f"the file into {cache}."
         ) from error
 
 
 def _resnet_groups(path):
-    """Layers of a file of Keras' ResNet, under Matterport's names; the older naming has these already."""
+    """Layers of a ResNet file of Keras, under Matterport's names; older files already use these names."""
     groups = {}
     with open_weights(path) as arrays:
         for array in arrays:
             name, value = matterport_name(array.layer), array.read()
-            # Keras' ResNets were trained on BGR, and Matterport's graph is given RGB.
+            # Keras' ResNets were trained on BGR images, and Matterport's graph receives RGB images.
             if name == "conv1" and array.kind == "kernel":
                 value = value[:, :, ::-1]
             groups.setdefault(name, []).append((name, array.kind, value))
     if "conv1" not in groups or "res5c_branch2c" not in groups:
-        raise WeightsError(f"{path}: holds no weights of a ResNet. Delete it, so that it is downloaded again.")
+        raise WeightsError(f"{path}: contains no ResNet weights. Delete the file, so it is downloaded again.")
     return list(groups.items())

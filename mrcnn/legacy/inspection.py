@@ -1,4 +1,4 @@
-"""Any tensor of the detection network by the names that TensorFlow 1 gave them, for `ancestor` and `run_graph`."""
+"""Find tensors of the detection network by their TensorFlow 1 names, for `ancestor` and `run_graph`."""
 
 import re
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from mrcnn.errors import ConfigError
 from mrcnn.inference.jit import jit
+from mrcnn.keras_private import outputs_of_all_calls, producer, producer_inputs
 from mrcnn.layers.nms import nms_indices
 from mrcnn.layers.proposals import best_anchors
 from mrcnn.legacy.keras2_layers import names_of_activations
@@ -16,11 +17,11 @@ from mrcnn.nets.heads import BlockDeconvolution, interleave
 
 KEPT = "ROI/rpn_non_max_suppression"
 ROI_TENSORS = ("ROI/pre_nms_anchors", "ROI/refined_anchors", "ROI/refined_anchors_clipped", KEPT)
-# What TensorFlow 1 called the last operation of a layer: its output. Others of a layer are not computed here.
+# TensorFlow 1 names of the last operation of a layer, its output. Other operations of a layer are not computed here.
 _LAST_OPERATION = re.compile(
     r"(Relu|Softmax|Sigmoid|BiasAdd|concat|Reshape|Squeeze_1|MaxPool|add|PyFunc|batchnorm/add)(_\d+)?"
 )
-# Layers of the heads whose regions are folded into the batch here, and were not there.
+# Layers of the heads whose regions are folded into the batch here, but were not in the original.
 _FOLDED = re.compile(r"mrcnn_(class|mask)_(conv|bn)\d(_with_bn|_relu)?|mrcnn_mask_deconv|pool_squeeze")
 _NMS = re.compile(r"ROI/rpn_non_max_suppression(/NonMaxSuppression(V\d)?)?")
 
@@ -29,9 +30,10 @@ _MARK = "output of the layer "
 
 
 class LayerOutput(keras.KerasTensor):
-    """A layer's output that `tf.identity` takes, as a notebook of the original does; it gives the layer's name.
+    """A layer's output that `tf.identity` accepts, as used in a notebook of the original; the result is the layer's
+    name.
 
-    A `KerasTensor` has no value that TensorFlow could take, and `run_graph` needs none.
+    A `KerasTensor` has no value for TensorFlow, and `run_graph` does not need one.
     """
 
     def __tf_tensor__(self, dtype=None, name=None):
@@ -39,20 +41,19 @@ class LayerOutput(keras.KerasTensor):
 
         if dtype is not None and dtype != tf.string:
             return super().__tf_tensor__(dtype, name)
-        return tf.constant(_MARK + self._keras_history.operation.name)
+        return tf.constant(_MARK + producer(self).name)
 
 
 def mark_outputs(layer):
-    """Make `LayerOutput`s of a layer's outputs; returns the layer."""
-    for node in layer._inbound_nodes:
-        for tensor in node.output_tensors:
-            if type(tensor) is keras.KerasTensor:
-                tensor.__class__ = LayerOutput
+    """Turn the outputs of a layer into `LayerOutput`s; returns the layer."""
+    for tensor in outputs_of_all_calls(layer):
+        if type(tensor) is keras.KerasTensor:
+            tensor.__class__ = LayerOutput
     return layer
 
 
 def _unmarked(what):
-    """The name in what `tf.identity` made of a `LayerOutput`; anything else as it is."""
+    """The layer name in the result of `tf.identity` on a `LayerOutput`; anything else is returned as it is."""
     text = what.numpy() if getattr(getattr(what, "dtype", None), "name", "") == "string" else None
     if isinstance(text, bytes) and text.decode().startswith(_MARK):
         return text.decode().removeprefix(_MARK)
@@ -61,7 +62,7 @@ def _unmarked(what):
 
 @dataclass(frozen=True)
 class Unmade:
-    """The output of a layer that the network computes in one step with the next layer: made when asked for."""
+    """The output of a layer that the network fuses with the next layer: created when requested."""
 
     layer: keras.layers.Layer
     input: keras.KerasTensor
@@ -69,15 +70,15 @@ class Unmade:
 
 @dataclass(frozen=True)
 class NamedTensor:
-    """What `ancestor` found: a tensor for `run_graph` to compute, by its name."""
+    """A result of `ancestor`: a tensor for `run_graph` to compute, by its name."""
 
-    name: str  # as it was asked for
-    key: str  # as `DetectionTensors` knows it
+    name: str  # as requested
+    key: str  # in `DetectionTensors.tensors`
 
 
 class StepsOfROI(keras.layers.Layer):
-    """What happens inside of a `ProposalLayer`: called with its inputs, gives the anchors [B, K, 4] with the highest
-    scores, the same moved, the same clipped, and the indices [B, count] of those kept, -1 padded.
+    """The intermediate results of a `ProposalLayer`: called with its inputs, returns the anchors [B, K, 4] with the
+    highest scores, the refined anchors, the clipped anchors, and the indices [B, count] of those kept, padded with -1.
     """
 
     def __init__(self, proposal_layer, **kwargs):
@@ -97,7 +98,7 @@ class StepsOfROI(keras.layers.Layer):
 
 
 class DetectionTensors:
-    """The tensors of a detection network by name, and their values for given images.
+    """The tensors of a detection network by name, and their values for the given images.
 
     Parameters
     ----------
@@ -108,13 +109,13 @@ class DetectionTensors:
     def __init__(self, model):
         self.inputs, self._models = model.inputs, {}
         self.tensors = tensors_above(model.outputs)
-        roi = self.tensors["ROI"]._keras_history.operation
+        roi = producer(self.tensors["ROI"])
         steps = StepsOfROI(roi)([self.tensors["rpn_class"], self.tensors["rpn_bbox"], self.tensors["input_anchors"]])
         self.tensors.update(zip(ROI_TENSORS, steps))
         self._activations = names_of_activations(self.tensors)
 
     def find(self, name):
-        """The `NamedTensor` of a TensorFlow 1 name such as "ROI/refined_anchors:0" or of a layer; None for others."""
+        """The `NamedTensor` for a TensorFlow 1 name such as "ROI/refined_anchors:0" or a layer name, otherwise None."""
         path = str(name).removesuffix(":0")
         if _NMS.fullmatch(path):
             return NamedTensor(name, KEPT)
@@ -128,12 +129,12 @@ class DetectionTensors:
         return None
 
     def resolve(self, what, label):
-        """The Keras tensor of an output that was asked for, and its key.
+        """The Keras tensor for a requested output.
 
         Raises
         ------
         ConfigError
-            It is none that can be computed.
+            The output cannot be computed.
         """
         what = _unmarked(what)
         if isinstance(what, str):
@@ -141,14 +142,14 @@ class DetectionTensors:
         if isinstance(what, NamedTensor):
             return self._tensor(what.key)
         if keras.utils.is_keras_tensor(what):
-            # Layers are shared by the graphs for training and for detection: the name says which tensor is meant.
-            name = what._keras_history.operation.name
+            # The training and detection graphs share layers, so the tensor is found by its name.
+            name = producer(what).name
             return self._tensor(name) if name in self.tensors else what
         given = "None: ancestor() found no such tensor" if what is None else repr(what)
         raise ConfigError(
-            f"The output '{label}' of run_graph is {given}. Give a layer's output (model.keras_model.get_layer(name)"
-            ".output), a layer's name, or what ancestor() found, for example 'ROI/refined_anchors:0'. Tensors of a "
-            "TensorFlow 1 graph or session do not exist in Keras 3; run_graph computes the values."
+            f"The output '{label}' of run_graph is {given}. Pass the output of a layer (model.keras_model.get_layer("
+            "name).output), the name of a layer, or a result of ancestor(), for example for 'ROI/refined_anchors:0'. "
+            "Tensors of a TensorFlow 1 graph or session do not exist in Keras 3; run_graph computes the values."
         )
 
     def _tensor(self, key):
@@ -176,15 +177,15 @@ class DetectionTensors:
 
     def _in_training_only(self):
         return ConfigError(
-            "One of the outputs of run_graph needs more than an image, so it exists in training only. Ask for outputs "
-            f"of the detection network: {', '.join(list(self.tensors)[:8])} and others."
+            "One of the outputs of run_graph needs more inputs than an image, so it exists in training only. Use "
+            f"outputs of the detection network: {', '.join(list(self.tensors)[:8])} and others."
         )
 
     def _array(self, value, tensor, images):
         value = keras.ops.convert_to_numpy(value)
-        if tensor is self.tensors[KEPT]:  # as the original's tensor: those of the first image
+        if tensor is self.tensors[KEPT]:  # as in the original: only for the first image
             return value[0][value[0] >= 0]
-        operation = tensor._keras_history.operation
+        operation = producer(tensor)
         if isinstance(operation, BlockDeconvolution):
             value = keras.ops.convert_to_numpy(interleave(value))
         if _FOLDED.fullmatch(operation.name):
@@ -193,9 +194,9 @@ class DetectionTensors:
 
 
 def tensors_above(outputs):
-    """All tensors that these Keras tensors are made of, by the names of the layers that make them.
+    """All tensors from which these Keras tensors are computed, by the names of the layers that compute them.
 
-    Of a layer that is used several times (`rpn_model`) there is none.
+    Layers that are used several times (`rpn_model`) are omitted.
     """
     found, several, stack, seen = {}, set(), list(outputs), set()
     while stack:
@@ -203,12 +204,11 @@ def tensors_above(outputs):
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        operation, node, _ = tensor._keras_history
+        operation, inputs = producer(tensor), producer_inputs(tensor)
         if found.setdefault(operation.name, tensor) is not tensor:
             several.add(operation.name)
         if isinstance(operation, ConvNorm):
             found[operation.normalisation.name] = tensor
-            given = operation._inbound_nodes[node].input_tensors[0]
-            found[operation.convolution.name] = Unmade(operation.convolution, given)
-        stack += operation._inbound_nodes[node].input_tensors
+            found[operation.convolution.name] = Unmade(operation.convolution, inputs[0])
+        stack += inputs
     return {name: tensor for name, tensor in found.items() if name not in several}

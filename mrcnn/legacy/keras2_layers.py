@@ -1,24 +1,25 @@
-"""The layers of a network as scripts of the original walk them: convolution and batch norm apart, of Keras' classes.
+"""The layers of a network as old scripts expect them: convolution and batch norm separate, with Keras class names.
 
-They are the network's own layers: their weights are its weights. Only the names of a few classes differ, by which old
-notebooks choose what to show, and those of the variables, by which they title it.
+They are the layers of the network itself and own its weights. Only the names of a few classes differ, by which old
+notebooks select layers, and the names of variables, which they use as titles.
 """
 
 import re
 
 import keras
 
+from mrcnn.keras_private import rename_variable
 from mrcnn.nets.batch_norm import ConvNorm
 from mrcnn.nets.heads import BlockDeconvolution, MaskClassifier, PositiveMasks, WholePatchConv
 from mrcnn.nets.rpn import RPNHead
 
 
 class Model(RPNHead):
-    """The RPN, which was a model within the model, with layers of its own."""
+    """The RPN, which in the original was a nested model with layers of its own."""
 
     @property
     def layers(self):
-        """Those with weights."""
+        """The layers with weights."""
         return [self.rpn_conv_shared, self.rpn_class_raw, self.rpn_bbox_pred]
 
     def get_layer(self, name=None, index=None):
@@ -32,15 +33,15 @@ class Model(RPNHead):
 
 
 class OldInput(keras.layers.InputLayer):
-    """An input of the network, which was its own input."""
+    """An input layer of the network with the attribute `input`, as in Keras 2."""
 
     @property
     def input(self):
-        """The tensor that is given; Keras 3 has none."""
+        """The input tensor; in Keras 3 an input layer has no `input`."""
         return self.output
 
 
-# By the class that is quick, what its like was called. Of a class's name a layer has no other use.
+# From our fast layer classes to subclasses with the Keras 2 class names. A layer has no other use for its class name.
 _THEN = {
     keras.layers.InputLayer: type("InputLayer", (OldInput,), {}),
     RPNHead: Model,
@@ -50,7 +51,7 @@ _THEN = {
 
 
 _BACKBONE_RELU = re.compile(r"conv1_relu|res\d[a-z]_branch2[ab]_relu")
-# The softmax of the classes counted, too, but was inside of another layer and could not be asked for.
+# None: the softmax of the classes also received a number, but was inside another layer and could not be requested.
 _HEAD_RELUS = [
     *(f"mrcnn_class_conv{i}_relu" for i in (1, 2)),
     None,
@@ -59,20 +60,20 @@ _HEAD_RELUS = [
 
 
 def names_of_activations(names):
-    """What Keras 2 called the ReLUs of a ResNet and of the heads on it, which had no names: {"activation_1": its name
-    here}, of the layers with these names. For other backbones nobody knows how it counted.
+    """The automatic Keras 2 names of the ReLUs in a ResNet and its heads, as {"activation_1": name here}, for the given
+    layer names. For other backbones the numbering is unknown.
     """
-    own = sorted(name for name in names if _BACKBONE_RELU.fullmatch(name))  # in order: a block has one letter
+    own = sorted(name for name in names if _BACKBONE_RELU.fullmatch(name))  # in order, because a block has one letter
     relus = [*own, *_HEAD_RELUS] if own else []
     return {f"activation_{i}": name for i, name in enumerate(relus, start=1) if name in names}
 
 
 def as_then(layers):
-    """Layers as the original had them, in their order.
+    """Layers as in the original, in order.
 
-    A `ConvNorm` is its convolution and its batch norm; the mask head inside of the training network is its layers.
-    All have outputs to be asked for by `run_graph`, and `output_shape` as in Keras 2; their variables have names such
-    as "conv1/kernel:0".
+    A `ConvNorm` is replaced by its convolution and its batch norm, and the mask head inside the training network by its
+    layers. All have outputs for `run_graph`, and `output_shape` as in Keras 2; their variables have names such as
+    "conv1/kernel:0".
     """
     found = []
     for layer in layers:
@@ -87,17 +88,22 @@ def as_then(layers):
 
 
 def _give_outputs(pair):
-    """Let convolution and batch norm have an input and an output each, beside the one step that does both."""
-    if pair._inbound_nodes and not pair.convolution._inbound_nodes:
+    """Give convolution and batch norm an input and an output each, in addition to the fused step."""
+    if _was_called(pair) and not _was_called(pair.convolution):
         pair.normalisation(pair.convolution(pair.input))
+
+
+def _was_called(layer):
+    """Whether a layer is part of a graph: `output` raises AttributeError before the first call."""
+    return hasattr(layer, "output")
 
 
 def _of_old_class(layer):
     if type(layer) in _THEN:
         layer.__class__ = _THEN[type(layer)]
     for variable in layer.weights:
-        variable._name = "/".join(variable.path.split("/")[-2:]) + ":0"
-    if layer._inbound_nodes and not hasattr(layer, "output_shape"):
+        rename_variable(variable, "/".join(variable.path.split("/")[-2:]) + ":0")
+    if _was_called(layer) and not hasattr(layer, "output_shape"):
         layer.input_shape, layer.output_shape = (
             keras.tree.map_structure(lambda t: t.shape, v) for v in (layer.input, layer.output)
         )

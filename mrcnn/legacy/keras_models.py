@@ -1,4 +1,4 @@
-"""What old code asks of `keras_model`: weight files of any name, layers by old names, and the original's inputs."""
+"""`keras_model` as old code expects it: weight files with any name, layers by old names, and the original's inputs."""
 
 import difflib
 import functools
@@ -23,31 +23,31 @@ from mrcnn.weights.files import written_whole
 
 
 class OldMethods:
-    """`save`, `save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2; `to_json` says what to do."""
+    """`save`, `save_weights`, `load_weights`, `layers` and `get_layer` as in Keras 2; `to_json` names a replacement."""
 
     @property
     def layers(self):
-        """The layers, each convolution and batch norm of its own (`mrcnn.legacy.keras2_layers`)."""
+        """The layers, with convolutions and batch norms as separate layers (`mrcnn.legacy.keras2_layers`)."""
         found = super().layers
         return as_then(found) if getattr(self, "built", False) else found
 
     def save_weights(self, filepath, overwrite=True, **_):
-        """Write all weights in the legacy `.h5` layout, whatever the file is called."""
+        """Write all weights in the legacy `.h5` layout, whatever the file name."""
         self._keep_unless(overwrite, filepath)
         weights.save_weights(self, filepath)
 
     def save(self, filepath, overwrite=True, **_):
-        """Write an `.h5` as `save` did, the weights in its group `model_weights`, for `MaskRCNN.load_weights`.
+        """Write an `.h5` file for `MaskRCNN.load_weights`, as `save` in Keras 2, with weights in `model_weights`.
 
         Raises
         ------
         ConfigError
-            The name asks for another format: what the network is made of is not in a file but in the `Config`.
+            The file name is for a different format; the architecture is not in the file but in the `Config`.
         """
         if Path(filepath).suffix not in (".h5", ".hdf5"):
             raise ConfigError(
-                f"{filepath}: save writes .h5 files, for MaskRCNN(mode, config, model_dir).load_weights reads their "
-                "weights. For TensorFlow Serving give a folder to keras_model.export."
+                f"{filepath}: save writes only .h5 files, because MaskRCNN(mode, config, model_dir).load_weights reads "
+                "their weights. For TensorFlow Serving pass a folder to keras_model.export."
             )
         self._keep_unless(overwrite, filepath)
         with written_whole(Path(filepath)) as file:
@@ -56,26 +56,26 @@ class OldMethods:
     @staticmethod
     def _keep_unless(overwrite, filepath):
         if not overwrite and Path(filepath).exists():
-            raise WeightsError(f"{filepath}: exists already. Give overwrite=True or another name.")
+            raise WeightsError(f"{filepath}: already exists. Use overwrite=True or another name.")
 
     def _make_predict_function(self):
-        """Nothing: Keras 2 asked for it before a model was used in another thread; now that is not needed."""
+        """Do nothing: Keras 2 needed this call before a model was used in another thread."""
 
     def load_weights(self, filepath, by_name=False, skip_mismatch=False, **_):
-        """Read weights in the legacy `.h5` layout; by name, what is not in the file keeps its value."""
+        """Load weights in the legacy `.h5` layout; with `by_name`, weights missing in the file keep their values."""
         if skip_mismatch:
-            raise ConfigError("Leave layers out by name: MaskRCNN.load_weights(path, exclude=[...]).")
+            raise ConfigError("Exclude layers by name instead: MaskRCNN.load_weights(path, exclude=[...]).")
         weights.load_weights(self, filepath, by_name)
 
     def get_layer(self, name=None, index=None):
-        """A layer by name or index, those inside of other layers included.
+        """A layer by name or index, including layers inside of other layers.
 
-        The ReLUs of a ResNet and its heads are found by the names that Keras 2 gave them, too ("activation_1").
+        The ReLUs of a ResNet and its heads are also found by their automatic Keras 2 names ("activation_1").
 
         Raises
         ------
         ValueError
-            There is no such layer; says which names are like it.
+            There is no such layer; the message lists similar names.
         """
         if name is None:
             return mark_outputs(super().get_layer(index=index))
@@ -85,25 +85,25 @@ class OldMethods:
         layer = found.get(activations.get(name, name))
         if layer is None and name in LOSS_NAMES:
             raise ValueError(
-                f"No such layer: {name}. train computes and adds the losses, weighed by LOSS_WEIGHTS of the Config; a "
-                "compile of your own needs an optimizer only."
+                f"No such layer: {name}. train computes and adds the losses, weighted by LOSS_WEIGHTS of the Config. "
+                "Your own compile only needs an optimizer."
             )
         if layer is None:
             close = difflib.get_close_matches(str(name), [*found, *activations], n=5)
-            like = f"Names like it: {', '.join(close)}" if close else "keras_model.summary() lists them"
+            like = f"Similar names: {', '.join(close)}" if close else "keras_model.summary() lists all layers"
             raise ValueError(f"No such layer: {name}. {like}.")
         return mark_outputs(layer)
 
     def get_config(self):
-        """Refused, and `to_json` by it: what the network is made of is in the `Config`.
+        """Not supported, and neither is `to_json`: the architecture is defined by the `Config`.
 
         Raises
         ------
         NotImplementedError
         """
         raise NotImplementedError(
-            "What the network is made of is in its Config, not in the Keras model: config.to_json(path) writes it, and "
-            "keras_model.save_weights(path) the weights."
+            "The architecture is defined by the Config, not stored in the Keras model: config.to_json(path) writes the "
+            "Config, and keras_model.save_weights(path) writes the weights."
         )
 
 
@@ -112,12 +112,12 @@ class InferenceModel(OldMethods, keras.Model):
 
 
 class OriginalTrainingModel(OldMethods, TrainingModel):
-    """The training network; a list of arrays is taken as the original's inputs and answered with its outputs.
+    """The training network; a list of arrays is treated as the original's inputs and gives the original's outputs.
 
-    A dict, as `MaskRCNN.train` feeds it, runs the quick step. A list [images, metas, rpn_match, rpn_bbox, gt_class_ids,
-    gt_boxes, gt_masks (, rois in pixels without USE_RPN_ROIS)], as `data_generator` yields it, gives [rpn_class_logits,
-    rpn_class, rpn_bbox, mrcnn_class_logits, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois, output_rois, and the five
-    losses]. Both have the same weights.
+    A dict, as used by `MaskRCNN.train`, runs the fast training step. A list as yielded by `data_generator`, [images,
+    metas, rpn_match, rpn_bbox, gt_class_ids, gt_boxes, gt_masks (, rois in pixels without USE_RPN_ROIS)], gives
+    [rpn_class_logits, rpn_class, rpn_bbox, mrcnn_class_logits, mrcnn_class, mrcnn_bbox, mrcnn_mask, rpn_rois,
+    output_rois, and the five losses]. Both share the same weights.
     """
 
     def __call__(self, inputs, *args, **kwargs):
@@ -131,45 +131,45 @@ class OriginalTrainingModel(OldMethods, TrainingModel):
         return super().call(inputs, training=training, mask=mask)
 
     def predict(self, x, batch_size=None, **kwargs):
-        """As in Keras; the original's inputs go through at once, because losses are of a batch."""
+        """As in Keras; the original's inputs are processed as one batch, because losses are computed per batch."""
         if isinstance(x, (list, tuple)):
             return self.predict_on_batch(list(x))
         return super().predict(x, batch_size=batch_size, **kwargs)
 
     def fit(self, x=None, *args, validation_data=None, **kwargs):
-        """As in Keras; also on what `data_generator` yields. Keras 2's keywords about workers are without effect."""
+        """As in Keras, but also accepts `data_generator`. The Keras 2 keywords for workers have no effect."""
         if _yields_batches(x):
             kwargs.setdefault("shuffle", False)
         kwargs = {name: value for name, value in kwargs.items() if name not in _OF_WORKERS}
         return super().fit(_inputs_only(x), *args, validation_data=_inputs_only(validation_data), **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
-        """As in Keras; also on what `data_generator` yields."""
+        """As in Keras, but also accepts `data_generator`."""
         kwargs = {name: value for name, value in kwargs.items() if name not in _OF_WORKERS}
         return super().evaluate(_inputs_only(x), *args, **kwargs)
 
     def fit_generator(self, generator, steps_per_epoch=None, **kwargs):
-        """Keras 2's `fit_generator`; batches are made in this process."""
+        """`fit_generator` of Keras 2; batches are created in this process."""
         return self.fit(generator, steps_per_epoch=steps_per_epoch, **kwargs)
 
     def evaluate_generator(self, generator, steps=None, **kwargs):
-        """Keras 2's `evaluate_generator`."""
+        """`evaluate_generator` of Keras 2."""
         return self.evaluate(generator, steps=steps, **kwargs)
 
     def add_loss(self, *_, **__):
-        """Refused.
+        """Not supported.
 
         Raises
         ------
         NotImplementedError
         """
         raise NotImplementedError(
-            "train computes and adds the losses, weighed by LOSS_WEIGHTS of the Config. What else is to be measured a "
-            "callback of custom_callbacks can put into the logs."
+            "train computes and adds the losses, weighted by LOSS_WEIGHTS of the Config. To log other quantities, pass "
+            "a callback in custom_callbacks."
         )
 
     def losses_of(self, outputs):
-        """The losses by name, from either kind of outputs."""
+        """The losses by name, from either type of outputs."""
         if isinstance(outputs, dict):
             return super().losses_of(outputs)
         return dict(zip(self.loss_names, outputs[-len(self.loss_names) :]))
@@ -183,7 +183,7 @@ def _yields_batches(batches):
 
 
 def _inputs_only(batches):
-    """A script's batches without their targets: the losses are outputs, and Keras 3 takes no empty list."""
+    """A script's batches without targets, because the losses are outputs and Keras 3 does not accept an empty list."""
     if _yields_batches(batches):
         return (_InputsOnly.of(batch) for batch in batches)
     foreign = isinstance(batches, keras.utils.PyDataset) and not isinstance(batches, OrderedBatches)
@@ -191,7 +191,7 @@ def _inputs_only(batches):
 
 
 class _InputsOnly(keras.utils.PyDataset):
-    """The inputs of a script's `keras.utils.Sequence` that gives [inputs, targets]."""
+    """The inputs of a script's `keras.utils.Sequence` that returns [inputs, targets]."""
 
     def __init__(self, batches):
         super().__init__()
@@ -199,7 +199,7 @@ class _InputsOnly(keras.utils.PyDataset):
 
     @staticmethod
     def of(batch):
-        """The inputs, as Keras takes them: a dict, or a tuple of arrays."""
+        """The inputs in the form that Keras accepts: a dict, or a tuple of arrays."""
         inputs, *_ = batch
         return (inputs if isinstance(inputs, dict) else tuple(inputs),)
 
@@ -214,8 +214,8 @@ class _InputsOnly(keras.utils.PyDataset):
 
 
 class OriginalGraph(MaskRCNNGraph):
-    """A `MaskRCNNGraph` whose models take what old code gives them, and detect what the original did: boxes whose
-    corners round to the same pixel are objects of one pixel's width there.
+    """A `MaskRCNNGraph` whose models accept the inputs of old code and detect the same as the original, where boxes
+    whose corners round to the same pixel are objects with a width of one pixel.
     """
 
     inference_class, training_class = InferenceModel, OriginalTrainingModel
@@ -230,20 +230,20 @@ class OriginalGraph(MaskRCNNGraph):
             found = original()
             if given != len(found.inputs):
                 names = ", ".join(t.name for t in found.inputs)
-                raise ConfigError(f"The network takes {len(found.inputs)} inputs ({names}), not {given}.")
+                raise ConfigError(f"The network needs {len(found.inputs)} inputs ({names}), not {given}.")
             return found
 
         model.as_original, model.original_network = as_original, original
         return model
 
     def _original(self, model):
-        """The original's inputs and outputs over the same layers."""
+        """A model with the original's inputs and outputs that uses the same layers."""
         config, given = self.config, {t.name: t for t in model.inputs}
         with self._scope():
             match = given.setdefault("input_rpn_match", keras.Input((None, 1), name="input_rpn_match", dtype="int32"))
             target = given.setdefault("input_rpn_bbox", keras.Input((None, 4), name="input_rpn_bbox", dtype="float32"))
             if "input_gt_masks" not in given:
-                raise ConfigError("The original has a mask head always: set USE_MASK_HEAD, or train with `train`.")
+                raise ConfigError("The original always has a mask head: set USE_MASK_HEAD, or train with `train`.")
             proposals = model.get_layer("ROI" if config.USE_RPN_ROIS else "roi_norm").output
             choose = DetectionTargetLayer(config, name="original_targets")
             choose.seed_generator = model.get_layer("proposal_targets").seed_generator
@@ -277,7 +277,7 @@ def _class_loss(config):
 
 
 class ExactClassLoss(layers.Layer):
-    """The original's class loss, by the classes of the batch's first image."""
+    """The original's class loss, which uses the active classes of the first image of the batch."""
 
     def __init__(self, **kwargs):
         super().__init__(dtype="float32", **kwargs)

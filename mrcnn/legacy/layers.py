@@ -1,4 +1,4 @@
-"""Matterport's layer classes and the functions inside them, with his arguments."""
+"""Matterport's layer classes and the functions inside them, with the original arguments."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from mrcnn.nets import batch_norm
 
 
 class BatchNorm(batch_norm.BatchNorm):
-    """Batch normalisation whose `training` can be given at the call: `BatchNorm(name=...)(x, training=train_bn)`.
+    """Batch normalisation whose `training` can be set in the call: `BatchNorm(name=...)(x, training=train_bn)`.
 
-    False: frozen statistics. None: the usual way. True: those of the batch, always. Given where a network is put
-    together, it holds whatever the model around it does.
+    False: frozen statistics. None: the Keras default. True: always batch statistics. If set when the network is built,
+    it applies whatever the mode of the surrounding model.
     """
 
     def __init__(self, train_bn=None, **kwargs):
@@ -25,8 +25,8 @@ class BatchNorm(batch_norm.BatchNorm):
 
 
 class ProposalLayer(proposals.ProposalLayer):
-    """Regions of interest; called with [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4]], gives
-    [B, proposal_count, 4], normalised, zero padded. Without a `config` its limits are the original's defaults.
+    """Regions of interest; called with [rpn_class [B, A, 2], rpn_bbox [B, A, 4], anchors [B, A, 4]], returns
+    [B, proposal_count, 4], normalised, padded with zeros. Without a `config` the limits are the original's defaults.
     """
 
     def __init__(self, proposal_count, nms_threshold, config=None, **kwargs):
@@ -37,10 +37,11 @@ class ProposalLayer(proposals.ProposalLayer):
 
 
 class DetectionTargetLayer(detection_targets.DetectionTargetLayer):
-    """The original's choice of regions to learn from, whatever `config.MATTERPORT_EXACT` says.
+    """Sample the regions to train on as in the original, whatever the value of `config.MATTERPORT_EXACT`.
 
-    Called with [proposals [B, N, 4], gt_class_ids [B, G], gt_boxes [B, G, 4], gt_masks [B, h, w, G]], boxes normalised;
-    gives rois [B, T, 4], class ids [B, T], deltas [B, T, 4] and masks [B, T, h, w], positives first, zero padded.
+    Called with [proposals [B, N, 4], gt_class_ids [B, G], gt_boxes [B, G, 4], gt_masks [B, h, w, G]], boxes normalised.
+    Returns rois [B, T, 4], class ids [B, T], deltas [B, T, 4] and masks [B, T, h, w], positives first, padded with
+    zeros.
     """
 
     def __init__(self, config, **kwargs):
@@ -78,14 +79,14 @@ def _target_specs(config, *batch):
 
 @on_keras_tensors(lambda config, **_: _target_specs(config))
 def detection_targets_graph(proposals, gt_class_ids, gt_boxes, gt_masks, config):
-    """What `DetectionTargetLayer` gives, for one image: no batch axis in or out."""
+    """The outputs of `DetectionTargetLayer` for one image: no batch axis in inputs and outputs."""
     inputs = [ops.convert_to_tensor(v)[None] for v in (proposals, gt_class_ids, gt_boxes, gt_masks)]
     return tuple(v[0] for v in DetectionTargetLayer(config)(inputs))
 
 
 class DetectionLayer(detections.DetectionLayer):
-    """Final detections; called with [rois, mrcnn_class, mrcnn_bbox, image_meta], gives [B, D, 6] (y1, x1, y2, x2,
-    class_id, score), normalised, best first, zero padded. Without a `config` the settings are the defaults.
+    """Final detections; called with [rois, mrcnn_class, mrcnn_bbox, image_meta], returns [B, D, 6] (y1, x1, y2, x2,
+    class_id, score), normalised, best first, padded with zeros. Without a `config` the default settings are used.
     """
 
     def __init__(self, config=None, **kwargs):

@@ -1,4 +1,4 @@
-"""The losses under Matterport's names and with his arguments; on values as on Keras tensors."""
+"""The losses with Matterport's names and arguments; they accept both values and Keras tensors."""
 
 from keras import ops
 
@@ -12,13 +12,13 @@ def _scalar(**_):
 
 @on_keras_tensors(lambda y_true, y_pred: tensor(*y_pred.shape))
 def smooth_l1_loss(y_true, y_pred):
-    """Smooth L1, elementwise."""
+    """Elementwise smooth L1 loss."""
     return losses.smooth_l1(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
 
 
 @on_keras_tensors(_scalar)
 def rpn_class_loss_graph(rpn_match, rpn_class_logits):
-    """Mean cross entropy of the anchors that are not neutral.
+    """Mean cross entropy over all anchors that are not neutral.
 
     rpn_match [B, A, 1]: 1 positive, -1 negative, 0 neutral; rpn_class_logits [B, A, 2] (background, foreground).
     """
@@ -27,14 +27,14 @@ def rpn_class_loss_graph(rpn_match, rpn_class_logits):
 
 @on_keras_tensors(_scalar)
 def rpn_bbox_loss_graph(config, target_bbox, rpn_match, rpn_bbox):
-    """Mean smooth L1 of the positive anchors.
+    """Mean smooth L1 loss over the positive anchors.
 
     Parameters
     ----------
     config
-        Not used; it is here because it was.
+        Unused; kept for compatibility.
     target_bbox : [B, K, 4]
-        Deltas of the positive anchors, in the order of the anchors, zero padded.
+        Deltas of the positive anchors, in the order of the anchors, padded with zeros.
     rpn_match : [B, A, 1]
     rpn_bbox : [B, A, 4]
     """
@@ -51,12 +51,12 @@ def _match(rpn_match):
 
 @on_keras_tensors(_scalar)
 def mrcnn_class_loss_graph(target_class_ids, pred_class_logits, active_class_ids):
-    """Mean cross entropy of the regions whose predicted class their own image's source labels.
+    """Mean cross entropy over the regions whose predicted class is active in their own image.
 
-    The original looked up the classes of the batch's first image for all images. Where no prediction counts the loss is
-    0, not NaN.
+    The original used the active classes of the first image of the batch for all images. If no region counts, the loss
+    is 0, not NaN.
 
-    target_class_ids [B, T], zero padded; pred_class_logits [B, T, C]; active_class_ids [B, C].
+    target_class_ids [B, T], padded with zeros; pred_class_logits [B, T, C]; active_class_ids [B, C].
     """
     logits = ops.convert_to_tensor(pred_class_logits)
     active = ops.cast(ops.convert_to_tensor(active_class_ids), "float32")
@@ -67,7 +67,7 @@ def mrcnn_class_loss_graph(target_class_ids, pred_class_logits, active_class_ids
 
 @on_keras_tensors(_scalar)
 def mrcnn_bbox_loss_graph(target_bbox, target_class_ids, pred_bbox):
-    """Mean smooth L1 of the positive regions at their class.
+    """Mean smooth L1 loss over the positive regions, at their class.
 
     target_bbox [B, T, 4]; target_class_ids [B, T]; pred_bbox [B, T, C, 4].
     """
@@ -77,9 +77,9 @@ def mrcnn_bbox_loss_graph(target_bbox, target_class_ids, pred_bbox):
 
 @on_keras_tensors(_scalar)
 def mrcnn_mask_loss_graph(target_masks, target_class_ids, pred_masks):
-    """Mean binary cross entropy of the positive regions' pixels at their class.
+    """Mean binary cross entropy over the pixels of the positive regions, at their class.
 
-    target_masks [B, T, h, w] of 0 and 1; target_class_ids [B, T]; pred_masks [B, T, h, w, C] probabilities.
+    target_masks [B, T, h, w] with values 0 and 1; target_class_ids [B, T]; pred_masks [B, T, h, w, C] probabilities.
     """
     class_ids = ops.cast(ops.convert_to_tensor(target_class_ids), "int32")
     target_masks = ops.cast(ops.convert_to_tensor(target_masks), "float32")

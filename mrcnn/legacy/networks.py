@@ -1,4 +1,4 @@
-"""Matterport's functions that put the network together, with his arguments."""
+"""Matterport's functions that build the network, with the original arguments."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from mrcnn.nets.rpn import RPNHead
 
 
 def compute_backbone_shapes(config, image_shape):
-    """Heights and widths of the maps of an image of this shape: int [levels, 2]."""
+    """Heights and widths of the feature maps for an image of this shape: int [levels, 2]."""
     if callable(config.BACKBONE):
         return np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
     return anchors.compute_backbone_shapes(image_shape, config.BACKBONE_STRIDES)
@@ -21,13 +21,14 @@ def compute_backbone_shapes(config, image_shape):
 def identity_block(input_tensor, kernel_size, filters, stage, block, use_bias=True, train_bn=True):
     """A residual block whose shortcut is the identity.
 
-    `filters` are the numbers of the three convolutions, `stage` and `block` (2, "b") go into the layers' names.
+    `filters` are the numbers of filters of the three convolutions; `stage` and `block` (2, "b") are used in the layer
+    names.
     """
     return bottleneck(input_tensor, filters, stage, block, None, train_bn, kernel_size, use_bias)
 
 
 def conv_block(input_tensor, kernel_size, filters, stage, block, strides=(2, 2), use_bias=True, train_bn=True):
-    """A residual block with a convolution in its shortcut; both start with `strides`."""
+    """A residual block with a convolution in its shortcut; both paths start with `strides`."""
     return bottleneck(input_tensor, filters, stage, block, strides, train_bn, kernel_size, use_bias)
 
 
@@ -46,13 +47,13 @@ def rpn_graph(feature_map, anchors_per_location, anchor_stride):
 
 
 def build_rpn_model(anchor_stride, anchors_per_location, depth):
-    """`rpn_graph` as a model of feature maps with `depth` channels, for all levels alike."""
+    """`rpn_graph` as a model for feature maps with `depth` channels, shared by all levels."""
     feature_map = keras.Input((None, None, depth), name="input_rpn_feature_map")
     return keras.Model(feature_map, rpn_graph(feature_map, anchors_per_location, anchor_stride), name="rpn_model")
 
 
 def fpn_classifier_graph(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True, fc_layers_size=1024):
-    """Class and box of regions: logits [B, N, C], probabilities [B, N, C], deltas [B, N, C, 4].
+    """Classes and boxes of regions: logits [B, N, C], probabilities [B, N, C], deltas [B, N, C, 4].
 
     rois [B, N, 4] normalised; feature_maps [P2, P3, P4, P5]; image_meta [B, 12 + NUM_CLASSES].
     """
@@ -61,6 +62,6 @@ def fpn_classifier_graph(rois, feature_maps, image_meta, pool_size, num_classes,
 
 
 def build_fpn_mask_graph(rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True):
-    """Masks of regions: probabilities [B, N, 2 * pool_size, 2 * pool_size, C]; arguments as `fpn_classifier_graph`."""
+    """Masks of regions: probabilities [B, N, 2 * pool_size, 2 * pool_size, C]; see `fpn_classifier_graph`."""
     pooled = PyramidROIAlign((pool_size, pool_size), name="roi_align_mask")([rois, image_meta, *feature_maps])
     return MaskHead(num_classes, train_bn=train_bn)(pooled)

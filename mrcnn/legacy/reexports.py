@@ -1,6 +1,6 @@
-"""What Matterport's modules had imported and scripts take from them: `visualize.plt`, or `np` after a star import.
+"""Names that Matterport's modules imported and scripts use from there: `visualize.plt`, or `np` after a star import.
 
-It is imported when it is first asked for: TensorFlow takes seconds, and need not be installed where Keras runs on JAX.
+They are imported on first use, because TensorFlow takes seconds to import and need not be installed with Keras on JAX.
 """
 
 import importlib.util
@@ -10,21 +10,21 @@ import types
 
 
 def available(sources):
-    """Those of the names in `sources` (name -> "module" or "module:object") whose library is installed, in order.
+    """The names in `sources` (name -> "module" or "module:object") whose library is installed, in order.
 
-    Nothing is imported to find out. In `__all__` a name that cannot be had would stop a star import.
+    Nothing is imported to find this out. A name in `__all__` that cannot be imported would break a star import.
     """
     return [name for name, source in sources.items() if _installed(source.partition(":")[0].partition(".")[0])]
 
 
 def _installed(library):
-    if library in sys.modules:  # find_spec refuses modules that were made without a spec
+    if library in sys.modules:  # find_spec raises for modules without a spec
         return sys.modules[library] is not None
     return importlib.util.find_spec(library) is not None
 
 
 def fetch(module, sources, name):
-    """Import what a name in `sources` stands for, and keep it in `module` (its `globals()`); for its `__getattr__`."""
+    """Import the object for a name in `sources` and store it in `module` (its `globals()`); used in `__getattr__`."""
     if name not in sources:
         raise AttributeError(f"module {module['__name__']!r} has no attribute {name!r}")
     try:
@@ -37,7 +37,7 @@ def fetch(module, sources, name):
 
 
 class WithoutSessions(types.ModuleType):
-    """`keras.backend` or `tensorflow`; asked for what went with TensorFlow 1, it says what took its place."""
+    """`keras.backend` or `tensorflow`. The error for a name that was removed with TensorFlow 1 names a replacement."""
 
     def __init__(self, module):
         super().__init__(module.__name__, module.__doc__)
@@ -48,8 +48,8 @@ class WithoutSessions(types.ModuleType):
             return getattr(self._of, name)
         except AttributeError as error:
             raise AttributeError(
-                f"{error}. Sessions, placeholders and K.function went with TensorFlow 1: MaskRCNN.run_graph gives the "
-                "values of any tensor of the network, keras.ops has the operations."
+                f"{error}. Sessions, placeholders and K.function were removed with TensorFlow 1: MaskRCNN.run_graph "
+                "computes the values of any tensor of the network, and keras.ops has the operations."
             ) from None
 
     def __dir__(self):

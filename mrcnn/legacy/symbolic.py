@@ -1,4 +1,4 @@
-"""Functions of tensors that also take Keras tensors, as pieces of a functional model."""
+"""Make functions of tensors also accept Keras tensors, as operations of a functional model."""
 
 import functools
 import inspect
@@ -21,12 +21,12 @@ class _Step(keras.Operation):
 
 
 def on_keras_tensors(spec):
-    """Decorate a function of tensors such that it takes `KerasTensor`s too, and then gives `KerasTensor`s.
+    """Decorate a function of tensors so it also accepts `KerasTensor`s, for which it returns `KerasTensor`s.
 
     Parameters
     ----------
     spec : callable
-        With the function's parameters; gives its outputs as `KerasTensor`s, from their shapes alone.
+        A function with the same parameters that returns the outputs as `KerasTensor`s, from the shapes only.
     """
 
     def decorate(function):

@@ -1,6 +1,6 @@
-"""Targets made outside of the network, image by image, as Matterport's generator made them.
+"""Training targets computed outside of the network, one image at a time, as in Matterport's generator.
 
-Choices are NumPy's, from its global generator, as in the original: `numpy.random.seed` repeats them.
+Random choices use the global generator of NumPy, as in the original: `numpy.random.seed` makes them reproducible.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from mrcnn.geometry.resample import resize_bilinear
 
 
 def build_rpn_targets(image_shape, anchors, gt_class_ids, gt_boxes, config):
-    """What the RPN should say of an image.
+    """Training targets of the RPN for one image.
 
     Parameters
     ----------
     image_shape
-        Not used; it is here because it was.
+        Unused; kept for compatibility.
     anchors : [A, 4]
         Pixels.
     gt_class_ids : int [N]
@@ -24,15 +24,15 @@ def build_rpn_targets(image_shape, anchors, gt_class_ids, gt_boxes, config):
     gt_boxes : [N, 4]
         Pixels.
     config : Config
-        With MATTERPORT_EXACT, an anchor that is an object's best takes the deltas of the object that it overlaps most.
-        Otherwise it takes those of the object that it was chosen for.
+        With MATTERPORT_EXACT, an anchor that is the best one of an object takes the deltas of the object that it
+        overlaps most. Otherwise it takes the deltas of the object that it was chosen for.
 
     Returns
     -------
     rpn_match : int32 [A]
         1 positive, -1 negative, 0 neutral; at most RPN_TRAIN_ANCHORS_PER_IMAGE are not 0, half of them positive.
     rpn_bbox : float64 [RPN_TRAIN_ANCHORS_PER_IMAGE, 4]
-        Deltas of the positive anchors in their order, in units of RPN_BBOX_STD_DEV, zero padded.
+        Deltas of the positive anchors in their order, in units of RPN_BBOX_STD_DEV, padded with zeros.
     """
     anchors, gt_boxes = np.asarray(anchors, np.float64), np.asarray(gt_boxes, np.float64).reshape(-1, 4)
     rpn_match, assigned = _matched(anchors, np.asarray(gt_class_ids), gt_boxes, config)
@@ -45,8 +45,8 @@ def build_rpn_targets(image_shape, anchors, gt_class_ids, gt_boxes, config):
 
 
 def _matched(anchors, class_ids, boxes, config):
-    """`mrcnn.layers.anchor_targets.match_anchors` in float64, as in the original: rounded to float32, which is all that
-    JAX has, other anchors share an object's largest overlap.
+    """`mrcnn.layers.anchor_targets.match_anchors` in float64, as in the original. In float32, the only precision of
+    JAX, rounding makes different anchors share the largest overlap with an object.
     """
     objects = np.flatnonzero(class_ids > 0)
     crowd_iou = np.zeros(len(anchors))
@@ -67,7 +67,7 @@ def _matched(anchors, class_ids, boxes, config):
 
 
 def _thin_out(match, sign, most):
-    """Make so many of this sign neutral that `most` remain."""
+    """Make random anchors with this sign neutral, so at most `most` remain."""
     found = np.flatnonzero(match == sign)
     if len(found) > most:
         match[np.random.choice(found, len(found) - most, replace=False)] = 0
@@ -80,21 +80,22 @@ def _deltas(boxes, gt_boxes):
 
 
 def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes):
-    """Random regions: nine of ten about the objects, the rest anywhere in the image.
+    """Random regions: 90 % around the objects, the rest anywhere in the image.
 
     Parameters
     ----------
     image_shape : (height, width, ...)
     count : int
     gt_class_ids
-        Not used; it is here because it was.
+        Unused; kept for compatibility.
     gt_boxes : int [N, 4]
         Pixels.
 
     Returns
     -------
     int32 [count, 4]
-        Pixels, with an area, inside the image. About an object: within its own size around its box.
+        Pixels. The regions are not empty and lie inside the image. Regions around an object lie within its box extended
+        by its own size on each side.
     """
     height, width = (int(v) for v in image_shape[:2])
     gt_boxes, each = np.asarray(gt_boxes).reshape(-1, 4), int(0.9 * count / max(1, len(gt_boxes)))
@@ -108,19 +109,20 @@ def generate_random_rois(image_shape, count, gt_class_ids, gt_boxes):
 
 
 def _random_boxes(low, high, count):
-    """Boxes [count, 4] with corners from `low` up to below `high`."""
+    """Random boxes [count, 4] with corners from `low` (inclusive) to `high` (exclusive)."""
     axes = []
     for first, last in zip(low, high):
         length = max(int(last - first), 2)
         one = np.random.randint(0, length, count)
-        other = (one + np.random.randint(1, length, count)) % length  # another place always, so there is an area
+        other = (one + np.random.randint(1, length, count)) % length  # always different, so the box has an area
         axes.append(np.sort(np.stack([one, other]), axis=0) + first)
     (y1, y2), (x1, x2) = axes
     return np.stack([y1, x1, y2, x2], axis=1)
 
 
 def build_detection_targets(rpn_rois, gt_class_ids, gt_boxes, gt_masks, config):
-    """What the heads should say of an image's regions; made for looking at, training does this in the network.
+    """Training targets of the heads for the regions of one image, for inspection. Training computes its targets in the
+    network.
 
     Parameters
     ----------
@@ -130,19 +132,19 @@ def build_detection_targets(rpn_rois, gt_class_ids, gt_boxes, gt_masks, config):
     gt_boxes : int [G, 4]
         Pixels.
     gt_masks : bool [H, W, G] or [h, w, G]
-        As USE_MINI_MASK says.
+        Full masks, or mini masks with USE_MINI_MASK.
     config : Config
 
     Returns
     -------
     rois : [T, 4]
-        T is TRAIN_ROIS_PER_IMAGE: positives first, then negatives, some repeated where there are too few.
+        T is TRAIN_ROIS_PER_IMAGE: positives first, then negatives, with repetitions if there are too few.
     class_ids : int32 [T]
         0 for negatives.
     bboxes : float32 [T, NUM_CLASSES, 4]
-        Deltas in units of BBOX_STD_DEV, at the region's class.
+        Deltas in units of BBOX_STD_DEV, at the class of the region.
     masks : float32 [T, h, w, NUM_CLASSES]
-        Of MASK_SHAPE, at the region's class; interpolated, not rounded.
+        Masks of size MASK_SHAPE, at the class of the region; interpolated, not rounded.
 
     Raises
     ------
@@ -172,7 +174,7 @@ def build_detection_targets(rpn_rois, gt_class_ids, gt_boxes, gt_masks, config):
 
 
 def _chosen(best, config):
-    """Indices [T] of the regions to learn from, positives first, and how many of them are positive."""
+    """Indices [T] of the regions to train on, positives first, and the number of positives."""
     count = int(config.TRAIN_ROIS_PER_IMAGE)
     positive, negative = np.flatnonzero(best > 0.5), np.flatnonzero(best < 0.5)
     most = int(count * config.ROI_POSITIVE_RATIO)
@@ -184,14 +186,14 @@ def _chosen(best, config):
     elif len(negative):
         extra = np.random.choice(negative, missing - len(negative), replace=True)
         negative = np.concatenate([negative, extra])
-    elif missing:  # only positives, which are repeated; or regions of exactly 0.5, which count as neither
+    elif missing:  # only positives, which are repeated, or regions with an IoU of exactly 0.5, which count as neither
         again = np.random.choice(positive if len(positive) else len(best), missing, replace=True)
         positive, negative = (np.concatenate([positive, again]), negative) if len(positive) else (positive, again)
     return np.concatenate([positive, negative]).astype(np.int64), len(positive)
 
 
 def _mask_inside(roi, box, mask, config):
-    """The part of an object's mask that lies in a region, at MASK_SHAPE, float [h, w]."""
+    """The part of an object's mask inside a region, resized to MASK_SHAPE, float [h, w]."""
     if config.USE_MINI_MASK:
         mask = expand_mask(box[None], mask[..., None], config.IMAGE_SHAPE)[..., 0]
     y1, x1, y2, x2 = roi

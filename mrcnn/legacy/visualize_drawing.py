@@ -1,4 +1,4 @@
-"""What the old pictures need: images and masks in the forms that scripts hand over, drawn as one layer each."""
+"""Drawing helpers for `mrcnn.visualize`: convert the images and masks of scripts, and draw them as one layer each."""
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -15,33 +15,33 @@ MARGIN = 10  # pixels shown around an image
 
 
 def as_shown(image):
-    """An image as uint8 RGB [H, W, 3]: like `to_rgb`, but numbers from 0 to 255 of another type stay as they are.
+    """An image as uint8 RGB [H, W, 3]: like `to_rgb`, but values from 0 to 255 in other dtypes are not scaled.
 
-    Scripts hold 8-bit pictures in int32 or float arrays, and expect them to look as they are.
+    Scripts keep 8-bit images in int32 or float arrays, and expect them to be displayed unchanged.
     """
     return to_rgb(to_grey_levels(image))
 
 
 def color_values(color, channels):
-    """An RGB colour for the first channels of an image: at most three numbers, of a single channel their mean."""
+    """An RGB colour for the first channels of an image: at most three numbers, or their mean for a single channel."""
     color = np.asarray(named_color(color) if isinstance(color, str) else color, float)[:3]
     return [color.mean()] if channels == 1 else color[:channels]
 
 
 def objects_of(masks):
-    """`Instances` of full-size masks [H, W, N], also of those without a pixel: one object a mask.
+    """`Instances` from full-size masks [H, W, N]: one object per mask, even if the mask is empty.
 
     Parameters
     ----------
     masks : array [H, W, N]
-        bool, or numbers where more than 0.5 is inside.
+        Boolean, or numbers where values above 0.5 are inside.
     """
     masks = np.asarray(masks)
     return Instances.from_masks(masks if masks.dtype == bool else masks > 0.5, drop_empty=False)
 
 
 def class_map(objects, image_shape):
-    """The objects of one class as a picture [H, W]: object i has the value i + 1, overlaps the sum."""
+    """The objects of one class as an image [H, W]: object i has the value i + 1, and overlaps have the sum."""
     total = np.zeros(image_shape)
     for i, ((y1, x1, y2, x2), mask) in enumerate(zip(objects.boxes, objects.masks), start=1):
         total[y1:y2, x1:x2] += i * mask
@@ -49,9 +49,10 @@ def class_map(objects, image_shape):
 
 
 def roi_masks(masks, rois, wanted, image_shape):
-    """Masks [N, h, w] in the frames of their boxes at the size of the image, bool [H, W, N]; only the wanted ones.
+    """Expand masks [N, h, w], each in the frame of its box, to the size of the image, bool [H, W, N]; only the wanted
+    ones.
 
-    A box may leave the image.
+    A box may extend beyond the image.
     """
     planes = np.zeros((*image_shape[:2], len(rois)), bool)
     for i in np.flatnonzero(wanted):
@@ -65,17 +66,17 @@ def roi_masks(masks, rois, wanted, image_shape):
 
 
 def draw_objects(ax, image, boxes, objects, colors, captions, show_mask, show_bbox):
-    """Draw an image, and masks, outlines, boxes and captions of its objects, on axes.
+    """Draw an image with the masks, outlines, boxes and captions of its objects on axes.
 
     Parameters
     ----------
     ax : Axes
     image : array [H, W] or [H, W, C]
     boxes : [N, 4 or more]
-        Rows of zeros are objects that cropping has left nothing of; they are not drawn.
+        Rows of zeros are objects that were removed by cropping; they are not drawn.
     objects : Instances
-        The masks, which may lie outside of the boxes.
-    colors, captions : sequences, at least N
+        The masks, which may extend beyond the boxes.
+    colors, captions : sequences with at least N items
     show_mask, show_bbox : bool
     """
     shown = np.flatnonzero(boxes.any(axis=1))

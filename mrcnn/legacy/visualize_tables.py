@@ -1,4 +1,4 @@
-"""Tables in notebooks and terminals, and the one of a model's weights."""
+"""Tables for notebooks and terminals, and the table of a model's weights."""
 
 import importlib
 import re
@@ -8,9 +8,9 @@ from mrcnn.plot.weights import weight_alerts
 
 
 def show_table(table):
-    """Show rows of cells: by IPython where it runs, with HTML for a notebook and text for a terminal, else as text."""
+    """Show rows of cells: with IPython as HTML for a notebook and text for a terminal, otherwise as text."""
     rows = [[str(cell) for cell in row] for row in table]
-    ipython = sys.modules.get("IPython")  # whoever runs in it has it loaded
+    ipython = sys.modules.get("IPython")  # it is always loaded if the code runs in IPython
     if ipython is None or ipython.get_ipython() is None:
         print(as_text(rows))
         return
@@ -19,13 +19,13 @@ def show_table(table):
 
 
 def as_html(rows):
-    """An HTML table of rows of str; the cells are put in as they are, as they may hold HTML themselves."""
+    """An HTML table from rows of str; cells are not escaped, because they may contain HTML."""
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table>{body}</table>"
 
 
 def as_text(rows):
-    """Rows of str as text in aligned columns, without HTML tags."""
+    """Text in aligned columns from rows of str, without HTML tags."""
     rows = [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in rows]
     count = max(map(len, rows), default=0)
     widths = [max((len(row[c]) for row in rows if c < len(row)), default=0) for c in range(count)]
@@ -33,7 +33,7 @@ def as_text(rows):
 
 
 def weight_table(layers):
-    """Rows of cells: name, shape, minimum, maximum and standard deviation of each weight of these layers."""
+    """Rows of cells with the name, shape, minimum, maximum and standard deviation of each weight of these layers."""
     table = [["WEIGHT NAME", "SHAPE", "MIN", "MAX", "STD"]]
     for layer in layers:
         for variable, values in zip(layer.weights, layer.get_weights()):

@@ -1,1 +1,1 @@
-"""Losses, as pure functions: of Mask R-CNN (`detection`) and of semantic networks (`semantic`)."""
+"""Losses of Mask R-CNN (`detection`) and of semantic networks (`semantic`), as pure functions."""

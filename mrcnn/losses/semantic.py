@@ -1,16 +1,16 @@
-"""Losses and counts of semantic segmentation: pure functions of labels and logits, computed in float32 always.
+"""Losses and pixel counts for semantic segmentation: pure functions of labels and logits, always in float32.
 
-Throughout, labels are int [B, H, W], 0 background, and logits [B, H, W, K]: K is 1 for two classes (the logit of the
-foreground), else the number of classes. Class weights are one number a class, background first, or None.
+Labels are int [B, H, W], with 0 for background. Logits are [B, H, W, K], where K is 1 for two classes (the logit of the
+foreground), otherwise the number of classes. Class weights are one number per class, background first, or None.
 """
 
 from keras import ops
 
-SMOOTH = 1.0  # pixels; keeps the Dice loss of empty pictures finite, and 0 where nothing is found in them
+SMOOTH = 1.0  # pixels; keeps the Dice loss of empty images finite, and 0 if nothing is found in them
 
 
 def semantic_loss(name, labels, logits, gamma=2.0, class_weights=None):
-    """The loss that SEMANTIC_LOSS names, a scalar."""
+    """The loss called `name` in SEMANTIC_LOSS, a scalar."""
     if name == "focal_dice":
         return focal(labels, logits, gamma, class_weights) + dice(labels, logits, class_weights)
     if name == "dice":
@@ -21,7 +21,7 @@ def semantic_loss(name, labels, logits, gamma=2.0, class_weights=None):
 
 
 def cross_entropy(labels, logits, class_weights=None):
-    """Weighted mean over pixels of -log p_t, p_t being the probability of the pixel's own class."""
+    """Weighted mean over pixels of -log p_t, where p_t is the probability of the pixel's own class."""
     log_p = log_probability(labels, logits)
     return _weighted_mean(-log_p, labels, class_weights)
 
@@ -29,19 +29,19 @@ def cross_entropy(labels, logits, class_weights=None):
 def focal(labels, logits, gamma=2.0, class_weights=None):
     """Weighted mean over pixels of -(1 - p_t)^gamma log p_t (Lin et al. 2017, eq. 5).
 
-    The weights of the classes are the paper's alpha.
+    The class weights correspond to alpha in the paper.
     """
     log_p = log_probability(labels, logits)
     if not gamma:
         return _weighted_mean(-log_p, labels, class_weights)
-    # From log_p, whose rounding leaves no p_t above 1; the power's gradient at 0 is no number for gamma below 1.
+    # Computed from log_p, so rounding cannot give p_t above 1. For gamma below 1 the gradient at 0 is not finite.
     missing = ops.maximum(-ops.expm1(log_p), 1e-7)
     return _weighted_mean(-ops.power(missing, gamma) * log_p, labels, class_weights)
 
 
 def dice(labels, logits, class_weights=None):
-    """1 - (2 sum(p y) + s) / (sum(p) + sum(y) + s), a weighted mean over the classes but background (Milletari et al.
-    2016, with plain sums in the denominator).
+    """1 - (2 sum(p y) + s) / (sum(p) + sum(y) + s), a weighted mean over all classes except background (Milletari et
+    al. 2016, with plain sums in the denominator).
 
     Sums are over all pixels of the batch; s is SMOOTH.
     """
@@ -66,9 +66,10 @@ def log_probability(labels, logits):
 
 
 def pixel_counts(labels, logits):
-    """Pixels of foreground in both, only predicted, only true, and of the right class, each a float32 scalar.
+    """Numbers of foreground pixels that are true positive, false positive and false negative, and of pixels with the
+    correct class, each a float32 scalar.
 
-    Foreground is every class but 0. A pixel's predicted class is the most probable one.
+    Foreground is every class except 0. The predicted class of a pixel is the most probable one.
     """
     labels, predicted = ops.cast(labels, "int32"), predicted_classes(logits)
     true, found = ops.cast(labels > 0, "float32"), ops.cast(predicted > 0, "float32")
@@ -84,13 +85,13 @@ def predicted_classes(logits):
 
 
 def probabilities_of(logits):
-    """Sigmoid of one channel, softmax of several, float32 [B, H, W, K]."""
+    """Sigmoid of a single channel, or softmax of several channels, float32 [B, H, W, K]."""
     logits = ops.cast(logits, "float32")
     return ops.sigmoid(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 
 
 def _foreground_probabilities(labels, logits):
-    """Probabilities of the classes but background, and the same of the truth (0 and 1): float32 [B, H, W, C - 1]."""
+    """Probabilities of all classes except background, and the ground truth (0 and 1): float32 [B, H, W, C - 1] each."""
     probabilities, labels = probabilities_of(logits), ops.cast(labels, "int32")
     if logits.shape[-1] == 1:
         return probabilities, ops.cast(labels > 0, "float32")[..., None]

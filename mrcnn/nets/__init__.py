@@ -1,1 +1,1 @@
-"""Backbones, feature pyramid, heads, and the networks built from them."""
+"""Backbones, feature pyramid, heads, and the networks that are built from them."""

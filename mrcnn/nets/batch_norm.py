@@ -1,25 +1,27 @@
-"""Batch normalisation with Matterport's three ways of training, and convolutions that swallow it when it is frozen."""
+"""Batch normalisation with Matterport's three training modes, and convolutions into which it is folded when frozen."""
 
 import math
 
 import keras
 from keras import ops
 
-# Numbers in a kernel above which it outweighs the maps it makes: in C5, which are small, and in the box head.
+# Number of kernel elements above which folding costs more than scaling the output map: in C5, where maps are small, and
+# in the box head.
 LARGE_KERNEL = 2**20
-# The same for a backbone at detection: there a folded kernel of C4 takes as long to make as it saves, and all of them
-# would be made at the start and lie in memory together. (In training the map that is not kept for the gradient counts.)
+# The same limit for a backbone in detection. There, folding a C4 kernel takes as long as it saves, and all folded
+# kernels would be computed at the start and kept in memory together. (In training, folding also saves the copy of the
+# map for the gradient.)
 LARGE_BACKBONE_KERNEL = 2**18
 
 
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation whose mode is fixed when it is built.
+    """Batch normalisation with a mode that is fixed when the layer is created.
 
     Parameters
     ----------
     train_bn : bool or None
-        False: the moving statistics are used always and never change; gamma and beta can still be trained. True: batch
-        statistics always. None: the usual way, batch statistics while training.
+        False: always use the moving statistics, which never change; gamma and beta can still be trained. True: always
+        use batch statistics. None: the Keras default, batch statistics during training only.
     """
 
     def __init__(self, train_bn=False, **kwargs):
@@ -35,11 +37,11 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 
 def with_bias(features, bias, training=None):
-    """`features + bias`, of features [..., C] and a bias [C] of one dtype.
+    """`features + bias`, for features [..., C] and a bias [C] of the same dtype.
 
-    At detection under TensorFlow it is its own operation for this, which its optimizer joins with the convolution
-    before and the activation behind. The gradient of that operation is slower than that of the sum, so training
-    has the sum.
+    For detection with TensorFlow this is its operation `bias_add`, which its graph optimizer fuses with the preceding
+    convolution and the following activation. The gradient of `bias_add` is slower than the gradient of the sum, so
+    training uses the sum.
     """
     if training is False and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -49,20 +51,20 @@ def with_bias(features, bias, training=None):
 
 
 class ConvNorm(keras.layers.Layer):
-    """A convolution and its batch normalisation, two layers under their own names.
+    """A convolution and its batch normalisation, two layers with names of their own.
 
-    With frozen statistics the normalisation is a scale and a shift of each channel. They are worked into the kernel and
-    the bias, which costs nothing beside a pass over every pixel, and keeps no copy of the map for the gradient. The
-    gradients of kernel, bias, gamma and beta are those of the two layers one after the other. A kernel that has more
-    numbers than the map it makes is left as it is, and the map is scaled.
+    With frozen statistics the normalisation is a scale and a shift per channel. They are folded into the kernel and the
+    bias. The cost is negligible compared with a pass over all pixels, and no copy of the map is kept for the gradient.
+    The gradients of kernel, bias, gamma and beta are the same as with the two layers in sequence. For a kernel with
+    more elements than its output map, the map is scaled instead of the kernel.
 
     Parameters
     ----------
     convolution : keras.layers.Conv2D
-        Without activation.
+        Without an activation.
     normalisation : BatchNorm
     large_at_detection : int, optional
-        From how many numbers on a kernel is left as it is at detection; LARGE_KERNEL, as in training, by default.
+        Kernels with at least this many elements are not folded in detection. Default: LARGE_KERNEL, as in training.
     """
 
     def __init__(self, convolution, normalisation, large_at_detection=None, **kwargs):

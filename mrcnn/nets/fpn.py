@@ -4,7 +4,7 @@ from keras import layers
 
 
 def feature_pyramid(c2, c3, c4, c5, size=256):
-    """P2..P6 [B, H / stride, W / stride, size] of C2..C5; P6 is every second pixel of P5."""
+    """P2..P6 [B, H / stride, W / stride, size] from C2..C5; P6 is every second pixel of P5."""
     p5 = layers.Conv2D(size, 1, name="fpn_c5p5")(c5)
     merged = {5: p5}
     for level, c in ((4, c4), (3, c3), (2, c2)):

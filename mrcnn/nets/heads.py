@@ -1,4 +1,4 @@
-"""The heads: class and box of a region, and its mask. Matterport's layer names; regions are folded into the batch."""
+"""Box head and mask head of Mask R-CNN, with Matterport's layer names. Regions are folded into the batch."""
 
 import keras
 from keras import layers, ops
@@ -27,7 +27,9 @@ class UnfoldRegions(layers.Layer):
 
 
 class WholePatchConv(layers.Conv2D):
-    """A "valid" convolution with a kernel as large as its input, [N, h, w, C] -> [N, 1, 1, filters], as one product."""
+    """A "valid" convolution whose kernel is as large as its input, computed as one matrix product: [N, h, w, C] ->
+    [N, 1, 1, filters].
+    """
 
     def convolution_op(self, inputs, kernel):
         kernel = ops.reshape(kernel, (-1, self.filters))
@@ -35,10 +37,11 @@ class WholePatchConv(layers.Conv2D):
 
 
 class BlockDeconvolution(layers.Conv2DTranspose):
-    """A transposed convolution with kernel and stride 2 as one product, [N, h, w, C] -> [N, h, w, 2, 2, filters].
+    """A transposed convolution with kernel and stride 2, as one matrix product: [N, h, w, C] -> [N, h, w, 2, 2,
+    filters].
 
-    Every pixel becomes a block of 2 x 2. The blocks are left as they are: what follows looks at single pixels, and
-    makes of many channels few, which are quicker to put in their places (`interleave`).
+    Every pixel becomes a block of 2 x 2 pixels. The blocks are not rearranged here. The next layer works on single
+    pixels and reduces many channels to a few, which are faster to rearrange (`interleave`).
     """
 
     def call(self, inputs, training=None):
@@ -55,7 +58,7 @@ class BlockDeconvolution(layers.Conv2DTranspose):
 
 
 def interleave(blocks):
-    """Pictures of blocks of pixels, [..., h, w, 2, 2, C] -> [..., 2h, 2w, C]."""
+    """Rearrange blocks of 2 x 2 pixels into images: [..., h, w, 2, 2, C] -> [..., 2h, 2w, C]."""
     *lead, height, width, _, _, channels = blocks.shape
     axes = len(lead)
     order = (*range(axes), axes, axes + 2, axes + 1, axes + 3, axes + 4)
@@ -64,7 +67,7 @@ def interleave(blocks):
 
 
 class MaskClassifier(layers.Conv2D):
-    """A 1 x 1 convolution and a sigmoid in float32 on blocks of RoIs: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K]."""
+    """A 1 x 1 convolution and a float32 sigmoid on the blocks of RoIs: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K]."""
 
     def build(self, input_shape):
         super().build((None, *input_shape[-3:]))
@@ -125,7 +128,7 @@ class MaskHead:
 
     @property
     def layers(self):
-        """All layers that have a name, in their order."""
+        """All layers with names, in order."""
         hidden = [layer for pair in zip(self.convolutions, self.activations) for layer in pair]
         return [*hidden, self.deconvolution, self.classify]
 
@@ -138,11 +141,12 @@ class MaskHead:
 
 
 class PositiveMasks(layers.Layer):
-    """Masks of the regions that the mask loss looks at; the rest of the result is 0.
+    """Masks of the regions that enter the mask loss; the rest of the result is 0.
 
-    The mask head is the most expensive part of a training step, and no other region than these reaches its loss, so the
-    loss and its gradient are the same. Regions come with the wanted ones first. Under TensorFlow those of all images go
-    through the head together, and no other; elsewhere as many of each image as the image with most has.
+    The mask head is the most expensive part of a training step. No other regions enter its loss, so the loss and its
+    gradient are unchanged. The wanted regions of an image come first. With TensorFlow, only the wanted regions of all
+    images go through the head, together. With other backends, each image sends as many regions through the head as the
+    image with the most wanted regions.
 
     Called with [rois [B, P, 4], class_ids int32 [B, P] (above 0 where wanted), image_meta, P2, P3, P4, P5]; returns
     [B, P, 2h, 2w, K] float32.
@@ -154,7 +158,8 @@ class PositiveMasks(layers.Layer):
     slots : int
         P.
     all_slots : bool
-        Work on all slots always: for a head whose batch norm takes statistics of its batch, which their number changes.
+        Always process all slots. Needed if the batch norm of the head uses batch statistics, because these depend on
+        the number of regions.
     """
 
     def __init__(self, head, pool, slots, all_slots=False, **kwargs):
@@ -174,7 +179,7 @@ class PositiveMasks(layers.Layer):
         wanted = class_ids > 0
         if keras.backend.backend() == "tensorflow":
             return self._wanted(wanted, rois, meta, maps)
-        # A program of a fixed size for each image, so that several devices can share a batch.
+        # The size is the same for each image, so a batch can be split across several devices.
         needed = ops.max(ops.sum(ops.cast(wanted, "int32"), axis=1))
         return with_count(needed, self.slots, lambda count: self._first(count, rois, meta, maps))
 
@@ -187,7 +192,7 @@ class PositiveMasks(layers.Layer):
         rows = ops.arange(ops.size(wanted), dtype="int32")
         flat = ops.reshape(wanted, (-1,))
         order = ops.argsort(ops.where(flat, rows, rows + ops.size(wanted)))
-        # One region at least, so that the head sees something; nothing looks at it.
+        # At least one region, because the head needs an input; its result is not used.
         chosen = ops.cast(order[: ops.maximum(ops.sum(ops.cast(flat, "int32")), 1)], "int32")
         boxes = ops.take(ops.reshape(rois, (-1, 4)), chosen, axis=0)
         found = self.head(self.pool([boxes[None], meta, *maps], images=(chosen // self.slots)[None]))[0]

@@ -1,4 +1,4 @@
-"""Mask R-CNN (He et al. 2017): one set of layers, and the graphs for training and for detection over them."""
+"""Mask R-CNN (He et al. 2017): one set of layers, and the training and detection graphs that share them."""
 
 import random
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from mrcnn.nets.training_model import TrainingModel
 
 @contextmanager
 def building(seed, precision):
-    """Seeded initial weights and a dtype policy, without changing either for the rest of the program."""
+    """Set the seed of initial weights and the dtype policy, and restore both at the end of the block."""
     state, policy = random.getstate(), keras.config.dtype_policy()
     random.seed(seed)
     keras.config.set_dtype_policy(precision)
@@ -37,7 +37,7 @@ def building(seed, precision):
 
 
 def pyramid_anchors(config, image_shape):
-    """Anchors in pixels, float64 [A, 4], levels P2..P6 one after the other, for a molded image of this shape."""
+    """Anchors in pixels, float64 [A, 4], of levels P2..P6 in sequence, for a molded image of this shape."""
     if callable(config.BACKBONE):
         shapes = np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
     else:
@@ -48,7 +48,7 @@ def pyramid_anchors(config, image_shape):
 
 
 class Concatenate(layers.Layer):
-    """All levels' anchors one after the other, [B, A, ...]; a layer so that it can carry a name (`rpn_bbox`)."""
+    """Concatenate the anchors of all levels, [B, A, ...]; a layer because it needs a name (`rpn_bbox`)."""
 
     def __init__(self, **kwargs):
         super().__init__(dtype="float32", **kwargs)
@@ -58,14 +58,14 @@ class Concatenate(layers.Layer):
 
 
 class ActiveClasses(layers.Layer):
-    """The active class ids [B, C] out of the image meta."""
+    """Extract the active class ids [B, C] from the image meta."""
 
     def call(self, image_meta):
         return image_meta[:, 12:]
 
 
 class NormalizeBoxes(layers.Layer):
-    """Pixel boxes [B, N, 4] to normalised ones; called with [boxes, image of the size that they belong to]."""
+    """Convert pixel boxes [B, N, 4] to normalised boxes; called with [boxes, image], where the image gives the size."""
 
     def __init__(self, **kwargs):
         super().__init__(dtype="float32", **kwargs)
@@ -80,18 +80,18 @@ class NormalizeBoxes(layers.Layer):
 
 
 class MaskRCNNGraph:
-    """The layers of a Mask R-CNN and the graphs over them; all graphs share weights.
+    """The layers of a Mask R-CNN and the graphs built from them; all graphs share the weights.
 
     Parameters
     ----------
     config : Config
         Validated by the caller.
     precision : str
-        Keras dtype policy of the convolutions; boxes and losses are float32 always.
+        Keras dtype policy of the convolutions; boxes and losses are always float32.
     """
 
     inference_class, training_class = keras.Model, TrainingModel
-    exact_detections = False  # whatever MATTERPORT_EXACT says
+    exact_detections = False  # True: exact detections whatever MATTERPORT_EXACT is
 
     def __init__(self, config, precision="float32"):
         self.config, self.precision = config, precision
@@ -142,15 +142,15 @@ class MaskRCNNGraph:
     def training_model(self, given_rpn_targets=False):
         """The model that `fit` trains.
 
-        Inputs are a dict of `input_image`, `input_image_meta`, `input_gt_class_ids` [B, G], `input_gt_boxes` [B, G, 4]
-        pixels, `input_gt_masks` [B, h, w, G] and `input_has_masks` bool [B], False for an image whose objects have only
-        boxes (both with a mask head), `input_roi` [B, N, 4] pixels (without USE_RPN_ROIS).
+        Inputs are a dict of `input_image`, `input_image_meta`, `input_gt_class_ids` [B, G] and `input_gt_boxes`
+        [B, G, 4] in pixels. With a mask head: `input_gt_masks` [B, h, w, G] and `input_has_masks` bool [B], False for
+        an image whose objects have only boxes. Without USE_RPN_ROIS: `input_roi` [B, N, 4] in pixels.
 
         Parameters
         ----------
         given_rpn_targets : bool
-            Take `input_rpn_match` [B, A, 1] and `input_rpn_bbox` [B, K, 4] as two more inputs, instead of matching
-            anchors to the objects inside.
+            Take `input_rpn_match` [B, A, 1] and `input_rpn_bbox` [B, K, 4] as two additional inputs, instead of
+            matching anchors to objects in the network.
         """
         with self._scope():
             inputs, outputs = self._training_graph(given_rpn_targets)
@@ -241,7 +241,7 @@ class MaskRCNNGraph:
 
     # --- Detection ---
     def _detection_graph(self):
-        """Tensors of the detection graph, built once: its proposals, head outputs and detections."""
+        """Tensors of the detection graph: proposals, head outputs and detections. The graph is built only once."""
         if self._inference is None:
             config = self.config
             anchors = keras.Input((None, 4), name="input_anchors", dtype="float32")
@@ -270,7 +270,7 @@ class MaskRCNNGraph:
         """The whole detection network, with Matterport's inputs and outputs.
 
         Inputs [image, meta, anchors [B, A, 4] normalised]; outputs [detections [B, D, 6], mrcnn_class, mrcnn_bbox,
-        mrcnn_mask [B, D, h, w, C], rpn_rois, rpn_class, rpn_bbox] (without `mrcnn_mask` when there is no mask head).
+        mrcnn_mask [B, D, h, w, C], rpn_rois, rpn_class, rpn_bbox] (no `mrcnn_mask` without a mask head).
         """
         with self._scope():
             graph = self._detection_graph()
@@ -287,10 +287,10 @@ class MaskRCNNGraph:
         return self.mask_head(pooled)
 
     def detection_models(self):
-        """The same in two models, so that masks are computed only for what is kept.
+        """The detection network as two models, so masks are computed only for detections that are kept.
 
-        The first: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5]. The second, or None without a mask
-        head: [boxes [B, n, 4] normalised, meta, P2, P3, P4, P5] -> masks [B, n, h, w, C].
+        The first model: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5]. The second model, or None
+        without a mask head: [boxes [B, n, 4] normalised, meta, P2, P3, P4, P5] -> masks [B, n, h, w, C].
         """
         with self._scope():
             graph = self._detection_graph()

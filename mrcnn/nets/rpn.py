@@ -1,4 +1,4 @@
-"""The region proposal network (Ren et al. 2015), and its cheap twin on the anchors that are learnt from."""
+"""The region proposal network (Ren et al. 2015), and a cheap version for the sampled anchors in training."""
 
 import keras
 from keras import layers, ops
@@ -7,10 +7,10 @@ from mrcnn.layers.roi_align import flatten_pyramid
 
 
 class RPNHead(layers.Layer):
-    """Scores and deltas of all anchors of one feature map (Matterport's `rpn_model`; the same for all levels).
+    """Scores and deltas of all anchors of one feature map (Matterport's `rpn_model`, shared by all levels).
 
-    Called with [B, H, W, C]; returns logits [B, A, 2] (background, foreground) and deltas [B, A, 4], float32, with A
-    anchors in the order y, x, ratio.
+    Called with [B, H, W, C]; returns logits [B, A, 2] (background, foreground) and deltas [B, A, 4], float32, for A
+    anchors ordered by y, x, ratio.
     """
 
     def __init__(self, anchors_per_location, anchor_stride=1, width=512, **kwargs):
@@ -54,8 +54,8 @@ class RPNHead(layers.Layer):
         )
 
     def at_patches(self, patches):
-        """Logits [N, anchors_per_location, 2] and deltas [N, anchors_per_location, 4] of 3 x 3 neighbourhoods [N, 9 *
-        C].
+        """Logits [N, anchors_per_location, 2] and deltas [N, anchors_per_location, 4] from 3 x 3 neighbourhoods
+        [N, 9 * C].
         """
         shared, dtype = self.rpn_conv_shared, patches.dtype
         hidden = ops.matmul(patches, ops.cast(ops.reshape(shared.kernel, (-1, self.width)), dtype)) + ops.cast(
@@ -73,12 +73,12 @@ class RPNHead(layers.Layer):
 
 
 class SampledRPN(layers.Layer):
-    """The RPN's logits and deltas at chosen anchors only, from their 3 x 3 neighbourhoods.
+    """Logits and deltas of the RPN at the sampled anchors only, from their 3 x 3 neighbourhoods.
 
-    The loss sees no other anchor, so its gradient through these few patches is the gradient of the whole RPN; the
-    convolutions over the full maps, which the proposals need, then have no backward pass.
+    No other anchors enter the loss, so the gradient through these few patches is the gradient of the whole RPN. The
+    convolutions over the full maps, which are needed for the proposals, then need no backward pass.
 
-    Called with [indices int32 [B, K], P2, P3, ...], of the levels that have anchors; returns logits [B, K, 2] and
+    Called with [indices int32 [B, K], P2, P3, ...], with the levels that have anchors; returns logits [B, K, 2] and
     deltas [B, K, 4], float32.
     """
 
@@ -91,7 +91,7 @@ class SampledRPN(layers.Layer):
         indices, *feature_maps = inputs
         head, stride = self.rpn_head, self.rpn_head.anchor_stride
         ratios = head.anchors_per_location
-        # Where each level's anchors start, and how many lie side by side.
+        # Where the anchors of each level start, and how many are in one row of the map.
         columns = [-(-ops.shape(m)[2] // stride) for m in feature_maps]
         counts = [-(-ops.shape(m)[1] // stride) * c * ratios for m, c in zip(feature_maps, columns)]
         columns, counts = ops.cast(ops.stack(columns), "int32"), ops.cast(ops.stack(counts), "int32")
@@ -110,8 +110,9 @@ class SampledRPN(layers.Layer):
         rows = counts // (columns * ratios)
 
         def kernel_places(place, lengths, places):
-            """The three rows (or columns) of the bordered map under the kernel of the anchors at `place`."""
-            # "same" pads as much as the last kernel needs, half of it before: nothing for even sizes and a stride of 2.
+            """The three rows (or columns) of the padded map that the kernel covers for the anchors at `place`."""
+            # "same" pads as much as the last kernel needs, half of it before the map: nothing there for even sizes and
+            # a stride of 2.
             padding = ops.maximum((places - 1) * stride + 3 - (lengths - 2), 0)
             start = place * stride + 1 - ops.take(padding // 2, level)
             return start[..., None] + ops.arange(3, dtype="int32")

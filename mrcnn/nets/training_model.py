@@ -1,4 +1,4 @@
-"""The Keras model that one compiled training step runs: the losses of Mask R-CNN and their weighted sum."""
+"""The Keras model of the compiled training step: the losses of Mask R-CNN and their weighted sum."""
 
 import keras
 from keras import ops
@@ -8,22 +8,22 @@ from mrcnn.losses import detection as losses
 
 
 class TrainingModel(keras.Model):
-    """A functional model whose outputs are predictions beside their targets; the losses are computed here.
+    """A functional model whose outputs are predictions and their targets; the losses are computed here.
 
-    Reported are `loss`, the weighted sum of the losses, and each of them, weighted, as running means; there are five,
-    four without mask head. Weight decay is added to the gradients by the optimizer (`DecayAndClip`) and not part of
-    `loss`, so that `loss` is the sum of its parts.
+    It reports `loss`, the weighted sum of the losses, and each weighted loss, as running means. There are five losses,
+    or four without a mask head. Weight decay is added to the gradients by the optimizer (`DecayAndClip`). It is not
+    part of `loss`, so `loss` is the sum of the reported losses.
     """
 
     def configure(self, config):
-        """Take the weights of the losses and the form of the class loss from `config`."""
+        """Set the loss weights and the variant of the class loss from `config`."""
         self.loss_names = [n for n in LOSS_NAMES if config.USE_MASK_HEAD or n != "mrcnn_mask_loss"]
         self.loss_weights_by_name = {n: float(config.LOSS_WEIGHTS.get(n, 1.0)) for n in self.loss_names}
         self.exact = bool(config.MATTERPORT_EXACT)
         self.loss_means = [keras.metrics.Mean(name=n) for n in self.loss_names]
 
     def losses_of(self, outputs):
-        """The losses by name, not weighted, from the model's outputs."""
+        """The unweighted losses by name, from the model's outputs."""
         found = {
             "rpn_class_loss": losses.rpn_class_loss(outputs["rpn_match"], outputs["rpn_sampled_logits"]),
             "rpn_bbox_loss": losses.rpn_bbox_loss(
@@ -47,7 +47,7 @@ class TrainingModel(keras.Model):
         return found
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Weighted sum of the losses; updates their means."""
+        """Weighted sum of the losses; also updates their means."""
         found = self.losses_of(y_pred)
         total = 0.0
         for name, mean in zip(self.loss_names, self.loss_means):

@@ -1,1 +1,1 @@
-"""The options of the command line; imports nothing heavy."""
+"""Command-line options; imports no heavy libraries."""

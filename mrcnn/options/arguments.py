@@ -1,6 +1,6 @@
-"""The options of train, predict and evaluate; and `run`, which turns errors into one line and an exit code.
+"""Command-line options of train, predict, evaluate and compare; `run` turns errors into one line and an exit code.
 
-Nothing here imports Keras or NumPy, so that `--help` and a mistyped option answer at once.
+Nothing here imports Keras or NumPy, so `--help` and mistyped options answer at once.
 """
 
 import argparse
@@ -21,12 +21,17 @@ from mrcnn.options.option_values import (
 )
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-_NOTHING_DONE = "2 nothing could be done (options, data or weights; every file failed), 130 interrupted by Ctrl+C"
-EXIT_CODES = f"exit code: 0 all done, 1 some files failed and the others are done, {_NOTHING_DONE}"
+EXIT_CODES = (
+    "exit codes: 0 success, 1 some files failed and the others were processed, 2 nothing could be done (because of "
+    "options, data or weights, or because every file failed), 130 interrupted with Ctrl+C"
+)
+TRAINING_EXIT_CODES = (
+    "exit codes: 0 success, 2 failure because of options, data or weights, 130 interrupted with Ctrl+C"
+)
 
 
 def run(function, *arguments):
-    """Call a script's work and return its exit code; an error that tells what to do is printed, without traceback.
+    """Run a script's work and return its exit code; errors that users can fix are printed without a traceback.
 
     Returns
     -------
@@ -46,36 +51,36 @@ def run(function, *arguments):
 def train_parser(description, prepares=False, semantic=False):
     """Options of a training script; those not given are absent (see `TrainingOptions.with_defaults`).
 
-    `prepares` adds --keep-rows and --downscale, here and in `evaluate_parser`; `semantic` what only U-Net and FCN have,
-    here, in `predict_parser` and in `evaluate_parser`.
+    `prepares` adds --keep-rows and --downscale, as in `evaluate_parser`; `semantic` adds the options for U-Net and FCN,
+    as in `predict_parser` and `evaluate_parser`.
     """
-    parser = base_parser(description, f"exit code: 0 done, {_NOTHING_DONE}")
+    parser = base_parser(description, TRAINING_EXIT_CODES)
     training = add_training(parser, prepares, semantic)
     if semantic:
         training.add_argument(
             "--hours",
             type=positive_number,
             metavar="H",
-            help="unet and fcn: how long to train in all, instead of --epochs",
+            help="U-Net and FCN only: total training time in hours, instead of --epochs",
         )
     training.add_argument(
         "--learning-rate",
         type=float,
         metavar="X",
-        help="of the first stage; when all layers follow the heads they take a tenth (default: "
-        "LEARNING_RATE of the settings)",
+        help="learning rate of the first stage; if the heads are trained first, the stage for all layers uses a tenth "
+        "of it (default: LEARNING_RATE of the settings)",
     )
-    training.add_argument("--logs", metavar="DIR", help="a folder for each run is made in here (default logs)")
+    training.add_argument("--logs", metavar="DIR", help="each run gets its own folder in here (default: logs)")
     training.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the last run in --logs where it stopped; options need not be repeated",
+        help="continue the last run in --logs where it stopped; its options need not be repeated",
     )
     return parser
 
 
 def add_training(parser, prepares=False, semantic=False):
-    """Add the options of a training but those of its run; returns the group "training" of the parser."""
+    """Add the options that every training has; returns the parser's group "training"."""
     data = parser.add_argument_group("data")
     _add_dataset(data)
     if prepares:
@@ -84,53 +89,54 @@ def add_training(parser, prepares=False, semantic=False):
         "--validation",
         type=float,
         metavar="FRACTION",
-        help="part of the pictures to validate on, split by source picture or block of slices and by "
-        "--seed; the slices next to such a block are left out; 0: none (default 0.2)",
+        help="fraction of the images used for validation, chosen by --seed; images from one source stay together, "
+        "stacks are split by blocks of slices, and the slices next to such a block are not used; 0: no validation "
+        "(default: 0.2)",
     )
-    data.add_argument("--validation-dataset", metavar="DIR|STACK.tif", help="a data set of its own to validate on")
-    data.add_argument("--validation-truth", metavar="STACK.tif|DIR", help="its truth")
+    data.add_argument("--validation-dataset", metavar="DIR|STACK.tif", help="a separate data set for validation")
+    data.add_argument("--validation-truth", metavar="STACK.tif|DIR", help="its ground truth")
     data.add_argument(
         "--validation-slices",
         type=slices,
         metavar="FIRST:END",
-        help="validate on these slices of the stack, END not included",
+        help="use these slices of the stack for validation, END not included",
     )
     data.add_argument(
         "--augmentation",
         choices=("none", "flips", "light", "normal", "strong"),
-        help="how much pictures are varied; flips: with right angles, nothing else (default normal)",
+        help="how strongly images are varied; flips: only flips and right-angle rotations (default: normal)",
     )
     data.add_argument(
         "--no-augmentation",
         dest="augmentation",
         action="store_const",
         const="none",
-        help="the same as --augmentation none",
+        help="same as --augmentation none",
     )
     model = parser.add_argument_group("model")
     if semantic:
         model.add_argument(
             "--model",
             choices=("mask", "unet", "fcn"),
-            help="Mask R-CNN, or a semantic network whose areas a watershed parts into objects (default "
-            "mask, or what --config says)",
+            help="mask: Mask R-CNN; unet, fcn: a semantic network, whose areas a watershed separates into objects "
+            "(default: the model of --config, otherwise mask)",
         )
     model.add_argument(
         "--weights",
         metavar="imagenet|coco|last|none|FILE",
-        help="start from: a backbone trained on ImageNet; a model trained on COCO; the last run in "
-        "--logs; random weights (none, the default); or a weight file or run folder",
+        help="initial weights: a backbone trained on ImageNet (imagenet), a model trained on COCO (coco), the last run "
+        "in --logs (last), random weights (none, the default), or a weight file or the folder of a run",
     )
     model.add_argument(
         "--exclude",
         metavar="LAYER,...",
         type=lambda text: [n for n in text.split(",") if n],
-        help="layers of the weight file to leave out",
+        help="layers of the weight file that are not loaded",
     )
     model.add_argument(
         "--backbone",
         metavar="NAME",
-        help="resnet50, resnet101 or a network of keras.applications, such as mobilenet_v2",
+        help="resnet50, resnet101 or a network from keras.applications, such as mobilenet_v2",
     )
     size = model.add_mutually_exclusive_group()
     size.add_argument(
@@ -138,28 +144,32 @@ def add_training(parser, prepares=False, semantic=False):
         dest="size",
         action="store_const",
         const="small",
-        help="the narrow network for CPUs (default without a GPU)",
+        help="narrow network for CPUs (default without a GPU)",
     )
     size.add_argument(
-        "--full", dest="size", action="store_const", const="full", help="the network for GPUs (default with one)"
+        "--full", dest="size", action="store_const", const="full", help="network for GPUs (default with a GPU)"
     )
     size.add_argument(
-        "--config", metavar="FILE.json", help="settings from a file, such as the config.json of another run"
+        "--config", metavar="FILE.json", help="read the settings from a file, such as the config.json of another run"
     )
     _add_set(model)
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=whole_number, metavar="N", help="in total, over all stages (default 20)")
     training.add_argument(
-        "--steps", type=whole_number, metavar="N", help="batches in an epoch (default: every picture once)"
+        "--epochs", type=whole_number, metavar="N", help="total number of epochs, over all stages (default: 20)"
     )
-    training.add_argument("--batch", type=whole_number, metavar="N", help="pictures in a batch")
+    training.add_argument(
+        "--steps", type=whole_number, metavar="N", help="batches per epoch (default: enough to use every image once)"
+    )
+    training.add_argument("--batch", type=whole_number, metavar="N", help="images per batch")
     training.add_argument(
         "--layers",
         metavar="heads|3+|4+|5+|all|REGEX",
-        help="train these only, in one stage (default: all from random weights; otherwise heads for "
-        "a quarter of the epochs, then all)",
+        help=f"train only these layers, in one stage (default: all layers for {'U-Net, FCN and ' * semantic}random "
+        "weights; otherwise the heads for a quarter of the epochs, then all layers)",
     )
-    training.add_argument("--seed", type=int, metavar="N", help="of weights, split, order and augmentation (default 0)")
+    training.add_argument(
+        "--seed", type=int, metavar="N", help="random seed of weights, split, order and augmentation (default: 0)"
+    )
     return training
 
 
@@ -170,14 +180,14 @@ def predict_parser(description, semantic=False):
         "images",
         nargs="+",
         metavar="IMAGES",
-        help="pictures, TIFF stacks, folders of them, or patterns such as 'scans/*.tif'",
+        help="images, TIFF stacks, folders of these, or patterns such as 'scans/*.tif'",
     )
     add_weights(parser)
     parser.add_argument(
         "--out",
         default="predictions",
         metavar="DIR",
-        help="where the results go (default predictions); they have the size of the pictures as given",
+        help="folder for the results, which have the size of the original images (default: predictions)",
     )
     _add_pixel_size(parser)
     _add_preparation(parser)
@@ -188,12 +198,12 @@ def predict_parser(description, semantic=False):
         type=whole_number,
         default=4,
         metavar="N",
-        help="pictures of the first N pages of a stack (default 4)",
+        help="draw overlays for the first N pages of a stack (default: 4)",
     )
     parser.add_argument(
         "--rois",
         action="store_true",
-        help="also outlines for ImageJ's ROI Manager, <stem>_rois.zip (needs the extra rois)",
+        help="also write outlines for ImageJ's ROI Manager, <stem>_rois.zip (needs: pip install roifile)",
     )
     _add_linking(parser)
     return parser
@@ -209,10 +219,13 @@ def evaluate_parser(description, prepares=False, semantic=False):
     if semantic:
         _add_flips(parser)
     parser.add_argument(
-        "--out", default="evaluation", metavar="DIR", help="where metrics.json and the pictures go (default evaluation)"
+        "--out",
+        default="evaluation",
+        metavar="DIR",
+        help="folder for metrics.json and the figures (default: evaluation)",
     )
-    parser.add_argument("--worst", type=int, default=5, metavar="N", help="pictures of the N worst images (default 5)")
-    parser.add_argument("--limit", type=whole_number, metavar="N", help="only the first N images")
+    parser.add_argument("--worst", type=int, default=5, metavar="N", help="draw the N worst images (default: 5)")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="use only the first N images")
     return parser
 
 
@@ -223,30 +236,32 @@ def compare_parser(description):
         "models",
         nargs="+",
         metavar="NAME=RUN",
-        help="trained models, each the folder of a run or a weight file; without a name it is called by its folder",
+        help="trained models, each given as the folder of a run or a weight file; without NAME, a model is named after "
+        "its folder",
     )
     _add_dataset(parser)
     parser.add_argument(
         "--min-score",
         type=score,
         metavar="S",
-        help="leave out what is less certain, 0 to 1 (default: DETECTION_MIN_CONFIDENCE of each model's settings)",
+        help="discard detections with a lower score, 0 to 1 (default: DETECTION_MIN_CONFIDENCE of each model's "
+        "settings)",
     )
     parser.add_argument(
         "--plain",
         action="store_true",
-        help="judge semantic models without their watershed as well, by connected components",
+        help="also evaluate semantic models without their watershed, with connected components as objects",
     )
     parser.add_argument(
-        "--out", default="comparison", metavar="DIR", help="where the table and the pictures go (default comparison)"
+        "--out", default="comparison", metavar="DIR", help="folder for the table and the figures (default: comparison)"
     )
-    parser.add_argument("--pictures", type=count, default=3, metavar="N", help="pictures of N images (default 3)")
-    parser.add_argument("--limit", type=whole_number, metavar="N", help="only the first N images")
+    parser.add_argument("--pictures", type=count, default=3, metavar="N", help="draw N of the images (default: 3)")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="use only the first N images")
     return parser
 
 
 def base_parser(description, epilog, default=argparse.SUPPRESS):
-    """A parser without options, which takes none by its first letters; what is not given is `default`."""
+    """A parser without options that accepts no abbreviated options; options that are not given become `default`."""
     return argparse.ArgumentParser(description=description, epilog=epilog, argument_default=default, allow_abbrev=False)
 
 
@@ -254,7 +269,8 @@ def _add_flips(parser):
     parser.add_argument(
         "--flips",
         action="store_true",
-        help="unet and fcn: predict every tile in four mirrorings and take the mean, which takes four times as long",
+        help="U-Net and FCN only: average the predictions for four mirrored versions of every tile, which takes four "
+        "times as long",
     )
 
 
@@ -262,26 +278,26 @@ def _add_dataset(group):
     group.add_argument(
         "--dataset",
         metavar="DIR|STACK.tif",
-        help="a folder of pictures with their masks (one of the layouts of the README), or a TIFF "
-        "stack; without it synthetic pictures are used",
+        help="a folder of images with their masks (in one of the layouts of the README), or a TIFF stack; without it, "
+        "synthetic images are used",
     )
     group.add_argument(
         "--truth",
         metavar="STACK.tif|DIR",
-        help="the stack of labels or foreground beside a stack, or the folder of label images",
+        help="the ground truth: for a stack, the stack of its labels or its foreground; or the folder of label images",
     )
     group.add_argument(
         "--slices",
         type=slices,
         metavar="FIRST:END",
-        help="only these slices of the stack, END not included, such as 0:120",
+        help="use only these slices of the stack, END not included, such as 0:120",
     )
     group.add_argument(
         "--dataset-option",
         action="append",
         type=option,
         metavar="NAME=VALUE",
-        help="an option of the reader, such as min_size_px=30, watershed_distance_px=6, mode=semantic "
+        help="option for reading the data set, such as min_size_px=30, watershed_distance_px=6, mode=semantic "
         "or threshold=30; may be repeated",
     )
     _add_pixel_size(group)
@@ -292,23 +308,24 @@ def _add_pixel_size(group):
         "--pixel-size-nm",
         type=pixel_size,
         metavar="X",
-        help="side of a pixel in nm, or Y,X (default: what the file says)",
+        help="pixel size in nm: one number, or Y,X (default: from the file)",
     )
 
 
-def _add_preparation(group, rows="what the run was trained with", factor="what the run was trained with"):
+def _add_preparation(group, rows="as in training", factor="as in training"):
     group.add_argument(
         "--keep-rows",
         type=rows_to_keep,
         metavar="FIRST:END",
-        help="use these rows of each picture, END not included, such as 0:3264 to leave out a caption "
-        f"bar; all: every row (default {rows})",
+        help="use only these rows of each image, END not included, such as 0:3264 to cut off a caption bar; "
+        f"all: every row (default: {rows})",
     )
     group.add_argument(
         "--downscale",
         type=whole_number,
         metavar="N",
-        help=f"reduce pictures by N, after --keep-rows: a pixel is the mean of N x N (default {factor})",
+        help="downscale images by a factor of N, after --keep-rows: each pixel is the mean of N x N pixels "
+        f"(default: {factor})",
     )
 
 
@@ -317,58 +334,58 @@ def _add_linking(parser):
     group.add_argument(
         "--link-slices",
         action="store_true",
-        help="link the objects of a stack's slices through z: NAME_objects.tif with one value an "
-        "object, objects.csv with volumes, stacks.csv with their number",
+        help="link the objects in the slices of a stack through z; writes NAME_objects.tif with one value per object, "
+        "objects.csv with volumes, and stacks.csv with the number of objects per stack",
     )
     group.add_argument(
         "--slice-distance-nm",
         type=distance,
         metavar="X",
-        help="distance of the slices in nm, for volumes (default: what the file says)",
+        help="distance between slices in nm, for volumes (default: from the file)",
     )
     group.add_argument(
         "--link-iou",
         type=score,
         default=0.3,
         metavar="X",
-        help="least IoU of an object in adjacent slices (default 0.3)",
+        help="minimum IoU of an object in adjacent slices (default: 0.3)",
     )
     group.add_argument(
         "--link-scores",
         type=scores,
         default=(0.0, 0.0),
         metavar="LOW,HIGH",
-        help="an object needs one slice of the high score and has none below the low one; --min-score "
-        "must not be above the low one (default 0,0)",
+        help="an object needs a score of at least HIGH in one slice and at least LOW in its other slices; --min-score "
+        "must not be above LOW (default: 0,0)",
     )
     group.add_argument(
         "--link-gap",
         type=count,
         default=0,
         metavar="N",
-        help="an object may be missing from N slices in a row (default 0)",
+        help="an object may be missing from up to N consecutive slices (default: 0)",
     )
     group.add_argument(
-        "--min-slices", type=whole_number, default=1, metavar="N", help="leave out objects of fewer slices (default 1)"
+        "--min-slices", type=whole_number, default=1, metavar="N", help="discard objects in fewer slices (default: 1)"
     )
 
 
-def add_weights(parser):
-    """Add the options that name a trained model: --weights, --config, --min-score and --set."""
+def add_weights(parser, default_score="DETECTION_MIN_CONFIDENCE of the settings"):
+    """Add --weights, --config, --min-score and --set; `default_score` describes the default of --min-score."""
     parser.add_argument(
         "--weights",
         required=True,
         metavar="RUN_OR_FILE",
-        help="folder of a run (its best checkpoint is taken) or a weight file",
+        help="folder of a run (its best checkpoint is used) or a weight file",
     )
     parser.add_argument(
-        "--config", metavar="FILE.json", help="settings of the model, for a weight file that does not hold them"
+        "--config", metavar="FILE.json", help="settings of the model, if the weight file does not contain them"
     )
     parser.add_argument(
         "--min-score",
         type=score,
         metavar="S",
-        help="leave out what is less certain, 0 to 1 (default: DETECTION_MIN_CONFIDENCE of the settings)",
+        help=f"discard detections with a lower score, 0 to 1 (default: {default_score})",
     )
     _add_set(parser)
 

@@ -1,4 +1,4 @@
-"""The options of a learning curve over the number of images. Nothing here imports Keras or NumPy."""
+"""Command-line options of the learning curve over the number of images. Nothing here imports Keras or NumPy."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from mrcnn.options.arguments import add_training, base_parser
+from mrcnn.options.arguments import TRAINING_EXIT_CODES, add_training, base_parser
 from mrcnn.options.option_values import positive_number, slices, whole_number
 from mrcnn.options.training_options import TrainingOptions, split_options
 
@@ -18,13 +18,13 @@ class CurveOptions:
     Attributes
     ----------
     training : TrainingOptions
-        Of every training but its seed and number of images.
+        Options of every training; seed and number of images vary.
     images : sequence of int
         Numbers of training images, ascending.
     seeds : sequence of int
         Each number is trained on with each of them.
     blocks : int
-        Number of runs of neighbouring slices that the images are taken as; None: every image by itself.
+        Number of blocks of neighbouring slices from which the images are taken; None: single images.
     test_slices : (int, int)
         First slice of the stack to test on and the one after the last.
     test_dataset, test_truth : path
@@ -49,12 +49,11 @@ class CurveOptions:
 
 
 def learning_curve_parser(description, prepares=False, semantic=False):
-    """Options of the script: those of a training but its run, and how many images to learn from."""
+    """Options of the script: those that every training has, and the numbers of training images."""
     parser = base_parser(
         description,
-        "exit code: 0 done, 2 nothing could be done (options, data, weights), 130 "
-        "interrupted by Ctrl+C. The same command goes on where it was interrupted; another --model "
-        "with the same --out goes into the same table and picture",
+        f"{TRAINING_EXIT_CODES}. Repeat the same command to continue where it was interrupted. With the same --out and "
+        "another --model, the results are added to the same table and figures",
     )
     training = add_training(parser, prepares, semantic)
     if semantic:
@@ -62,37 +61,45 @@ def learning_curve_parser(description, prepares=False, semantic=False):
             "--hours",
             type=positive_number,
             metavar="H",
-            help="unet and fcn: how long each training takes, instead of --epochs",
+            help="U-Net and FCN only: duration of each training in hours, instead of --epochs",
         )
-    training.add_argument("--learning-rate", type=float, metavar="X", help="default: LEARNING_RATE of the settings")
+    training.add_argument(
+        "--learning-rate", type=float, metavar="X", help="learning rate (default: LEARNING_RATE of the settings)"
+    )
     group = parser.add_argument_group("learning curve")
     group.add_argument(
         "--images",
         type=numbers,
         required=True,
         metavar="N,N,...",
-        help="numbers of images to learn from, such as 12,40,165; all trainings take equally many steps "
-        "(--steps an epoch; default: those that show every image of the largest number once)",
+        help="numbers of training images, such as 12,40,165; all trainings take the same number of steps (--steps per "
+        "epoch; default: enough to use every image of the largest number once)",
     )
     group.add_argument(
         "--seeds",
         type=seeds,
         metavar="N,N,...",
-        help="train on each number so often, with other images and weights (default 0)",
+        help="seeds: each number of images is trained once per seed, with different images and random weights "
+        "(default: 0)",
     )
     group.add_argument(
         "--blocks",
         type=whole_number,
         metavar="N",
-        help="take the images as N runs of neighbouring slices, spread over the stack (default: every "
-        "image by itself, as neighbours show nearly the same)",
+        help="take the images in N blocks of neighbouring slices, spread over the stack (default: single images, "
+        "because neighbouring slices look nearly the same)",
     )
     group.add_argument(
-        "--test-slices", type=slices, metavar="FIRST:END", help="judge on these slices of the stack, END not included"
+        "--test-slices",
+        type=slices,
+        metavar="FIRST:END",
+        help="use these slices of the stack for testing, END not included",
     )
-    group.add_argument("--test-dataset", metavar="DIR|STACK.tif", help="judge on a data set of its own")
-    group.add_argument("--test-truth", metavar="STACK.tif|DIR", help="its truth")
-    group.add_argument("--out", metavar="DIR", help="where runs, runs.csv and the pictures go (default learning_curve)")
+    group.add_argument("--test-dataset", metavar="DIR|STACK.tif", help="a separate data set for testing")
+    group.add_argument("--test-truth", metavar="STACK.tif|DIR", help="its ground truth")
+    group.add_argument(
+        "--out", metavar="DIR", help="folder for the runs, runs.csv and the figures (default: learning_curve)"
+    )
     return parser
 
 

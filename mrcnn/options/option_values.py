@@ -1,4 +1,4 @@
-"""What the texts after options become. Each function refuses what cannot be, for `type` of argparse.
+"""Parse the values of options. Each function rejects invalid text, for the argument `type` of argparse.
 
 Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 """
@@ -10,7 +10,7 @@ def slices(text):
     """`0:120` as (0, 120)."""
     first, colon, end = text.partition(":")
     if not (colon and first.strip().isdigit() and end.strip().isdigit() and int(first) < int(end)):
-        raise argparse.ArgumentTypeError(f"'{text}' is no range of slices; write FIRST:END, such as 0:120")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a range of slices; write FIRST:END, such as 0:120")
     return int(first), int(end)
 
 
@@ -22,7 +22,7 @@ def rows_to_keep(text):
         return slices(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no range of rows; write FIRST:END, such as 0:3264, or all"
+            f"'{text}' is not a range of rows; write FIRST:END, such as 0:3264, or all"
         ) from None
 
 
@@ -34,20 +34,20 @@ def pixel_size(text):
         values = []
     if len(values) not in (1, 2) or not all(0 < v < float("inf") for v in values):
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no pixel size; write nm, such as 5, or height and width, such as 5,4"
+            f"'{text}' is not a pixel size; write nm, such as 5, or height and width, such as 5,4"
         )
     return values[0], values[-1]
 
 
 def whole_number(text):
-    """A number from 1."""
+    """A whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
 
 
-def positive_number(text, problem="is no number above 0"):
-    """A number above 0; `problem` says what the text is not."""
+def positive_number(text, problem="is not a number above 0"):
+    """A number above 0; `problem` is the error message for other text."""
     try:
         value = float(text)
     except ValueError:
@@ -64,13 +64,13 @@ def score(text):
     except ValueError:
         value = -1
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 1")
     return value
 
 
 def distance(text):
     """A positive number of nm."""
-    return positive_number(text, "is no distance; write nm, such as 5")
+    return positive_number(text, "is not a distance; write nm, such as 5")
 
 
 def scores(text):
@@ -83,14 +83,14 @@ def scores(text):
 
 
 def count(text):
-    """A number from 0."""
+    """A whole number of at least 0."""
     if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 0")
     return int(text)
 
 
 def option(text):
-    """`NAME=VALUE` as (name, value): a number where it is one; None, True and False by their names; else text."""
+    """`NAME=VALUE` as (name, value): a number if it is one; None, True and False by name; otherwise text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"'{text}': write NAME=VALUE")

@@ -1,4 +1,4 @@
-"""`TrainingOptions`: what a training is started with, from the command line to the call of `train`.
+"""`TrainingOptions`: the options of a training, passed from the command line to `train`.
 
 Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 """
@@ -15,7 +15,7 @@ _OF_THE_CALL = ("resume", "logs")  # not part of what a run was trained with
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """The options of one training. None means "not given"; `with_defaults` fills in what then holds.
+    """The options of one training. None means "not given"; `with_defaults` fills in the defaults.
 
     Attributes
     ----------
@@ -38,13 +38,13 @@ class TrainingOptions:
     augmentation : {"none", "flips", "light", "normal", "strong"}
         "normal" by default.
     model : {"mask", "unet", "fcn"}
-        By default what the settings name, else "mask".
+        By default the model of the settings, otherwise "mask".
     weights : {"imagenet", "coco", "last", "none"} or path
         What to start from; "none" (random weights) by default.
     exclude : tuple of str
         Layers of the weight file that are not loaded.
     backbone : str
-        Instead of that of the settings.
+        Replaces the backbone of the settings.
     size : str
         Key of `Domain.configs`, such as "small" or "full".
     config : path
@@ -52,13 +52,13 @@ class TrainingOptions:
     set : tuple of str
         NAME=VALUE for any setting; applied last.
     epochs : int
-        In total, over all stages; 20 by default.
+        Total number, over all stages; 20 by default.
     hours : float
-        Instead of epochs; semantic networks only.
+        Replaces `epochs`; semantic networks only.
     steps, batch : int
         Batches per epoch, images per batch.
     layers : str
-        Train these in one stage, see `mrcnn.training.stages.select_layers`.
+        Train only these, in one stage; see `mrcnn.training.stages.select_layers`.
     learning_rate : float
         Of the first stage.
     seed : int
@@ -108,22 +108,22 @@ class TrainingOptions:
         return {name: value for name, value in vars(self).items() if value is not None and value is not False}
 
     def over(self, other: "TrainingOptions") -> "TrainingOptions":
-        """These options; `other`'s where none is given here."""
+        """These options, completed by those of `other`."""
         return replace(other, **self.given())
 
     def with_defaults(self) -> "TrainingOptions":
-        """These options, with the defaults of a training where none is given."""
+        """These options, completed by the defaults of a training."""
         return self.over(_DEFAULTS)
 
     def absolute(self) -> "TrainingOptions":
-        """These options, with paths that hold in any working directory."""
+        """These options, with absolute paths."""
         from pathlib import Path
 
         paths = [name for name in _PATHS if getattr(self, name) and getattr(self, name) not in WEIGHT_NAMES]
         return replace(self, **{name: str(Path(getattr(self, name)).resolve()) for name in paths})
 
     def to_dict(self) -> dict[str, Any]:
-        """What a run was trained with, for JSON: the given options without those of one call (resume, logs)."""
+        """The options a run was trained with, for JSON: those given, without those of a single call (resume, logs)."""
         return {name: value for name, value in self.given().items() if name not in _OF_THE_CALL}
 
 
@@ -132,6 +132,6 @@ _NAMES = frozenset(field.name for field in fields(TrainingOptions))
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[TrainingOptions, dict[str, Any]]:
-    """The options of a training among others, and the others."""
+    """Split options into those of a training and the others."""
     others = {name: value for name, value in given.items() if name not in _NAMES}
     return TrainingOptions(**{name: value for name, value in given.items() if name in _NAMES}), others

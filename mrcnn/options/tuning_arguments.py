@@ -1,4 +1,4 @@
-"""The options of a search of settings. Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`."""
+"""Command-line options of the hyperparameter search. Nothing here imports Keras or NumPy."""
 
 import argparse
 from collections.abc import Mapping
@@ -11,28 +11,28 @@ from mrcnn.options.option_values import positive_number, whole_number
 from mrcnn.options.training_options import TrainingOptions, split_options
 
 _EXIT_CODES = (
-    "exit code: 0 done, 1 a further worker failed, 2 nothing could be done (options, data, weights, a "
-    "search file that is locked or damaged), 130 interrupted by Ctrl+C. The same command goes on with a "
-    "search that was interrupted"
+    "exit codes: 0 success, 1 an additional worker failed, 2 failure because of options, data, weights, or a search "
+    "file that is locked or damaged, 130 interrupted with Ctrl+C. Repeat the same command to continue an interrupted "
+    "search"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
-    """The options of a search of settings.
+    """The options of a hyperparameter search.
 
     Attributes
     ----------
     training : TrainingOptions
-        Of every trial.
+        Options of every trial.
     search : tuple of str
         NAME=VALUES as in `mrcnn.search.space.parse_parameter`; empty: learning rate and batch size.
     trials : int
-        Trainings in total, those of earlier calls included.
+        Total number of trainings, including those of earlier calls.
     search_hours : float
         How long to search from now on; this or `trials` must be given.
     monitor : str
-        Score of an epoch to search by, a column of history.csv.
+        Score to optimise, a column of history.csv.
     pruner : {"median", "hyperband", "none"}
     workers : int
         Processes on this machine.
@@ -53,13 +53,13 @@ class SearchOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "SearchOptions":
-        """From what `tune_parser` parsed."""
+        """From the options parsed by `tune_parser`."""
         training, own = split_options(given)
         return cls(training=training, **own)
 
 
 def tune_parser(description, prepares=False, semantic=False):
-    """Options of a search script: those of a training but the learning rate and the run, and what to search."""
+    """Options of a search script: those that every training has, and those of the search."""
     parser = base_parser(description, _EXIT_CODES)
     add_training(parser, prepares, semantic)
     group = parser.add_argument_group("search")
@@ -67,46 +67,47 @@ def tune_parser(description, prepares=False, semantic=False):
         "--search",
         action="append",
         metavar="NAME=VALUES",
-        help="any setting of Config and what to try: NAME=2,4,8 a choice, NAME=0.1..0.9 a range, "
-        "NAME=1e-5..1e-2:log a range of magnitudes; may be repeated (default: LEARNING_RATE and "
+        help="any setting of Config and the values to try: NAME=2,4,8 a choice, NAME=0.1..0.9 a range, "
+        "NAME=1e-5..1e-2:log a range on a logarithmic scale; may be repeated (default: LEARNING_RATE and "
         "IMAGES_PER_GPU)",
     )
     group.add_argument(
-        "--trials", type=whole_number, metavar="N", help="trainings in all, those of earlier calls included"
+        "--trials", type=whole_number, metavar="N", help="total number of trainings, including those of earlier calls"
     )
     group.add_argument(
         "--search-hours",
         type=hours,
         metavar="H",
-        help="how long to search from now on; a training that runs then is ended. One of the two must be given",
+        help="how long to search from now on, in hours; a training that is still running then is stopped. --trials or "
+        "--search-hours must be given",
     )
     group.add_argument(
         "--monitor",
         metavar="NAME",
-        help="score of an epoch to search by, a column of history.csv (default: what decides which "
-        "epoch of a training is best)",
+        help="score to optimise, a column of history.csv (default: the score that selects the best epoch of a "
+        "training)",
     )
     group.add_argument(
         "--pruner",
         choices=("median", "hyperband", "none"),
-        help="ends trainings that are worse than others after as many epochs (default median)",
+        help="stops trainings that are worse than others after the same number of epochs (default: median)",
     )
     group.add_argument(
         "--workers",
         type=whole_number,
         metavar="N",
-        help="processes that search together on this machine; on one GPU leave it at 1 (default 1)",
+        help="number of processes that search in parallel on this machine; with one GPU, leave it at 1 (default: 1)",
     )
     group.add_argument("--worker", type=whole_number, help=argparse.SUPPRESS)  # one of them
     group.add_argument(
         "--out",
         metavar="DIR",
-        help="where the search is kept and reported: search.db, trials.csv, best.json, history.png, "
-        "parallel.png (default search)",
+        help="folder for the search and its report: search.db, trials.csv, best.json, history.png, "
+        "parallel.png (default: search)",
     )
     return parser
 
 
 def hours(text):
-    """A positive number."""
-    return positive_number(text, "is no time; write hours, such as 0.5")
+    """A positive number of hours."""
+    return positive_number(text, "is not a duration; write hours, such as 0.5")

@@ -1,4 +1,4 @@
-"""Pictures: objects over images, curves, and looks into data and model."""
+"""Figures: objects drawn on images, curves, and inspection of data and models."""
 
 from mrcnn.lazy import names_on_first_use
 

@@ -1,4 +1,4 @@
-"""Pictures with their objects in the colours of their classes, side by side."""
+"""Grid of images with their objects coloured by class."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from mrcnn.plot.figures import new_figure
 from mrcnn.plot.instances import draw_instances, rectangle
 from mrcnn.plot.rgb import to_rgb
 
-# Of the classes from 1 on; of Okabe and Ito (2008), those that are bright enough for a dark ground, and dark enough for
-# a bright one.
+# Colours of the classes from 1: those of Okabe and Ito (2008) that are bright enough for a dark background, and those
+# that are dark enough for a bright one.
 CLASS_COLORS = ("#F0E442", "#56B4E9", "#CC79A7", "#FFFFFF", "#E69F00", "#009E73")
 CLASS_COLORS_ON_BRIGHT = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00")
 
@@ -23,7 +23,7 @@ MIDDLE_GREY = 128
 
 
 def class_colors(class_ids, bright=False):
-    """A colour per object, by class, for a dark or a `bright` background; colours repeat from the seventh class on."""
+    """One colour per object, by class, for a dark or a `bright` background; colours repeat from the seventh class."""
     colors = CLASS_COLORS_ON_BRIGHT if bright else CLASS_COLORS
     return [colors[(int(c) - 1) % len(colors)] for c in class_ids]
 
@@ -38,26 +38,26 @@ def show_classes(
     outlines: bool = False,
     scores: bool = False,
 ) -> Figure:
-    """A grid of pictures with the boxes of their objects, and a legend of the classes.
+    """Show a grid of images with the boxes of their objects, and a legend of the classes.
 
-    Colours are those for a bright ground where the pictures are, taken together, brighter than a middle grey.
+    If the images are on average brighter than a middle grey, the colours for a bright background are used.
 
     Parameters
     ----------
     samples : sequence of (image, Instances)
-        Images of any channel count and number type, see `to_rgb`.
+        Images with any number of channels and any numeric type, see `to_rgb`.
     class_names : sequence of str
         By class id, background first.
     titles : sequence of str, optional
-        One a picture.
+        One per image.
     cols : int
-        Pictures in a row.
+        Number of images per row.
     side : float
-        Width of one picture in inches.
+        Width of one image in inches.
     boxes, outlines : bool
-        Draw the boxes, and the outlines of the masks.
+        Draw the boxes; draw the outlines of the masks.
     scores : bool
-        Write the score above each object, in pictures in which any is below 1: those of the truth are all 1.
+        Write the score above each object in images with any score below 1 (all scores of the ground truth are 1).
 
     Returns
     -------
@@ -66,14 +66,14 @@ def show_classes(
     Raises
     ------
     ValueError
-        When there is no picture, or another number of titles.
+        If there are no images, or the number of titles differs from the number of images.
     """
     samples = list(samples)
     if not samples:
-        raise ValueError("There is no picture to show.")
+        raise ValueError("There are no images to show.")
     titles = [None] * len(samples) if titles is None else list(titles)
     if len(titles) != len(samples):
-        raise ValueError(f"{len(titles)} titles for {len(samples)} pictures: give one each.")
+        raise ValueError(f"{len(titles)} titles for {len(samples)} images: pass one title per image.")
     cols = min(cols, len(samples))
     rows = -(-len(samples) // cols)
     tallest = max(np.shape(image)[0] / np.shape(image)[1] for image, _ in samples)
@@ -99,14 +99,14 @@ def show_classes(
         Line2D([], [], color=color, linewidth=3, label=str(name))
         for name, color in zip(class_names[1:], class_colors(range(1, len(class_names)), bright), strict=True)
     ]
-    # Some of the colours for a dark ground cannot be seen on white.
+    # Some colours for a dark background are invisible on white.
     ground = {} if bright else {"facecolor": "0.25", "labelcolor": "white"}
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), **ground)
     return figure
 
 
 def _write_scores(ax, instances, colors, bright):
-    """Each score above its box, or inside where there is no room above."""
+    """Write each score above its box, or inside it if there is no room above."""
     room = instances.image_shape[0] * 0.05
     for (y1, x1, _, _), score, color in zip(instances.boxes, instances.scores, colors, strict=True):
         inside = y1 < room

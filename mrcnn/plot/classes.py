@@ -1,4 +1,4 @@
-"""Scores by class as pictures: confusion, precision against recall, F1 against the threshold; and counts by class."""
+"""Plots of per-class scores: confusion matrix, precision against recall, F1 against the threshold; class counts."""
 
 import os
 from pathlib import Path
@@ -10,23 +10,23 @@ from matplotlib.figure import Figure
 from mrcnn.evaluate.classes import ALL_CLASSES, MIN_SCORE, ScoreCurve, pooled_curve
 from mrcnn.plot.figures import PAGE_WIDTH, new_figure, save_figure
 
-# A matrix of more cells has no numbers: they would not be readable.
+# A matrix with more cells is drawn without numbers, because they would not be readable.
 _MOST_TEXTS = 900
 
 
 def plot_confusion(counts, class_names, path=None, ax=None):
-    """The confusion matrix, coloured by the share of a true class's objects; false ones by that of a found class's.
+    """Plot the confusion matrix, coloured by the share of the true class (false positives: of the predicted class).
 
     Parameters
     ----------
     counts : int [K, K]
-        Of `class_confusion` or `evaluate_set`: rows the true class, columns the predicted one, the first background.
+        From `class_confusion` or `evaluate_set`: rows true classes, columns predicted classes, the first background.
     class_names : sequence of str [K]
-        The first is shown as "nothing": no object there, or none found.
+        The first is shown as "nothing": no object is there, or none was found.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
     ax : Axes, optional
-        Where to draw; default a new figure.
+        Where to draw; default: a new figure.
 
     Returns
     -------
@@ -35,11 +35,13 @@ def plot_confusion(counts, class_names, path=None, ax=None):
     Raises
     ------
     ValueError
-        When counts and names do not fit together.
+        If counts and names do not match.
     """
     counts = np.asarray(counts)
     if counts.shape != (len(class_names),) * 2:
-        raise ValueError(f"Counts of the shape {counts.shape} for {len(class_names)} classes, background included.")
+        raise ValueError(
+            f"counts has the shape {counts.shape}, but there are {len(class_names)} classes, including the background."
+        )
     side = max(4.5, 0.8 * len(class_names) + 2)
     ax = new_figure(side, side, layout="constrained").subplots() if ax is None else ax
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -51,9 +53,9 @@ def plot_confusion(counts, class_names, path=None, ax=None):
         range(len(names)), names, rotation=45 if steep else 0, ha="right" if steep else "center", rotation_mode="anchor"
     )
     ax.set_yticks(range(len(names)), names)
-    ax.set(xlabel="Found as", ylabel="True class", title="Confusion")
+    ax.set(xlabel="Predicted class", ylabel="True class", title="Confusion")
     for row, column in np.ndindex(counts.shape) if counts.size <= _MOST_TEXTS else ():
-        if (row, column) != (0, 0):  # where there is nothing and nothing is found, there is nothing to count
+        if (row, column) != (0, 0):  # true negatives cannot be counted
             share = shares[row, column]
             percent = f"\n{100 * share:.0f} %" if row else ""
             ax.text(
@@ -69,14 +71,14 @@ def plot_confusion(counts, class_names, path=None, ax=None):
 
 
 def plot_class_curves(curves, min_score=MIN_SCORE, path=None, ax=None):
-    """Precision against recall of each class, with the point that a score threshold chooses.
+    """Plot precision against recall of each class, and mark the point for a score threshold.
 
     Parameters
     ----------
     curves : dict of str to ScoreCurve
-        Of `mrcnn.evaluate.classes.score_curves`. Classes without true objects are not drawn.
+        From `mrcnn.evaluate.classes.score_curves`. Classes without true objects are not drawn.
     min_score : float or None
-        Where to put the point; None for no point.
+        Score threshold of the point; None for no point.
     path, ax
         As for `plot_confusion`.
 
@@ -89,7 +91,7 @@ def plot_class_curves(curves, min_score=MIN_SCORE, path=None, ax=None):
         if not curve.truths:
             continue
         _, precisions, recalls, _ = curve.points()
-        # What no threshold keeps has no precision: the curve begins at the precision of the first prediction.
+        # Without predictions there is no precision: the curve starts at the precision of the first prediction.
         start = precisions[1:2] if len(precisions) > 1 else np.ones(1)
         ax.plot(
             recalls, np.concatenate([start, precisions[1:]]), color=f"C{i}", label=f"{name} (AP {curve.voc_area:.3f})"
@@ -103,7 +105,7 @@ def plot_class_curves(curves, min_score=MIN_SCORE, path=None, ax=None):
 
 
 def plot_f1(curves, min_score=MIN_SCORE, path=None, ax=None):
-    """F1 against the score threshold, by class and of all objects together, with each one's best threshold.
+    """Plot F1 against the score threshold, per class and for all objects pooled, and mark the best thresholds.
 
     Parameters
     ----------
@@ -136,23 +138,23 @@ def plot_f1(curves, min_score=MIN_SCORE, path=None, ax=None):
 
 
 def plot_classes(report: dict, curves: dict[str, ScoreCurve], path: str | os.PathLike | None = None) -> Figure:
-    """Confusion, precision against recall and F1 side by side.
+    """Plot the confusion matrix, precision against recall, and F1 side by side.
 
     Parameters
     ----------
     report : dict
-        Of `mrcnn.evaluate.classes.evaluate_classes`.
+        From `mrcnn.evaluate.classes.evaluate_classes`.
     curves : dict of str to ScoreCurve
-        Of `mrcnn.evaluate.classes.score_curves`, of the same images.
+        From `mrcnn.evaluate.classes.score_curves`, for the same images.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
 
     Returns
     -------
     Figure
     """
     names = report["confusion"]["classes"]
-    # Of a few classes all three fit side by side on a page; a matrix of many needs its room.
+    # With few classes all three panels fit on a page; a matrix of many classes needs more space.
     other = PAGE_WIDTH / 3
     side = max(other, 0.8 * len(names) + 1.6)
     figure = new_figure(2 * other + side, side, layout="constrained")
@@ -160,7 +162,7 @@ def plot_classes(report: dict, curves: dict[str, ScoreCurve], path: str | os.Pat
     plot_confusion(report["confusion"]["counts"], names, ax=first)
     first.set_title(f"Confusion (scores above {report['min_score']:g})")
     plot_class_curves(curves, report["min_score"], ax=second)
-    second.set_title("Precision and recall")  # the first panel says what score the points are of
+    second.set_title("Precision and recall")  # the first panel gives the score of the points
     plot_f1(curves, report["min_score"], ax=third)
     return _saved(figure, path)
 
@@ -172,14 +174,14 @@ def plot_class_counts(
     path: str | os.PathLike | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """How often each class occurs, as bars, the most frequent on top.
+    """Plot how often each class occurs as bars, with the most frequent class on top.
 
     Parameters
     ----------
     counts : dict of str to int
-        By class name; pandas.Series do as well.
+        By class name; a pandas.Series also works.
     title, unit : str
-        The picture's title, and what is counted.
+        Title of the figure, and what is counted.
     path, ax
         As for `plot_confusion`.
 
@@ -189,7 +191,7 @@ def plot_class_counts(
 
     Notes
     -----
-    Where the rarest class has less than a hundredth of the most frequent, the axis is logarithmic.
+    The axis is logarithmic if the rarest class present occurs less than a hundredth as often as the most frequent one.
     """
     rows = sorted(((str(name), int(count)) for name, count in dict(counts).items()), key=lambda row: row[1])
     names, values = zip(*rows) if rows else ((), ())

@@ -1,4 +1,4 @@
-"""Several models on one image: the original, the truth, and what each found in its own colour."""
+"""Comparison of models: their objects on one image next to the ground truth, and learning curves."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from mrcnn.plot.figures import new_figure, save_figure
 from mrcnn.plot.instances import draw_instances
 from mrcnn.plot.rgb import to_rgb
 
-# Of Okabe and Ito (2008), which the colour-blind tell apart.
+# From the colour-blind-safe palette of Okabe and Ito (2008).
 TRUTH_COLOR = "#009E73"
 MODEL_COLORS = ("#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#F0E442")
 
@@ -27,22 +27,22 @@ def compare_models(
     columns: int = 3,
     side: float = 4.0,
 ) -> Figure:
-    """Draw the original, the truth and the objects of each model, a panel each.
+    """Draw the original, the ground truth and the objects of each model, one panel each.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
     gt : Instances
     found : dict of str to Instances
-        By the model's name; colours repeat from the seventh on.
+        By model name; colours repeat from the seventh model.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
     title : str, optional
-        Above all panels.
+        Title above all panels.
     columns : int
-        Panels in a row.
+        Number of panels per row.
     side : float
-        Longer side of a panel in inches.
+        Length of the longer side of a panel in inches.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def compare_models(
         ax.set_axis_off()
     axes[0].imshow(picture)
     axes[0].set_title("Original")
-    shown = [("Truth", gt, TRUTH_COLOR)]
+    shown = [("Ground truth", gt, TRUTH_COLOR)]
     shown += [(name, objects, MODEL_COLORS[i % len(MODEL_COLORS)]) for i, (name, objects) in enumerate(found.items())]
     for ax, (name, objects, color) in zip(axes[1:], shown):
         draw_instances(picture, objects, ax, colors=[color] * len(objects), alpha=0.45, title=f"{name}: {len(objects)}")
@@ -79,16 +79,16 @@ def plot_learning_curve(
     score: str = "foreground_iou",
     label: str = "Foreground IoU",
 ) -> Figure:
-    """A score against the number of images learnt from: the mean over runs as a line, each run as a point.
+    """Plot a score against the number of training images: the mean over runs as a line, each run as a point.
 
     Parameters
     ----------
     table : DataFrame
-        A row a run, with columns `model`, `by` and `score`.
+        One row per run, with the columns `model`, and those named by `by` and `score`.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
     by, score, label : str
-        Columns to draw, and what the score is called.
+        Columns to draw, and the name of the score for the axis.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def plot_learning_curve(
     ax.set_xscale("log")
     ax.set_xticks(counts, [str(n) for n in counts])
     ax.set_xticks([], minor=True)
-    ax.set(xlabel="Images learnt from", ylabel=label, ylim=(0, 1.02), title=f"{label} against the number of images")
+    ax.set(xlabel="Training images", ylabel=label, ylim=(0, 1.02), title=f"{label} against the number of images")
     ax.grid(alpha=0.3)
     ax.legend()
     if path is not None:

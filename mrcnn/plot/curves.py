@@ -1,4 +1,4 @@
-"""Curves: how training went, precision against recall, scores against the IoU asked for."""
+"""Curves: training history, precision against recall, scores against the IoU threshold."""
 
 import os
 from pathlib import Path
@@ -29,17 +29,17 @@ _SEMANTIC_LABELS = {"loss": "Loss", "accuracy": "Accuracy", "foreground_iou": "F
 
 
 def plot_history(history: str | os.PathLike | pd.DataFrame, path: str | os.PathLike | None = None) -> Figure:
-    """Learning curves of a run: the total loss, its five parts, and the scores on the validation images.
+    """Plot the training history of a run: the total loss, its five parts, and the scores on the validation images.
 
-    Of a semantic network: loss, accuracy and foreground IoU, each of training and validation.
+    For a semantic network: loss, accuracy and foreground IoU, each for training and validation.
 
     Parameters
     ----------
     history : str, Path or DataFrame
-        A run's `history.csv`, or the table in it: a row an epoch, with columns `epoch`, `loss`, the five losses, the
-        same with `val_` before them, and scores such as `val_ap50`. What was not recorded is not drawn.
+        `history.csv` of a run, or the table in it: one row per epoch, with columns `epoch`, `loss`, the five losses,
+        the same with the prefix `val_`, and scores such as `val_ap50`. Columns that were not recorded are not drawn.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def plot_history(history: str | os.PathLike | pd.DataFrame, path: str | os.PathL
     Raises
     ------
     DataError
-        When the file cannot be read or has no epochs.
+        If the file cannot be read or has no epochs.
     """
     table = history if isinstance(history, pd.DataFrame) else _read_history(history)
     if "foreground_iou" in table:
@@ -70,7 +70,7 @@ def plot_history(history: str | os.PathLike | pd.DataFrame, path: str | os.PathL
             _curve(ax, table, name, _LOSS_LABELS[name], color=f"C{i}")
             _curve(ax, table, f"val_{name}", None, color=f"C{i}", linestyle="--")
         dashed = any(f"val_{n}" in table for n in losses)
-        # Four without a mask head.
+        # There are only four without a mask head.
         _finish(ax, f"The {len(losses)} losses" + (" (dashed: validation)" if dashed else ""))
     if scores:
         ax = next(axes)
@@ -94,7 +94,7 @@ def _semantic_history(table):
 
 
 def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):
-    """Precision against recall, as `compute_ap` gives them.
+    """Plot precision against recall, as returned by `compute_ap`.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):
     ap : float, optional
         Average precision, for the title.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
     ax : Axes, optional
-        Where to draw; default a new figure.
+        Where to draw; default: a new figure.
 
     Returns
     -------
@@ -125,15 +125,15 @@ def plot_precision_recall(precisions, recalls, ap=None, path=None, ax=None):
 
 
 def plot_threat_scores(scores: dict, path: str | os.PathLike | None = None) -> Figure:
-    """Scores against the IoU that a match must have.
+    """Plot scores against the IoU threshold of a match.
 
     Parameters
     ----------
     scores : dict
-        {threshold: score}, as `evaluate_set(...)["threat_score"]`; or {name: {threshold: score}} for several curves.
+        {threshold: score}, as `evaluate_set(...)["threat_score"]`, or {name: {threshold: score}} for several curves.
         Thresholds are numbers or text ("0.50"); a score of None is not drawn.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
 
     Returns
     -------
@@ -146,9 +146,10 @@ def plot_threat_scores(scores: dict, path: str | os.PathLike | None = None) -> F
     for name, curve in curves.items():
         points = sorted((float(threshold), np.nan if score is None else score) for threshold, score in curve.items())
         ax.plot(*np.array(points, float).reshape(-1, 2).T, marker="o", markersize=3, label=name.replace("_", " "))
-    ax.set(xlabel="IoU that a match needs", ylabel="Score", ylim=(0, 1.02), title="Scores by IoU threshold")
+    ax.set(xlabel="IoU threshold", ylabel="Score", ylim=(0, 1.02), title="Scores by IoU threshold")
     ax.grid(alpha=0.3)
-    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))  # many names would hide curves
+    # Place a long legend outside, where it does not hide the curves.
+    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))
     return _saved(figure, path)
 
 
@@ -158,21 +159,21 @@ def _read_history(path):
     except (OSError, ValueError) as error:
         raise DataError(
             path,
-            f"cannot be read as a run's history ({error})",
-            "Name the history.csv that training writes into the run's folder.",
+            f"cannot be read as a training history ({error})",
+            "Pass the history.csv that training writes to the run folder.",
         ) from error
     if "epoch" not in table or "loss" not in table or not len(table):
         raise DataError(
             path,
-            "holds no epochs, or has no columns epoch and loss",
-            "Name the history.csv that training writes into the run's folder.",
+            "contains no epochs, or lacks the columns epoch and loss",
+            "Pass the history.csv that training writes to the run folder.",
         )
     return table
 
 
 def _curve(ax, table, name, label, **style):
     if name in table:
-        rows = table[table[name].notna()]  # scores may be taken every few epochs only: joined over the gaps
+        rows = table[table[name].notna()]  # scores may exist only for every few epochs: connect them across the gaps
         ax.plot(rows["epoch"], rows[name], label=label, marker="o" if len(rows) < 30 else None, markersize=3, **style)
 
 

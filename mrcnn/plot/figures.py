@@ -1,4 +1,4 @@
-"""Figures without pyplot: no window, no global state, so they work headless, in notebooks and in threads."""
+"""Figures without pyplot: no windows or global state, so they work headless, in notebooks and in threads."""
 
 from pathlib import Path
 
@@ -7,31 +7,31 @@ from matplotlib.figure import Figure
 
 from mrcnn.errors import DataError
 
-# Widest figure of several panels in inches. At matplotlib's 100 dots an inch a notebook in a browser window of 1280
-# pixels shrinks it to about 1000 of them, where text of 8 points is still 9 pixels high.
+# Maximum width of a figure with several panels in inches. At matplotlib's 100 dots per inch, a notebook in a browser
+# window of 1280 pixels shrinks it to about 1000 pixels, where 8-point text is still 9 pixels high.
 PAGE_WIDTH = 12.0
 
 
 def new_figure(width, height, **options):
-    """A figure of this size in inches, drawn without a display; `options` go to `matplotlib.figure.Figure`."""
+    """Create a figure of this size in inches without a display; `options` are passed to `matplotlib.figure.Figure`."""
     figure = Figure(figsize=(width, height), **options)
     FigureCanvasAgg(figure)
     return figure
 
 
 def picture_axes(image_shape, columns=1, side=9.0, margin=0.4):
-    """Axes side by side for pictures of one size, without ticks.
+    """Create axes side by side, without ticks, for images of the same size.
 
     Parameters
     ----------
     image_shape : (int, int, ...)
-        Height and width of the pictures.
+        Height and width of the images.
     columns : int
-        How many.
+        Number of axes.
     side : float
-        Longer side of one picture in inches.
+        Length of the longer side of one image in inches.
     margin : float
-        Height in inches left for titles and legends.
+        Height in inches reserved for titles and legends.
 
     Returns
     -------
@@ -47,23 +47,25 @@ def picture_axes(image_shape, columns=1, side=9.0, margin=0.4):
 
 
 def save_figure(figure, path, dpi=100):
-    """Write a figure to a file, its kind by the suffix (.png, .pdf, .svg, ...).
+    """Write a figure to a file in the format of its suffix (.png, .pdf, .svg, ...).
 
     Raises
     ------
     DataError
-        When it cannot be written, or there is no picture format of that suffix.
+        If the file cannot be written, or the suffix is not a known image format.
     """
     path = Path(path)
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lstrip(".").lower() not in known:
-        raise DataError(path, f"'{path.suffix}' is no picture format", f"Use one of {', '.join(sorted(known))}.")
+        raise DataError(
+            path, f"'{path.suffix}' is not a supported image format", f"Use one of {', '.join(sorted(known))}."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=dpi)
     except OSError as error:
         raise DataError(
             path,
-            f"the picture cannot be written ({error.strerror or error})",
-            "Free some space or choose another folder, then run it again.",
+            f"the figure cannot be written ({error.strerror or error})",
+            "Free some disk space or choose another folder, then try again.",
         ) from error

@@ -1,4 +1,4 @@
-"""Looks into data and model: grids of pictures, boxes before and after refinement, anchors, augmented samples."""
+"""Inspection of data and models: grids of images, boxes before and after refinement, anchors, augmented samples."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from mrcnn.plot.instances import blend, overlay_image, rectangle
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
 _ANCHOR_KINDS = ((0, "neutral", "0.7", 0.5), (-1, "negative", "#D55E00", 0.8), (1, "positive", "#009E73", 1.6))
-# Of a box by its visibility (0, 1, 2): colour (None: its own), line style, opacity.
+# Style of a box by its visibility (0, 1, 2): colour (None: the box's own), line style, opacity.
 _VISIBILITY = (("0.9", "dotted", 0.7), (None, "dotted", 1.0), (None, "solid", 1.0))
 
 
@@ -29,24 +29,24 @@ def display_images(
     interpolation=None,
     figure: Figure | None = None,
 ) -> Figure:
-    """A grid of pictures.
+    """Show a grid of images.
 
     Parameters
     ----------
     images : sequence of arrays [H, W] or [H, W, C]
-        Of any channel count and number type, see `to_rgb`; also masks.
+        Any number of channels and any numeric type, see `to_rgb`; masks also work.
     titles : sequence of str, optional
-        One a picture.
+        One per image.
     cols : int
-        Pictures in a row.
+        Number of images per row.
     cmap : str, optional
-        A matplotlib colour map for two-dimensional pictures; default grey.
+        A matplotlib colour map for two-dimensional images; default: grey.
     side : float
-        Of one picture in inches.
+        Width of one image in inches.
     norm, interpolation : optional
-        As of matplotlib's `imshow`; a norm is for two-dimensional pictures.
+        As for matplotlib's `imshow`; the norm only affects two-dimensional images.
     figure : Figure, optional
-        Draw into this one.
+        Draw into this figure.
 
     Returns
     -------
@@ -54,10 +54,10 @@ def display_images(
     """
     images = list(images)
     if not images:
-        raise ValueError("There is no picture to show.")
+        raise ValueError("There are no images to show.")
     titles = [None] * len(images) if titles is None else list(titles)
     if len(titles) != len(images):
-        raise ValueError(f"{len(titles)} titles for {len(images)} pictures: give one each.")
+        raise ValueError(f"{len(titles)} titles for {len(images)} images: pass one title per image.")
     cols = min(cols, len(images))
     rows = -(-len(images) // cols)
     tallest = max(np.shape(image)[0] / np.shape(image)[1] for image in images)
@@ -82,14 +82,14 @@ def show_augmented(
     cols: int = 4,
     side: float = 3.0,
 ) -> Figure:
-    """Samples as training gets them, with their objects, to see that images and masks moved together.
+    """Show training samples with their objects, to check that images and masks were transformed together.
 
     Parameters
     ----------
     samples : sequence of (image, Instances)
         For example one image augmented several times.
     titles, cols, side
-        As of `display_images`.
+        As for `display_images`.
 
     Returns
     -------
@@ -108,21 +108,21 @@ def draw_boxes(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Boxes, and what refinement made of them, over an image (Matterport's `visualize.draw_boxes`).
+    """Draw boxes before and after refinement on an image (Matterport's `visualize.draw_boxes`).
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-        Of any channel count and number type, see `to_rgb`.
+        Any number of channels and any numeric type, see `to_rgb`.
     boxes : [N, 4], optional
-        (y1, x1, y2, x2) in pixels; dotted. Rows of zeros are padding and not drawn.
+        (y1, x1, y2, x2) in pixels, drawn dotted. Rows of zeros are padding and are not drawn.
     refined_boxes : [N, 4], optional
-        The same boxes refined; solid, joined with the first by a line between their top left corners.
+        The same boxes after refinement, drawn solid. A line connects the top left corners of both.
     masks : bool [H, W, N], optional
-        Of the boxes.
+        Masks of the boxes.
     captions : sequence of str, optional
     visibilities : sequence of int, optional
-        0: faint and grey, a box without its refined one; 1: dotted in the box's colour; 2: solid. Default 1.
+        0: faint and grey, without the refined box; 1: dotted in the colour of the box; 2: solid. Default: 1.
     title : str
     ax : Axes, optional
 
@@ -137,7 +137,7 @@ def draw_boxes(
         raise ValueError("draw_boxes needs boxes or refined_boxes.")
     for name, values in (("refined_boxes", refined), ("captions", captions), ("visibilities", visibilities)):
         if values is not None and len(values) != len(main):
-            raise ValueError(f"{len(values)} {name} for {len(main)} boxes: give one each.")
+            raise ValueError(f"{len(values)} {name} for {len(main)} boxes: pass one per box.")
     own = instance_colors(len(main))
     picture = to_rgb(image)
     if masks is not None:
@@ -182,7 +182,7 @@ def show_anchors(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Anchors over an image by what they are taken for in training.
+    """Draw anchors on an image, coloured by their role in training.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def show_anchors(
     matches : int [N]
         1 positive, -1 negative, 0 neutral.
     limit : int
-        Draw at most so many of each kind, evenly chosen; the legend counts all.
+        Draw at most this many of each kind, evenly spaced over the anchors; the legend counts all.
     ax : Axes, optional
     title : str, optional
 
@@ -202,7 +202,7 @@ def show_anchors(
     """
     anchors, matches = np.asarray(anchors, float).reshape(-1, 4), np.asarray(matches).reshape(-1)
     if len(anchors) != len(matches):
-        raise ValueError(f"{len(anchors)} anchors and {len(matches)} matches: both must be of one length.")
+        raise ValueError(f"{len(anchors)} anchors and {len(matches)} matches: both must have the same length.")
     ax = picture_axes(np.shape(image))[0] if ax is None else ax
     ax.imshow(to_rgb(image))
     ax.set_axis_off()
@@ -228,7 +228,7 @@ def _lines(ax, lines, color, style, opacity):
 
 
 def _fit(ax, image_shape):
-    """Show the whole image and a little around it, as boxes may leave it."""
+    """Show the whole image with a margin, because boxes may extend beyond it."""
     height, width = image_shape[:2]
     margin = 0.05 * max(height, width)
     ax.set_xlim(-margin, width + margin)

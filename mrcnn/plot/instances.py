@@ -1,4 +1,4 @@
-"""Objects over their image: for one set of objects, for truth beside prediction, and for the errors between them."""
+"""Objects drawn on their image: one set of objects, ground truth next to prediction, or the errors between the two."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.plot.figures import PAGE_WIDTH, picture_axes, save_figure
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
-# Of Okabe and Ito (2008), which the colour-blind tell apart.
+# From the colour-blind-safe palette of Okabe and Ito (2008).
 ERROR_COLORS = {"correct": "#009E73", "split": "#F0E442", "merged": "#CC79A7", "missed": "#D55E00", "false": "#56B4E9"}
 
 
@@ -38,34 +38,34 @@ def draw_instances(
     title: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw objects over their image.
+    """Draw objects on their image.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-        Of any channel count and number type, see `to_rgb`.
+        Any number of channels and any numeric type, see `to_rgb`.
     instances : Instances
-        Truth or detections, of the image's size.
+        Ground truth or detections; the size must match the image.
     ax : matplotlib Axes, optional
-        Where to draw; default a new figure.
+        Where to draw; default: a new figure.
     captions : None, "index", "area", "score", "class" or list of str
-        Text inside each object. "index" is its number from 1, as in tables and label images; "area" that and below it
-        the area in µm² cut to three decimals, or in pixels where the pixel size is not known; "score" that and the
-        confidence; "class" that and the class.
+        Text inside each object. "index" is its number from 1, as in tables and label images. The others add a line
+        below the number: "area" the area in µm², truncated to three decimals, or in pixels if the pixel size is
+        unknown; "score" the confidence; "class" the class.
     colors : array [N, 3] or list of colours, optional
-        Of the objects, in matplotlib's terms; default `instance_colors`.
+        One matplotlib colour per object; default: `instance_colors`.
     show_box, show_mask, outlines : bool
-        Draw boxes, filled masks, outlines of masks.
+        Draw boxes, filled masks or outlines of masks.
     alpha : float
         Opacity of the filled masks, 0 to 1.
     title : str, optional
     class_names : sequence of str, optional
-        By class id, background first; for captions.
+        By class id, background first; used in captions.
 
     Returns
     -------
     Axes
-        Its figure is `ax.figure`; write it with `save_figure`.
+        The figure is `ax.figure`; use `save_figure` to write it to a file.
     """
     colors = _colors(colors, len(instances))
     ax = picture_axes(instances.image_shape)[0] if ax is None else ax
@@ -85,16 +85,17 @@ def draw_instances(
 
 
 def blend(picture, instances, colors, alpha):
-    """A copy of an RGB picture, uint8 [H, W, 3], with the masks in their colours [N, 3]; high scores on top.
+    """Copy of an RGB image, uint8 [H, W, 3], with the masks in their colours [N, 3]; higher scores are on top.
 
     Raises
     ------
     ValueError
-        When picture and objects differ in size.
+        If image and objects differ in size.
     """
     if picture.shape[:2] != instances.image_shape:
         raise ValueError(
-            f"The image is {list(picture.shape[:2])}, the objects are of one of {list(instances.image_shape)} pixels."
+            f"The image is {list(picture.shape[:2])} pixels, but the objects belong to an image of "
+            f"{list(instances.image_shape)}."
         )
     blended = picture.copy()
     if not alpha:
@@ -113,14 +114,14 @@ def overlay_image(
     alpha: float = 0.25,
     thickness: int | None = None,
 ) -> np.ndarray:
-    """Objects over their image as pixels, at the image's own size.
+    """Draw objects on their image and return the pixels, at the size of the image.
 
     Parameters
     ----------
     image, instances, colors, alpha
-        As of `draw_instances`.
+        As for `draw_instances`.
     thickness : int, optional
-        Of the outlines, drawn inside of the objects, in pixels; default by the image's size, at least 1.
+        Width of the outlines in pixels, drawn inside the objects; default: by image size, at least 1.
 
     Returns
     -------
@@ -145,7 +146,7 @@ def compare_truth(
     captions: str | Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Truth beside prediction; what matches at IoU 0.5 has the same colour on both sides.
+    """Show ground truth next to prediction; objects that match at IoU 0.5 have the same colour on both sides.
 
     Parameters
     ----------
@@ -153,11 +154,11 @@ def compare_truth(
     gt, pred : Instances
         True objects and predictions of this image.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
     captions
-        As of `draw_instances`.
+        As for `draw_instances`.
     title : str, optional
-        Above both, for example the file's name.
+        Title above both, for example the file name.
 
     Returns
     -------
@@ -168,7 +169,7 @@ def compare_truth(
     colors = palette[len(gt) :]
     colors[found] = palette[true]
     left, right = picture_axes(gt.image_shape, columns=2, side=PAGE_WIDTH / 2, margin=0.8 if title else 0.4)
-    draw_instances(picture, gt, left, captions, palette[: len(gt)], title=f"Truth: {_count(gt)}")
+    draw_instances(picture, gt, left, captions, palette[: len(gt)], title=f"Ground truth: {_count(gt)}")
     draw_instances(picture, pred, right, captions, colors, title=f"Found: {_count(pred)}")
     if title:
         left.figure.suptitle(title)
@@ -186,21 +187,21 @@ def draw_errors(
     path: str | os.PathLike | None = None,
     title: str | None = None,
 ) -> Axes:
-    """What was found, coloured by whether it is right, and what was not found.
+    """Draw predictions and missed objects, coloured by kind of error.
 
     Predictions are filled and have solid outlines; true objects that were split, merged or missed have white dashed
-    ones (missed ones are filled too). So one dashed outline around two filled parts is a split object, two dashed
-    outlines in one filled area are merged ones.
+    outlines (missed objects are also filled). One dashed outline around two filled parts therefore is a split object,
+    and two dashed outlines in one filled area are merged objects.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
     gt, pred : Instances
     errors : mrcnn.evaluate.counts.Errors, optional
-        Default `find_errors` at IoU 0.5.
+        Default: `find_errors` at IoU 0.5.
     ax : Axes, optional
     path : str or Path, optional
-        Also write the figure to this file.
+        Also save the figure to this file.
     title : str, optional
 
     Returns
@@ -221,9 +222,9 @@ def draw_errors(
     counts = errors.counts()
     handles = [
         *(Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()),
-        Line2D([], [], color="0.5", linestyle="dashed", label="truth of an error"),
+        Line2D([], [], color="0.5", linestyle="dashed", label="ground truth of an error"),
     ]
-    # One row of them is as wide as a picture of its own; under one of several there is room for half.
+    # One row of handles is as wide as a single image; below one of several images there is room for half of them.
     room = ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
     ax.legend(
         handles=handles,
@@ -245,7 +246,7 @@ def _colors(colors, count):
     if colors is None:
         return instance_colors(count)
     if len(colors) != count:
-        raise ValueError(f"{len(colors)} colours for {count} objects: give one each.")
+        raise ValueError(f"{len(colors)} colours for {count} objects: pass one per object.")
     return np.array([named_color(tuple(c) if isinstance(c, np.ndarray) else c) for c in colors]).reshape(-1, 3)
 
 
@@ -259,14 +260,14 @@ def _um2(pixels, instances):
 
 
 def rectangle(box):
-    """Corners (x, y) of a box (y1, x1, y2, x2) as a closed line for a picture."""
-    # Along the outer edges of the pixels: pixel centres are at whole numbers, and the far sides are exclusive.
+    """Corners (x, y) of a box (y1, x1, y2, x2) as a closed line for plotting."""
+    # Along the outer edges of the pixels: pixel centres are at integers, and y2 and x2 are exclusive.
     y1, x1, y2, x2 = np.asarray(box, float) - 0.5
     return [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
 
 
 def _draw_outlines(ax, instances, colors, style="solid", width=1.2):
-    """All outlines as one collection: hundreds of objects cost one draw call."""
+    """Draw all outlines as one collection, so hundreds of objects need one draw call."""
     lines, owners = [], []
     for i, ((y1, x1, _, _), mask) in enumerate(zip(instances.boxes, instances.masks, strict=True)):
         for line in find_contours(np.pad(mask, 1).astype(float), 0.5):
@@ -279,35 +280,35 @@ def _draw_outlines(ax, instances, colors, style="solid", width=1.2):
 
 
 def _captions(instances, captions, class_names):
-    """Lines of text of each object: the first is drawn larger."""
+    """Lines of text for each object; the first is drawn larger."""
     if captions is None:
         return []
     if not isinstance(captions, str):
         if len(captions) != len(instances):
-            raise ValueError(f"{len(captions)} captions for {len(instances)} objects: give one each.")
+            raise ValueError(f"{len(captions)} captions for {len(instances)} objects: pass one per object.")
         return [str(c).split("\n") for c in captions]
     if captions == "index":
         below = [None] * len(instances)
     elif captions == "area" and instances.pixel_size_nm is None:
         below = [f"{area}px" for area in instances.areas()]
     elif captions == "area":
-        # Cut, not rounded, to three decimals; the tiny term keeps 0.087 from becoming 0.086 by a float's last bit.
+        # Truncated, not rounded, to three decimals; the tiny term prevents a float error from turning 0.087 into 0.086.
         below = [f"{int(_um2(area, instances) * 1000 + 1e-9) / 1000}um2" for area in instances.areas()]
     elif captions == "score":
         below = [f"{score:.2f}" for score in instances.scores]
     elif captions == "class":
         below = [str(class_names[c] if class_names is not None else c) for c in instances.class_ids]
     else:
-        raise ValueError(f"captions must be 'index', 'area', 'score', 'class' or a list of texts, not {captions!r}.")
+        raise ValueError(f"captions must be 'index', 'area', 'score', 'class' or a list of strings, not {captions!r}.")
     return [[str(i + 1)] + ([text] if text else []) for i, text in enumerate(below)]
 
 
 def _write_captions(ax, instances, captions):
-    """Each caption inside its object: at a corner of the box it may lie on a neighbour and be read as that one's."""
+    """Write each caption inside its object; at a corner of the box it could lie on a neighbouring object."""
     if not captions:
         return
     figure = ax.get_figure()
-    # Where hundreds of objects share a picture the text shrinks with them, down to what a larger print still shows.
+    # For hundreds of small objects the text shrinks with them, down to what is still readable in a larger print.
     points = ax.get_window_extent().width / np.ptp(ax.get_xlim()) * 72 / figure.dpi
     sides = np.sqrt(np.prod(instances.boxes[:, 2:] - instances.boxes[:, :2], axis=1))
     scale = np.clip(np.median(sides) * points / 30, 0.4, 1)
@@ -325,7 +326,7 @@ def _write_captions(ax, instances, captions):
 
 
 def inner_point(mask):
-    """The pixel (y, x) of a mask [h, w] that is farthest from its rim, so inside also of a bent or hollow object."""
+    """The pixel (y, x) of a mask [h, w] farthest from its border, which is also inside bent or hollow objects."""
     if not mask.any():
         return np.array(mask.shape) // 2
     depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]

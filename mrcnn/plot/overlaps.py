@@ -1,10 +1,10 @@
-"""The overlaps of predictions and true objects as a grid of colours and numbers."""
+"""Grid of the overlaps between predictions and true objects, as colours and numbers."""
 
 import numpy as np
 
 from mrcnn.plot.figures import new_figure
 
-# A grid of more cells has numbers only where something overlaps: thousands of texts take minutes to draw.
+# A grid with more cells has numbers only where objects overlap, because thousands of texts take minutes to draw.
 MOST_TEXTS = 900
 
 
@@ -17,11 +17,11 @@ def show_overlaps(overlaps, gt_names, pred_names, same_class, threshold=0.5, ax=
         IoU of predictions (rows) and true objects (columns).
     gt_names, pred_names : sequence of str, [N] and [M]
     same_class : bool [M, N]
-        Pairs of one class.
+        Pairs of the same class.
     threshold : float
-        Above this overlap a pair is called "match", or "wrong" where the classes differ.
+        A pair with an overlap above this is labelled "match", or "wrong" if the classes differ.
     ax : Axes, optional
-        Where to draw; default a new figure.
+        Where to draw; default: a new figure.
 
     Returns
     -------
@@ -30,12 +30,12 @@ def show_overlaps(overlaps, gt_names, pred_names, same_class, threshold=0.5, ax=
     Raises
     ------
     ValueError
-        When overlaps and names do not fit together.
+        If overlaps and names do not match.
     """
     overlaps = np.nan_to_num(np.asarray(overlaps, float))
     if overlaps.shape != (len(pred_names), len(gt_names)):
         raise ValueError(
-            f"Overlaps of the shape {overlaps.shape} for {len(pred_names)} predictions and "
+            f"overlaps has the shape {overlaps.shape}, but there are {len(pred_names)} predictions and "
             f"{len(gt_names)} true objects."
         )
     ax = new_figure(12, 10, layout="constrained").subplots() if ax is None else ax

@@ -1,4 +1,4 @@
-"""The search for objects: the anchors of a cell on each level, and what became of each proposal."""
+"""Plots of the region proposals: the anchors of one cell per level, and the fate of each proposal."""
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -8,7 +8,7 @@ from mrcnn.plot.figures import picture_axes
 from mrcnn.plot.instances import rectangle
 from mrcnn.plot.rgb import to_rgb
 
-# Of Okabe and Ito (2008), which the colour-blind tell apart; drawn in this order, so that what was kept is on top.
+# Colour-blind-safe (Okabe and Ito, 2008); drawn in this order, so the proposals that were kept are on top.
 FATE_COLORS = {
     "background": "0.75",
     "no area": "#CC79A7",
@@ -20,18 +20,18 @@ FATE_COLORS = {
 
 
 def draw_fates(image, boxes, reasons, limit=40, ax=None, title=None):
-    """Proposals over an image, coloured by what became of them (`mrcnn.training.inspection.explain_detections`).
+    """Draw proposals on an image, coloured by their fate (`mrcnn.training.inspection.explain_detections`).
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-        The molded image; of any channel count and number type, see `to_rgb`.
+        The molded image; any number of channels and any numeric type, see `to_rgb`.
     boxes : [N, 4]
         (y1, x1, y2, x2) in pixels of this image.
     reasons : sequence of str [N]
         Keys of `FATE_COLORS`; others, such as "padding", are not drawn.
     limit : int
-        Draw at most so many of each kind, the first ones; the legend counts all.
+        Draw at most the first `limit` of each kind; the legend counts all.
     ax : Axes, optional
     title : str, optional
 
@@ -41,7 +41,7 @@ def draw_fates(image, boxes, reasons, limit=40, ax=None, title=None):
     """
     boxes, reasons = np.asarray(boxes, float).reshape(-1, 4), np.asarray(reasons, dtype=str)
     if len(boxes) != len(reasons):
-        raise ValueError(f"{len(boxes)} boxes and {len(reasons)} reasons: both must be of one length.")
+        raise ValueError(f"{len(boxes)} boxes and {len(reasons)} reasons: both must have the same length.")
     ax = picture_axes(np.shape(image), margin=1.0)[0] if ax is None else ax
     ax.imshow(to_rgb(image))
     ax.set_axis_off()
@@ -64,15 +64,15 @@ def draw_fates(image, boxes, reasons, limit=40, ax=None, title=None):
 
 
 def show_cell_anchors(image, levels, ax=None, title="Anchors of the middle cell of each level"):
-    """The anchors of the middle cell of each level over an image, to compare them with its objects.
+    """Draw the anchors of the middle cell of each level on an image, to compare them with its objects.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
-        Molded, as the anchors are of its size.
+        The molded image, because the anchors refer to its size.
     levels : sequence of (anchors [A, 4], (rows, columns))
-        Of P2, P3, ...: the anchors in pixels as `generate_anchors` gives them, and the level's cells (those that have
-        anchors: with RPN_ANCHOR_STRIDE 2 half as many a side).
+        For P2, P3, ...: the anchors in pixels as returned by `generate_anchors`, and the grid of cells that have
+        anchors (with RPN_ANCHOR_STRIDE 2, half as many per side).
     ax : Axes, optional
     title : str
 
@@ -87,7 +87,8 @@ def show_cell_anchors(image, levels, ax=None, title="Anchors of the middle cell 
         each, rest = divmod(len(anchors), int(rows) * int(columns))
         if rest or not each:
             raise ValueError(
-                f"{len(anchors)} anchors for {rows} x {columns} cells of P{number + 2}: each cell has the same number."
+                f"{len(anchors)} anchors for {rows} x {columns} cells of P{number + 2}: "
+                "all cells must have the same number of anchors."
             )
         first = (rows // 2 * columns + columns // 2) * each
         ax.add_collection(
@@ -98,7 +99,7 @@ def show_cell_anchors(image, levels, ax=None, title="Anchors of the middle cell 
                 label=f"P{number + 2}",
             )
         )
-    # The largest anchors are larger than the picture: what they would be compared with is inside.
+    # The largest anchors are larger than the image; the objects to compare them with are inside.
     height, width = np.shape(image)[:2]
     ax.set_xlim(-0.25 * width, 1.25 * width)
     ax.set_ylim(1.25 * height, -0.25 * height)

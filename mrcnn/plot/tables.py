@@ -1,4 +1,4 @@
-"""Tables in notebooks: the columns that matter first, the others reached by scrolling sideways."""
+"""Tables in notebooks: important columns first, the others by horizontal scrolling."""
 
 import math
 import numbers
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-# What one looks for first in a table of objects or of images, in the order in which it is shown.
+# Most relevant columns of a table of objects or images, in display order.
 MEASURES = (
     "image",
     "instance",
@@ -32,8 +32,8 @@ MEASURES = (
     "touches_border",
 )
 _MOST_DECIMALS = 6
-# Jupyter's own style breaks the lines of cells. This one names more elements, so that it comes before it; without
-# max-content the columns would be squeezed instead of the page scrolled.
+# Jupyter's default style wraps text in cells. This style is more specific, so it takes precedence; without max-content
+# the columns would be squeezed instead of scrolled.
 _TABLE = "div.mrcnn-table table.dataframe"
 _STYLE = (
     f"{_TABLE} {{table-layout: auto; width: max-content; margin: 0}} "
@@ -43,23 +43,23 @@ _STYLE = (
 
 
 class ShownTable:
-    """A table that IPython shows as HTML in a notebook and as text elsewhere; made by `show_table`.
+    """A table that IPython shows as HTML in a notebook and as text elsewhere; created by `show_table`.
 
     Parameters
     ----------
     texts : DataFrame
-        What is shown, as strings.
+        The displayed values as strings.
     left : sequence of int
-        Columns that are aligned to the left, from 0.
+        Indices of left-aligned columns, from 0.
     index : bool
-        Show the names of the rows.
+        Show the row names.
     """
 
     def __init__(self, texts, left=(), index=True):
         self.texts, self.left, self.index = texts, left, index
 
     def _repr_html_(self):
-        # Classes instead of an id: the same rule may then stand in the page many times.
+        # Classes instead of an id, because the same rule may occur many times on a page.
         before = self.texts.index.nlevels if self.index else 0
         rules = [_STYLE] + [
             f"{_TABLE}.text-{column} tbody td:nth-of-type({column + 1}), {_TABLE}.text-{column} "
@@ -83,28 +83,28 @@ class ShownTable:
 
 
 def show_table(table: pd.DataFrame, first: Sequence[str] = MEASURES, digits: int = 3, each: bool = False) -> ShownTable:
-    """A table to look at: never cut, its columns in a sensible order, its numbers short.
+    """Display a table: never truncated, with relevant columns first and rounded numbers.
 
-    A table that is wider than the page is scrolled sideways. The table itself is not changed: what is computed with it
-    or written to a file keeps all its digits.
+    A table that is wider than the page scrolls horizontally. The table itself is not changed and keeps all its digits
+    for computation and export.
 
     Parameters
     ----------
     table : DataFrame
-        Rows that are only counted (a `RangeIndex`) are shown without their numbers.
+        Row numbers (a `RangeIndex`) are not shown.
     first : sequence of str
-        Names of columns that come first, in this order, where the table has them; the others follow in their own.
+        Names of the columns to show first, in this order, if the table has them; the others follow in their own order.
     digits : int
-        Significant digits of the largest number of a column; its other numbers have as many decimals. Whole numbers
-        are complete, their thousands separated by commas. What is missing is a dash.
+        Significant digits of the largest number in a column; the others get the same number of decimals. Whole numbers
+        are shown in full, with commas as thousands separators. Missing values are shown as a dash.
     each : bool
-        Every number has decimals of its own, as in a table whose rows are of different kinds. So has one in a column
-        that is not of numbers alone.
+        Choose the decimals separately for every number, for tables whose rows contain different quantities. This is
+        always done in columns that contain more than numbers.
 
     Returns
     -------
     ShownTable
-        The last line of a notebook's cell shows it, as does IPython's `display`.
+        Displayed as the last line of a notebook cell, or by IPython's `display`.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def show_table(table: pd.DataFrame, first: Sequence[str] = MEASURES, digits: int
 
 
 def _texts(values, digits, each):
-    """The values of a column as they are shown."""
+    """The values of a column as displayed."""
     shown = [value for value in values if not _is_missing(value)]
     if each or not all(_is_number(value) for value in shown):
         return [_text(value, _decimals([value], digits)) for value in values]
@@ -135,11 +135,11 @@ def _texts(values, digits, each):
 
 
 def _decimals(values, digits):
-    """Decimals with which the largest of these numbers has so many significant digits; 0 where all are whole."""
+    """Decimals that give the largest of these numbers `digits` significant digits; 0 if all are whole."""
     sizes = [abs(value) for value in values if _is_number(value) and math.isfinite(value)]
     if all(float(size).is_integer() for size in sizes):
         return 0
-    before = math.floor(math.log10(max(sizes))) + (max(sizes) != 1)  # a score of 1 is written like those below it
+    before = math.floor(math.log10(max(sizes))) + (max(sizes) != 1)  # a score of 1 is formatted like those below 1
     return int(np.clip(digits - before, 0, _MOST_DECIMALS))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a search of settings: its scores in order, and which settings gave which."""
+"""Plots of a hyperparameter search: scores in trial order, and the settings behind each score."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ _MOST_LABELS = 8
 
 
 def plot_search_history(table, score_name="score", lower_is_better=False, path=None):
-    """Scores of all trials in their order, with the best so far.
+    """Plot the scores of all trials in order, with the best score so far.
 
     Parameters
     ----------
     table : DataFrame
-        A row a trial, with columns `trial`, `state` ("complete", "pruned", ...) and `score`, which may be NaN.
+        One row per trial, with the columns `trial`, `state` ("complete", "pruned", ...) and `score`, which may be NaN.
     score_name : str
-        What the score is.
+        Name of the score.
     lower_is_better : bool
     path : str or Path, optional
-        Also write the picture to this file.
+        Also save the figure to this file.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def plot_search_history(table, score_name="score", lower_is_better=False, path=N
     complete = scored["state"] == "complete"
     for chosen, label, style in (
         (complete, "complete", {"color": "C0"}),
-        (~complete, "ended early", {"color": "0.6", "marker": "x"}),
+        (~complete, "stopped early", {"color": "0.6", "marker": "x"}),
     ):
         if chosen.any():
             ax.scatter(scored["trial"][chosen], scored["score"][chosen].astype(float), label=label, s=30, **style)
@@ -57,18 +57,18 @@ def plot_search_history(table, score_name="score", lower_is_better=False, path=N
 
 
 def plot_parallel_coordinates(table, names, score_name="score", lower_is_better=False, log_names=(), path=None):
-    """A line a trial through its settings to its score, in the colour of the score; the best is thick.
+    """Plot one line per trial through its settings to its score, coloured by score; the best trial is thick.
 
     Parameters
     ----------
     table : DataFrame
-        As of `plot_search_history`, with a column for each of `names`.
+        As for `plot_search_history`, with a column for each of `names`.
     names : sequence of str
-        Settings; one whose values are not all numbers is drawn as a choice.
+        Settings; a setting with any non-numeric value is drawn as categories.
     score_name, lower_is_better, path
-        As of `plot_search_history`.
+        As for `plot_search_history`.
     log_names : sequence of str
-        Settings drawn by their magnitude.
+        Settings drawn on a logarithmic axis.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def plot_parallel_coordinates(table, names, score_name="score", lower_is_better=
     scores = scored["score"].astype(float).to_numpy()
     norm = Normalize(scores.min(), scores.max() if np.ptp(scores) else scores.min() + 1)
     heights = np.stack([heights for heights, _ in columns], axis=1)
-    order = np.argsort(-scores if lower_is_better else scores)  # the best drawn last
+    order = np.argsort(-scores if lower_is_better else scores)  # the best is drawn last
     lines = [np.column_stack([np.arange(len(columns)), heights[i]]) for i in order]
     ax.add_collection(
         LineCollection(
@@ -120,8 +120,8 @@ def plot_parallel_coordinates(table, names, score_name="score", lower_is_better=
 
 
 def _scaled(values, log):
-    """Heights 0 to 1 of values, and [(height, text)] of their axis."""
-    # pandas makes NaN of a None among numbers: a choice, too.
+    """Heights of the values from 0 to 1, and [(height, text)] for their axis."""
+    # pandas turns None among numbers into NaN, which is also treated as a category.
     numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and np.isfinite(v) for v in values)
     if not numbers:
         texts = ["None" if v is None or v != v else f"{v:g}" if isinstance(v, float) else str(v) for v in values]

@@ -1,4 +1,4 @@
-"""Weights and gradients: what looks wrong, histograms, and how strongly each loss pulls at each part."""
+"""Weights and gradients: suspicious weights, histograms, and the gradient of each loss in each part of the network."""
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -7,34 +7,34 @@ from matplotlib.lines import Line2D
 from mrcnn.config import LOSS_NAMES
 from mrcnn.plot.figures import new_figure
 
-_LABELS = dict(zip(LOSS_NAMES, ("RPN class", "RPN box", "class", "box", "mask"), strict=True), loss="all together")
+_LABELS = dict(zip(LOSS_NAMES, ("RPN class", "RPN box", "class", "box", "mask"), strict=True), loss="total")
 
-_LARGEST = 1000  # weights beyond it are on their way to infinity
-_LEAST_SPREAD = 1e-6  # standard deviation of a kernel; fresh ones have a thousandth and more
-# What batch normalisation starts with. It may stay so: frozen, its means and variances are never updated.
+_LARGEST = 1000  # larger weights are about to diverge
+_LEAST_SPREAD = 1e-6  # standard deviation of a kernel; new kernels have at least a thousandth
+# Initial values of batch normalisation. They may stay unchanged: if frozen, means and variances are never updated.
 _START = {"gamma": 1, "moving_variance": 1, "beta": 0, "moving_mean": 0}
 
 
 def weight_alerts(name, values):
-    """What looks wrong in an array of weights.
+    """List what looks wrong in an array of weights.
 
     Parameters
     ----------
     name : str
-        Its path, of which the last part counts, for example "conv1/kernel".
+        Its path, for example "conv1/kernel"; only the last part is used.
     values : array
 
     Returns
     -------
     list of str
-        Of these, those that hold:
+        Those of the following that apply:
 
-        - "dead?": a kernel (two dimensions or more) without spread, its standard deviation below a millionth, so that
-          all its units answer alike; or a scale, shift, mean or variance of batch normalisation whose values are all
-          the same without being those that it starts with, which no training leads to: a scale of 0 everywhere lets
-          nothing through, a variance of 0 everywhere means that nothing came in. Arrays of one number have no spread
-          and are left out, and so are biases, which may start with any number;
-        - "Overflow?": values beyond 1000;
+        - "dead?": a kernel (two or more dimensions) with a standard deviation below a millionth, so all its units
+          respond alike; or a scale, shift, mean or variance of batch normalisation whose values are all the same, but
+          differ from the initial value. Training does not lead to this: a scale of 0 everywhere blocks all signals, a
+          variance of 0 everywhere means that no signal arrived. Arrays with a single number are skipped because they
+          have no spread, and biases because they may start with any value;
+        - "Overflow?": absolute values above 1000;
         - "NaN or infinite".
     """
     values = np.asarray(values)
@@ -53,16 +53,16 @@ def weight_alerts(name, values):
 
 
 def plot_weight_histograms(weights, before=None, cols=5, bins=50):
-    """A small histogram of each array of weights, as high as its own bars; those of before may be cut off.
+    """Plot a small histogram of each weight array, scaled to its own bars; bars of `before` may be cut off.
 
     Parameters
     ----------
     weights : dict of str to array
         By name, for example "conv1/kernel".
     before : dict of str to array, optional
-        The same before training, drawn in grey behind; what is not in it has none.
+        The same arrays before training, drawn in grey in the background; may lack some.
     cols : int
-        Histograms in a row.
+        Number of histograms per row.
     bins : int
 
     Returns
@@ -87,7 +87,7 @@ def plot_weight_histograms(weights, before=None, cols=5, bins=50):
         edges = np.histogram_bin_edges(shared, bins) if shared.size else bins
         for array, color in pairs:
             heights = ax.hist(array, bins=edges, color=color, alpha=1 if color == "0.75" else 0.65)[0]
-        # Biases begin as zeros, all in one bar that would leave nothing to see of the others.
+        # Initial biases are all zero, and their single tall bar would hide the others.
         ax.set_ylim(0, 1.2 * max(1, heights.max()))
         ax.set_title(name, fontsize=8)
         ax.set_yticks([])
@@ -105,15 +105,15 @@ def plot_weight_histograms(weights, before=None, cols=5, bins=50):
 
 
 def plot_gradient_norms(norms, title=None, ax=None):
-    """A grid of numbers: how strongly each loss (columns) pulls at each part of the network (rows).
+    """Plot a grid of gradient norms: each loss (columns) in each part of the network (rows).
 
     Parameters
     ----------
     norms : dict of str to dict of str to float
-        As `mrcnn.training.inspection.gradient_norms` gives them. The colours are logarithmic.
+        As returned by `mrcnn.training.inspection.gradient_norms`. The colour scale is logarithmic.
     title : str, optional
     ax : Axes, optional
-        Where to draw; default a new figure.
+        Where to draw; default: a new figure.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def plot_gradient_norms(norms, title=None, ax=None):
     Raises
     ------
     ValueError
-        There is nothing to show.
+        There are no gradients.
     """
     if not norms:
         raise ValueError("There are no gradients to show.")

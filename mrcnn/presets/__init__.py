@@ -1,1 +1,1 @@
-"""Presets: settings for each kind of image, to use as they are or to subclass, as the samples do."""
+"""Presets: configurations for each kind of image, to use directly or to subclass, as the samples do."""

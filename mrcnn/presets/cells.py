@@ -1,4 +1,4 @@
-"""Presets for cells in fluorescence images, learnt from boxes or outlines: Faster R-CNN and Mask R-CNN."""
+"""Presets for cells in fluorescence images, trained on boxes or outlines: Faster R-CNN and Mask R-CNN."""
 
 from mrcnn.config import Config
 
@@ -6,7 +6,7 @@ from mrcnn.config import Config
 class CellConfig(Config):
     """For a GPU: fields of 512 x 512 pixels in three channels.
 
-    Subclasses set NUM_CLASSES and CLASS_NAMES, background first, or these are taken from the annotations.
+    Set NUM_CLASSES and CLASS_NAMES (background first) in a subclass, or have them taken from the annotations.
     """
 
     NAME = "cells"
@@ -21,11 +21,11 @@ class CellConfig(Config):
     VALIDATION_STEPS = None
     LEARNING_RATE_SCHEDULE = "cosine"
     WARMUP_STEPS = 100
-    BOXES_AS_MASKS = False  # True: filled boxes are taken for masks
+    BOXES_AS_MASKS = False  # True: use filled boxes as masks
 
 
 class CellSmallConfig(CellConfig):
-    """For a CPU: MobileNetV2, to be started from its ImageNet weights, and narrow heads."""
+    """For a CPU: MobileNetV2, to be initialized with ImageNet weights, and narrow heads."""
 
     BACKBONE = "mobilenet_v2"
     TOP_DOWN_PYRAMID_SIZE = 128
@@ -37,7 +37,7 @@ class CellSmallConfig(CellConfig):
     TRAIN_ROIS_PER_IMAGE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
-    ROI_ALIGN = "aligned"  # Matterport's one sample per bin is for his weights
+    ROI_ALIGN = "aligned"  # Matterport's version, one sample per bin, is only needed for Matterport's weights
     OPTIMIZER = "adam"
 
 
@@ -55,12 +55,12 @@ class CellDemoConfig(CellSmallConfig):
 
 
 class CellKerasFrcnnConfig(CellConfig):
-    """A Faster R-CNN with keras-frcnn's defaults, as far as they apply.
+    """A Faster R-CNN with the defaults of keras-frcnn, as far as they apply.
 
     Anchors of 128, 256 and 512 pixels at three ratios, 32 regions per image of which half are positive, RPN thresholds
     0.3 and 0.7, 300 proposals, one image per step and 1000 steps per epoch, Adam at 1e-5, shorter side 600, scores
-    above 0.8 and NMS at 0.5. Differences: the feature pyramid, whose three finest levels share the smallest anchors,
-    and negative regions of any IoU below 0.5 (from 0.1 in keras-frcnn).
+    above 0.8 and NMS at 0.5. Differences: a feature pyramid, whose three finest levels share the smallest anchors,
+    and negative regions with any IoU below 0.5 (in keras-frcnn at least 0.1).
     """
 
     NAME = "cells_keras_frcnn"
@@ -86,7 +86,7 @@ class CellKerasFrcnnConfig(CellConfig):
 
 
 class CellMatterportConfig(Config):
-    """Mask R-CNN with Matterport's defaults throughout and filled boxes as masks; start it from the COCO weights."""
+    """Mask R-CNN with Matterport's defaults throughout and filled boxes as masks; initialize it with COCO weights."""
 
     NAME = "cells_matterport"
     NUM_CLASSES = 2

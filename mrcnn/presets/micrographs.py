@@ -7,9 +7,9 @@ from mrcnn.nets.backbones.small_resnet import small_resnet, small_resnet_shapes
 
 
 class MicrographConfig(Config):
-    """For a GPU: a ResNet-101, for images of 1216 x 816 pixels (4864 x 3264, downscaled by 4).
+    """For a GPU: ResNet-101, for images of 1216 x 816 pixels (4864 x 3264, downscaled by 4).
 
-    Layer widths are Matterport's, so the COCO weights fit.
+    The layer widths are Matterport's, so COCO weights can be loaded.
     """
 
     NAME = "micrographs"
@@ -21,13 +21,13 @@ class MicrographConfig(Config):
     TRAIN_ROIS_PER_IMAGE = 100
     STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None
-    LEARNING_RATE = 0.001  # for the heads; all layers of a loaded model take a tenth, 1e-4
+    LEARNING_RATE = 0.001  # for the heads; when all layers of a loaded model are trained, a tenth of it (1e-4)
 
 
 class MicrographSmallConfig(MicrographConfig):
-    """For a CPU: a narrow network, for grey images that are reduced to 512 pixels where they are larger.
+    """For a CPU: a narrow network for grey images; images larger than 512 pixels are downscaled.
 
-    Learns from random weights too. With pretrained ones: BACKBONE "mobilenet_v2", its batch norm frozen.
+    It can be trained from random weights. For pretrained weights use BACKBONE "mobilenet_v2" with frozen batch norm.
     """
 
     BACKBONE = staticmethod(small_resnet)
@@ -44,14 +44,14 @@ class MicrographSmallConfig(MicrographConfig):
     POST_NMS_ROIS_INFERENCE = 300
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
-    ROI_ALIGN = "aligned"  # Matterport's one sample per bin is for his weights
+    ROI_ALIGN = "aligned"  # Matterport's version, one sample per bin, is only needed for Matterport's weights
     OPTIMIZER = "adam"
     LEARNING_RATE_SCHEDULE = "cosine"
     WARMUP_STEPS = 100
 
 
 class MicrographDemoConfig(MicrographSmallConfig):
-    """For the synthetic images of 256 x 256 pixels: learns them from random weights in minutes on two cores."""
+    """For the synthetic images of 256 x 256 pixels: trains from random weights in minutes on two CPU cores."""
 
     NAME = "demo"
     IMAGE_MAX_DIM = 256
@@ -67,13 +67,13 @@ class MicrographDemoConfig(MicrographSmallConfig):
     MASK_HEAD_SIZE = 64
     LEARNING_RATE = 0.002
     WARMUP_STEPS = 50
-    DETECTION_MIN_CONFIDENCE = 0.8  # scores run high: a third of what was trained on is objects
+    DETECTION_MIN_CONFIDENCE = 0.8  # scores are high because a third of the training regions are objects
     VALIDATE_EVERY = 4
     KEEP_CHECKPOINTS = 1
 
 
 class MicrographSemanticConfig(SemanticConfig):
-    """For U-Net and FCN, on grey images of any size: crops of 256 x 256 pixels are learnt from."""
+    """For U-Net and FCN on grey images of any size: trained on crops of 256 x 256 pixels."""
 
     NAME = "micrographs"
     IMAGE_CHANNEL_COUNT = 1

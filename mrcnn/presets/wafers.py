@@ -1,4 +1,4 @@
-"""Presets for brain sections on a wafer: tissue and magnet, in images of a grey and a fluorescence channel."""
+"""Presets for brain sections on a wafer: tissue and magnet, in images with a grey and a fluorescence channel."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from mrcnn.config import Config
 
 
 class SectionConfig(Config):
-    """For a GPU: the settings of the first wafers' training; images are enlarged twice, fields have 512 pixels.
+    """For a GPU: the settings used to train on the first wafers; images are enlarged twofold, crops have 512 pixels.
 
     For other channels set IMAGE_CHANNEL_COUNT and MEAN_PIXEL.
     """
@@ -36,7 +36,7 @@ class SectionConfig(Config):
 
 
 class SectionSmallConfig(SectionConfig):
-    """For a CPU: MobileNetV2 and narrow heads, images as large as they are."""
+    """For a CPU: MobileNetV2 and narrow heads, images at their original size."""
 
     BACKBONE = "mobilenet_v2"
     IMAGES_PER_GPU = 2

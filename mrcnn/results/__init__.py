@@ -1,6 +1,6 @@
-"""What a model found: the container `Instances`, measurement (`measure`) and files for other programs (`export`).
+"""Results of a model: the container `Instances`, measurements, and files for other programs.
 
-`measure` is the module; its function `measure` is `measure_instances` here.
+`measure` is the module; its function `measure` is available here as `measure_instances`.
 """
 
 from mrcnn.lazy import names_on_first_use

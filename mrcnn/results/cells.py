@@ -1,4 +1,4 @@
-"""Cells as a table: class, score, area, and the intensity of each stain in the cell and in its surroundings."""
+"""Table of cells: class, score, area, and the intensity of each stain in the cell and in its surroundings."""
 
 import numbers
 from collections.abc import Sequence
@@ -28,42 +28,44 @@ def cell_table(
     pixel_size_nm: float | tuple[float, float] | None = None,
     image_name: str | None = None,
 ) -> pd.DataFrame:
-    """Measure each cell's stains, in the cell and in a ring about it.
+    """Measure the intensity of each stain in every cell and in a ring around it.
 
     Parameters
     ----------
     instances : Instances
         The cells, or their nuclei.
     image : array [H, W] or [H, W, C]
-        The stains, of any number type; those of the microscope, not merged ones, where ratios are to mean something.
+        The stains, of any numeric type. Ratios are only meaningful for the original channels of the microscope,
+        not for merged ones.
     channel_names : sequence of str [C], optional
-        By default "grey", or "red", "green", "blue", and "yellow" of four; of other numbers "0", "1", ...
+        Default: "grey" for one channel, "red", "green", "blue" for three, these and "yellow" for four, otherwise "0",
+        "1", ...
     class_names : sequence of str, optional
-        Names by class id, background first; default the ids as text.
+        Names by class id, background first; default: the ids as text.
     region : "mask" or "box"
-        What a cell is: its mask, or its whole box (of detections without masks).
+        What counts as the cell: its mask, or its whole box (for detections without masks).
     ring_px : (float, float)
-        The ring begins at this distance from the region and is that wide, in pixels. Pixels of other cells' regions do
-        not belong to it.
+        Distance of the ring from the region, and its width, in pixels. Pixels of other cells are excluded.
     pixel_size_nm : float or (float, float), optional
-        Size of a pixel in nm, or its height and width; default `instances.pixel_size_nm`.
+        Size of a pixel in nm, or its height and width; default: `instances.pixel_size_nm`.
     image_name : str, optional
-        Given, it is the first column, so that tables of many images can be put together.
+        If given, it is written to the first column, so tables of several images can be combined.
 
     Returns
     -------
     pandas.DataFrame
-        One row a cell, in the order of `instances`: `image` (if named); `cell` from 1; `class_id`, `class`, `score`;
-        `y1, x1, y2, x2` box in pixels, `y2, x2` exclusive; `touches_border`; `area_px` of the region, with a pixel
-        size also `area_um2`; `ring_px`, the pixels of the ring; and for each channel `mean_<channel>` in the region,
-        `ring_<channel>`, the mean in the ring, and `ratio_<channel>`, the first divided by the second.
+        One row per cell, in the order of `instances`: `image` (if `image_name` is given); `cell` from 1; `class_id`,
+        `class`, `score`; `y1, x1, y2, x2` box in pixels, `y2, x2` exclusive; `touches_border`; `area_px` of the region,
+        with a pixel size also `area_um2`; `ring_px`, the number of pixels in the ring; and for each channel
+        `mean_<channel>` in the region, `ring_<channel>`, the mean in the ring, and `ratio_<channel>`, the first divided
+        by the second.
 
-        A mean of no pixels is NaN, and so is a ratio to a ring that is black or has no pixel.
+        A mean over no pixels is NaN, and so is a ratio if the ring is black or has no pixels.
 
     Raises
     ------
     ConfigError
-        The image has another size than that of the cells, a class or channel has no name, or a parameter cannot work.
+        The image size differs from that of the cells, a class or channel has no name, or a parameter is invalid.
 
     Examples
     --------
@@ -79,7 +81,7 @@ def cell_table(
     channels = _checked_channels(channel_names, image.shape[2])
     gap, width = _checked_ring(ring_px)
     if region not in REGIONS:
-        raise ConfigError(f"region is one of {', '.join(map(repr, REGIONS))}, not {region!r}.")
+        raise ConfigError(f"region must be one of {', '.join(map(repr, REGIONS))}, not {region!r}.")
     size = as_pixel_size(instances.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
     names = names_of(instances.class_ids, class_names)
     regions = [np.ones(mask.shape, bool) if region == "box" else mask for mask in instances.masks]
@@ -118,7 +120,7 @@ def cell_table(
 
 
 def _union(instances, regions):
-    """Pixels of any region, bool [H, W]."""
+    """Pixels that belong to any region, bool [H, W]."""
     taken = np.zeros(instances.image_shape, bool)
     for (y1, x1, y2, x2), inside in zip(instances.boxes, regions):
         taken[y1:y2, x1:x2] |= inside
@@ -126,14 +128,14 @@ def _union(instances, regions):
 
 
 def _ring(box, inside, taken, gap, width):
-    """(slices of the image about the box, ring within them, bool)."""
+    """(slices of the image around the box, ring within this window as bool)."""
     from scipy.ndimage import distance_transform_edt
 
     reach = int(np.ceil(gap + width))
     y1, x1 = np.maximum(box[:2] - reach, 0)
     y2, x2 = np.minimum(box[2:] + reach, taken.shape)
     window = np.s_[y1:y2, x1:x2]
-    if not inside.any():  # no region, no distance from it
+    if not inside.any():  # without a region there is no ring
         return window, np.zeros((y2 - y1, x2 - x1), bool)
     own = np.zeros((y2 - y1, x2 - x1), bool)
     own[box[0] - y1 : box[2] - y1, box[1] - x1 : box[3] - x1] = inside
@@ -142,7 +144,7 @@ def _ring(box, inside, taken, gap, width):
 
 
 def _means(pixels, chosen):
-    """Mean of each channel [C] over the chosen pixels; NaN where there are none."""
+    """Mean of each channel [C] over the chosen pixels; NaN if there are none."""
     if not chosen.any():
         return [float("nan")] * pixels.shape[-1]
     return pixels[chosen].mean(axis=0, dtype=np.float64).tolist()
@@ -154,7 +156,7 @@ def _checked_image(image, image_shape):
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape or not image.shape[2]:
         raise ConfigError(
-            f"The image is {image.shape}, but the cells belong to one of {image_shape[0]} x "
+            f"The image has the shape {image.shape}, but the cells belong to an image of {image_shape[0]} x "
             f"{image_shape[1]} pixels: pass the image they were found in."
         )
     return image
@@ -165,7 +167,7 @@ def _checked_channels(names, count):
         names = _CHANNEL_NAMES.get(count, tuple(map(str, range(count))))
     names = [str(name) for name in names]
     if len(names) != count or len(set(names)) != count:
-        raise ConfigError(f"channel_names must be {count} different names, one a channel, not {names}.")
+        raise ConfigError(f"channel_names must be {count} different names, one per channel, not {names}.")
     return names
 
 
@@ -176,7 +178,7 @@ def _checked_ring(ring_px):
         or not all(isinstance(v, numbers.Real) and np.isfinite(v) for v in pair)
         or not (pair[0] >= 0 and pair[1] >= 1)
     ):
-        raise ConfigError(f"ring_px is (distance of at least 0, width of at least 1) in pixels, not {ring_px!r}.")
+        raise ConfigError(f"ring_px must be (distance of at least 0, width of at least 1) in pixels, not {ring_px!r}.")
     return pair
 
 

@@ -1,4 +1,4 @@
-"""Detections as others read them: rows of a table, and entries of COCO's list of results."""
+"""Detections for other programs: table rows, and entries of a COCO results list."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,20 @@ COLUMNS = ("image", "class", "score", "x1", "y1", "x2", "y2")
 
 
 def detection_rows(instances: Instances, image: str, class_names: Sequence[str]) -> list[dict]:
-    """A dict of `COLUMNS` for each object of an image, in the order of their scores, the highest first.
+    """One dict with the keys `COLUMNS` per object of an image, in descending order of score.
 
     Parameters
     ----------
     instances : Instances
     image : str
-        What to call the image.
+        Name of the image.
     class_names : sequence of str
         By class id, background first.
 
     Returns
     -------
     list of dict
-        Corners in pixels; x2 and y2 lie behind the last pixel.
+        Corners in pixels; x2 and y2 are exclusive.
     """
     rows = []
     for i in np.argsort(-instances.scores, kind="stable"):
@@ -35,26 +35,26 @@ def detection_rows(instances: Instances, image: str, class_names: Sequence[str])
 
 
 def coco_results(instances: Instances, image: str, image_id: int, masks: bool = False) -> list[dict]:
-    """Entries of COCO's format of results, which `pycocotools.coco.COCO.loadRes` reads as a list in a JSON file.
+    """Entries in the COCO results format. As a list in a JSON file, `pycocotools.coco.COCO.loadRes` reads them.
 
     Parameters
     ----------
     instances : Instances
     image : str
-        Written as `file_name` beside what the format asks for.
+        Written as `file_name` in addition to the fields that the format requires.
     image_id : int
     masks : bool
-        Also the masks, as run lengths; needs pycocotools.
+        Include the masks, run-length encoded; requires pycocotools.
 
     Returns
     -------
     list of dict
-        `image_id`, `file_name`, `category_id`, `bbox` [x, y, width, height], `score`, and `segmentation`.
+        `image_id`, `file_name`, `category_id`, `bbox` [x, y, width, height], `score`, and with `masks` `segmentation`.
 
     Raises
     ------
     MissingExtra
-        For `masks`, when pycocotools is not installed.
+        If `masks` is set and pycocotools is not installed.
     """
     entries = []
     for i in np.argsort(-instances.scores, kind="stable"):

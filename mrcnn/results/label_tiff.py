@@ -1,4 +1,4 @@
-"""Label images as TIFF files that hold their pixel size, for ImageJ and other programs."""
+"""Label images as TIFF files with their pixel size, for ImageJ and other programs."""
 
 import os
 from collections.abc import Sequence
@@ -22,31 +22,31 @@ def write_label_tiff(
     pixel_size_nm: float | tuple[float, float] | None = None,
     voxel_depth_nm: float | None = None,
 ) -> None:
-    """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
+    """Write objects as a label image: object i has the value i + 1, background is 0; higher scores are on top.
 
     Parameters
     ----------
     path : str or Path
         The file to write.
     instances : Instances, or list of Instances
-        One image, or the slices of a stack: one page each, all of one size, every slice with its own labels from 1.
+        One image, or the slices of a stack: one page per slice, all the same size. Labels start from 1 in every slice.
     pixel_size_nm : float or (float, float), optional
-        Size of a pixel in nm, or its height and width; default that of the (first) `Instances`.
+        Size of a pixel in nm, or its height and width; default: that of the (first) `Instances`.
     voxel_depth_nm : float, optional
-        Distance of the slices of a stack in nm; only with a pixel size.
+        Distance between the slices of a stack in nm; requires a pixel size.
 
     Notes
     -----
-    uint16 in an ImageJ file; with more than 65535 objects in a slice uint32 in an OME-TIFF, as ImageJ's
-    format has no uint32. Both compressed with zlib, and both hold the pixel size twice: as TIFF resolution in pixels
-    per cm, and in ImageJ's (cm) or OME's (µm) own metadata.
+    The file is an ImageJ TIFF of uint16, or an OME-TIFF of uint32 if a slice has more than 65535 objects, because
+    ImageJ's format does not support uint32. Both are compressed with zlib, and both store the pixel size twice: as TIFF
+    resolution in pixels per cm, and in the metadata of ImageJ (cm) or OME (µm).
 
     Raises
     ------
     ConfigError
-        When slices differ in size, there is none, a size is not positive, or only the depth is given.
+        If slices differ in size, there are none, a size is not positive, or only the depth is given.
     DataError
-        When the file cannot be written; one that was there before is kept.
+        If the file cannot be written; an existing file is kept.
     """
     pages = [instances] if isinstance(instances, Instances) else list(instances)
     check_pages(pages)
@@ -54,7 +54,7 @@ def write_label_tiff(
     depth = as_pixel_size(voxel_depth_nm)
     if depth is not None and size is None:
         # ImageJ has one unit for all three axes: pixels without a size would be read as one unit wide
-        raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
+        raise ConfigError("A slice distance is given without a pixel size: pass pixel_size_nm as well.")
     dtype = label_dtype(max(len(p) for p in pages))
     write_label_pages(
         path, (page.to_label_image(dtype) for page in pages), (len(pages), *pages[0].image_shape), dtype, size, depth
@@ -62,40 +62,40 @@ def write_label_tiff(
 
 
 def label_dtype(largest):
-    """The type of labels up to this one: uint16, or uint32 beyond 65535."""
+    """Data type for labels up to this value: uint16, or uint32 above 65535."""
     return np.uint16 if largest <= _UINT16_MAX else np.uint32
 
 
 def write_label_pages(path, pages, shape, dtype, size=None, depth=None):
-    """Write label images [H, W] as they come to one file, see `write_label_tiff`; `shape` is (pages, H, W).
+    """Write label images [H, W] to one file as they arrive, see `write_label_tiff`; `shape` is (pages, H, W).
 
-    `size` (y, x) and `depth` (z, z) are in nm, as `as_pixel_size` gives them.
+    `size` (y, x) and `depth` (z, z) are in nm, as returned by `as_pixel_size`.
     """
     options = _imagej_options(size, depth) if dtype == np.uint16 else _ome_options(size, depth)
     if size is not None:
         options["resolution"] = tuple(_rational(NM["cm"] / v) for v in (size[1], size[0]))
         options["resolutionunit"] = "CENTIMETER"
     with whole_file(path) as temporary:
-        # from a generator, so that only one page of a stack is in memory
+        # from a generator, so only one page of a stack is in memory
         tifffile.imwrite(temporary, iter(pages), dtype=dtype, shape=shape, compression="zlib", **options)
 
 
 def check_pages(pages):
-    """Raise `ConfigError` unless there is a slice and all are of one size."""
+    """Raise `ConfigError` unless there is at least one slice and all slices are the same size."""
     if not pages:
-        raise ConfigError("A stack without a slice cannot be written: pass at least one Instances.")
+        raise ConfigError("A stack needs at least one slice: pass at least one Instances.")
     shapes = [page.image_shape for page in pages]
     for number, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ConfigError(
                 f"Slice {number} is {shape[0]} x {shape[1]} pixels, slice 0 is {shapes[0][0]} x "
-                f"{shapes[0][1]}: slices of one file must be of one size. Write them to separate files."
+                f"{shapes[0][1]}: all slices of a stack must be the same size. Process them separately."
             )
 
 
 def _imagej_options(size, depth):
-    # Some programs take ImageJ's unit for that of the resolution, others the TIFF's own tag, which knows no smaller
-    # unit than cm. So both say cm, which ImageJ shows as um.
+    # For the unit of the resolution, some programs use ImageJ's unit, others the TIFF tag, whose smallest unit is cm.
+    # So both are set to cm, which ImageJ shows as um.
     metadata = {"axes": "ZYX"}
     if size is not None:
         metadata["unit"] = "cm"

@@ -1,4 +1,4 @@
-"""Label image of a whole wafer as OME-Zarr: a pyramid in chunks, painted window by window."""
+"""Label image of a whole wafer as OME-Zarr: a chunked pyramid, painted window by window."""
 
 import os
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.results.units import unit_factors
 
 CHUNK = 1024
-_SMALLEST = 512  # longer side of the last level in pixels
-_VERSION = "0.4"  # of OME-NGFF: what Fiji, napari, QuPath and OMERO read
+_SMALLEST = 512  # maximum side of the last level in pixels
+_VERSION = "0.4"  # of OME-NGFF, read by Fiji, napari, QuPath and OMERO
 
 
 def write_label_zarr(
@@ -23,32 +23,32 @@ def write_label_zarr(
     pixel_size_um: float | tuple[float, float] | None = None,
     chunk: int = CHUNK,
 ) -> None:
-    """Write objects as a label image: object i has the value i + 1, background 0; the higher score is on top.
+    """Write objects as a label image: object i has the value i + 1, background is 0; higher scores are on top.
 
     Parameters
     ----------
     path : str or Path
-        The folder to write, such as `labels.ome.zarr`; an OME-Zarr of that name is replaced.
+        The folder to write, for example `labels.ome.zarr`; an existing OME-Zarr of that name is replaced.
     instances : Instances
     sections : list of SectionResult, optional
-        Their numbers and parts go into the labels' properties; objects of no section are then left out.
+        Their ids and parts are written to the label properties; objects without a section are then left out.
     pixel_size_um : float or (float, float), optional
-        Side of a pixel in um, or its height and width; default that of the instances.
+        Size of a pixel in um, or its height and width; default: that of the instances.
     chunk : int
-        Side of a chunk in pixels: no more than four chunks are in memory at a time.
+        Side of a chunk in pixels; at most four chunks are in memory at a time.
 
     Notes
     -----
-    OME-NGFF 0.4, axes (y, x), each level half the one before by taking every second pixel, so that values stay labels.
-    The metadata `image-label` holds for each object `label-value` and `score`, and `class` and `section_id` where
-    sections are given, else `class_id`.
+    OME-NGFF 0.4 with axes (y, x). Each level has half the size of the previous one; it takes every second pixel, so
+    values remain labels. The metadata `image-label` contains `label-value` and `score` of each object, and `class` and
+    `section_id` if sections are given, otherwise `class_id`.
 
     Raises
     ------
     ConfigError
         The pixel size is not positive.
     DataError
-        It cannot be written, or something else is at `path`; what was there before is kept.
+        The file cannot be written, or `path` exists and is not a Zarr; existing data is kept.
     MissingExtra
         The package `zarr` is not installed.
     """
@@ -118,7 +118,7 @@ def _paint(level, instances, kept, chunk):
     for y1, x1, y2, x2 in _windows(level.shape, chunk):
         inside = (boxes[:, 0] < y2) & (boxes[:, 2] > y1) & (boxes[:, 1] < x2) & (boxes[:, 3] > x1)
         if not inside.any():
-            continue  # background is the fill value, and takes no file
+            continue  # background is the fill value and needs no file
         window = np.zeros((y2 - y1, x2 - x1), level.dtype)
         for i in order[inside]:
             top, left, bottom, right = instances.boxes[i].tolist()
@@ -153,4 +153,6 @@ def _metadata(level_count, size, properties):
 
 def _refuse_no_zarr(path):
     if path.exists() and not any((path / name).is_file() for name in (".zgroup", "zarr.json")):
-        raise DataError(path, "is there and is no Zarr, so it is not replaced", "Move it away or choose another name.")
+        raise DataError(
+            path, "already exists and is not a Zarr, so it is not replaced", "Move it away or choose another name."
+        )

@@ -1,6 +1,6 @@
-"""Objects of a stack: the instances of its slices linked through z.
+"""Objects of a stack: linking the instances of its slices in z.
 
-Slices are `Instances`, of a Mask R-CNN or of a semantic network alike.
+Slices are `Instances`, from Mask R-CNN or a semantic network.
 """
 
 import numbers
@@ -25,18 +25,18 @@ class LinkSettings:
     Attributes
     ----------
     min_iou : float
-        Least IoU of two masks in adjacent slices; above 0, at most 1. Where slices are far apart the last one of a
-        round object is much smaller than the one before, and a low value keeps it.
+        Minimum IoU of two masks in adjacent slices; above 0, at most 1. If slices are far apart, the last mask of a
+        round object is much smaller than the one before; a low value still links it.
     low_score, high_score : float
-        Hysteresis, as Canny's (1986) of edges: an instance below the low one is no part of an object, and an object
-        needs one instance of at least the high one.
+        Hysteresis thresholds, as in Canny's edge detector (1986): instances below `low_score` are not part of any
+        object, and an object needs at least one instance with a score of `high_score` or more.
     one_to_one : bool
-        An instance has at most one successor and one predecessor, so that a branch of an object is an object of its
-        own; chosen is the pairing of the highest sum of IoUs. False: all pairs of that IoU are joined.
+        An instance has at most one successor and one predecessor, so a branch of an object becomes a separate object.
+        The pairing with the highest sum of IoUs is used. False: all pairs of at least `min_iou` are joined.
     max_gap : int
-        An object may be missing from so many slices in a row.
+        Maximum number of consecutive slices from which an object may be missing.
     min_slices : int
-        Objects of fewer slices are left out.
+        Objects in fewer slices are left out.
     """
 
     min_iou: float = 0.3
@@ -61,28 +61,28 @@ class LinkSettings:
 
 
 def link_slices(pages: Sequence[Instances], settings: LinkSettings | None = None) -> list[np.ndarray]:
-    """Link the instances of a stack's slices to objects.
+    """Link the instances in the slices of a stack to form objects.
 
     Parameters
     ----------
     pages : list of Instances
-        One a slice, in their order, of one size.
+        One per slice, in order, all the same size.
     settings : LinkSettings, optional
 
     Returns
     -------
     list of int32 arrays
-        For each slice the object of each of its instances: from 1, in the order of their first slice; 0 for an
-        instance that is left out. Instances of different classes are never linked.
+        For each slice, the object number of each instance: from 1, in the order of the objects' first slices; 0 for
+        an instance that is left out. Instances of different classes are never linked.
 
     Raises
     ------
     ConfigError
-        There is no slice, or slices differ in size.
+        There are no slices, or slices differ in size.
 
     Examples
     --------
-    A square that moves by one pixel a slice:
+    A square that moves by one pixel per slice:
 
     >>> from mrcnn.geometry.instances import Instances
     >>> masks = np.zeros((3, 9, 9, 1), bool)
@@ -106,11 +106,12 @@ def link_slices(pages: Sequence[Instances], settings: LinkSettings | None = None
 
 
 def _links(pages, usable, starts, settings):
-    """Pairs of linked instances, int64 [L, 2], counted over all slices."""
-    ended, begun = ([np.zeros(len(page), bool) for page in pages] for _ in range(2))  # have a link on that side
+    """Pairs of linked instances, int64 [L, 2], numbered over all slices."""
+    # whether an instance has a link to a later or an earlier slice
+    ended, begun = ([np.zeros(len(page), bool) for page in pages] for _ in range(2))
     links = [np.zeros((0, 2), np.int64)]
     for z in range(1, len(pages)):
-        # Nearer slices first: what a gap could bridge may have gone on without one.
+        # Nearer slices first: a link without a gap takes precedence over one that bridges a gap.
         for before in range(z - 1, max(z - 2 - settings.max_gap, -1), -1):
             rows = np.flatnonzero(usable[before] & ~ended[before])
             columns = np.flatnonzero(usable[z] & ~begun[z])
@@ -134,10 +135,10 @@ def _pairs(a, b, settings):
 def _numbered(chains, pages, usable, slices, settings):
     scores = np.concatenate([page.scores for page in pages])
     count = chains.max(initial=-1) + 1
-    # Of the type of the scores: 0.7 as float32 is below 0.7 as float64.
+    # Use the data type of the scores: 0.7 as float32 is below 0.7 as float64.
     highest, depth = np.zeros(count, scores.dtype), np.zeros(count, np.int64)
     np.maximum.at(highest, chains, np.where(usable, scores, 0))
-    # A branched object has several instances in a slice, which counts once.
+    # A branched object can have several instances in a slice; the slice counts once.
     np.add.at(depth, np.unique(np.stack([chains, slices], axis=1), axis=0)[:, 0], 1)
     kept = (highest >= settings.high_score) & (depth >= settings.min_slices)
     kept = usable & kept[chains]

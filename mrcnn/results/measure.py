@@ -1,4 +1,4 @@
-"""Counts, areas and shapes of objects as tables: `measure` (one row an object), `summarize` and `summarize_set`."""
+"""Counts, areas and shapes of objects as tables: `measure` (one row per object), `summarize` and `summarize_set`."""
 
 import os
 from collections.abc import Sequence
@@ -21,47 +21,48 @@ def measure(
     pixel_size_nm: float | tuple[float, float] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Measure every object on its own mask, so that overlapping objects do not disturb one another.
+    """Measure every object on its own mask, so overlapping objects do not affect each other.
 
     Parameters
     ----------
     instances : Instances
         The objects.
     image : array [H, W] or [H, W, C], optional
-        The picture, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...).
+        The image, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...).
     pixel_size_nm : float or (float, float), optional
-        Size of a pixel in nm, or its height and width; default `instances.pixel_size_nm`.
+        Size of a pixel in nm, or its height and width; default: `instances.pixel_size_nm`.
     class_names : sequence of str, optional
-        Names by class id, background first; default the ids as text.
+        Names by class id, background first; default: the ids as text.
 
     Returns
     -------
     pandas.DataFrame
-        One row an object, in the order of `instances`:
+        One row per object, in the order of `instances`:
 
-        - `instance` from 1, the object's value in the label image; `class_id`, `class`, `score`;
-        - `y1, x1, y2, x2` box in pixels, `y2, x2` exclusive; `touches_border`: a pixel of it lies at the image's edge;
-        - `area_px`, `equivalent_diameter_px` (of the circle of that area), `perimeter_px` (through the centres of the
-          border pixels), `major_axis_px`, `minor_axis_px` (of the ellipse of the same second moments), `centroid_y_px`,
-          `centroid_x_px` (the centre of the first pixel is 0), `solidity` (area / area of the convex hull),
+        - `instance`, the object's value in the label image, from 1; `class_id`, `class`, `score`;
+        - `y1, x1, y2, x2` box in pixels, `y2, x2` exclusive; `touches_border`: whether a pixel of the object
+          lies at the image edge;
+        - `area_px`, `equivalent_diameter_px` (of the circle with that area), `perimeter_px` (through the centres of the
+          border pixels), `major_axis_px`, `minor_axis_px` (of the ellipse with the same second moments),
+          `centroid_y_px`, `centroid_x_px` (the centre of the first pixel is 0), `solidity` (area / convex hull area),
           `eccentricity`;
-        - `orientation_deg`: angle of the major axis with the horizontal, counterclockwise as seen on the screen, from 0
-          to below 180 (ImageJ's "Angle"); 0 for an object without a longer axis;
+        - `orientation_deg`: angle between the major axis and the horizontal, counterclockwise as seen on the screen, in
+          [0, 180) (ImageJ's "Angle"); 0 if both axes are equal;
         - with a pixel size `area_um2`, `equivalent_diameter_nm`, `perimeter_nm`, `major_axis_nm`, `minor_axis_nm`,
-          `centroid_y_nm`, `centroid_x_nm`. Where pixels are not square, the axes, the angle and the eccentricity are
-          those of the physical shape, and `perimeter_nm` is by Crofton's formula in eight directions.
+          `centroid_y_nm`, `centroid_x_nm`. If pixels are not square, the axes, angle and eccentricity are those
+          of the physical shape, and `perimeter_nm` uses Crofton's formula in eight directions.
 
-        An object of one pixel has axes, `perimeter_px`, eccentricity and angle 0; a mask without a pixel has zeros
-        throughout, its box's centre as centroid and no mean intensity.
+        For an object of one pixel, the axes, `perimeter_px`, eccentricity and angle are 0. For an empty mask all values
+        are 0, except for the centroid, which is the centre of the box, and the mean intensity, which is NaN.
 
     Raises
     ------
     ConfigError
-        When the pixel size is not positive, the image has another size, or a class has no name.
+        If the pixel size is not positive, the image size differs, or a class has no name.
 
     Notes
     -----
-    The shapes are those of `skimage.measure.regionprops_table`.
+    Shapes are computed with `skimage.measure.regionprops_table`.
 
     Examples
     --------
@@ -102,23 +103,23 @@ def measure(
 def summarize(
     table: pd.DataFrame, image_shape: Sequence[int], pixel_size_nm: float | tuple[float, float] | None = None
 ) -> dict:
-    """Count, areas and density of one image's objects.
+    """Count, areas and density of the objects in one image.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `measure`.
+        Result of `measure`.
     image_shape : (int, int, ...)
         Height and width in pixels.
     pixel_size_nm : float or (float, float), optional
-        As for `measure`; without it there are no columns in µm.
+        As for `measure`; without it there are no values in µm.
 
     Returns
     -------
     dict
         `count`; `area_total_px`, `area_mean_px`, `area_median_px`, `area_sd_px` (sample standard deviation) and the
-        same in `_um2`; `image_area_px` (`_um2`); `area_fraction` (total area of objects / area of the image: pixels
-        where objects overlap count for each); `density_per_um2`. What is not defined (a mean of no objects) is NaN.
+        same in `_um2`; `image_area_px` (`_um2`); `area_fraction` (total object area / image area; overlapping pixels
+        count once per object); `density_per_um2`. Undefined values (such as a mean over no objects) are NaN.
     """
     return summarize_set([table], [image_shape], [pixel_size_nm])
 
@@ -128,17 +129,17 @@ def summarize_set(
     image_shapes: Sequence[Sequence[int]],
     pixel_sizes_nm: Sequence | float | None = None,
 ) -> dict:
-    """As `summarize`, over the objects of several images together; `images` is added when there is not just one.
+    """As `summarize`, pooled over several images; `images` is added unless there is exactly one image.
 
     Parameters
     ----------
     tables : list of pandas.DataFrame
-        Of `measure`, one an image.
+        Results of `measure`, one per image.
     image_shapes : list of (int, int, ...)
-        One an image.
+        One per image.
     pixel_sizes_nm : list, number or (float, float), optional
-        One an image (a list, with None where unknown), or one for all. Figures in µm are given when every image has
-        one.
+        One per image (a list, with None if unknown), or one for all. Values in µm are included if every image has a
+        pixel size.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def summarize_set(
     if not len(tables) == len(image_shapes) == len(pixel_sizes_nm):
         raise ConfigError(
             f"{len(tables)} tables, {len(image_shapes)} image shapes and {len(pixel_sizes_nm)} pixel "
-            "sizes: all must be of one length."
+            "sizes: all lists must have the same length."
         )
     sizes = [as_pixel_size(size) for size in pixel_sizes_nm]
     areas = [np.asarray(t["area_px"], float) for t in tables]
@@ -168,12 +169,12 @@ def summarize_set(
 
 
 def write_csv(table: pd.DataFrame | list[dict], path: str | os.PathLike) -> None:
-    """Write a table (DataFrame, or list of dicts) as UTF-8 CSV, whole or not at all.
+    """Write a table (DataFrame, or list of dicts) as UTF-8 CSV, completely or not at all.
 
     Raises
     ------
     DataError
-        When it cannot be written; a file that was there before is kept.
+        If the file cannot be written; an existing file is kept.
     """
     with whole_file(path) as temporary:
         pd.DataFrame(table).to_csv(temporary, index=False)
@@ -200,19 +201,21 @@ def _checked_image(image, image_shape):
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape:
         raise ConfigError(
-            f"The image is {image.shape}, but the objects belong to one of {image_shape[0]} x "
+            f"The image has the shape {image.shape}, but the objects belong to an image of {image_shape[0]} x "
             f"{image_shape[1]} pixels: pass the image they were found in."
         )
     return image
 
 
 def names_of(class_ids, class_names):
-    """Name of each class id as text; the ids themselves without `class_names`; `ConfigError` for one without a name."""
+    """Names of the class ids, or the ids as text without `class_names`; `ConfigError` for an id without a name."""
     if class_names is None:
         return [str(int(c)) for c in class_ids]
     unnamed = [int(c) for c in class_ids if not 0 <= c < len(class_names)]
     if unnamed:
-        raise ConfigError(f"Class {unnamed[0]} has no name: {len(class_names)} names are given, background included.")
+        raise ConfigError(
+            f"Class {unnamed[0]} has no name: class_names has {len(class_names)} entries, including the background."
+        )
     return [str(class_names[c]) for c in class_ids]
 
 

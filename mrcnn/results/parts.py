@@ -1,4 +1,4 @@
-"""Tables of many pictures in parts: each is there whole or not at all, so that a killed run can go on."""
+"""Tables of many images in parts, each written completely or not at all, so an interrupted run can resume."""
 
 import json
 import re
@@ -13,46 +13,46 @@ KINDS = ("csv", "parquet")
 
 
 class PartStore:
-    """The parts of a run in a folder: of part 7 `<name>_000007.csv` for each of its tables, and `part_000007.json`.
+    """The parts of a run in a folder: for part 7, `<name>_000007.csv` for each of its tables, and `part_000007.json`.
 
     Parameters
     ----------
     folder : str or Path
-        Made when missing.
+        Created if missing.
     kind : "csv" or "parquet"
-        Format of the tables.
+        File format of the tables.
     run : dict
-        What the parts depend on; kept in the folder, and compared with what is there.
+        Everything the parts depend on; stored in the folder and compared with what an earlier run stored.
     resume : bool
-        Take up the parts of an earlier run; otherwise there must be none.
+        Continue with the parts of an earlier run; otherwise the folder must not contain any.
 
     Raises
     ------
     ConfigError
-        The folder holds parts and is not to be taken up, or they are of another run.
+        The folder contains parts and `resume` is False, or the parts belong to another run.
     MissingExtra
-        Parquet without pyarrow.
+        Parquet is requested, but pyarrow is not installed.
     DataError
         The folder cannot be written.
     """
 
     def __init__(self, folder, kind, run, resume=False):
         if kind not in KINDS:
-            raise ConfigError(f"Tables are written as {' or '.join(KINDS)}, not as {kind!r}.")
+            raise ConfigError(f"Tables can be written as {' or '.join(KINDS)}, not as {kind!r}.")
         if kind == "parquet":
             _need_pyarrow()
         self.folder, self.kind = Path(folder), kind
         self._take_up(json.loads(json.dumps({"format": FORMAT, "tables": kind, **run})), resume)
 
     def put(self, number, tables, record):
-        """Write a part; when it returns, the part survives a kill.
+        """Write a part; once this returns, the part survives if the process is killed.
 
         Parameters
         ----------
         number : int
         tables : dict of str to DataFrame
         record : dict
-            For JSON. It is written last: a part without it is none.
+            Written as JSON, after the tables: a part without a record does not count.
         """
         for name, table in tables.items():
             with whole_file(self.path(name, number)) as temporary:
@@ -63,7 +63,7 @@ class PartStore:
         write_json(self._record(number), record, indent=None)
 
     def record(self, number):
-        """The record of a part, or None where the part is not there or damaged."""
+        """The record of a part, or None if the part is missing or damaged."""
         try:
             found = json.loads(self._record(number).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -71,16 +71,16 @@ class PartStore:
         return found if isinstance(found, dict) else None
 
     def path(self, name, number):
-        """File of a table of a part."""
+        """File of one table of a part."""
         return self.folder / f"{name}_{number:06d}.{self.kind}"
 
     def join(self, name, count, target):
-        """Write the tables of that name of parts 0 to `count - 1` as one CSV, a part in memory at a time.
+        """Join the tables with that name from parts 0 to `count - 1` into one CSV, with one part in memory at a time.
 
         Raises
         ------
         DataError
-            It cannot be written, or a part is gone.
+            The file cannot be written, or a part is missing.
         """
         with whole_file(target) as temporary, open(temporary, "w", encoding="utf-8", newline="") as joined:
             for number in range(count):
@@ -88,7 +88,7 @@ class PartStore:
                 joined.write(header + rows if number == 0 else rows)
 
     def _lines(self, name, number):
-        """(first line, the others) of a table."""
+        """(first line, remaining lines) of a table."""
         path = self.path(name, number)
         try:
             with open(path, encoding="utf-8", newline="") as file:
@@ -97,7 +97,7 @@ class PartStore:
             raise DataError(path, f"cannot be read ({error.strerror})", "Run it again without --resume") from error
 
     def remove(self):
-        """Delete the parts, and the folder when nothing else is in it."""
+        """Delete the parts, and the folder if it is then empty."""
         for path in [p for p in self.folder.iterdir() if _is_ours(p)]:
             path.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
@@ -111,22 +111,22 @@ class PartStore:
         before = self._run_before(path)
         if before is not None and not resume:
             raise ConfigError(
-                f"{self.folder}: holds the parts of an earlier run. Go on with it by --resume, delete "
+                f"{self.folder} contains the parts of an earlier run. Continue that run with --resume, delete "
                 "the folder, or choose another --out."
             )
         different = [] if before is None else [name for name in run if before.get(name) != run[name]]
         if different:
             raise ConfigError(
-                f"{self.folder}: holds parts of another run (other {', '.join(different)}). Choose "
+                f"{self.folder} contains parts of another run (different {', '.join(different)}). Choose "
                 "another --out, or delete this folder."
             )
         if before is None:
             write_json(path, run)
-        for leftover in self.folder.glob(".writing-*"):  # of a run that was killed while it wrote
+        for leftover in self.folder.glob(".writing-*"):  # of a run that was killed while writing
             leftover.unlink(missing_ok=True)
 
     def _run_before(self, path):
-        """What the folder's parts depend on; None where there is none, {} where nothing says it."""
+        """Run stored with the parts; None if the folder has no parts, {} if the stored run is missing or unreadable."""
         if not path.exists():
             return {} if any(self.folder.glob("part_*.json")) else None
         try:

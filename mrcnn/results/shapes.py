@@ -1,9 +1,9 @@
-"""Shape of one object from its box-local mask, in pixels and nm."""
+"""Shape of one object, in pixels and nm, from its box-local mask."""
 
 import numpy as np
 from skimage.measure import regionprops_table
 
-# Column of the table: name in skimage
+# Column name: name in skimage
 SHAPE_COLUMNS = {
     "area_px": "area",
     "equivalent_diameter_px": "equivalent_diameter_area",
@@ -30,7 +30,7 @@ PHYSICAL_COLUMNS = (
 
 
 def shape_of(box, mask, size=None):
-    """Columns of `SHAPE_COLUMNS`, and with a pixel size of `PHYSICAL_COLUMNS`, of one object (see `measure`).
+    """Values of `SHAPE_COLUMNS`, and with a pixel size also of `PHYSICAL_COLUMNS`, for one object (see `measure`).
 
     Parameters
     ----------
@@ -82,15 +82,15 @@ def _physical(mask, values, size):
 
 
 def _crofton_perimeter(mask, size):
-    """Perimeter in nm of a mask of oblong pixels, which regionprops does not measure.
+    """Perimeter in nm of a mask with non-square pixels, which regionprops does not measure.
 
-    Crofton: length = 1/2 * integral over directions of (border crossings of parallel lines * their distance).
+    Crofton: length = 1/2 * integral over directions of (border crossings of parallel lines * line spacing).
     """
     steps = np.array([(0, 1), (1, 2), (1, 1), (2, 1), (1, 0), (2, -1), (1, -1), (1, -2)])
     vectors = steps * np.asarray(size)
     angles = np.arctan2(vectors[:, 0], vectors[:, 1])  # ascending from 0 to below pi
     around = np.concatenate([[angles[-1] - np.pi], angles, [angles[0] + np.pi]])
-    weights = (around[2:] - around[:-2]) / 2  # the directions that each one stands for
+    weights = (around[2:] - around[:-2]) / 2  # the range of directions that each vector represents
     distances = size[0] * size[1] / np.hypot(*vectors.T)
     padded = np.pad(mask, 2)
     crossings = [np.count_nonzero(padded != np.roll(padded, step, (0, 1))) for step in steps]
@@ -98,7 +98,7 @@ def _crofton_perimeter(mask, size):
 
 
 def _angle(found):
-    # skimage turns from the row axis to the major axis; its value for a shape without a longer axis means nothing
+    # skimage measures the angle from the row axis to the major axis; it is meaningless if both axes are equal
     if np.isclose(found["axis_major_length"], found["axis_minor_length"], rtol=1e-9, atol=1e-12):
         return 0.0
     angle = np.degrees(found["orientation"]) + 90
@@ -116,7 +116,7 @@ def _no_shape(box, size):
 
 
 def touches_border(box, mask, image_shape):
-    """Whether a pixel of the object (not only its box) lies at the image's edge."""
+    """Whether a pixel of the object (not only its box) lies at the image edge."""
     edges = (
         (box[0] <= 0, mask[:1]),
         (box[1] <= 0, mask[:, :1]),

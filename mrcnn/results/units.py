@@ -1,4 +1,4 @@
-"""What a pixel of a reduced image is at full resolution, and in micrometres."""
+"""Size of a pixel of a downscaled image in full-resolution pixels and in micrometres."""
 
 import numpy as np
 
@@ -7,9 +7,12 @@ from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 
 def unit_factors(scale, pixel_size_um):
-    """(y, x) full-resolution pixels, and (y, x) um or None, of one pixel of the image given; `ConfigError` unless
-    positive.
+    """Size of a pixel of the given image: (y, x) in full-resolution pixels, and (y, x) in um or None.
+
+    Raises `ConfigError` unless all are positive.
     """
     if not (np.isscalar(scale) and np.isfinite(scale) and scale > 0):
-        raise ConfigError(f"The scale must be a positive number, such as 3 for a picture reduced by 3, not {scale!r}.")
+        raise ConfigError(
+            f"The scale must be a positive number, such as 3 for an image downscaled by 3, not {scale!r}."
+        )
     return (float(scale), float(scale)), as_pixel_size(pixel_size_um, "um")

@@ -1,4 +1,4 @@
-"""Volumes of a stack's objects in voxels and µm³, as tables; and the stack of their labels."""
+"""Volumes of the objects in a stack in voxels and µm³ as tables, and the stack of their labels."""
 
 import os
 from collections.abc import Sequence
@@ -27,31 +27,30 @@ def measure_volumes(
     ----------
     pages : list of Instances
     ids : list of int arrays
-        Of `mrcnn.results.linking.link_slices`.
+        Result of `mrcnn.results.linking.link_slices`.
     pixel_size_nm : float or (float, float), optional
-        Default that of the first slice.
+        Default: that of the first slice.
     voxel_depth_nm : float, optional
-        Distance of the slices.
+        Distance between slices.
     class_names : sequence of str, optional
         By class id, background first.
 
     Returns
     -------
     pandas.DataFrame
-        One row an object:
+        One row per object:
 
-        - `object`, its value in the label stack; `class_id`, `class`; `score` (mean over its pixels), `score_max`;
-        - `z_first`, `z_last`, `slices` (fewer than from first to last where a gap was bridged); `y1, x1, y2, x2`;
-        - `voxels`: the pixels of its instances, each counted whole where instances overlap; `centroid_z_px`,
-          `centroid_y_px`, `centroid_x_px`; `touches_border`: a pixel lies at an edge of the stack, its first and last
-          slice included;
-        - with pixel size and depth `volume_um3` and `equivalent_diameter_nm` (of the sphere of that volume).
+        - `object`, its value in the label stack; `class_id`, `class`; `score` (mean over its voxels), `score_max`;
+        - `z_first`, `z_last`, `slices` (fewer than from first to last if a gap was bridged); `y1, x1, y2, x2`;
+        - `voxels`: the pixels of all its instances, where overlapping instances count in full; `centroid_z_px`,
+          `centroid_y_px`, `centroid_x_px`; `touches_border`: whether a voxel lies at an edge of the stack,
+          including its first and last slice;
+        - with pixel size and depth, `volume_um3` and `equivalent_diameter_nm` (of the sphere with that volume).
 
     Raises
     ------
     ConfigError
-        When slices and ids do not fit together, a size is not positive, only the depth is known, or a class has no
-        name.
+        If slices and ids do not match, a size is not positive, only the depth is known, or a class has no name.
     """
     size, depth = _voxel(pages, ids, pixel_size_nm, voxel_depth_nm)
     found: dict[int, list] = {}
@@ -134,23 +133,23 @@ def summarize_volumes(
     pixel_size_nm: float | tuple[float, float] | None = None,
     voxel_depth_nm: float | None = None,
 ) -> dict:
-    """Count and volumes of a stack's objects.
+    """Count and volumes of the objects in a stack.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `measure_volumes`.
+        Result of `measure_volumes`.
     stack_shape : (int, int, int)
         Slices, height, width.
     pixel_size_nm, voxel_depth_nm
-        As given to `measure_volumes`; without them there are no columns in µm³.
+        As for `measure_volumes`; without them there are no values in µm³.
 
     Returns
     -------
     dict
-        `count`; `count_whole`, of objects that do not touch the border; `voxels_total`, `voxels_mean`,
+        `count`; `count_whole`, the number of objects that do not touch the border; `voxels_total`, `voxels_mean`,
         `voxels_median`, `voxels_sd` (sample standard deviation) and the same as `volume_*_um3`; `volume_fraction`;
-        `stack_volume_um3`, `density_per_um3`. What is not defined (a mean of no objects) is NaN.
+        `stack_volume_um3`, `density_per_um3`. Undefined values (such as a mean over no objects) are NaN.
     """
     voxels, stack = np.asarray(table["voxels"], float), float(np.prod(stack_shape[:3], dtype=float))
     summary: dict = {"count": len(table), "count_whole": int((~table["touches_border"].astype(bool)).sum())}
@@ -182,25 +181,25 @@ def write_volume_tiff(
     pixel_size_nm: float | tuple[float, float] | None = None,
     voxel_depth_nm: float | None = None,
 ) -> None:
-    """Write the label stack [Z, H, W]: an object has the same value in all its slices, background is 0.
+    """Write the label stack [Z, H, W]: an object has the same value in all slices, background is 0.
 
     Parameters
     ----------
     path : str or Path
     pages, ids, pixel_size_nm, voxel_depth_nm
-        As of `measure_volumes`.
+        As for `measure_volumes`.
 
     Notes
     -----
-    Format, type and voxel size are those of `mrcnn.results.label_tiff.write_label_tiff`. Where instances of a slice
-    overlap, the higher score is on top.
+    File format, data type and voxel size are as for `mrcnn.results.label_tiff.write_label_tiff`. Where instances in a
+    slice overlap, the one with the higher score is on top.
 
     Raises
     ------
     ConfigError
-        As `measure_volumes`.
+        As for `measure_volumes`.
     DataError
-        When the file cannot be written; one that was there before is kept.
+        If the file cannot be written; an existing file is kept.
     """
     size, depth = _voxel(pages, ids, pixel_size_nm, voxel_depth_nm)
     dtype = label_dtype(max(int(n.max(initial=0)) for n in ids))
@@ -209,7 +208,7 @@ def write_volume_tiff(
 
 
 def label_slice(page, ids, dtype=np.int32):
-    """Label image [H, W] of one slice, with the values of `ids`; instances of id 0 are not in it."""
+    """Label image [H, W] of one slice with the values of `ids`; instances with id 0 are left out."""
     kept = np.flatnonzero(ids)
     values = np.concatenate([[0], np.asarray(ids)[kept]]).astype(dtype)
     return values[page.select(kept).to_label_image()]
@@ -218,8 +217,8 @@ def label_slice(page, ids, dtype=np.int32):
 def _voxel(pages, ids, size, depth):
     check_pages(pages)
     if [len(page) for page in pages] != [len(values) for values in ids]:
-        raise ConfigError("Slices and ids do not fit together: pass the ids that link_slices gave for these slices.")
+        raise ConfigError("Slices and ids do not match: pass the ids that link_slices returned for these slices.")
     size, depth = as_pixel_size(pages[0].pixel_size_nm if size is None else size), as_pixel_size(depth)
     if depth is not None and size is None:
-        raise ConfigError("A distance of slices is given: give also the pixel size (pixel_size_nm).")
+        raise ConfigError("A slice distance is given without a pixel size: pass pixel_size_nm as well.")
     return size, None if depth is None else depth[0]

@@ -1,4 +1,4 @@
-"""From probabilities of pixels to objects: threshold, holes, watershed on the distance to the background, sizes."""
+"""Objects from pixel probabilities: thresholding, hole filling, distance-transform watershed, size filter."""
 
 import numbers
 from dataclasses import asdict, dataclass, fields
@@ -10,28 +10,28 @@ from scipy.ndimage import binary_fill_holes, distance_transform_edt, find_object
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 
-_EIGHT = np.ones((3, 3), int)  # pixels that share a corner are of one object
+_EIGHT = np.ones((3, 3), int)  # pixels that share a corner belong to the same object
 _FOUR = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
 @dataclass(frozen=True)
 class WatershedSettings:
-    """How probabilities become objects.
+    """How probabilities are converted to objects.
 
     Attributes
     ----------
     threshold : float
-        Pixels whose probability of foreground is at least this are foreground; above 0, at most 1.
+        Pixels with at least this foreground probability are foreground; above 0, at most 1.
     max_hole_px : int or None
-        Holes of up to so many pixels are filled; None: all, 0: none.
+        Holes of up to this many pixels are filled; None: all, 0: none.
     seed_depth_px : float or None
-        Touching objects are parted where they are joined by a neck: when the distance to the background, walked from
-        one object's middle to the other's, falls by more than this below the lower of the two (the h-maxima of Soille,
-        Morphological Image Analysis, 2003, section 6.3.4). None: connected components, none of them parted.
+        Touching objects are split at the neck that joins them if, on the way from the centre of one object to that of
+        the other, the distance to the background drops by more than this below the lower of the two maxima (h-maxima,
+        Soille, Morphological Image Analysis, 2003, section 6.3.4). None: connected components, without splitting.
     min_size_px : int
-        Objects of fewer pixels are left out, after parting.
+        Objects with fewer pixels are discarded, after splitting.
     min_score : float
-        Objects whose mean probability is below are left out.
+        Objects with a lower mean probability are discarded.
     """
 
     threshold: float = 0.5
@@ -58,10 +58,10 @@ class WatershedSettings:
 
     @classmethod
     def from_dict(cls, values: dict) -> "WatershedSettings":
-        """Settings from a dict of `to_dict`; raises `ConfigError` for a name that there is not."""
+        """Settings from a dict as returned by `to_dict`; raises `ConfigError` for an unknown name."""
         known = [f.name for f in fields(cls)]
         if not isinstance(values, dict) or not set(values) <= set(known):
-            raise ConfigError(f"Watershed settings are {', '.join(known)}, each with its value; not {values!r}.")
+            raise ConfigError(f"Watershed settings must be a dict with the keys {', '.join(known)}, not {values!r}.")
         return cls(**values)
 
 
@@ -75,30 +75,30 @@ def instances_from_probability(
     Parameters
     ----------
     probability : float [H, W], [H, W, 1] or [H, W, K]
-        0 to 1. One channel: of foreground. K of 2 or more: of each class, background first.
+        Values from 0 to 1. One channel: foreground. K >= 2: one channel per class, background first.
     settings : WatershedSettings, optional
     pixel_size_nm : (float, float), optional
-        Noted in the result.
+        Stored in the result.
 
     Returns
     -------
     Instances
-        Scores are the mean probability of the object's class in it. Objects of one class do not overlap; those of a
-        later class follow those of an earlier one.
+        The score is the mean probability of the object's class within the object. Objects do not overlap within a
+        class; they are ordered by class.
 
     Raises
     ------
     ConfigError
-        When the array has another shape, or values that are no probabilities.
+        If the array has a different shape, or its values are not probabilities.
 
     Notes
     -----
-    With several classes a pixel is foreground by the sum of all classes but the background, and of the likeliest of
-    them.
+    With several classes, a pixel is foreground by the sum of the probabilities of all classes except the background; it
+    belongs to the most likely of these classes.
 
     Examples
     --------
-    Two discs joined by a bridge, found as two:
+    Two discs joined by a bridge are found as two objects:
 
     >>> y, x = np.mgrid[:40, :70]
     >>> discs = (np.hypot(y - 20, x - 20) < 12) | (np.hypot(y - 20, x - 48) < 12)
@@ -119,13 +119,13 @@ def instances_from_probability(
 
 
 def class_planes(probability, threshold):
-    """Probabilities of each class but the background, and the class of each pixel.
+    """Probabilities of each class except the background, and the class of each pixel.
 
     Returns
     -------
     list of float arrays [H, W]
     uint8 or int64 [H, W]
-        0 where the sum of those probabilities is below the threshold.
+        0 where the sum of these probabilities is below the threshold.
     """
     probability = _checked(probability)
     if probability.shape[-1] == 1:
@@ -141,7 +141,7 @@ def fill_holes(mask, max_hole_px=None, fillable=None):
         return mask
     holes = binary_fill_holes(mask, structure=_FOUR) & ~mask
     if max_hole_px is not None:
-        # Holes are joined by edges only, as the objects around them are by corners too.
+        # Holes are connected by edges only, because the objects around them are also connected by corners.
         labels, _ = label(holes, structure=_FOUR)
         small = np.bincount(labels.ravel()) <= max_hole_px
         small[0] = False
@@ -150,14 +150,14 @@ def fill_holes(mask, max_hole_px=None, fillable=None):
 
 
 def split_objects(mask, seed_depth_px):
-    """Label image int32 [H, W] of a mask's connected components, touching objects parted as in `WatershedSettings`."""
+    """Label image int32 [H, W] of the connected components of a mask, split according to `WatershedSettings`."""
     labels, _ = label(mask, structure=_EIGHT)
     if seed_depth_px is None:
         return labels
     count, parted = 0, np.zeros_like(labels)
     for value, (rows, columns) in enumerate(find_objects(labels), start=1):
         component = labels[rows, columns] == value
-        # Beyond the edge of the image an object may go on: only sides that are not at it get background.
+        # An object may continue beyond the image edge: add background only on sides that are not at the edge.
         beside = [(s.start > 0, s.stop < size) for s, size in zip((rows, columns), mask.shape)]
         pieces = _watershed(component, np.array(beside, int), seed_depth_px)
         parted[rows, columns][component] = pieces[component] + count
@@ -168,7 +168,7 @@ def split_objects(mask, seed_depth_px):
 def _watershed(component, margins, depth):
     """Pieces of one connected component [h, w] in its box, numbered from 1."""
     if not margins.any() and component.all():
-        return component.astype(np.int32)  # the whole image is one object: there is no background
+        return component.astype(np.int32)  # the whole image is one object without background
     distance = distance_transform_edt(np.pad(component, margins))
     inside = tuple(slice(before, before + size) for (before, _), size in zip(margins, component.shape))
     distance = distance[inside]
@@ -185,7 +185,7 @@ def _watershed(component, margins, depth):
 
 
 def _scored(labels, plane):
-    """A label image with the area and the mean probability of each of its labels from 1."""
+    """A label image with the area and mean probability of each label from 1."""
     areas = np.bincount(labels.ravel())
     sums = np.bincount(labels.ravel(), plane.ravel().astype(float), len(areas))
     return labels, areas[1:], sums[1:] / np.maximum(areas[1:], 1)
@@ -216,14 +216,14 @@ def _checked(probability):
     probability = probability[..., None] if probability.ndim == 2 else probability
     if probability.ndim != 3 or not probability.shape[-1] or probability.dtype.kind not in "bf":
         raise ConfigError(
-            f"Probabilities are float [H, W] or [H, W, classes], not {probability.dtype} of the shape "
+            f"Probabilities must be float [H, W] or [H, W, classes], not {probability.dtype} of the shape "
             f"{probability.shape}."
         )
-    # A rounding beyond 1 is no error; not-a-number fails both comparisons.
+    # Allow rounding errors beyond 0 and 1; NaN fails both comparisons.
     if probability.size and not (probability.min() >= -1e-3 and probability.max() <= 1 + 1e-3):
         raise ConfigError(
-            f"Probabilities are from 0 to 1, but these are from {probability.min():g} to "
-            f"{probability.max():g}. Put logits through a sigmoid or softmax first."
+            f"Probabilities must be in the range 0 to 1, but these are from {probability.min():g} to "
+            f"{probability.max():g}. Apply a sigmoid or softmax to logits first."
         )
     return probability
 

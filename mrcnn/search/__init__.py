@@ -1,1 +1,1 @@
-"""Search of settings: the space, the trials, the study, its report."""
+"""Hyperparameter search: the space, the trials, the study, and the report."""

@@ -1,4 +1,4 @@
-"""What a search found: a table of its trials, pictures, and the best settings as a file that a training takes."""
+"""Report of a search: a table of its trials, figures, and the best settings as a file for a training."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ def space_of(study):
 
 
 def trials_table(study):
-    """One row a trial.
+    """One row per trial.
 
     Returns
     -------
     pandas.DataFrame
-        `trial` from 0; `state`: complete, pruned, failed, running or waiting; `score`, of a trial that was ended early
-        the best that it reported; `epochs` reported, `seconds`; `ended`: why it ended early; `error`; and a column for
-        each setting.
+        `trial` from 0; `state`: complete, pruned, failed, running or waiting; `score`: for a trial that was stopped
+        early, the best that it reported; `epochs` reported, `seconds`; `ended`: why it was stopped early; `error`; and
+        a column for each setting.
     """
     space, rows = space_of(study), []
     best_of = min if study.direction.name == "MINIMIZE" else max
@@ -56,7 +56,7 @@ def _ended(trial):
 def best_settings(study):
     """The number and the settings of the best trial.
 
-    Trials that were ended early count only where none is complete.
+    Trials that were stopped early count only if none is complete.
 
     Raises
     ------
@@ -70,11 +70,11 @@ def best_settings(study):
     if not len(candidates):
         errors = [e for e in table["error"] if e]
         raise ConfigError(
-            f"None of {len(table)} trials came to a score"
+            f"None of the {len(table)} trials reached a score"
             + (
                 f"; the last error was: {errors[-1]}"
                 if errors
-                else ": the time was too short for one epoch. Give more hours, or fewer --steps an epoch."
+                else ": the time was too short for one epoch. Give more hours, or fewer --steps per epoch."
             )
         )
     scores = candidates["score"].astype(float)
@@ -84,10 +84,10 @@ def best_settings(study):
 
 
 def write_report(study, config, out):
-    """Write what a search found into a folder.
+    """Write the results of a search to a folder.
 
-    `trials.csv`; `best.json`, all settings with the best ones among them, for ``train.py --config``; `history.png` and
-    `parallel.png`.
+    `trials.csv`; `best.json`, all settings, including the best values found, for ``train.py --config``; `history.png`
+    and `parallel.png`.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def write_report(study, config, out):
     Returns
     -------
     dict
-        `trial`, `score`, `settings` of the best one, and `trials`: how many there are.
+        `trial`, `score` and `settings` of the best trial, and `trials`: the number of trials.
 
     Raises
     ------
     ConfigError
-        No trial has a score; `trials.csv` is written nevertheless.
+        No trial has a score; `trials.csv` is written all the same.
     DataError
         A file cannot be written.
     """

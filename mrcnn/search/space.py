@@ -1,4 +1,4 @@
-"""What a search may choose: a range or a list of values for each setting."""
+"""The space of a search: a range or a list of values for each setting."""
 
 import copy
 import json
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from mrcnn.config import value_of
 from mrcnn.errors import ConfigError
 
-_HOW = "write NAME=2,4,8 for a choice, NAME=0.1..0.9 for a range, NAME=1e-5..1e-2:log for one of magnitudes"
+_HOW = "write NAME=2,4,8 for a choice, NAME=0.1..0.9 for a range, NAME=1e-5..1e-2:log for a logarithmic one"
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Parameter:
     Attributes
     ----------
     name : str
-        Of an attribute of `Config`.
+        Name of an attribute of `Config`.
     choices : tuple or None
-        Of values as JSON knows them; then there are no bounds.
+        Values to choose from, of JSON types; there are no bounds then.
     low, high : float or int
-        Both included; whole numbers are drawn where both are of type int.
+        Both included; whole numbers are drawn if both are of type int.
     log : bool
         Draw the magnitude uniformly, as for a learning rate.
     """
@@ -40,7 +40,7 @@ class Parameter:
                 texts = {json.dumps(c) for c in self.choices}
             except TypeError:
                 raise ConfigError(
-                    f"{self.name}: choices are numbers, texts, lists or None, not {self.choices!r}."
+                    f"{self.name}: choices must be numbers, strings, lists or None, not {self.choices!r}."
                 ) from None
             if self.low is not None or self.high is not None or self.log or not texts or len(texts) < len(self.choices):
                 raise ConfigError(
@@ -52,8 +52,8 @@ class Parameter:
             raise ConfigError(f"{self.name}: the bounds must be numbers, not {self.low!r} and {self.high!r}.")
         if not self.low < self.high or (self.log and self.low <= 0):
             raise ConfigError(
-                f"{self.name}: the bounds must be of different size, the lower first"
-                f"{', and above 0' * self.log}, not {self.low} and {self.high}."
+                f"{self.name}: the first bound must be below the second{', and both above 0' * self.log}, "
+                f"not {self.low} and {self.high}."
             )
 
     @property
@@ -64,13 +64,13 @@ class Parameter:
     def suggest(self, trial):
         """The value of an optuna trial."""
         if self.choices is not None:
-            # As text: optuna keeps no lists, and takes 1, 1.0 and True for the same.
+            # As text: optuna stores no lists, and treats 1, 1.0 and True as equal.
             return json.loads(trial.suggest_categorical(self.name, [json.dumps(c) for c in self.choices]))
         draw = trial.suggest_int if self.whole else trial.suggest_float
         return draw(self.name, self.low, self.high, log=self.log)
 
     def stored(self, value):
-        """A value as optuna keeps it, or None where it is not one of those to try."""
+        """A value as optuna stores it, or None if it is not in the space."""
         if self.choices is not None:
             text = json.dumps(value, default=_plain)
             return text if text in [json.dumps(c) for c in self.choices] else None
@@ -78,40 +78,40 @@ class Parameter:
         return value if number and (not self.whole or value == int(value)) else None
 
     def read(self, value):
-        """The setting from what optuna keeps."""
+        """The setting from a value that optuna stores."""
         return json.loads(value) if self.choices is not None else value
 
     def to_dict(self):
-        """As JSON would give it back, to compare with."""
+        """As read back from JSON, for comparison."""
         return json.loads(json.dumps(asdict(self)))
 
 
 def parse_parameter(text):
     """A `Parameter` from ``NAME=2,4,8``, ``NAME=0.1..0.9`` or ``NAME=1e-5..1e-2:log``.
 
-    A list in brackets is one of choices that hold commas themselves: ``RPN_ANCHOR_RATIOS=[[0.5, 1, 2], [1]]``.
+    Choices that contain commas are given as a list in brackets: ``RPN_ANCHOR_RATIOS=[[0.5, 1, 2], [1]]``.
 
     Raises
     ------
     ConfigError
-        The text is neither.
+        The text is none of these.
     """
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not name or not values:
-        raise ConfigError(f"'{text}' is nothing to search: {_HOW}.")
+        raise ConfigError(f"'{text}' is not a parameter to search: {_HOW}.")
     low, dots, rest = values.partition("..")
     if dots:
         high, _, scale = rest.partition(":")
         bounds = [value_of(low), value_of(high)]
         if scale not in ("", "log") or not all(isinstance(v, (int, float)) for v in bounds):
-            raise ConfigError(f"'{text}' is no range: {_HOW}.")
+            raise ConfigError(f"'{text}' is not a range: {_HOW}.")
         return Parameter(name, None, *bounds, log=scale == "log")
     listed = value_of(values)
     return Parameter(name, tuple(listed) if isinstance(listed, list) else tuple(value_of(v) for v in values.split(",")))
 
 
 def with_settings(config, values):
-    """A copy of a `Config` with other values; raises `ConfigError` for a name that is no setting."""
+    """A copy of a `Config` with other values; raises `ConfigError` for a name that is not a setting."""
     config = copy.deepcopy(config)
     for name, value in values.items():
         config.set_from_text(f"{name}={json.dumps(value)}")
@@ -125,8 +125,8 @@ def check_space(space, config):
         raise ConfigError(f"There is nothing to search: {_HOW}.")
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"{name} is given twice: one range or choice each.")
-        with_settings(config, {name: 0})  # refuses a name that is no setting, and keeps nothing
+            raise ConfigError(f"{name} is given twice: give each setting one range or choice.")
+        with_settings(config, {name: 0})  # refuses a name that is not a setting, and changes nothing
 
 
 def _plain(value):

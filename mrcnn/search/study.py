@@ -1,4 +1,4 @@
-"""Search of settings: trials by optuna, bad ones ended early, kept in a SQLite file that several processes share."""
+"""The study of a search: optuna trials, stopped early if they are bad, in a SQLite file shared by several processes."""
 
 import contextlib
 import json
@@ -15,8 +15,8 @@ from mrcnn.errors import ConfigError, DataError, MissingExtra, MrcnnError
 PRUNERS = ("median", "hyperband", "none")
 _STUDY = "search"
 _LOCK_SECONDS = 60
-_HEARTBEAT_SECONDS, _GRACE_SECONDS = 60, 300  # a worker not heard of for so long was killed
-_HOPELESS = 3  # trials that fail before the search is given up
+_HEARTBEAT_SECONDS, _GRACE_SECONDS = 60, 300  # a worker silent for this long was killed
+_HOPELESS = 3  # failed trials after which the search stops
 
 
 @dataclass
@@ -26,9 +26,9 @@ class Budget:
     Attributes
     ----------
     trials : int or None
-        In all, those of earlier calls and other workers included; each further worker may begin one more.
+        Total number, including those of earlier calls and other workers; each additional worker may start one more.
     hours : float or None
-        From now on; a trial that is running then is ended.
+        From now on; a trial that is still running then is stopped.
     """
 
     trials: int = None
@@ -36,7 +36,7 @@ class Budget:
 
     def __post_init__(self):
         if self.trials is None and self.hours is None:
-            raise ConfigError("Say how long to search: a number of trials, or hours.")
+            raise ConfigError("Give a limit for the search: a number of trials, or hours.")
         if self.trials is not None and (
             isinstance(self.trials, bool) or int(self.trials) != self.trials or self.trials < 1
         ):
@@ -46,20 +46,20 @@ class Budget:
         self._end = np.inf if self.hours is None else time.monotonic() + 3600 * self.hours
 
     def seconds_left(self):
-        """Infinite without a limit of time."""
+        """Infinite without a time limit."""
         return self._end - time.monotonic()
 
 
 class TrialWatch:
-    """What an objective tells of its trial while it runs.
+    """Link between an objective and its trial: reports scores, and tells when to stop.
 
     Attributes
     ----------
     number : int
     ended : None, "pruned" or "time"
-        Why the objective should return, whatever it has.
+        Why the objective should return now.
     values : list of float
-        Reported so far.
+        Scores reported so far.
     """
 
     def __init__(self, trial, budget):
@@ -67,7 +67,7 @@ class TrialWatch:
         self._trial, self._budget = trial, budget
 
     def report(self, epoch, value):
-        """Tell the score after so many epochs; returns whether to go on."""
+        """Report the score after `epoch` epochs; returns whether to continue."""
         self.values.append(float(value))
         self._trial.report(float(value), int(epoch))
         if self.ended is None and self._trial.should_prune():
@@ -75,14 +75,14 @@ class TrialWatch:
         return self.go_on()
 
     def go_on(self):
-        """Whether there is time left and the trial is worth it."""
+        """Whether there is time left and the trial is worth continuing."""
         if self.ended is None and self._budget.seconds_left() <= 0:
             self.ended = "time"
         return self.ended is None
 
 
 def tune(objective, space, path, budget, monitor="val_loss", about=None, start=None, pruner="median", seed=0, worker=0):
-    """Search the settings of the best score.
+    """Search for the settings with the best score.
 
     Parameters
     ----------
@@ -91,19 +91,19 @@ def tune(objective, space, path, budget, monitor="val_loss", about=None, start=N
         raises (settings that cannot work, a training that diverged) ends the trial, not the search.
     space : list of Parameter
     path : str or Path
-        SQLite file of the search, made when missing and taken up otherwise. Several processes may search with one
-        file; a process that was killed is noticed after some minutes, and its trial given up.
+        SQLite file of the search, created if missing and continued otherwise. Several processes may share one file; a
+        killed process is noticed after some minutes, and its trial is abandoned.
     budget : Budget
     monitor : str
-        Name of the score; smaller is better where it holds "loss".
+        Name of the score; smaller is better if it contains "loss".
     about : dict, optional
-        Ready for JSON: what else makes a score. A file made with other values, or for another space, is refused.
+        What else affects the score, as JSON values. A file made with other values, or for another space, is refused.
     start : dict, optional
-        Settings to try first, such as those in use; taken where they are in the space.
+        Settings to try first, such as the current ones; used if they are in the space.
     pruner : "median", "hyperband" or "none"
-        What ends trials that are worse than others were after as many epochs.
+        Stops trials that are worse than others were after the same number of epochs.
     seed, worker : int
-        Of the draws; workers of one file take different ones.
+        Seeds of the draws; workers that share a file have different numbers.
 
     Returns
     -------
@@ -113,9 +113,9 @@ def tune(objective, space, path, budget, monitor="val_loss", about=None, start=N
     Raises
     ------
     ConfigError
-        Space or budget cannot work, the file belongs to another search, or the first trials all failed.
+        Space or budget is invalid, the file belongs to another search, or the first trials all failed.
     DataError
-        The file is locked, damaged, of another program or cannot be written.
+        The file is locked, damaged, belongs to another program or cannot be written.
     MissingExtra
         optuna is not installed.
 
@@ -130,7 +130,7 @@ def tune(objective, space, path, budget, monitor="val_loss", about=None, start=N
     study = open_study(path, purpose, pruner)
     with clear_storage_errors(path):
         trials = study.get_trials(deepcopy=False)
-        # A search that goes on must not draw again what the same seed drew before.
+        # A continued search must not repeat the draws that its seed gave before.
         study.sampler = _sampler(optuna, np.random.SeedSequence([seed, worker, len(trials)]))
         if not trials:
             first = {p.name: p.stored(start[p.name]) for p in space if p.name in (start or {})}
@@ -144,12 +144,12 @@ def tune(objective, space, path, budget, monitor="val_loss", about=None, start=N
 
 
 def open_study(path, purpose=None, pruner="median"):
-    """The study in a file, made for this purpose; without a purpose an existing one, to look at.
+    """The study in a file, made for this purpose; without a purpose, an existing study to look at.
 
     Raises
     ------
     ConfigError, DataError, MissingExtra
-        As `tune`.
+        As for `tune`.
     """
     optuna, path = _optuna(), Path(path)
     purpose = None if purpose is None else json.loads(json.dumps(purpose))  # as it will be read back
@@ -177,8 +177,8 @@ def open_study(path, purpose=None, pruner="median"):
         now, then = purpose.get(name), (kept or purpose).get(name)
         if now != then:
             raise ConfigError(
-                f"{path} is a search with another {name}: {then!r} then, {now!r} now. Scores of the two "
-                "cannot be compared: repeat its options, or choose another folder."
+                f"{path} is a search with a different {name}: {then!r} before, {now!r} now. Their scores cannot be "
+                "compared: use the same options, or choose another folder."
             )
     return study
 
@@ -191,7 +191,7 @@ def _run(objective, space, trial, budget, optuna):
         score = objective(values, watch)
     except (MrcnnError, MemoryError) as error:
         trial.set_user_attr("error", str(error) or type(error).__name__)
-        # Not a failure: the sampler learns to keep away from pruned trials, and nothing from failed ones.
+        # Not a failure: the sampler learns to avoid pruned trials, but nothing from failed ones.
         raise optuna.TrialPruned from error
     finally:
         trial.set_user_attr("seconds", round(time.monotonic() - began, 1))
@@ -205,7 +205,7 @@ def _enough(study, budget):
     if budget.seconds_left() <= 0:
         return True
     done = [t for t in study.get_trials(deepcopy=False) if t.state.name in ("COMPLETE", "PRUNED")]
-    # A trial cut off by the time of an earlier call says nothing: it does not count.
+    # A trial cut off by the time limit of an earlier call is inconclusive and does not count.
     return budget.trials is not None and sum(t.user_attrs.get("ended") != "time" for t in done) >= budget.trials
 
 
@@ -213,7 +213,7 @@ def _refuse_hopeless(study):
     trials = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
     errors = [t.user_attrs.get("error") for t in trials]
     if len(errors) >= _HOPELESS and all(errors):
-        raise ConfigError(f"All {len(errors)} trials failed, the last one so: {errors[-1]}")
+        raise ConfigError(f"All {len(errors)} trials failed; the last error was: {errors[-1]}")
 
 
 def _sampler(optuna, seeds):
@@ -242,7 +242,7 @@ def _optuna():
 
 # --- The file ---
 def _check_file(path):
-    """Refuse a file that is there and is no search: optuna would add its tables to anybody's data base."""
+    """Refuse an existing file that is not a search: optuna would add its tables to any database."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,12 +257,12 @@ def _check_file(path):
     if not sound:
         raise _storage_error(path, "quick_check")
     if not {"studies", "trials", "version_info"} <= tables:
-        raise DataError(path, "is a data base of something else, not of a search", "Choose another name")
+        raise DataError(path, "is a database, but not of a search", "Choose another name")
 
 
 @contextlib.contextmanager
 def clear_storage_errors(path, opening=False):
-    """Raise what goes wrong with the file of a search as `DataError`; `opening`: also what is not in it."""
+    """Raise errors with the file of a search as `DataError`; `opening`: also missing or unreadable contents."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -271,17 +271,17 @@ def clear_storage_errors(path, opening=False):
     except MrcnnError:
         raise
     except Exception as error:
-        # optuna's own cleaning up may fail after the file did, and hide what was first.
+        # optuna's own cleanup may fail after the file did, and hide the first error.
         for cause in _causes(error):
             if isinstance(cause, (StorageInternalError, SQLAlchemyError, sqlite3.Error)):
                 raise _storage_error(path, cause) from error
         if opening and isinstance(error, KeyError):
-            raise DataError(path, "holds no search of this package", "Choose another file") from error
+            raise DataError(path, "contains no search of this package", "Choose another file") from error
         if opening and isinstance(error, RuntimeError):
             raise DataError(
                 path,
                 f"cannot be read by this version of optuna ({error})",
-                "Install the version it was made with, or start another search",
+                "Install the version that created it, or start another search",
             ) from error
         raise
 
@@ -300,13 +300,13 @@ def _storage_error(path, error):
         return DataError(
             path,
             "is locked by another program",
-            "Close what has it open; keep it on a local disk, as "
-            "network drives often cannot lock; then run it again: finished trials are kept",
+            "Close the program that has it open, keep the file on a local disk because network drives often cannot "
+            "lock files, and start the search again: finished trials are kept",
         )
     if "unable to open" in text or "readonly" in text or "disk" in text and "malformed" not in text:
         return DataError(
-            path, f"cannot be written ({text.splitlines()[0]})", "Choose a folder you may write to, with space left"
+            path, f"cannot be written ({text.splitlines()[0]})", "Choose a folder with write permission and free space"
         )
     if isinstance(error, OSError):
         return DataError(path, f"cannot be used ({error.strerror or error})", "Choose another folder")
-    return DataError(path, "is damaged, or no file of a search", "Move it away to start anew, or restore a copy")
+    return DataError(path, "is damaged, or not the file of a search", "Move it away to start anew, or restore a copy")

@@ -1,4 +1,4 @@
-"""A trial of a search that is a training: build a model with the trial's settings, train, watch its score."""
+"""A training as the trial of a search: build a model with the trial's settings, train it, watch its score."""
 
 import math
 from pathlib import Path
@@ -11,15 +11,15 @@ from mrcnn.training.callbacks import goodness
 
 
 class TrialCallback(keras.callbacks.Callback):
-    """Tells a search the score after each epoch, and stops a training that is not worth more time.
+    """Reports the score of each epoch to a search, and stops a training that is not worth continuing.
 
-    Give one to all stages of a trial: epochs are counted over them.
+    Use one callback for all stages of a trial: it counts the epochs of all stages.
 
     Parameters
     ----------
     watch : mrcnn.search.study.TrialWatch
     monitor : str
-        Name of the score among the logs of an epoch; epochs without it count as such.
+        Name of the score in the logs of an epoch; epochs without it are counted, too.
 
     Attributes
     ----------
@@ -56,14 +56,14 @@ class TrainingTrial:
     config : Config
         The settings that are not searched.
     monitor : str
-        As of `TrialCallback`; the score of a trial is its best.
+        As for `TrialCallback`; the score of a trial is its best value.
     build : callable
-        (config, folder) -> model; its runs go into the folder.
+        (config, folder) -> model, whose runs are written to the folder.
     fit : callable
         (model, callback) -> None: trains, with the callback among the custom ones of every stage, until
         `callback.ended`.
     folder : str or Path
-        `trial_0000`, ... are made in it. Of each run the curves are kept; weights are not, as many trials of a large
+        Gets `trial_0000`, .... The curves of each run are kept; the weights are not, because many trials of a large
         network would fill the disk.
     """
 
@@ -79,15 +79,17 @@ class TrainingTrial:
             self.fit(self.build(config, folder), callback)
         except Exception as error:
             if _out_of_memory(error):
-                raise MemoryError(f"Too little memory for {values}.") from error
+                raise MemoryError(f"Not enough memory for {values}.") from error
             raise
         finally:
             for path in folder.rglob("*.h5"):
                 path.unlink()
-            keras.backend.clear_session()  # collects the model, too
+            keras.backend.clear_session()  # frees the model, too
         if not watch.values and not callback.ended:
             told = ", ".join(callback.seen) or "nothing"
-            raise ConfigError(f"The training tells no {self.monitor}; it tells {told}. Choose one with --monitor.")
+            raise ConfigError(
+                f"The training does not report {self.monitor}; it reports {told}. Choose one with --monitor."
+            )
         return max(watch.values, key=lambda value: goodness(self.monitor, value), default=None)
 
 

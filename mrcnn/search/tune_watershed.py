@@ -1,4 +1,4 @@
-"""The watershed settings that find the objects of validation images best."""
+"""Tune the watershed: find the settings that detect the objects of validation images best."""
 
 from itertools import product
 
@@ -15,27 +15,27 @@ MIN_SIZE_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)  # of the median area of a true ob
 
 
 def tune_watershed(probabilities, truths, **grid):
-    """The settings of the highest threat score on images that the network did not learn from.
+    """The settings with the highest threat score on images that the network was not trained on.
 
     Parameters
     ----------
     probabilities : iterable of float arrays [H, W] or [H, W, K]
-        As of `instances_from_probability`, one an image; gone through once, so that a generator needs the memory of one
-        image only.
+        As for `instances_from_probability`, one per image; iterated once, so a generator needs memory for only one
+        image.
     truths : sequence of Instances
-        Of the same images.
+        Ground truth of the same images.
     **grid
-        What `score_watershed` tries.
+        Values to try, as for `score_watershed`.
 
     Returns
     -------
     WatershedSettings
-        Of equal scores the one of the higher panoptic quality, and of those the first of the grid.
+        Of equal scores, the one with the higher panoptic quality, and of those the first in the grid.
 
     Raises
     ------
     ConfigError
-        No image, images and truths that are not of one number, or no true object.
+        There are no images, the numbers of images and of ground truths differ, or there are no true objects.
     """
     rows = score_watershed(probabilities, truths, **grid)
     best = max(rows, key=lambda row: (row["threat_score"], row["panoptic_quality"]))
@@ -56,13 +56,13 @@ def score_watershed(
     Parameters
     ----------
     probabilities, truths
-        As of `tune_watershed`.
+        As for `tune_watershed`.
     thresholds, seed_depths_px, min_sizes_px : sequences
-        What to try, see `WatershedSettings`; by default the sizes are 0 to 20 % of the median area of a true object.
+        Values to try, see `WatershedSettings`; by default the sizes are 0 to 20 % of the median area of a true object.
     max_hole_px : int or None
-        The same in all.
+        The same for all.
     iou_threshold : float
-        Least IoU of a match.
+        Minimum IoU of a match.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def score_watershed(
     pairs = [WatershedSettings(t, max_hole_px, d) for t, d in product(thresholds, seed_depths_px)]
     counts = {(pair, size): Counts() for pair in pairs for size in sizes}
     if not truths or not counts:
-        raise ConfigError("The watershed is tuned on images and settings to try, and there are none.")
+        raise ConfigError("The watershed needs images and settings to be tuned on, but there are none.")
     for probability, gt in _paired(probabilities, truths):
         for pair in pairs:
             found = instances_from_probability(probability, pair)
@@ -104,7 +104,8 @@ def _paired(probabilities, truths):
         if "zip()" not in str(error):
             raise
         raise ConfigError(
-            f"There are {len(truths)} images of truth, and another number of predicted ones: pass the same images."
+            f"There are {len(truths)} images of ground truth, but a different number of predictions: pass the same "
+            "images."
         ) from None
 
 
@@ -112,7 +113,7 @@ def _sizes_of(truths):
     areas = np.concatenate([gt.areas() for gt in truths]) if truths else np.zeros(0)
     if not len(areas):
         raise ConfigError(
-            "The watershed is tuned on true objects, and these images have none. Validate on others, or "
+            "The watershed is tuned on true objects, but these images have none. Use other validation images, or "
             "keep the settings as they are."
         )
     return sorted({int(share * np.median(areas)) for share in MIN_SIZE_SHARES})

@@ -1,4 +1,4 @@
-"""Batches of training samples, in an order that depends on the seed, the epoch and the step alone."""
+"""Batches of training samples, in an order that depends only on the seed, the epoch and the step."""
 
 import keras
 import numpy as np
@@ -10,12 +10,12 @@ from mrcnn.errors import DataError
 
 
 class OrderedBatches(keras.utils.PyDataset):
-    """Batches of what can be drawn from a data set; subclasses say what those are and what arrays become of them.
+    """Batches of entries of a data set; subclasses define what an entry is and turn it into arrays.
 
-    Shuffled, everything is visited once before anything is visited again, also when an epoch is shorter or longer than
-    the data set. Without shuffling every epoch is the same and begins with the first entry, so a short one never comes
-    to the last ones. Order and augmentation are functions of (seed, epoch, step), so a run that is resumed sees what it
-    would have seen.
+    With shuffling, every entry is visited once before any is visited again, even if an epoch is shorter or longer than
+    the data set. Without shuffling, every epoch is the same and begins with the first entry, so a short epoch never
+    reaches the last ones. Order and augmentation are functions of (seed, epoch, step), so a resumed run sees the same
+    batches as an uninterrupted one.
 
     Parameters
     ----------
@@ -23,24 +23,24 @@ class OrderedBatches(keras.utils.PyDataset):
         Prepared.
     config : Config
     entries : sequence of int
-        What is visited.
+        Entries to visit.
     steps : int or None
-        Batches in an epoch; None or 0: as many as visit every entry, the first ones again where the last batch is not
-        full.
+        Batches per epoch; None or 0: enough to visit every entry, with entries of the next pass in the last batch if it
+        is not full.
     shuffle : bool
     augmentation : optional
         See `mrcnn.data.augment`.
     no_augmentation_sources : sequence of str, optional
-        Sources whose images are left as they are.
+        Sources whose images are not augmented.
     epoch : int
-        The epoch that batches are of. Whoever iterates sets it; Keras' own signs of an epoch's end come too often.
+        Epoch of the batches. The caller sets it, because Keras signals the end of an epoch too often.
     first_step : int
-        Steps of the epoch to leave out.
+        Number of steps at the start of the epoch to skip.
 
     Attributes
     ----------
     error : Exception or None
-        What went wrong when a batch was made, as it was raised; TensorFlow hides it in an error of its own.
+        The error raised while a batch was made; TensorFlow hides it in an error of its own.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class OrderedBatches(keras.utils.PyDataset):
         return self.steps - self.first_step
 
     def entries_of(self, epoch, step):
-        """What one batch visits."""
+        """Entries of one batch."""
         first = ((epoch if self.shuffle else 0) * self.steps + step) * self.batch_size
         return [self._entry_at(position) for position in range(first, first + self.batch_size)]
 
@@ -87,12 +87,12 @@ class OrderedBatches(keras.utils.PyDataset):
         return self.entries_of(epoch, step)
 
     def names_of(self, epoch, step):
-        """What tells a person which pictures are in a batch."""
+        """Names of the images in a batch, for messages."""
         ids = self.ids_of(epoch, step)
         return [str(self.dataset.image_info[i].get("path") or name_of(self.dataset, i)) for i in ids]
 
     def rng_of(self, epoch, step, slot):
-        """The generator that everything about one place of a batch is drawn from."""
+        """The random generator for one place in a batch."""
         return np.random.default_rng((self.config.SEED, 2, epoch if self.shuffle else 0, step, slot))
 
     def augmentation_of(self, image_id):
@@ -113,7 +113,7 @@ class OrderedBatches(keras.utils.PyDataset):
 
 
 class SampleBatches(OrderedBatches):
-    """The arrays of `MaskRCNNGraph.training_model`, batch after batch; an entry is an image. See `OrderedBatches`."""
+    """Batches of arrays for `MaskRCNNGraph.training_model`; an entry is an image. See `OrderedBatches`."""
 
     def __init__(self, dataset, config, *args, **options):
         super().__init__(dataset, config, dataset.image_ids, *args, **options)
@@ -124,7 +124,7 @@ class SampleBatches(OrderedBatches):
         Raises
         ------
         DataError
-            An image or its masks cannot be used, or an image does not become IMAGE_SHAPE.
+            An image or its masks cannot be used, or an image does not have IMAGE_SHAPE after resizing.
         """
         shape, samples = tuple(int(v) for v in self.config.IMAGE_SHAPE), []
         for slot, image_id in enumerate(self.ids_of(epoch, step)):
@@ -134,7 +134,7 @@ class SampleBatches(OrderedBatches):
                 raise DataError(
                     self.names_of(epoch, step)[slot],
                     f"the image is {sample.image.shape} after resizing, but the model trains on {shape}",
-                    "Set IMAGE_RESIZE_MODE to 'square' or 'crop', which give every image one size",
+                    "Set IMAGE_RESIZE_MODE to 'square' or 'crop', which give every image the same size",
                 )
             samples.append(sample)
         return samples

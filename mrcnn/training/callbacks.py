@@ -1,4 +1,4 @@
-"""What happens beside the steps of a training: records, checkpoints, validation, and reasons to stop."""
+"""Callbacks of a training: records, checkpoints, validation, and reasons to stop."""
 
 import contextlib
 import csv
@@ -22,24 +22,24 @@ from mrcnn.training.checkpoints import (
 )
 from mrcnn.training.history import read_history
 
-DRAWING_SHARE = 50  # times as long as drawing the curves took passes until they are drawn again
+DRAWING_SHARE = 50  # the curves are redrawn after this many times the time that drawing them took
 
 
 def goodness(name, value):
-    """A monitored value as a number of which larger is better."""
+    """A monitored value as a number for which larger is better."""
     return -value if "loss" in name else value
 
 
 class Feed(keras.callbacks.Callback):
-    """Tells the batches which epoch it is, and gives an epoch that was interrupted its running means back.
+    """Sets the epoch of the batches, and restores the running means of an interrupted epoch.
 
     Parameters
     ----------
     batches : SampleBatches
     metrics : list of arrays, optional
-        Of a checkpoint within the first epoch.
+        Running means from a checkpoint within the first epoch.
     path : str, optional
-        Of that checkpoint.
+        Path of that checkpoint.
     """
 
     def __init__(self, batches, metrics=None, path=None):
@@ -49,20 +49,20 @@ class Feed(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
         if self.metrics:
-            restore(metric_states(self.model), self.metrics, self.path, "running losses")
+            restore(metric_states(self.model), self.metrics, self.path, "running loss")
             self.metrics = None
 
 
 class Records(keras.callbacks.Callback):
-    """`history.csv`, one row an epoch, and the learning curves drawn from it.
+    """`history.csv`, one row per epoch, and the learning curves drawn from it.
 
-    Given twice among the callbacks, it adds to the row what those between have put into the logs.
+    If it is listed twice among the callbacks, it adds to the row what those in between have put into the logs.
 
     Parameters
     ----------
     log_dir : Path
     epoch : int
-        Epochs done before; later rows of an existing file are of a run that was killed, and are dropped.
+        Epochs done before; later rows of an existing file come from a killed run and are dropped.
     """
 
     def __init__(self, log_dir, epoch):
@@ -91,7 +91,7 @@ class Records(keras.callbacks.Callback):
             writer.writeheader()
             writer.writerows({k: "" if math.isnan(v) else v for k, v in r.items()} for r in self.rows)
         self.stale = True
-        # Of many short epochs not each is worth a drawing.
+        # If epochs are short, not every one is worth a drawing.
         if time.monotonic() - self.drawn >= DRAWING_SHARE * self.drawing_took:
             self._draw()
 
@@ -109,16 +109,16 @@ class Records(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """The last checkpoints, the best one, and that of the lowest validation loss.
+    """Writes and keeps the last checkpoints, the best one, and the one with the lowest validation loss.
 
     Parameters
     ----------
     log_dir : Path
     name : str
-        Of the run: `mask_rcnn_<name>_NNNN.h5`, or `unet_` and `fcn_` where SEMANTIC_MODEL says so.
+        Name of the run: `mask_rcnn_<name>_NNNN.h5`, or `unet_` and `fcn_` according to SEMANTIC_MODEL.
     config : Config
     progress : Progress
-        Kept up to date here.
+        Updated here.
     batches : SampleBatches
     """
 
@@ -129,7 +129,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.progress, self.batches = progress, batches
 
     def path_of(self, epoch):
-        """Where the checkpoint after `epoch` epochs goes."""
+        """Path of the checkpoint after `epoch` epochs."""
         return self.log_dir / f"{self.stem}{epoch:04d}.h5"
 
     def on_train_batch_end(self, batch, logs=None):
@@ -145,10 +145,10 @@ class Checkpoints(keras.callbacks.Callback):
         value, better = (logs or {}).get(progress.monitor, math.nan), False
         if math.isfinite(value):
             value = goodness(progress.monitor, value)
-            # Of equal epochs the later one: at the start many have found nothing yet.
+            # Of equal epochs the later one is better: at the start, many find nothing.
             better = progress.best is None or value >= progress.best
             progress.best = value if better else progress.best
-        # The best first: a run killed between the two goes on from the epoch before and writes both again.
+        # The best is written first: a run killed between the two resumes from the epoch before and writes both again.
         if better:
             self._save(BEST)
         self._save(self.path_of(epoch + 1).name)
@@ -156,8 +156,8 @@ class Checkpoints(keras.callbacks.Callback):
         self._remove_old(epoch + 1)
 
     def _remove_old(self, epoch):
-        """Remove checkpoints but the last, and but that of the lowest validation loss, for which scripts look by its
-        number.
+        """Remove all checkpoints except the last ones and the one with the lowest validation loss, which scripts look
+        up by its number.
         """
         measured = [r for r in read_history(self.log_dir / "history.csv") if math.isfinite(r.get("val_loss", math.nan))]
         lowest = min(measured, key=lambda r: r["val_loss"])["epoch"] if measured else None
@@ -167,21 +167,19 @@ class Checkpoints(keras.callbacks.Callback):
                 path.unlink(missing_ok=True)
 
     def _save(self, name):
-        # Under JAX the step's state lives outside of the variables until it is asked back.
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
-        # A finite loss can have a gradient that is not, and a checkpoint must never hold what came of that.
+        # Under JAX, Keras keeps the state of the step outside the variables. `self.model` copies it back.
+        # A finite loss can have a gradient that is not finite, and a checkpoint must never hold the resulting weights.
         refuse_broken_weights(self.model, self.batches, (self.progress.step or self.batches.steps) - 1)
         save_checkpoint(self.log_dir / name, self.model, self.config, self.progress)
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stop with an error that names the pictures when a loss is no number any more; the last checkpoint is unharmed.
+    """Stop with an error that names the images if a loss is NaN or infinite; the last checkpoint remains intact.
 
     Attributes
     ----------
     last_step : int or None
-        The last step of the epoch that was done.
+        The last finished step of the epoch.
     """
 
     def __init__(self, batches):
@@ -197,24 +195,24 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 def refuse_broken_weights(model, batches, step, limit=math.inf):
-    """Raise `DataError` that names the pictures of a step when a weight is not below `limit`, or no number."""
+    """Raise a `DataError` that names the images of a step if a weight is NaN or not below `limit`."""
     largest = [float(keras.ops.convert_to_numpy(keras.ops.max(keras.ops.abs(w)))) for w in model.weights]
     if not all(value < limit for value in largest):
         raise broken(batches, step, f"the largest weight is {max(largest, key=lambda v: (math.isnan(v), v)):.3g}")
 
 
 def broken(batches, step, reason):
-    """The error for a step after which losses or weights are no numbers."""
+    """The error for a step after which losses or weights are NaN or infinite."""
     return DataError(
         ", ".join(batches.names_of(batches.epoch, step)),
-        f"training on this broke the network in epoch {batches.epoch + 1}, step {step + 1} ({reason})",
-        "Look at the picture and its masks; if they are right, lower the learning rate. The last checkpoint is intact.",
+        f"training on this batch made the network diverge in epoch {batches.epoch + 1}, step {step + 1} ({reason})",
+        "Check the images and their masks; if these are fine, lower the learning rate. The last checkpoint is intact.",
     )
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Stop when what is monitored has not become better for `patience` epochs of this stage; judged from the records,
-    so it survives a restart.
+    """Stop if the monitored value has not improved for `patience` epochs of this stage. This is decided from the
+    records, so it survives a restart.
     """
 
     def __init__(self, records, progress, patience):
@@ -222,13 +220,13 @@ class StopEarly(keras.callbacks.Callback):
         self.records, self.progress, self.patience = records, progress, patience
 
     def is_due(self):
-        """Whether the epochs done are enough to stop."""
+        """Whether the epochs done so far are a reason to stop."""
         name, start = self.progress.monitor, self.progress.stage_start
         rows = [r for r in self.records.rows if r["epoch"] > start and math.isfinite(r.get(name, math.nan))]
         if not rows:
             return False
         best = rows[int(np.argmax([goodness(name, r[name]) for r in rows]))]["epoch"]
-        # Counted up to the last measurement: with VALIDATE_EVERY above 1, epochs without one say nothing.
+        # Counted up to the last measurement: with VALIDATE_EVERY above 1, epochs without one are inconclusive.
         due = rows[-1]["epoch"] - best >= self.patience
         if due:
             print(f"{name} has not improved since epoch {int(best)}: stopping early.")
@@ -248,14 +246,14 @@ class Validation(keras.callbacks.Callback):
     dataset : Dataset
     every : int
     limit : int or None
-        The first so many images only.
+        Use only the first `limit` images.
     pictures : callable or None
-        Called with (epoch, index, image, truth, detections) for the first images.
+        Called with (epoch, index, image, ground truth, detections) for the first images.
 
     Attributes
     ----------
     progress : callable or None
-        Wraps the sequence of image ids to show how far it is, as `ProgressBar.over` does.
+        Wraps the sequence of image ids to show the progress, as `ProgressBar.over` does.
     """
 
     def __init__(self, detector, dataset, every, limit=None, pictures=None):
@@ -282,10 +280,10 @@ def _number(value):
 
 
 class Board(keras.callbacks.Callback):
-    """Losses and predicted pictures for TensorBoard.
+    """Losses and predictions for TensorBoard.
 
-    What it shows is in `history.csv` too: where it cannot be written, as on a full disk, the training says so and goes
-    on without it.
+    If its files cannot be written, for example on a full disk, the training prints a message and continues without it:
+    the losses are also in `history.csv`.
     """
 
     def __init__(self, log_dir):
@@ -305,7 +303,7 @@ class Board(keras.callbacks.Callback):
         self._flush()
 
     def picture(self, epoch, index, image, gt, found):
-        """Truth beside prediction of one validation image."""
+        """Ground truth next to the prediction for one validation image."""
         from mrcnn.plot.instances import overlay_image
 
         sides = np.concatenate([overlay_image(image, gt), overlay_image(image, found)], axis=1)
@@ -328,4 +326,4 @@ class Board(keras.callbacks.Callback):
         except (self.tf.errors.OpError, OSError) as error:
             self.writer = None
             reason = str(error).splitlines()[0].rpartition("; ")[2].partition(" [Op:")[0]
-            print(f"\n{self.folder}: cannot be written ({reason}). The training goes on without TensorBoard.")
+            print(f"\n{self.folder}: cannot be written ({reason}). The training continues without TensorBoard.")

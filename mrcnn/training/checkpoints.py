@@ -1,6 +1,4 @@
-"""Checkpoints: weights in the legacy layout, and beside them all that a killed run needs to go on as if nothing had
-happened.
-"""
+"""Checkpoints: weights in the legacy layout, and everything that a killed run needs to resume as if uninterrupted."""
 
 import contextlib
 import json
@@ -18,42 +16,42 @@ from mrcnn.weights.load import write_weights
 
 FORMAT = 1
 INTERRUPTED, BEST = "interrupted.h5", "best.h5"
-KINDS = ("mask_rcnn", *SEMANTIC_MODELS)  # first words of the names of numbered checkpoints
+KINDS = ("mask_rcnn", *SEMANTIC_MODELS)  # first parts of the names of numbered checkpoints
 
 
 @dataclass
 class Progress:
-    """Where a training stands: `epoch` whole epochs and `step` steps of the next one are done.
+    """The progress of a training: `epoch` whole epochs and `step` steps of the next one are done.
 
-    A stage is one call of `MaskRCNN.train`, known by its layers, learning rate and total of epochs.
+    A stage is one call of `MaskRCNN.train`, identified by its layers, learning rate and total number of epochs.
     """
 
     epoch: int
     step: int = 0
-    stage_start: int = 0  # epoch at which the present stage began
+    stage_start: int = 0  # epoch at which the current stage began
     layers: str = "all"
     learning_rate: float = 0.0
-    epochs: int = 0  # at which the present stage ends
-    monitor: str = "loss"  # what decides which epoch is best
+    epochs: int = 0  # epoch at which the current stage ends
+    monitor: str = "loss"  # name of the score that selects the best epoch
     best: float = None  # its best value so far, larger being better
-    passed: list = field(default_factory=list)  # stages before the present one
+    passed: list = field(default_factory=list)  # stages before the current one
     always_trained: list = field(default_factory=list)  # layers trained in every stage
 
     @property
     def stage(self):
-        """What the present stage is known by; a list, as JSON gives it back."""
+        """What identifies the current stage; a list, as read back from JSON."""
         return [self.layers, self.learning_rate, self.epochs]
 
 
 @dataclass
 class TrainingState:
-    """The part of a checkpoint beside the weights; arrays are in the order of the variables that they are of."""
+    """The part of a checkpoint other than the weights; arrays are in the order of their variables."""
 
     progress: Progress
     config: dict
     optimizer: list
     seeds: list  # states of the random generators inside the model
-    metrics: list  # running means of the losses of the epoch that was not finished
+    metrics: list  # running means of the losses of the unfinished epoch
 
 
 # --- Writing and reading ---
@@ -69,12 +67,12 @@ def metric_states(model):
 
 
 def save_checkpoint(path, model, config, progress):
-    """Write a checkpoint whole or not at all. The file is also a weight file in the legacy layout.
+    """Write a checkpoint completely or not at all. The file is also a weight file in the legacy layout.
 
     Raises
     ------
     WeightsError
-        Disk full, or no right to write; an existing file is as it was.
+        The disk is full, or there is no write permission; an existing file is unchanged.
     """
     parts = {
         "optimizer": model.optimizer.variables,
@@ -94,13 +92,13 @@ def save_checkpoint(path, model, config, progress):
 
 
 def read_progress(path):
-    """The `Progress` of a checkpoint, or None when the file holds weights only; raises as `read_state`."""
+    """The `Progress` of a checkpoint, or None if the file holds only weights; raises the errors of `read_state`."""
     with _state_group(path) as state:
         return None if state is None else _progress(state)
 
 
 def read_state(path):
-    """The `TrainingState` of a checkpoint, or None when the file holds weights only.
+    """The `TrainingState` of a checkpoint, or None if the file holds only weights.
 
     Raises
     ------
@@ -116,7 +114,7 @@ def read_state(path):
 
 @contextlib.contextmanager
 def _state_group(path):
-    """The group `training_state` of a file, or None; whatever goes wrong meanwhile becomes a `WeightsError`."""
+    """The group `training_state` of a file, or None; errors within the context become a `WeightsError`."""
     with reading(path, "a checkpoint"), h5py.File(path, "r") as file:
         if "training_state" not in file.keys():
             yield None
@@ -139,7 +137,7 @@ def _arrays(path, state, name):
     found = []
     for key in sorted(group):
         node = plain_child(path, group, key)
-        # Checkpoints are not compressed: an array larger than its file is a shape that was made up.
+        # Checkpoints are not compressed: an array larger than its file has a false shape.
         if node.nbytes > Path(path).stat().st_size:
             raise WeightsError(
                 f"{path}: declares an array of {node.nbytes} bytes, more than the whole file. It is refused."
@@ -148,13 +146,13 @@ def _arrays(path, state, name):
     return found
 
 
-# --- Taking up ---
+# --- Resuming ---
 def restore(variables, values, path, what):
     """Assign stored arrays to variables, all or none; `what` names them in the error."""
     if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
         raise WeightsError(
-            f"{path}: its {what} belongs to another model or another choice of layers. Resume with the settings that "
-            "the run was started with, or load its weights only."
+            f"{path}: its {what} state belongs to a different model or choice of layers. Resume with the settings that "
+            "the run was started with, or load only its weights."
         )
     for variable, value in zip(variables, values):
         variable.assign(value)
@@ -175,7 +173,7 @@ def run_checkpoints(log_dir):
 
 
 def last_state(log_dir):
-    """The checkpoint of a run's folder to resume from: the last, whole or within an epoch; None when there is none."""
+    """The last checkpoint in a run's folder, after or within an epoch, to resume from; None if there is none."""
     numbered = run_checkpoints(log_dir)
     within = Path(log_dir) / INTERRUPTED
     if not within.is_file():
@@ -187,15 +185,15 @@ def last_state(log_dir):
 
 
 def resolve_weights(path):
-    """A weight file from a path that may be a run's folder (its best checkpoint, else its last) or a folder of runs.
+    """A weight file from a path, which may be a run's folder (its best or else last checkpoint) or a folder of runs.
 
     Raises
     ------
     WeightsError
-        Nothing there.
+        There are no weights.
     """
     if not str(path):
-        raise WeightsError("'' is no path of a weight file: the script that looked for one found none.")
+        raise WeightsError("The path of the weight file is empty: no weight file was found.")
     path = Path(path)
     if not path.is_dir():
         if not path.exists():
@@ -212,11 +210,13 @@ def resolve_weights(path):
 
 
 def _of_same_run(path):
-    """What to do about a weight file that is not there."""
+    """What to do about a missing weight file."""
     kept = run_checkpoints(path.parent) if checkpoint_epoch(path) is not None else []
     if not kept:
         return "Check the path."
-    return f"Of this run {', '.join(p.name for p in kept)} are kept; KEEP_CHECKPOINTS of the Config says how many."
+    return (
+        f"This run still has {', '.join(p.name for p in kept)}; KEEP_CHECKPOINTS in the Config sets how many are kept."
+    )
 
 
 def _weights_of_run(folder):

@@ -1,4 +1,4 @@
-"""Batches of crops for semantic networks: random ones to learn from, a grid of them to validate on."""
+"""Batches of crops for semantic networks: random crops for training, a grid of crops for validation."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from mrcnn.training.batches import OrderedBatches
 
 
 class CropBatches(OrderedBatches):
-    """Molded crops float32 [B, s, s, C] with labels uint8 [B, s, s], s being SEMANTIC_CROP. See `OrderedBatches`.
+    """Molded crops float32 [B, s, s, C] with labels uint8 [B, s, s], where s is SEMANTIC_CROP. See `OrderedBatches`.
 
-    Every image is visited as often as crops are needed to cover it; each time the crop is a random one.
+    Every image is visited as many times as crops are needed to cover it, each time with a random crop.
     """
 
     def __init__(self, dataset, config, *args, **options):
@@ -41,8 +41,8 @@ class CropBatches(OrderedBatches):
 
 
 class GridBatches(CropBatches):
-    """The same crops in every epoch: those that cover each image, or as many of them as fill `steps` batches, from all
-    over the data set.
+    """The same crops in every epoch: those that cover each image, or enough of them for `steps` batches, spread over
+    the whole data set.
     """
 
     def __init__(self, dataset, config, steps=None):

@@ -1,4 +1,4 @@
-"""What a training measured, epoch by epoch: `history.csv`, and what `train` returns of it."""
+"""History of a training: the measurements of every epoch in `history.csv`, and the `TrainingHistory` from `train`."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ from mrcnn.errors import DataError
 
 
 def read_history(path, up_to=None):
-    """Rows of a `history.csv` as dicts of numbers, those of epochs up to `up_to`; none when there is no file."""
+    """Rows of a `history.csv` as dicts of numbers, up to epoch `up_to`; an empty list if there is no file."""
     if not Path(path).is_file():
         return []
     try:
@@ -17,19 +17,19 @@ def read_history(path, up_to=None):
         rows = [{**row, "epoch": int(row["epoch"])} for row in rows]
         return [row for row in rows if up_to is None or row["epoch"] <= up_to]
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(path, f"is no history of a training ({error})", "Move it away, or restore it") from error
+        raise DataError(path, f"is not the history of a training ({error})", "Move it away, or restore it") from error
 
 
 class TrainingHistory(list):
     """The rows of a run's `history.csv`: a list with a dict of numbers for each epoch.
 
-    It is shown as one line, so that a notebook's cell may end with `train`. `history` and `epoch` are those of
+    It is displayed as one line, so a notebook cell may end with `train`. `history` and `epoch` are those of
     `keras.callbacks.History`, for scripts that expect one.
 
     Parameters
     ----------
     path : str or Path
-        The `history.csv`; there need not be one yet.
+        The `history.csv`, which need not exist yet.
     """
 
     def __init__(self, path):
@@ -38,7 +38,7 @@ class TrainingHistory(list):
 
     @property
     def history(self):
-        """Each measure's values, epoch by epoch; NaN where it was not measured."""
+        """The values of each measure by epoch; NaN if it was not measured."""
         names = dict.fromkeys(name for row in self for name in row if name != "epoch")
         return {name: [row.get(name, math.nan) for row in self] for name in names}
 

@@ -1,4 +1,4 @@
-"""What a network does inside: why detections are dropped, which parts the losses teach, and how strongly."""
+"""Look inside a network: why detections are dropped, and how strongly each loss trains each part."""
 
 import math
 import re
@@ -11,12 +11,13 @@ from keras import ops
 from mrcnn.data.molding import parse_image_meta
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.boxes import denorm_boxes, norm_boxes
+from mrcnn.keras_private import nested_layers, producer, producer_inputs
 from mrcnn.layers.boxes import apply_box_deltas, clip_boxes, overlaps
 from mrcnn.training.stages import weighted_layers
 
-# What becomes of a proposal; from the first reason that holds to the last.
+# What becomes of a proposal, ordered by how far it got.
 REASONS = ("padding", "background", "below the score", "no area", "suppressed by NMS", "beyond the maximum", "kept")
-# Parts of the network after the backbone, by how the names of their layers begin.
+# Parts of the network after the backbone, by the first letters of their layers' names.
 _PARTS = {"feature pyramid": r"fpn_", "region proposals": r"rpn_", "box and class head": r"mrcnn_(?!mask)",
           "mask head": r"mrcnn_mask"}  # fmt: skip
 
@@ -37,9 +38,9 @@ class Fates:
     reasons : str [N]
         One of `REASONS`.
     suppressed_by : int64 [N]
-        Index of the proposal that was kept in its place; -1 where it was not suppressed.
+        Index of the proposal that was kept in its place; -1 if it was not suppressed.
     ious : float32 [N]
-        IoU with that one, else 0.
+        IoU with that proposal, otherwise 0.
     min_confidence, nms_threshold : float
         The limits that were applied.
     """
@@ -70,7 +71,7 @@ class Fates:
         return reason if reason == "padding" else f"{reason}, {score}"
 
     def best_for(self, boxes, min_iou=0.5):
-        """For each of these boxes, say of true objects, the proposal that came farthest towards finding it.
+        """For each box, for example of a true object, the proposal that came closest to detecting it.
 
         Parameters
         ----------
@@ -78,13 +79,13 @@ class Fates:
             (y1, x1, y2, x2) in pixels of the molded image.
         min_iou : float
             Of the proposals that overlap the box by at least this, the one with the last reason in `REASONS`, and among
-            these the most confident one. Where there is none, the one that overlaps the box most.
+            these the most confident one. If there is none, the one that overlaps the box most.
 
         Returns
         -------
         indices : int64 [M]
         ious : float32 [M]
-            Of the box and that proposal.
+            IoU of the box and that proposal.
         """
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         iou = ops.convert_to_numpy(overlaps(boxes, self.boxes.astype(np.float32)))
@@ -95,7 +96,7 @@ class Fates:
 
 
 def explain_detections(rois, probabilities, deltas, image_meta, config, exact=False):
-    """Why each proposal of one image became a detection or did not (the steps of `refine_detections`, told apart).
+    """Why each proposal of one image became a detection or not (the steps of `refine_detections`, one by one).
 
     Parameters
     ----------
@@ -103,12 +104,12 @@ def explain_detections(rois, probabilities, deltas, image_meta, config, exact=Fa
         Normalised proposals, zero padded.
     probabilities : float32 [N, C]
     deltas : float32 [N, C, 4]
-        Of each class, in units of BBOX_STD_DEV.
+        For each class, in units of BBOX_STD_DEV.
     image_meta : [M]
     config : Config
         DETECTION_MIN_CONFIDENCE, DETECTION_NMS_THRESHOLD, DETECTION_MAX_INSTANCES and BBOX_STD_DEV are used.
     exact : bool
-        Boxes without area, padding included, are treated like others, as in `refine_detections`.
+        Treat boxes without area, including padding, like other boxes, as `refine_detections` does.
 
     Returns
     -------
@@ -125,7 +126,7 @@ def explain_detections(rois, probabilities, deltas, image_meta, config, exact=Fa
         reasons[(boxes[:, 2:] <= boxes[:, :2]).any(axis=1)] = "no area"
     reasons[scores < config.DETECTION_MIN_CONFIDENCE] = "below the score"
     reasons[class_ids == 0] = "background"
-    # Taken exactly, padding that the heads see an object in is a candidate as others are.
+    # With `exact`, padding in which the heads see an object is a candidate like the others.
     reasons[~rois.any(axis=1) & ((reasons != "kept") | (not exact))] = "padding"
     suppressed_by, ious = _suppress(boxes, class_ids, scores, reasons, float(config.DETECTION_NMS_THRESHOLD))
     kept = np.flatnonzero(reasons == "kept")
@@ -137,7 +138,7 @@ def explain_detections(rois, probabilities, deltas, image_meta, config, exact=Fa
 
 
 def _suppress(boxes, class_ids, scores, reasons, threshold):
-    """Greedy suppression within each class, written into `reasons`; by whom, and with what IoU."""
+    """Greedy suppression within each class, written into `reasons`; returns the suppressing proposals and the IoUs."""
     suppressed_by, ious = np.full(len(boxes), -1), np.zeros(len(boxes), np.float32)
     candidates = np.flatnonzero(reasons == "kept")
     candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
@@ -155,7 +156,7 @@ def _suppress(boxes, class_ids, scores, reasons, threshold):
 
 # --- Weights and gradients ---
 def layers_by_part(model):
-    """The layers that own weights, by the part of the network that they belong to.
+    """The layers that own weights, by part of the network.
 
     Parameters
     ----------
@@ -165,7 +166,7 @@ def layers_by_part(model):
     Returns
     -------
     dict of str to list of layers
-        "backbone to C2" (all that comes before that map), "backbone to C3", ... "C5", "feature pyramid", "region
+        "backbone to C2" (everything before that map), "backbone to C3", ... "C5", "feature pyramid", "region
         proposals", "box and class head", "mask head".
     """
     stage_of = _backbone_stages(model)
@@ -179,42 +180,43 @@ def layers_by_part(model):
 def _backbone_stages(model):
     """Number (2..5) of the first of the maps C2..C5 that each layer contributes to, by name.
 
-    The maps are found by who reads them: the feature pyramid's lateral convolutions.
+    The maps are the inputs of the feature pyramid's lateral convolutions.
     """
     maps, stage_of = [model.get_layer(f"fpn_c{stage}p{stage}").input for stage in range(2, 6)], {}
-    nested = getattr(maps[0]._keras_history.operation, "network", None)
+    nested = getattr(producer(maps[0]), "network", None)
     if nested is not None:  # a network of keras.applications is one layer with four outputs
         maps = nested.outputs
     for stage, tensor in enumerate(maps, start=2):
         stack = [tensor]
         while stack:
-            operation, node, _ = stack.pop()._keras_history
+            made = stack.pop()
+            operation = producer(made)
             if operation.name in stage_of:
                 continue
-            for inner in operation._flatten_layers(include_self=True, recursive=True):
+            for inner in nested_layers(operation):
                 stage_of[inner.name] = stage
-            stack += operation._inbound_nodes[node].input_tensors
+            stack += producer_inputs(made)
     return stage_of
 
 
 def weights_by_part(model):
-    """Copies of all weights: part -> {"layer/kind": array}; parts as of `layers_by_part`."""
+    """Copies of all weights: part -> {"layer/kind": array}; parts as in `layers_by_part`."""
     # By paths: `mrcnn.legacy` gives variables other names.
     return {part: {f"{layer.name}/{w.path.split('/')[-1]}": np.array(w.numpy()) for layer in layers
                    for w in layer.weights} for part, layers in layers_by_part(model).items()}  # fmt: skip
 
 
 def gradient_norms(model, arrays):
-    """How strongly each loss pulls at each part of the network, for one batch; the model is left as it is.
+    """How strongly each loss pulls at each part of the network, for one batch; the model is unchanged.
 
     Before weight decay and clipping. The sampling of anchors and regions is that of the model's next step.
 
     Parameters
     ----------
     model : TrainingModel
-        `keras_model` of a `MaskRCNN` for training; what is not trainable now has no gradient.
+        `keras_model` of a `MaskRCNN` for training; layers that are not trainable have no gradient.
     arrays : dict of arrays
-        A batch, for example of `SampleBatches`.
+        A batch, for example from `SampleBatches`.
 
     Returns
     -------
@@ -224,16 +226,16 @@ def gradient_norms(model, arrays):
     Raises
     ------
     ConfigError
-        The model is for detection, or nothing of it is trainable.
+        The model is for detection, or none of its layers is trainable.
     """
     if not hasattr(model, "losses_of"):
         raise ConfigError("Gradients need the losses: give the keras_model of a MaskRCNN(mode='training', ...).")
     if not model.trainable_variables:
-        raise ConfigError("No layer is trainable, so there are no gradients. Call set_trainable('all') before.")
+        raise ConfigError("No layer is trainable, so there are no gradients. Call set_trainable('all') first.")
     before = [np.array(v.numpy()) for v in model.non_trainable_variables]
     squares = _SQUARES[keras.backend.backend()](model, {k: ops.convert_to_tensor(v) for k, v in arrays.items()})
     for variable, value in zip(model.non_trainable_variables, before):
-        variable.assign(value)  # seeds and moving statistics, which a step moves on
+        variable.assign(value)  # seeds and moving statistics, which a step changes
     place = {id(v): i for i, v in enumerate(model.trainable_variables)}
     places = {part: [place[id(v)] for layer in layers for v in layer.weights if id(v) in place]
               for part, layers in layers_by_part(model).items()}  # fmt: skip
@@ -247,7 +249,7 @@ def _weighted_losses(model, outputs):
 
 
 def _with_sum(gradients):
-    """Sums of squares, {loss: one a weight}, of gradients {loss: one a weight}; under "loss" of all losses together."""
+    """Sums of squares, {loss: one per weight}, of gradients {loss: one per weight}; "loss" is all losses together."""
     gradients["loss"] = [sum(found) for found in zip(*gradients.values())]
     return {name: [ops.sum(ops.square(g)) for g in found] for name, found in gradients.items()}
 

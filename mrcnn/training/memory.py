@@ -1,4 +1,4 @@
-"""A forecast of the memory that a training takes."""
+"""Forecast of the memory that a training needs."""
 
 import re
 
@@ -7,13 +7,13 @@ import numpy as np
 from mrcnn.training.stages import HEADS
 
 LIBRARIES_GB = 1.5  # Keras, its backend, the traced step and the buffers of its kernels
-# Numbers a pixel of the image that are kept for the gradient, of all maps of a backbone.
+# Numbers per image pixel that are kept for the gradient, in all maps of a backbone.
 BACKBONE_MAPS = {"resnet101": 550, "resnet50": 350}
 OTHER_BACKBONE_MAPS = 200
 
 
 def numbers_of_weights(model, config):
-    """How many numbers weights, gradients and the optimizer's own keep."""
+    """How many numbers the weights, the gradients and the optimizer hold."""
     trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     beside = 3 if config.OPTIMIZER.lower() == "adam" else 2
     return sum(int(np.prod(v.shape)) for v in model.weights) + beside * trained
@@ -22,8 +22,8 @@ def numbers_of_weights(model, config):
 def expected_memory_gb(model, config):
     """A rough forecast of the training's memory in GB, fitted to runs on a CPU in float32 (within about a third).
 
-    It is the sum of what the libraries take; weights, with gradient and optimizer of those that are trained; and the
-    maps and regions that are kept for the gradient.
+    It is the sum of the libraries; the weights, with gradients and optimizer variables of those that are trained; and
+    the maps and regions that are kept for the gradient.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def expected_memory_gb(model, config):
     weights = numbers_of_weights(model, config)
     maps = sum(4 * config.TOP_DOWN_PYRAMID_SIZE / s**2 for s in config.BACKBONE_STRIDES[:4])
     maps += sum(config.RPN_CONV_SIZE / s**2 for s in config.BACKBONE_STRIDES)
-    # Nothing is kept of a backbone that is not trained.
+    # Nothing is kept for a backbone that is not trained.
     if any(not re.fullmatch(HEADS, v.path.split("/")[-2]) for v in model.trainable_variables):
         maps += BACKBONE_MAPS.get(config.BACKBONE, OTHER_BACKBONE_MAPS)
     regions = 4 * config.TRAIN_ROIS_PER_IMAGE * config.POOL_SIZE**2 * config.TOP_DOWN_PYRAMID_SIZE

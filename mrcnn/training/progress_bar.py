@@ -1,4 +1,4 @@
-"""What is shown while a model trains: a bar within an epoch, and one short line of each epoch that stays."""
+"""Progress output of a training: a bar within an epoch, and one short line per epoch that stays."""
 
 import shutil
 import sys
@@ -9,55 +9,55 @@ from tqdm.std import tqdm
 
 from mrcnn.errors import ConfigError
 
-INTERVAL = 0.5  # seconds from one drawing of the bar to the next; a notebook may keep all of them in its file
-WIDEST = 100  # characters of the bar; a notebook's cell has no more room
+INTERVAL = 0.5  # seconds between drawings of the bar; a notebook may keep all of them in its file
+WIDEST = 100  # characters of the bar; a notebook cell has no more room
 
 
 def shown(verbose):
-    """Whether a bar is to be shown, and whether a line of each epoch, for the `verbose` of `train`.
+    """Whether to show a bar, and whether to print a line per epoch, for the `verbose` of `train`.
 
     Raises
     ------
     ConfigError
-        `verbose` is none of "auto", 0, 1 and 2.
+        `verbose` is not "auto", 0, 1 or 2.
     """
     if verbose not in ("auto", 0, 1, 2):
-        raise ConfigError(f"verbose must be 'auto', 0 (silent), 1 (a bar) or 2 (a line an epoch), not {verbose!r}.")
+        raise ConfigError(f"verbose must be 'auto', 0 (silent), 1 (a bar) or 2 (one line per epoch), not {verbose!r}.")
     bar = can_redraw(sys.stdout) if verbose == "auto" else verbose == 1
     return bar and sys.stdout is not None, verbose != 0
 
 
 def can_redraw(stream):
-    """Whether a line written there can be written over: in a terminal and in a notebook, not in a log file."""
+    """Whether a line written there can be overwritten: in a terminal and in a notebook, not in a log file."""
     return is_notebook(stream) or getattr(stream, "isatty", bool)()
 
 
 def is_notebook(stream):
-    """Whether what is written there appears below a notebook's cell."""
+    """Whether the stream writes below a notebook cell."""
     return type(stream).__module__.partition(".")[0] == "ipykernel"
 
 
 def epoch_name(epoch, epochs):
-    """What an epoch, counted from 0, is called: "epoch  3/10", or "epoch 3" where it is not known how many follow."""
+    """Name of an epoch, counted from 0: "epoch  3/10", or "epoch 3" if the number of epochs is not known."""
     return f"epoch {epoch + 1}" if epochs is None else f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar on standard output with the loss, the rate, and the time that is left of the epoch.
+    """A bar on standard output with the loss, the rate, and the remaining time of the epoch.
 
-    Standard error would be a red box in a notebook. The bar is gone when the epoch is over (see `EpochLines`). As a
-    context it leaves the bar where it stands when something interrupts the epoch.
+    Standard error would be a red box in a notebook. The bar disappears when the epoch is over (see `EpochLines`). Used
+    as a context, it leaves the bar on the screen if the epoch is interrupted.
 
     Parameters
     ----------
     validation : OrderedBatches or None
     epochs : int or None
-        How many there will be in all, where that is known.
+        Total number, if known.
 
     Attributes
     ----------
     batches : OrderedBatches
-        Set by whoever fits.
+        Set before each fit.
     """
 
     def __init__(self, validation=None, epochs=None):
@@ -88,7 +88,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.close()
 
     def over(self, images):
-        """The same images, counted by a bar; for what is detected in them at the end of an epoch."""
+        """The same images, counted by a bar; for the detection at the end of an epoch."""
         self._begin(" detecting", len(images), unit="image")
         for image in images:
             yield image
@@ -96,7 +96,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.close()
 
     def close(self, leave=False):
-        """Remove the bar, or leave it where it stands."""
+        """Remove the bar, or leave it on the screen."""
         if self.bar is not None:
             self.bar.leave = leave
             self.bar.close()
@@ -123,7 +123,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.waiting, self.drawn = 0, monotonic()
 
     def _leave_out_compiling(self):
-        """The first step compiles: the rate is that of the steps after it."""
+        """Exclude the first step, which compiles: the rate is that of the steps after it."""
         self.bar.n = self.bar.initial = self.bar.last_print_n = self.bar.n + 1
         self.bar.unpause()
         self.bar.set_postfix_str("", refresh=False)
@@ -132,17 +132,17 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints a line an epoch: the losses, the score that decides which epoch is best, and the seconds that it took.
+    """Prints one line per epoch: the losses, the score that selects the best epoch, and the seconds that it took.
 
-    The parts of the losses are in `history.csv`.
+    The individual losses are in `history.csv`.
 
     Parameters
     ----------
     records : Records
-        Before this one among the callbacks.
+        Listed before this one among the callbacks.
     progress : Progress
     epochs : int or None
-        How many there will be in all, where that is known.
+        Total number, if known.
     """
 
     def __init__(self, records, progress, epochs=None):
@@ -154,5 +154,5 @@ class EpochLines(keras.callbacks.Callback):
         names = dict.fromkeys(("loss", "val_loss", self.progress.monitor))
         values = [f"{name} {row[name]:.4g}" for name in names if name in row]
         seconds = f"{row['seconds']:.{1 if row['seconds'] < 10 else 0}f} s"
-        # At once, for whoever follows a log file.
+        # Flushed at once, for users who follow a log file.
         print(f"{epoch_name(epoch, self.epochs)}: {', '.join([*values, seconds])}", flush=True)

@@ -1,4 +1,4 @@
-"""`Recipe`: what the training of one kind of model has of its own; and that of Mask R-CNN."""
+"""`Recipe`: the parts of a training that depend on the kind of model; and the recipe of Mask R-CNN."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from mrcnn.training.memory import expected_memory_gb
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the training of one kind of model has of its own.
+    """The parts of a training that depend on the kind of model.
 
     Attributes
     ----------
     check : callable
         (dataset, config) -> None; raises for a data set that cannot be trained on.
     check_validation : callable
-        The same for one that is validated on.
+        The same for a validation set.
     batches : callable
-        (dataset, config, augmentation, no_augmentation_sources, epoch, first_step) -> OrderedBatches to learn from.
+        (dataset, config, augmentation, no_augmentation_sources, epoch, first_step) -> OrderedBatches to train on.
     validation_batches : callable
         (dataset, config) -> OrderedBatches without shuffling.
     monitor : callable
-        (config) -> name of what decides which epoch is best, where there is validation.
+        (config) -> name of the score that selects the best epoch, if there is validation.
     validation_every : callable
-        (config) -> epochs from one pass over the validation batches to the next; 0: never.
+        (config) -> number of epochs between passes over the validation batches; 0: never.
     watchers : callable
         (detector, validation dataset, Board) -> callbacks that look at predictions.
     memory_gb : callable
-        (model, config) -> forecast of the memory that it takes.
+        (model, config) -> forecast of the memory that it needs.
     """
 
     check: Callable

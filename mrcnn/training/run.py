@@ -1,4 +1,4 @@
-"""One call of `train`, of a `MaskRCNN` or another `Trainable`: check, say what is coming, compile, fit, keep."""
+"""One call of `train`, for a `MaskRCNN` or another `Trainable`: check, announce, compile, fit, store."""
 
 import contextlib
 import numbers
@@ -44,12 +44,12 @@ def run_training(
     verbose="auto",
     recipe=MASK_RCNN,
 ):
-    """Train a `MaskRCNN`, or another `Trainable` by its `Recipe`; see `mrcnn.engine.mask_rcnn.MaskRCNN.train`.
+    """Train a `MaskRCNN`, or another `Trainable` with its `Recipe`; see `mrcnn.engine.mask_rcnn.MaskRCNN.train`.
 
     Parameters
     ----------
     epochs, hours : number
-        One of them ends the training.
+        Give one of them; it ends the training.
     recipe : Recipe
 
     Returns
@@ -69,8 +69,8 @@ def run_training(
     batches = recipe.batches(*sources, epoch=progress.epoch, first_step=progress.step)
     if progress.step >= batches.steps:
         raise ConfigError(
-            f"The run was interrupted after {progress.step} steps of an epoch, which now has {batches.steps}. Resume "
-            "with the STEPS_PER_EPOCH and BATCH_SIZE that it was started with."
+            f"The run was interrupted after {progress.step} steps of an epoch, but an epoch now has {batches.steps}. "
+            "Resume with the STEPS_PER_EPOCH and BATCH_SIZE that it was started with."
         )
     total_steps = None if hours is not None else (epochs - progress.stage_start) * batches.steps
     detector.compile_for_training(learning_rate, total_steps)
@@ -88,13 +88,15 @@ def run_training(
 
 
 def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=None, recipe=MASK_RCNN):
-    """Raise for data sets, a learning rate, or a number of epochs or hours that nothing can be trained with."""
+    """Raise for data sets, a learning rate, or a number of epochs or hours that cannot be used for training."""
     recipe.check(train_dataset, config)
     if has_images(val_dataset):
         recipe.check_validation(val_dataset, config)
     if hours is not None:
         if epochs is not None:
-            raise ConfigError(f"Give epochs ({epochs}) or hours ({hours}), not both: one of them ends the training.")
+            raise ConfigError(
+                f"Give epochs ({epochs}) or hours ({hours}), not both: only one of them can end the training."
+            )
         if not _is_positive(hours):
             raise ConfigError(f"hours must be a positive number, the total of the run, not {hours!r}.")
     elif isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
@@ -114,17 +116,17 @@ def has_images(dataset):
 
 # --- Where to start ---
 def next_stage(detector, layers, learning_rate, epochs):
-    """The `Progress` to start from, and the checkpoint's state where this call is the stage that was interrupted.
+    """The `Progress` to start from, and the checkpoint's state if this call is the stage that was interrupted.
 
-    (None, None) when there is nothing left to do in this call.
+    (None, None) if there is nothing left to do in this call.
     """
     before, state, stage = detector.progress, detector.resume_state, [layers, learning_rate, epochs]
     if state is not None and stage in before.passed:
-        print(f"Training of '{layers}' to epoch {epochs} was done before the interruption.")
+        print(f"Training of '{layers}' to epoch {epochs} was finished before the interruption.")
         return None, None
     if detector.epoch >= epochs:
         print(
-            f"{detector.epoch} epochs are done already, and `epochs` is the total: with epochs={epochs} nothing is "
+            f"{detector.epoch} epochs are already done, and `epochs` is the total: with epochs={epochs}, nothing is "
             "left to train."
         )
         return None, None
@@ -142,26 +144,26 @@ def next_stage(detector, layers, learning_rate, epochs):
 def _report_changes(before, now):
     changed = [n for n in sorted({*before, *now}) if before.get(n) != now.get(n)]
     if changed:
-        print("Settings that differ from those of the interrupted run, which will not end as it would have:")
-        print("\n".join(f"  {n}: {before.get(n)} then, {now.get(n)} now" for n in changed))
+        print("These settings differ from those of the interrupted run, so its result will be different:")
+        print("\n".join(f"  {n}: {before.get(n)} before, {now.get(n)} now" for n in changed))
 
 
 def _monitoring(progress, monitor):
-    """With what decides which epoch is best; a best of something else does not count."""
+    """The progress with this score to select the best epoch; the best value of another score does not count."""
     return progress if progress.monitor == monitor else replace(progress, monitor=monitor, best=None)
 
 
 def _prepare_folder(detector, progress, resumed):
-    """Make the run's folder; another one where checkpoints of later epochs would be written over."""
+    """Create the run's folder, or a new one if checkpoints of later epochs would be overwritten."""
     if not resumed and is_ahead(detector.log_dir, progress.epoch):
         own = new_folder(detector.model_dir, run_name(detector.config))
-        print(f"{detector.log_dir} holds later checkpoints, which are kept: this training goes to {own}.")
+        print(f"{detector.log_dir} holds later checkpoints, which are kept: this training is written to {own}.")
         detector.log_dir = own
     log_dir = Path(detector.log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
     remove_leftovers(log_dir)
     detector.config.to_json(log_dir / "config.json")
-    # From here on the checkpoint that was resumed from has been used.
+    # From here on, the checkpoint to resume from counts as used.
     detector.resume_state, detector.progress = None, progress
 
 
@@ -182,7 +184,7 @@ class Fitting:
             self.watchers = recipe.watchers(detector, val_dataset, self.board)
 
     def show(self, bar, lines, epochs):
-        """Show a bar, a line an epoch, or both; `epochs` is their number where it is known."""
+        """Show a bar, one line per epoch, or both; `epochs` is the total number, if known."""
         self.lines = EpochLines(self.records, self.progress, epochs) if lines else None
         self.bar = ProgressBar(self.validation, epochs) if bar else None
         for watcher in self.watchers:
@@ -200,7 +202,7 @@ class Fitting:
         extra = (budget, custom_callbacks or [])
         try:
             if progress.step:
-                # Keras counts the steps of an epoch once: what is left of an interrupted one is a fit of its own.
+                # Keras counts the steps of an epoch only once, so the rest of an interrupted epoch is a separate fit.
                 self._fit(batches, progress.epoch + 1, *extra, metrics=self.state.metrics)
                 if detector.keras_model.stop_training or progress.epoch >= progress.epochs:
                     return
@@ -224,7 +226,7 @@ class Fitting:
                 batches,
                 initial_epoch=batches.epoch,
                 epochs=last_epoch,
-                shuffle=False,  # the batches have their order; Keras would draw another from Python's generator
+                shuffle=False,  # the batches have their own order; Keras would draw another from Python's generator
                 validation_data=self.validation,
                 validation_freq=max(1, self.recipe.validation_every(config)),
                 callbacks=[
@@ -234,7 +236,7 @@ class Fitting:
                     *self.watchers,
                     self.records,
                     *([self.lines] if self.lines else []),
-                    # Where the bar is gone: it prints that the time is over.
+                    # After the bar is gone, because it prints that the time is over.
                     *([budget] if budget else []),
                     Checkpoints(*checkpoints),
                     # After the checkpoint, which they may load; what they measure is recorded as well.
@@ -243,20 +245,20 @@ class Fitting:
                     self.records,
                     *([self.stop_early] if self.stop_early else []),
                 ],
-                verbose=0,  # what is shown is ours
+                verbose=0,  # our own callbacks show the progress
             )
 
 
 @contextlib.contextmanager
 def _clear_errors(model, stop_on_nan, *batches):
-    """Raise what went wrong with a picture, or with the numbers, instead of what the backend makes of it."""
+    """Raise the original error of an image, or of the numbers, instead of the backend's error."""
     try:
         yield
     except Exception as error:
         for own in (b.error for b in batches if b is not None and b.error is not None):
             raise own from None
         if not isinstance(error, MrcnnError) and stop_on_nan.last_step is not None:
-            # Regions that are no numbers have no place in the feature maps, and some kernels refuse to look for one.
+            # Regions that are NaN have no place in the feature maps, and some kernels raise an error for them.
             refuse_broken_weights(model, stop_on_nan.batches, stop_on_nan.last_step, limit=1e12)
         raise
 
@@ -266,15 +268,15 @@ def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, 
     config, model = detector.config, detector.keras_model
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     total = sum(int(np.prod(v.shape)) for v in model.weights)
-    left = f"to {progress.epochs}: {(progress.epochs - progress.epoch) * steps - progress.step} steps"
-    left = left if hours is None else f"for {hours:g} hours in all"
+    left = f"to {progress.epochs} ({(progress.epochs - progress.epoch) * steps - progress.step} steps)"
+    left = left if hours is None else f"for {hours:g} hours in total"
     backbone = config.BACKBONE if isinstance(config.BACKBONE, str) else "a custom backbone"
     validated = len(val_dataset.image_ids) if val_dataset is not None else 0
     print(
-        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} {left}, {steps} an epoch, of "
-        f"{config.BATCH_SIZE} images each\n"
-        f"  images: {len(train_dataset.image_ids)} to learn from, {validated} to validate on\n"
-        f"  parameters: {total:,}, of which {trainable:,} trainable\n"
+        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} {left}: {steps} steps per epoch, "
+        f"{config.BATCH_SIZE} image{'s'[: config.BATCH_SIZE != 1]} per step\n"
+        f"  images: {len(train_dataset.image_ids)} training, {validated} validation\n"
+        f"  parameters: {total:,}, {trainable:,} of them trainable\n"
         f"  expected memory: about {memory_gb(model, config):.1f} GB, in {detector.precision} on "
         f"{keras.backend.backend()}\n"
         f"  run folder: {detector.log_dir}"

@@ -13,17 +13,17 @@ from mrcnn.training.checkpoints import (
     run_checkpoints,
 )
 
-# A second run of the same minute has a number behind the time.
+# A second run in the same minute has a number after the time.
 _STAMP = r"(\d{8}T\d{4})(?:_(\d+))?"
 
 
 def model_name(config):
-    """NAME as it is used in names of files."""
+    """NAME as used in file names."""
     return str(config.NAME or "model").lower()
 
 
 def run_name(config):
-    """How runs of this config are called; those of semantic models apart, so that none is taken for the other's."""
+    """Name of the runs of this config; semantic models have names of their own, so runs are not confused."""
     semantic = config.SEMANTIC_MODEL
     return model_name(config) if semantic is None else f"{model_name(config)}_{semantic}"
 
@@ -48,7 +48,7 @@ def run_folders(model_dir, name):
 
 
 def run_of(path):
-    """(folder, epoch) of the run that a weight file is a checkpoint of; (None, 0) of other files."""
+    """(folder, epoch) of the run that a checkpoint belongs to; (None, 0) for other files."""
     path = Path(path)
     if path.name in (BEST, INTERRUPTED):
         progress = read_progress(path)
@@ -59,18 +59,18 @@ def run_of(path):
 
 
 def last_resumable(model_dir, name):
-    """The checkpoint to resume the last run of this name from; None when there is none."""
+    """The checkpoint from which to resume the last run of this name; None if there is none."""
     for folder in reversed(run_folders(model_dir, name)):
         found = last_state(folder)
         if found is not None:
             return found
-        if (folder / "config.json").is_file():  # it began, and was killed before there was anything to go on from
+        if (folder / "config.json").is_file():  # it began, and was killed before its first checkpoint
             return None
     return None
 
 
 def is_ahead(log_dir, epoch):
-    """Whether a run's folder holds checkpoints beyond `epoch`, which a training from there must not write over."""
+    """Whether a run's folder holds checkpoints beyond `epoch`, which a training from there must not overwrite."""
     within = Path(log_dir) / INTERRUPTED
     progress = read_progress(within) if within.is_file() else None
     later = progress is not None and (progress.epoch, progress.step) > (epoch, 0)

@@ -1,4 +1,4 @@
-"""The training of semantic networks, as a `Recipe`: batches of crops, pixels that agree, pictures of crops."""
+"""The `Recipe` for training semantic networks: batches of crops, pixel-wise validation, images of crops."""
 
 import keras
 import numpy as np
@@ -14,15 +14,15 @@ SHOWN = 3  # crops whose prediction is shown in TensorBoard
 
 
 class Pictures(keras.callbacks.Callback):
-    """Truth beside prediction of a few validation crops, for TensorBoard.
+    """Ground truth next to the prediction for a few validation crops, for TensorBoard.
 
     Parameters
     ----------
     batches : GridBatches
     every : int
-        Epochs from one to the next.
+        Number of epochs between images.
     show : callable
-        Called with (epoch, index, image, truth, prediction).
+        Called with (epoch, index, image, ground truth, prediction).
     """
 
     def __init__(self, batches, every, show):
@@ -32,9 +32,8 @@ class Pictures(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:
             return
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
-        self.run = self.run or jit(self.model, by_shape=True)
+        model = self.model  # under JAX, Keras keeps the state of the step outside the variables; this copies it back
+        self.run = self.run or jit(model, by_shape=True)
         crops = self.batches.crops_of(0, 0)[:SHOWN]
         logits = np.asarray(self.run([self.batches.arrays_of(0, 0)[0]]))[: len(crops)]
         found = (logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
@@ -43,7 +42,7 @@ class Pictures(keras.callbacks.Callback):
 
 
 def _areas(labels):
-    """One object a class."""
+    """One object per class."""
     return Instances.from_label_image(labels, np.unique(labels[labels > 0]))
 
 

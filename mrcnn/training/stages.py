@@ -1,8 +1,9 @@
-"""Which layers train: Matterport's stage names, layer names and regular expressions."""
+"""Select the layers to train: Matterport's stage names, layer names and regular expressions."""
 
 import re
 
 from mrcnn.errors import ConfigError
+from mrcnn.keras_private import nested_layers, own_weights
 from mrcnn.nets.batch_norm import ConvNorm
 
 HEADS = r"(mrcnn\_.*)|(rpn\_.*)|(fpn\_.*)|(decoder\_.*)"
@@ -11,24 +12,23 @@ STAGES = {"heads": HEADS, **{stage: f"{layers}|{HEADS}" for stage, layers in _RE
 
 
 def weighted_layers(model):
-    """[(name of the model's own layer, layer that owns weights)], nested layers opened up, each once."""
-    # A convolution and its batch norm are selected apart, by their own names.
+    """[(name of the model's own layer, layer that owns weights)], including nested layers, each once."""
+    # A convolution and its batch norm are selected separately, by their own names.
     seen, found = set(), []
     for outer in model.layers:
-        for layer in outer._flatten_layers(include_self=True, recursive=True):
-            owns = layer._trainable_variables or layer._non_trainable_variables
-            if owns and layer.weights and id(layer) not in seen:
+        for layer in nested_layers(outer):
+            if own_weights(layer) and id(layer) not in seen:
                 seen.add(id(layer))
                 found.append((layer.name if isinstance(outer, ConvNorm) else outer.name, layer))
     return found
 
 
 def _application_stages(model):
-    """Stage (1 or 2 to 5) of each layer of a nested `keras.applications` backbone, by name; empty for others."""
+    """Stage (1 or 2 to 5) of each layer in a nested `keras.applications` backbone, by name; empty for other ones."""
     backbone = next((layer for layer in model.layers if layer.name == "backbone"), None)
     if backbone is None:
         return {}
-    ends = [tensor._keras_history.operation.name for tensor in backbone.network.outputs]
+    ends = backbone.network.output_names  # of the layers that return the outputs
     stage = first = 6 - len(ends)  # a feature pyramid starts from the second stage, a semantic decoder from the first
     stages = {}
     for layer in backbone.network.layers:
@@ -39,14 +39,14 @@ def _application_stages(model):
 
 
 def select_layers(model, layers):
-    """The layers that `layers` names.
+    """The layers that `layers` selects.
 
     Parameters
     ----------
     model : keras.Model
     layers : str
-        A stage (heads, 3+, 4+, 5+, all), a regular expression that has to match a layer's whole name, or several of
-        these and of layer names joined by "+".
+        A stage (heads, 3+, 4+, 5+, all), a regular expression that must match the whole name of a layer, or several
+        stages, expressions or layer names joined by "+".
 
     Returns
     -------
@@ -55,10 +55,10 @@ def select_layers(model, layers):
     Raises
     ------
     ConfigError
-        Nothing matches, or a part of it nothing: what was asked for would not be trained.
+        No layer matches, or a part of `layers` matches none, so it would not be trained.
     """
     if not isinstance(layers, str):
-        raise ConfigError(f"layers must be a text such as 'heads' or 'all', not {layers!r}.")
+        raise ConfigError(f"layers must be a string such as 'heads' or 'all', not {layers!r}.")
     candidates, stages = weighted_layers(model), _application_stages(model)
     try:
         found = _matching(candidates, stages, layers)
@@ -69,7 +69,7 @@ def select_layers(model, layers):
                     raise _nothing_matches(part, candidates)
                 found += more
     except re.error as error:
-        raise ConfigError(f"layers={layers!r} is no regular expression ({error}).") from error
+        raise ConfigError(f"layers={layers!r} is not a valid regular expression ({error}).") from error
     if not found:
         raise _nothing_matches(layers, candidates)
     return list({id(layer): layer for layer in found}.values())
@@ -84,8 +84,8 @@ def _matching(candidates, stages, part):
     deep = [layer for outer, layer in candidates if outer == "backbone" and stages.get(layer.name, 0) >= int(part[0])]
     if not deep and not any(own.fullmatch(layer.name) for _, layer in candidates):
         raise ConfigError(
-            f"layers={part!r}: the stages of this backbone have no names that are known. Use heads, all, or name the "
-            "layers by a regular expression."
+            f"layers={part!r}: the stages of this backbone have no known names. Use heads, all, or select the layers "
+            "with a regular expression."
         )
     return found + deep
 
@@ -94,12 +94,12 @@ def _nothing_matches(layers, candidates):
     names = ", ".join(dict.fromkeys(outer for outer, _ in candidates[-12:]))
     return ConfigError(
         f"layers={layers!r} matches no layer with weights, so nothing would be trained. Use heads, 3+, 4+, 5+, all, "
-        f"a layer's name or a regular expression of whole names, for example {names}."
+        f"the name of a layer, or a regular expression that matches whole names. Layers are, for example, {names}."
     )
 
 
 def set_trainable(model, layers, always=()):
-    """Make the layers that `layers` names trainable, and no others.
+    """Make the layers that `layers` selects trainable, and no others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training for a number of hours instead of a number of epochs."""
+"""Train for a number of hours instead of a number of epochs."""
 
 import collections
 import math
@@ -8,20 +8,20 @@ import keras
 
 from mrcnn.errors import ConfigError
 
-NO_END = 10**6  # epochs of a stage that only the hours end
-STEPS_TO_JUDGE = 5  # of the first epoch, before its length is guessed; the first of them compiles
+NO_END = 10**6  # epochs of a stage that only the hours limit
+STEPS_TO_JUDGE = 5  # steps of the first epoch before its duration is estimated; the first one compiles
 
 
 class TimeBudget(keras.callbacks.Callback):
-    """Ends a stage before the epoch that would not be done in time, and lets the learning rate follow the time.
+    """Ends a stage before an epoch that would not finish in time, and lets the learning rate follow the time.
 
-    The schedule of the settings (cosine, warm-up) goes by the share of the time that is gone, once an epoch: how many
-    steps there will be is not known.
+    The rate is set once per epoch. A cosine schedule follows the fraction of the time that has passed, because the
+    number of steps is not known.
 
     Parameters
     ----------
     hours : float
-        For the whole stage; the epochs of it that were done before a kill count by the time that they took.
+        For the whole stage, including the time of its epochs before an interruption.
     records : Records
     progress : Progress
     config : Config
@@ -29,7 +29,7 @@ class TimeBudget(keras.callbacks.Callback):
     Attributes
     ----------
     batches : OrderedBatches
-        Set by whoever fits.
+        Set before each fit.
     """
 
     def __init__(self, hours, records, progress, config):
@@ -38,9 +38,9 @@ class TimeBudget(keras.callbacks.Callback):
         rows = [r for r in records.rows if r["epoch"] > progress.stage_start]
         self.spent, self.first_epoch = sum(r.get("seconds", 0.0) for r in rows), progress.stage_start
         self.started, self.batches = None, None
-        # Epochs with validation are longer than those without, so the last ones decide.
+        # Epochs with validation take longer than those without, so the longest of the last ones decides.
         self.recent = collections.deque(maxlen=max(1, int(config.VALIDATE_EVERY)))
-        # What is left of an interrupted epoch may be short: it is begun where there is any time.
+        # The rest of an interrupted epoch may be short: it begins if there is any time left.
         if not progress.step:
             self.recent.extend(r.get("seconds", 0.0) for r in rows)
 
@@ -49,7 +49,7 @@ class TimeBudget(keras.callbacks.Callback):
         return self.spent + (0.0 if self.started is None else monotonic() - self.started)
 
     def is_over(self):
-        """Whether there is no time left for another epoch, as far as earlier ones tell; says so."""
+        """Whether there is no time left for another epoch, judging by earlier ones; if so, prints a message."""
         over = self.elapsed() >= self.limit or self.elapsed() + max(self.recent, default=0.0) > self.limit
         if over:
             print(f"The {self.hours:g} hours of this training are over: nothing is left to train.")
@@ -66,7 +66,7 @@ class TimeBudget(keras.callbacks.Callback):
         return rate
 
     def on_train_begin(self, logs=None):
-        # What is left of an interrupted epoch is a fit of its own; the time goes on.
+        # The rest of an interrupted epoch is a separate fit; the clock keeps running.
         self.started = monotonic() if self.started is None else self.started
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -81,7 +81,7 @@ class TimeBudget(keras.callbacks.Callback):
         needed = self.elapsed()
         if batch + 1 >= STEPS_TO_JUDGE:
             needed += (monotonic() - self.compiled) / batch * (len(self.batches) - batch - 1)
-        # A guess may be wrong by half; the time itself is not.
+        # An estimate may be wrong by half; the elapsed time is exact.
         if self.elapsed() > self.limit or needed > 1.5 * self.limit:
             raise ConfigError(
                 f"hours = {self.hours:g} is too short for one epoch: its {self.batches.steps} steps take about "

@@ -1,1 +1,1 @@
-"""Weight files: read, written, matched with a network, downloaded."""
+"""Weight files: read, write and download them, and match them with a network."""

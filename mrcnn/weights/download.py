@@ -1,4 +1,4 @@
-"""Downloading a weight file: whole and checked, or not at all."""
+"""Download a weight file completely and verify it, or leave nothing behind."""
 
 import hashlib
 import os
@@ -9,32 +9,32 @@ from mrcnn.errors import WeightsError
 from mrcnn.files import draft_of
 
 COCO_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
-# Of files whose content is known. Against damage on the way, not against an attacker, so MD5 will do.
+# Checksums of files with known content. They protect against transfer errors, not attackers, so MD5 is sufficient.
 MD5 = {COCO_URL: "e98aaff6f99e307b5e2a8a3ff741a518"}
-TIMEOUT = 30  # seconds without a byte
+TIMEOUT = 30  # seconds without data
 BLOCK = 1 << 20
 
 
 def keras_cache():
-    """The folder that Keras keeps weight files in, whether it is there or not."""
+    """The folder in which Keras caches weight files; it may not exist yet."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
 def download(url, path, verbose=1):
-    """Download a file under a temporary name, check it, and only then give it its name.
+    """Download a file under a temporary name, verify it, and only then rename it.
 
     Parameters
     ----------
     url : str
     path : str or Path
-        Where to write it; its folder is made. A file that is there is replaced when the download succeeded.
+        Where to write the file; its folder is created. An existing file is replaced once the download has succeeded.
     verbose : int
         Above 0 shows a progress bar.
 
     Raises
     ------
     WeightsError
-        It cannot be downloaded or written, or what came is not the file. Nothing is left behind.
+        The file cannot be downloaded or written, or its content is not the expected one. Nothing is left behind.
     """
     path = Path(path)
     try:
@@ -42,17 +42,18 @@ def download(url, path, verbose=1):
         with draft_of(path) as draft:
             size, announced, digest = _fetch(url, draft, path.name, verbose)
             if announced is not None and size != announced:
-                raise OSError(f"only {size} of {announced} bytes came")
+                raise OSError(f"only {size} of {announced} bytes were received")
             if digest != MD5.get(url, digest):
-                raise OSError(f"its MD5 is {digest} and not {MD5[url]}")
-    except (OSError, ValueError) as error:  # ValueError: no URL at all; URLError and timeouts are OSErrors
+                raise OSError(f"its MD5 is {digest}, not {MD5[url]}")
+    except (OSError, ValueError) as error:  # ValueError: not a URL; URLError and timeouts are OSErrors
         raise WeightsError(
-            f"{path} cannot be downloaded ({error}): download {url} where there is a connection and put the file there."
+            f"{path} cannot be downloaded ({error}): download {url} on a computer with internet access and "
+            "put the file there."
         ) from error
 
 
 def _fetch(url, path, name, verbose):
-    """Write what a URL gives to a file: bytes written, bytes announced (None when they were not), MD5."""
+    """Write the content of a URL to a file; return the bytes written, the bytes announced (or None) and the MD5."""
     from tqdm import tqdm
 
     size, digest = 0, hashlib.md5(usedforsecurity=False)

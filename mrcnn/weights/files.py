@@ -1,7 +1,7 @@
-"""Reading and writing weights in the legacy `.h5` layout of Keras 2 (Matterport's files), and reading `.npz`.
+"""Read and write weights in the legacy `.h5` layout of Keras 2 (Matterport's files), and read `.npz`.
 
-A file is foreign data: names, links, types and shapes are checked before a byte of an array is read, and nothing in it
-is ever executed or unpickled.
+A weight file is untrusted data: names, links, types and shapes are checked before any array is read, and nothing in the
+file is ever executed or unpickled.
 """
 
 import contextlib
@@ -19,21 +19,21 @@ from mrcnn.errors import WeightsError
 from mrcnn.files import draft_of
 from mrcnn.images.decoder_errors import BUGS, ends_in
 
-# Groups beside the weights: the optimizer of full Keras 2 models, and what our checkpoints add.
+# Groups that contain no weights: the optimizer of full Keras 2 models, and the additions of our checkpoints.
 OTHER_GROUPS = ("optimizer_weights", "training_state")
 MAX_DEPTH, MAX_NODES = 8, 20_000
-TRY_AGAIN = "Copy or download it again, or give another file."
-# What h5py, and Python's zip files, raise on damaged bytes: HDF5's own errors come as OSError, RuntimeError and
-# KeyError; ValueError and OverflowError are of sizes and types that contradict one another.
+TRY_AGAIN = "Copy or download it again, or use another file."
+# Exceptions that h5py and Python's zipfile raise for damaged files: HDF5 errors become OSError, RuntimeError and
+# KeyError; ValueError and OverflowError result from inconsistent sizes and types.
 _UNREADABLE = (OSError, LookupError, ValueError, RuntimeError, EOFError, OverflowError, zipfile.BadZipFile, zlib.error,
                struct.error)  # fmt: skip
-_DRAFT = ".tmp"  # not .h5, by which the weight files of a folder are found
-_MOST_ATTRIBUTE_BYTES = 60_000  # HDF5 takes 64 KiB; Keras cuts longer lists into name0, name1, ...
+_DRAFT = ".tmp"  # not .h5, because *.h5 is how the weight files of a folder are found
+_MOST_ATTRIBUTE_BYTES = 60_000  # the limit of HDF5 is 64 KiB; Keras splits longer lists into name0, name1, ...
 
 
 @dataclass
 class StoredArray:
-    """An array of a weight file, not read yet."""
+    """An array of a weight file that has not been read yet."""
 
     group: str  # name of the outermost layer
     layer: str  # name of the layer that owns it
@@ -48,31 +48,32 @@ class StoredArray:
 
 @contextlib.contextmanager
 def reading(path, what="weights"):
-    """Turn whatever goes wrong while the file is read into a `WeightsError` that names it."""
+    """Convert any error from reading the file into a `WeightsError` with its path."""
     try:
         yield
     except WeightsError:
         raise
     except (*_UNREADABLE, TypeError) as error:
-        # h5py says TypeError of types that NumPy lacks, zipfile NotImplementedError of what it cannot unpack; from
-        # anywhere else these are bugs.
+        # h5py raises TypeError for types that NumPy does not have, and zipfile NotImplementedError for unsupported
+        # compression. From any other place these are bugs.
         if isinstance(error, (TypeError, *BUGS)) and not ends_in(error, "h5py", "zipfile"):
             raise
         reason = str(error).strip("'\"") or type(error).__name__
         raise WeightsError(
-            f"{path}: cannot be read as {what} ({reason}). It is truncated, damaged or of another kind. {TRY_AGAIN}"
+            f"{path}: cannot be read as {what} ({reason}). The file is truncated, damaged or of a different type. "
+            f"{TRY_AGAIN}"
         ) from error
 
 
 @contextlib.contextmanager
 def open_weights(path):
-    """The arrays of a weight file, as a list of `StoredArray`, while the file is open.
+    """The arrays of a weight file as a list of `StoredArray`; the file is open during the block.
 
     Raises
     ------
     WeightsError
-        No such file; neither HDF5 nor npz; truncated; it holds links, external or virtual storage, or anything that is
-        no array of numbers.
+        The file does not exist, is neither HDF5 nor npz, is truncated, or contains links, external or virtual storage,
+        or anything other than arrays of numbers.
     """
     path = Path(path)
     with contextlib.ExitStack() as stack:
@@ -85,7 +86,7 @@ def open_weights(path):
                 arrays = _h5_arrays(path, stack.enter_context(h5py.File(path, "r")))
             else:
                 kind = "is empty" if not first else "is neither an HDF5 file (.h5) nor an .npz archive"
-                raise WeightsError(f"{path}: {kind}, so it holds no weights. {TRY_AGAIN}")
+                raise WeightsError(f"{path}: {kind}, so it contains no weights. {TRY_AGAIN}")
         yield arrays
 
 
@@ -101,13 +102,13 @@ def _npz_arrays(path, archive):
     arrays = []
     members = [n for n in archive.namelist() if n.endswith(".npy")]
     if not members or len(members) > MAX_NODES:
-        raise WeightsError(f"{path}: is an archive, but not of arrays as numpy.savez writes it. {TRY_AGAIN}")
+        raise WeightsError(f"{path}: is an archive, but not an archive of arrays written by numpy.savez. {TRY_AGAIN}")
     for member in members:
         *_, layer, kind = ["", *member.removesuffix(".npy").split("/")]
         with archive.open(member) as file:
-            # Version 1 alone limits the header to 64 KiB, and is what numpy writes for plain numbers.
+            # Only version 1 limits the header to 64 KiB, and NumPy uses it for plain numbers.
             if np.lib.format.read_magic(file) != (1, 0):
-                raise WeightsError(f"{path}: '{member}' is not written as plain numbers. {TRY_AGAIN}")
+                raise WeightsError(f"{path}: '{member}' is not stored as plain numbers. {TRY_AGAIN}")
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         _refuse_no_numbers(path, member, dtype)
 
@@ -121,32 +122,35 @@ def _npz_arrays(path, archive):
 
 def _refuse_no_numbers(path, name, dtype):
     if dtype.kind not in "fiu" or dtype.itemsize > 8:
-        raise WeightsError(f"{path}: '{name}' holds {dtype}, which are no weights. It is refused. {TRY_AGAIN}")
+        raise WeightsError(
+            f"{path}: '{name}' contains {dtype} values, which are not weights. The file is rejected. {TRY_AGAIN}"
+        )
 
 
 # --- HDF5 ---
 def plain_child(path, parent, name):
-    """The group, or the dataset of plain numbers, `name` of an HDF5 group of the file `path`.
+    """The child `name` of an HDF5 group in the file `path`: a group, or a dataset of plain numbers.
 
     Raises
     ------
     WeightsError
-        A link to somewhere else, numbers kept in other files, or no numbers.
+        The child is missing, is a link to another location, stores its data in other files, or contains no numbers.
     """
     where = f"{parent.name.rstrip('/')}/{name}"
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
         if name not in parent.keys():
-            raise WeightsError(f"{path}: '{where}' is missing. It is damaged or of another kind. {TRY_AGAIN}")
+            raise WeightsError(f"{path}: '{where}' is missing. The file is damaged or of a different type. {TRY_AGAIN}")
         raise WeightsError(
-            f"{path}: '{where}' is a link to somewhere else, which weight files never hold. It is refused. {TRY_AGAIN}"
+            f"{path}: '{where}' is a link to another location, which weight files never contain. The file is rejected. "
+            f"{TRY_AGAIN}"
         )
     node = parent[name]
     if isinstance(node, h5py.Group):
         return node
     if not isinstance(node, h5py.Dataset) or node.shape is None:
-        raise WeightsError(f"{path}: '{where}' holds no numbers. It is refused. {TRY_AGAIN}")
+        raise WeightsError(f"{path}: '{where}' contains no numbers. The file is rejected. {TRY_AGAIN}")
     if node.external or node.is_virtual:
-        raise WeightsError(f"{path}: '{where}' keeps its numbers in other files. It is refused. {TRY_AGAIN}")
+        raise WeightsError(f"{path}: '{where}' stores its data in other files. The file is rejected. {TRY_AGAIN}")
     _refuse_no_numbers(path, where, node.dtype)
     return node
 
@@ -156,7 +160,7 @@ def _h5_arrays(path, file):
     if isinstance(file.get("model_weights", getlink=True), h5py.HardLink):
         root = plain_child(path, file, "model_weights")
     if not isinstance(root, h5py.Group):
-        raise WeightsError(f"{path}: 'model_weights' is no group of layers. {TRY_AGAIN}")
+        raise WeightsError(f"{path}: 'model_weights' is not a group of layers. {TRY_AGAIN}")
     order = [name for name in _names(root, "layer_names") if name in root]
     found = _Arrays(path)
     for group in dict.fromkeys([*order, *root]):
@@ -166,13 +170,13 @@ def _h5_arrays(path, file):
 
 
 class _Arrays:
-    """Walks the groups of a file and lists its arrays in the order in which Keras wrote them."""
+    """Walk the groups of a file and list its arrays in the order in which Keras wrote them."""
 
     def __init__(self, path):
         self.path, self.arrays, self.visited = path, [], 0
 
     def add_layer(self, root, name):
-        """All arrays of an outermost group, in the order of its `weight_names`; h5py would give the alphabet."""
+        """Add all arrays of an outermost group, in the order of its `weight_names`; h5py would sort them by name."""
         found = []
         self._collect(root, name, (), found)
         order = _names(root[name], "weight_names")
@@ -182,9 +186,11 @@ class _Arrays:
 
     def _collect(self, parent, name, above, found):
         self.visited += 1
-        # Hard links can go round in circles, or make few groups look like very many.
+        # Hard links can form cycles, or make a few groups look like a huge number.
         if len(above) > MAX_DEPTH or self.visited > MAX_NODES:
-            raise WeightsError(f"{self.path}: nested too deeply, or too many groups, for a weight file. {TRY_AGAIN}")
+            raise WeightsError(
+                f"{self.path}: is nested too deeply or has too many groups for a weight file. {TRY_AGAIN}"
+            )
         node, parts = plain_child(self.path, parent, name), (*above, name)
         if isinstance(node, h5py.Group):
             for child in node:
@@ -200,7 +206,7 @@ class _Arrays:
 
 
 def _names(node, attribute):
-    """A list of names out of an attribute, or out of the pieces that Keras makes of a long one."""
+    """A list of names from an attribute, or from the pieces into which Keras splits a long one."""
     if attribute in node.attrs:
         values = node.attrs[attribute]
     else:
@@ -242,9 +248,9 @@ def _write_names(group, attribute, names):
 
 
 class _SilentFile(io.FileIO):
-    """A file for HDF5 to write to that never reports a failed write, but keeps it in `error`.
+    """A file object for HDF5 that does not report a failed write but stores the exception in `error`.
 
-    HDF5 does not recover from one: it leaves files open and can bring the program down later.
+    HDF5 does not recover from a failed write: it leaves files open and can crash the program later.
     """
 
     error = None
@@ -269,12 +275,12 @@ class _SilentFile(io.FileIO):
 
 @contextlib.contextmanager
 def written_whole(path):
-    """An open HDF5 file that takes the place of `path` once the block ends well; otherwise nothing has changed.
+    """An open HDF5 file that replaces `path` if the block ends without an error; otherwise nothing changes.
 
     Raises
     ------
     WeightsError
-        Disk full, or no right to write; an existing file is as it was.
+        The disk is full or the folder is not writable; an existing file is unchanged.
     """
     path = Path(path)
     try:
@@ -285,7 +291,7 @@ def written_whole(path):
             if raw.error is not None:
                 raise raw.error
     except OSError as error:
-        state = "The file that was there is unharmed" if path.exists() else "Nothing was written"
+        state = "The existing file is unchanged" if path.exists() else "Nothing was written"
         reason = error.strerror or error
         raise WeightsError(
             f"{path}: cannot be written ({reason}). {state}. Free some space or choose another folder."
@@ -293,7 +299,7 @@ def written_whole(path):
 
 
 def remove_leftovers(folder):
-    """Remove what a run that was killed while it wrote a checkpoint has left in its folder."""
+    """Remove temporary files from `folder` that were left by a run killed while it wrote a checkpoint."""
     for path in Path(folder).glob(f".writing-*{_DRAFT}"):
         with contextlib.suppress(OSError):
             path.unlink()

@@ -1,4 +1,4 @@
-"""Weights of a model, in and out of files, with an account of what was loaded."""
+"""Load the weights of a model from files and save them, with a report of what was loaded."""
 
 import re
 from collections import Counter
@@ -8,15 +8,16 @@ import keras
 import numpy as np
 
 from mrcnn.errors import WeightsError
+from mrcnn.keras_private import nested_layers
 from mrcnn.weights.files import open_weights, write_legacy_group, written_whole
 
-# Layers whose weights the original keeps in one group; everywhere else a group is the layer that owns the weights.
+# Layers whose weights the original stores in one group; for all others the group is the layer that owns the weights.
 GROUPED = ("rpn_model", "backbone")
-# What other versions of Keras call the same thing.
+# Names that other versions of Keras use for the same weight.
 ALIASES = {"depthwise_kernel": "kernel", "running_mean": "moving_mean", "running_std": "moving_variance"}
-# Image channels that a file's first convolution can have; more is a shape that was made up to fill the memory.
+# Maximum number of image channels in a file's first convolution; a larger shape is forged to exhaust the memory.
 MOST_CHANNELS = 1024
-# Names that Keras makes up; their numbers count on from one model of a program to the next.
+# Names that Keras generates; their numbers continue from one model of a program to the next.
 AUTOMATIC = re.compile(
     r"((?:depthwise_|separable_)?conv2d(?:_transpose)?|dense|(?:batch_|layer_|group_)?normalization|batch_norm)(?:_\d+)?"
 )
@@ -24,35 +25,35 @@ AUTOMATIC = re.compile(
 
 @dataclass
 class LoadReport:
-    """What loading a weight file did; names are `layer/kind`."""
+    """The outcome of loading a weight file; names are `layer/kind`."""
 
     path: str
     loaded: list = field(default_factory=list)
-    inflated: list = field(default_factory=list)  # loaded with another number of input channels
+    inflated: list = field(default_factory=list)  # loaded with a different number of input channels
     mismatched: list = field(default_factory=list)  # (name, shape in the file, shape in the model)
     skipped: list = field(default_factory=list)  # in the file, not in the model
     missing: list = field(default_factory=list)  # in the model, not in the file
     excluded: list = field(default_factory=list)
-    unknown: list = field(default_factory=list)  # names asked to be excluded that neither file nor model has
+    unknown: list = field(default_factory=list)  # names in `exclude` that are neither in the file nor in the model
 
     def __str__(self):
         lines = [
-            f"Weights from {self.path}: {len(self.loaded)} arrays loaded, {len(self.missing)} of the model not in the "
-            f"file, {len(self.skipped)} of the file not in the model, {len(self.mismatched)} of another shape, "
-            f"{len(self.excluded)} excluded."
+            f"Weights from {self.path}: {len(self.loaded)} arrays loaded, {len(self.missing)} in the model but not in "
+            f"the file, {len(self.skipped)} in the file but not in the model, {len(self.mismatched)} with a different "
+            f"shape, {len(self.excluded)} excluded."
         ]
         lines += [f"  inflated to the image's channels: {name}" for name in self.inflated]
         lines += [f"  not in the file: {_shortened(self.missing)}"] if self.missing else []
         lines += [f"  not in the model: {_shortened(self.skipped)}"] if self.skipped else []
-        lines += [f"  of another shape: {_shortened([m[0] for m in self.mismatched])}"] if self.mismatched else []
+        lines += [f"  different shape: {_shortened([m[0] for m in self.mismatched])}"] if self.mismatched else []
         lines += [f"  excluded: {_shortened(self.excluded)}"] if self.excluded else []
-        lines += [f"  to be excluded, but nowhere: {', '.join(self.unknown)}"] if self.unknown else []
+        lines += [f"  to be excluded, but not found: {', '.join(self.unknown)}"] if self.unknown else []
         return "\n".join(lines)
 
 
 def _shortened(names, most=6):
     layers = list(dict.fromkeys(n.split("/")[0] for n in names))
-    return ", ".join(layers[:most]) + (f" and {len(layers) - most} layers more" if len(layers) > most else "")
+    return ", ".join(layers[:most]) + (f" and {len(layers) - most} more layers" if len(layers) > most else "")
 
 
 # --- Writing ---
@@ -63,7 +64,7 @@ def layer_weights(model):
         own = [v for v in layer.weights if id(v) not in seen]
         seen.update(map(id, own))
         found += [(layer.name, *v.path.split("/")[-2:], v) for v in own]
-        if not layer.weights:  # Keras lists such layers too
+        if not layer.weights:  # Keras also lists layers without weights
             found.append((layer.name, None, None, None))
     repeated, groups = Counter((owner, kind) for _, owner, kind, _ in found), {}
     for outer, owner, kind, variable in found:
@@ -75,7 +76,7 @@ def layer_weights(model):
 
 
 def save_weights(model, path):
-    """Write a model's weights in the legacy `.h5` layout, whole or not at all; raises `WeightsError` on failure."""
+    """Write a model's weights in the legacy `.h5` layout, or raise `WeightsError` and leave no incomplete file."""
     with written_whole(path) as file:
         write_weights(model, file)
 
@@ -86,7 +87,7 @@ def write_weights(model, root):
     for name, entries in layer_weights(model):
         repeated, arrays = Counter((owner, kind) for owner, kind, _ in entries), []
         for place, (owner, kind, variable) in enumerate(entries):
-            # Layers of one name within a block need paths of their own; reading goes by their order.
+            # Layers with the same name within a block need different paths; reading uses their order.
             path = owner if repeated[owner, kind] == 1 else f"{place}/{owner}"
             arrays.append((path, kind, keras.ops.convert_to_numpy(variable)))
         groups.append((name, arrays))
@@ -95,21 +96,22 @@ def write_weights(model, root):
 
 # --- Reading ---
 def load_weights(model, path, by_name=False, exclude=(), at_least=1, image_channels=None):
-    """Read weights into a model by the names of layers.
+    """Load weights into a model by layer name.
 
     Parameters
     ----------
     model : keras.Model
     path : path of a legacy `.h5`, one of our checkpoints, or an `.npz` with keys `layer/kind`
     by_name : bool
-        False: every weight of the model must be in the file. True: what is not there keeps its value.
+        False: every weight of the model must be in the file. True: weights that are not in the file keep their values.
     exclude : sequence of str
-        Layers to leave as they are.
+        Layers that are not loaded.
     at_least : int
-        Fewer loaded arrays than this are an error.
+        It is an error if fewer arrays than this are loaded.
     image_channels : int, optional
-        Where the file's first convolution has another number of input channels than this, its kernel is spread over
-        them: the mean over the file's channels, scaled such that a picture of equal channels gives the same response.
+        If the first convolution in the file has a different number of input channels, its kernel is adapted to this
+        number: every channel gets the mean over the file's channels, scaled so an image with equal channels gives the
+        same response.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def load_weights(model, path, by_name=False, exclude=(), at_least=1, image_chann
     Raises
     ------
     WeightsError
-        The file cannot be read, too little of it fits, or shapes differ. The model is then unchanged.
+        The file cannot be read, too few arrays match the model, or shapes differ. The model is then unchanged.
     """
     report = LoadReport(str(path))
     exclude = {exclude} if isinstance(exclude, str) else set(exclude or ())
@@ -128,18 +130,18 @@ def load_weights(model, path, by_name=False, exclude=(), at_least=1, image_chann
         values = [(variable, _fitted(array.read(), variable, array.name, path)) for variable, array in plan]
     for variable, value in values:
         variable.assign(value)
-    # Keras computes with a copy of these, made when the layer was built.
-    for layer in model._flatten_layers():
+    # Keras uses copies of mean and variance that were made when the layer was built.
+    for layer in nested_layers(model):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
     return report
 
 
 def _keyed(entries):
-    """Keys (owner, kind, n-th of this name in its group) by which arrays of file and model find one another.
+    """Keys (group, owner, kind, index among equal names) that match arrays of the file with those of the model.
 
-    `entries` are (group, owner, kind). Automatic names are numbered anew by their order: the first `conv2d_17` of a
-    model is the first `conv2d_3` of a file.
+    `entries` are (group, owner, kind). Automatic names are renumbered by their order, so `conv2d_17` of a model matches
+    `conv2d_3` of a file if both are the first of their kind.
     """
     order, repeated, keys = {}, Counter(), []
 
@@ -158,8 +160,8 @@ def _keyed(entries):
 
 
 def _owner_of(array, known):
-    """The layer that a stored array is of. TensorFlow 1 numbered the weights of a session's second model: the group
-    `fpn_c5p5` then holds `fpn_c5p5_1/kernel`.
+    """The layer that a stored array belongs to. TensorFlow 1 numbered the weights of the second model in a session: the
+    group `fpn_c5p5` then contains `fpn_c5p5_1/kernel`.
     """
     plain = re.sub(r"_\d+$", "", array.layer)
     numbered = array.layer not in known and plain in known and not AUTOMATIC.fullmatch(array.layer)
@@ -167,7 +169,7 @@ def _owner_of(array, known):
 
 
 def _match(model, stored, exclude, image_channels, report):
-    """Pairs of a model's variable and the stored array for it; fills `report`."""
+    """Pairs of a model variable and the stored array for it; fills `report`."""
     wanted = [(group, *entry) for group, entries in layer_weights(model) for entry in entries]
     known = {owner for _, owner, _, _ in wanted}
     in_group = dict(zip(_keyed([(a.group, _owner_of(a, known), a.kind) for a in stored]), stored))
@@ -199,7 +201,7 @@ def _match(model, stored, exclude, image_channels, report):
 
 
 def _inflatable(kind, stored, wanted, image_channels):
-    """Whether these are a first convolution's kernel, or a normalisation of the image, of other channels."""
+    """Whether these are shapes of the first convolution, or of an image normalisation, that differ in channels only."""
     if image_channels is None or len(stored) != len(wanted):
         return False
     if kind == "kernel" and len(wanted) == 4:
@@ -214,13 +216,13 @@ def _fitted(value, variable, name, path):
     if value.shape != shape:
         axis, channels = (2, shape[2]) if len(shape) == 4 else (0, shape[0])
         mean = value.mean(axis=axis, keepdims=True)
-        # A sum over channels keeps its size; a channel's own mean and variance stay what they are.
+        # Kernels are scaled to keep the sum over channels; mean and variance of a channel are not scaled.
         value = np.repeat(mean * (value.shape[2] / channels) if axis == 2 else mean, channels, axis=axis)
     value = value.astype(variable.dtype if variable.dtype != "bfloat16" else "float32", copy=False)
     if not np.isfinite(value).all():
         raise WeightsError(
-            f"{path}: '{name}' holds NaN or infinite numbers; a training that failed wrote it. Nothing was loaded. "
-            "Use an earlier checkpoint."
+            f"{path}: '{name}' contains NaN or infinite values, so the training that wrote the file has failed. "
+            "Nothing was loaded. Use an earlier checkpoint."
         )
     return value
 
@@ -232,20 +234,20 @@ def _judge(report, by_name, at_least):
         ]
         layers = list(dict.fromkeys(name.split("/")[0] for name, _, _ in report.mismatched))
         raise WeightsError(
-            f"{report.path}: {len(report.mismatched)} arrays have another shape than the model's:\n"
+            f"{report.path}: {len(report.mismatched)} arrays have a different shape than in the model:\n"
             + "\n".join(lines)
-            + f"\nNothing was loaded. For another number of classes, leave those layers out: exclude={layers[:6]}; "
-            "otherwise the file belongs to another architecture or configuration."
+            + f"\nNothing was loaded. If the number of classes differs, exclude these layers: exclude={layers[:6]}; "
+            "otherwise the file belongs to a different architecture or configuration."
         )
     if len(report.loaded) < max(1, at_least):
         raise WeightsError(
-            f"{report.path}: only {len(report.loaded)} arrays fit the model, of at least {max(1, at_least)} asked for. "
-            f"Nothing was loaded. The file holds other layers ({_shortened(report.skipped) or 'none'}): is it of "
-            "another architecture?"
+            f"{report.path}: only {len(report.loaded)} arrays fit the model, but at least {max(1, at_least)} are "
+            f"required. Nothing was loaded. The file contains other layers ({_shortened(report.skipped) or 'none'}). "
+            "Does it belong to a different architecture?"
         )
     if not by_name and report.missing:
         raise WeightsError(
             f"{report.path}: {len(report.missing)} arrays of the model are not in the file "
-            f"({_shortened(report.missing)}). Nothing was loaded. Give by_name=True to load what is there and leave "
-            "the rest."
+            f"({_shortened(report.missing)}). Nothing was loaded. Use by_name=True to load only the arrays that are in "
+            "the file."
         )

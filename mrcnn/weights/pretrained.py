@@ -1,4 +1,4 @@
-"""Starting weights that others have trained: backbones from ImageNet, Matterport's model from COCO."""
+"""Pretrained initial weights: backbones trained on ImageNet, and Matterport's model trained on COCO."""
 
 import http.client
 import re
@@ -15,24 +15,26 @@ from mrcnn.weights.download import COCO_URL, download, keras_cache
 from mrcnn.weights.files import write_legacy_group
 from mrcnn.weights.load import layer_weights
 
-# The layers whose width is the number of classes, and the mask head's last one.
+# The layers whose width depends on the number of classes, including the last layer of the mask head.
 COCO_HEADS = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
 
 
 def load_coco(detector):
-    """Load Matterport's model trained on COCO, without the layers of its classes.
+    """Load Matterport's model trained on COCO, without the layers that depend on the classes.
 
-    The file is taken from the working directory or from Keras' cache, else downloaded into the cache.
+    The file is taken from the working directory or from the Keras cache; otherwise it is downloaded into the cache.
 
     Raises
     ------
     ConfigError
-        The model is a semantic one.
+        The model is a semantic network.
     WeightsError
-        It cannot be downloaded (the message says where to put it), or does not fit the model.
+        The file cannot be downloaded (the message states where to put it) or does not fit the model.
     """
     if detector.config.SEMANTIC_MODEL:
-        raise ConfigError("--weights coco is a Mask R-CNN: start a semantic network from imagenet, FILE or none.")
+        raise ConfigError(
+            "--weights coco is a Mask R-CNN model. Start a semantic network with --weights imagenet, FILE or none."
+        )
     path = Path("mask_rcnn_coco.h5")
     if not path.is_file():
         path = keras_cache() / path.name
@@ -45,21 +47,20 @@ def load_coco(detector):
 
 
 def load_imagenet(detector):
-    """Load the backbone's ImageNet weights, from Keras' cache or by download.
+    """Load ImageNet weights of the backbone from the Keras cache, or download them.
 
     Raises
     ------
     ConfigError
-        The backbone is none of `keras.applications`.
+        The backbone is not a network of `keras.applications`.
     WeightsError
-        They cannot be downloaded; the message holds the address and the folder to put the file into.
+        The file cannot be downloaded; the message states the URL and the folder to put the file into.
     """
     name = detector.config.BACKBONE
     if not isinstance(name, str):
         raise ConfigError(
-            f"There are no ImageNet weights for the backbone {name.__name__}. Choose one that has them, "
-            f"for example "
-            "--backbone mobilenet_v2, or --weights none."
+            f"There are no ImageNet weights for the backbone {name.__name__}. Choose a backbone that has them, "
+            "for example --backbone mobilenet_v2, or use --weights none."
         )
     _, constructor = find_class(name)
     trained = _downloaded(
@@ -76,9 +77,9 @@ def load_backbone(detector, trained):
     ----------
     detector : MaskRCNN
     trained : keras.Model
-        Without top; of three channels. Another number of image channels inflates the first convolution.
+        Without top, for three channels. For a different number of image channels the first convolution is inflated.
     """
-    # The two ResNets of Mask R-CNN have Matterport's layers, encoders of semantic networks those of Keras.
+    # In Mask R-CNN the two ResNets have Matterport's layers; as encoders of semantic networks they have those of Keras.
     config = detector.config
     matterport = config.BACKBONE in ("resnet50", "resnet101") and not config.SEMANTIC_MODEL
     scales = _scales_behind_normalization(trained)
@@ -95,7 +96,9 @@ def load_backbone(detector, trained):
 
 
 def _scales_behind_normalization(trained):
-    """Factors by the normalisation before them; Keras' EfficientNets have them only beside ImageNet weights."""
+    """Scale factors by the name of the preceding normalisation; Keras' EfficientNets have them with ImageNet weights
+    only.
+    """
     neighbours = zip(trained.layers, trained.layers[1:])
     return {
         first.name: np.asarray(second.scale, np.float32)
@@ -106,18 +109,18 @@ def _scales_behind_normalization(trained):
 
 def _group(name, entries, matterport, scale=None):
     arrays = [(owner, kind, keras.ops.convert_to_numpy(variable)) for owner, kind, variable in entries]
-    if scale is not None:  # the network with random weights has no layer for them, so they go into the variance
+    if scale is not None:  # the network with random weights has no scaling layer, so the factors go into the variance
         arrays = [(owner, kind, value / scale**2 if kind == "variance" else value) for owner, kind, value in arrays]
     if not matterport:
         return name, arrays
     name = matterport_name(name)
-    # Keras' ResNets were trained on BGR, and Matterport's graph is given RGB.
+    # Keras' ResNets were trained on BGR images, and Matterport's graph receives RGB images.
     bgr = name == "conv1"
     return name, [(name, kind, value[:, :, ::-1] if bgr and kind == "kernel" else value) for _, kind, value in arrays]
 
 
 def matterport_name(name):
-    """Matterport's name of a layer of `keras.applications.ResNet50` or `ResNet101`.
+    """Matterport's name for a layer of `keras.applications.ResNet50` or `ResNet101`.
 
     Examples
     --------
@@ -139,15 +142,15 @@ def _downloaded(what, download):
         if not is_failed_download(error):
             raise
         raise WeightsError(
-            f"{what} cannot be downloaded ({error}). Without a connection, download the file elsewhere "
+            f"{what} cannot be downloaded ({error}). Without internet access, download the file on another computer "
             f"and put it into {keras_cache()}, or start with --weights FILE or --weights none."
         ) from error
 
 
 def is_failed_download(error):
-    """Whether Keras or the network says by this exception that a file could not be fetched; any other is a bug.
+    """Whether this exception of Keras or the network means that a download failed; any other exception is a bug.
 
-    Keras raises a bare `Exception`, or a `ValueError` where the file has another checksum.
+    Keras raises a bare `Exception`, or a `ValueError` if the checksum does not match.
     """
     return (
         type(error) is Exception

@@ -1,4 +1,4 @@
-"""Compare trained models, Faster R-CNN or Mask R-CNN, on the same images: one table, and each beside the truth."""
+"""Compare trained models (Faster R-CNN or Mask R-CNN) on the same images: a table, and images next to ground truth."""
 
 import sys
 
@@ -12,7 +12,7 @@ def main(argv=None):
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the comparison; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
     from mrcnn.commands.box_comparison import compare

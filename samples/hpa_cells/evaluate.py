@@ -1,4 +1,4 @@
-"""Compare found boxes with annotated ones: a table by class, confusion, precision, recall and F1 over the threshold."""
+"""Compare detected with annotated boxes: metrics per class, confusion matrix, precision, recall and F1 by threshold."""
 
 import sys
 
@@ -12,7 +12,7 @@ def main(argv=None):
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the evaluation; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
     from mrcnn.commands.box_evaluation import evaluate

@@ -1,4 +1,4 @@
-"""Cells of the Human Protein Atlas, with or without nucleoli: the settings and the data that the scripts here share.
+"""Cells of the Human Protein Atlas, with or without nucleoli: settings and data shared by the scripts in this folder.
 
 The settings themselves are in `mrcnn.presets.cells`; the classes here can override any of them.
 """
@@ -15,7 +15,7 @@ from mrcnn.presets.cells import (
 )
 
 CLASS_NAMES = ("BG", "Nucleoli", "Not Nucleoli")
-# Fields and seed of each part of the synthetic set, and their side in pixels, half of that of the Atlas's fields.
+# Number of fields and seed of each part of the synthetic set; their side in pixels is half that of the Atlas's fields.
 SYNTHETIC = {"train": (120, 1), "validation": (16, 2), "test": (24, 3)}
 SYNTHETIC_SIDE = 256
 
@@ -23,7 +23,7 @@ SYNTHETIC_SIDE = 256
 class HpaCellsConfig(CellConfig):
     """For a GPU: fields of 512 x 512 pixels, merged to RGB.
 
-    The number of classes and their names are taken from the training annotations.
+    The number of classes and the class names are taken from the training annotations.
     """
 
     NAME = "hpa_cells"
@@ -32,7 +32,7 @@ class HpaCellsConfig(CellConfig):
 
 
 class HpaCellsSmallConfig(CellSmallConfig):
-    """For a CPU: MobileNetV2, to be started from its ImageNet weights, and narrow heads."""
+    """For a CPU: MobileNetV2, to be initialized with ImageNet weights, and narrow heads."""
 
     NAME = "hpa_cells"
     NUM_CLASSES = len(CLASS_NAMES)
@@ -49,7 +49,7 @@ class HpaCellsDemoConfig(CellDemoConfig):
 
 
 class KerasFrcnnConfig(CellKerasFrcnnConfig):
-    """The Faster R-CNN that the first of these cells were found with."""
+    """The Faster R-CNN that was first used for these cells."""
 
     NAME = "hpa_cells_keras_frcnn"
     NUM_CLASSES = len(CLASS_NAMES)
@@ -57,7 +57,7 @@ class KerasFrcnnConfig(CellKerasFrcnnConfig):
 
 
 class MatterportBoxesConfig(CellMatterportConfig):
-    """The Mask R-CNN that it was compared with; it was started from the COCO weights: `--weights coco`."""
+    """The Mask R-CNN that it was compared with, initialized with COCO weights (`--weights coco`)."""
 
     NAME = "hpa_cells_matterport"
     NUM_CLASSES = len(CLASS_NAMES)
@@ -73,7 +73,7 @@ def synthetic(part):
 
 
 def augmentation(name):
-    """What --augmentation names. Stains keep their colours: which of them is bright decides the class."""
+    """The augmentation selected by --augmentation. Colours are kept: the class depends on which stain is bright."""
     flips = [FlipLR(p=0.5), FlipUD(p=0.5), Rot90()]
     if name == "none":
         return None

@@ -1,7 +1,7 @@
-"""Merge fields of the Human Protein Atlas, a grey picture for each of four stains, into one picture a field.
+"""Merge the four grey images (one per stain) of each Human Protein Atlas field into a single image.
 
-Files are <id>_red.png, _green, _blue and _yellow, or .tif, of 8 or 16 bits. By default RGB: R = red + yellow/2,
-G = green + yellow/2, B = blue, cut off at white.
+The files are <id>_red.png, _green, _blue and _yellow, or .tif, with 8 or 16 bits. The default is RGB:
+R = red + yellow/2, G = green + yellow/2, B = blue, clipped at white.
 """
 
 import argparse
@@ -15,9 +15,10 @@ EXAMPLE = """\
 example:
   python merge.py train --out merged
 
-An interrupted command goes on where it stopped; fields of which a channel was changed or added since are merged again.
+Repeat the command to resume after an interruption. Fields with a changed or added channel are merged again.
 
-exit code: 0 all done, 1 some fields failed and the others are done, 2 nothing could be done, 130 interrupted by Ctrl+C
+exit codes: 0 success, 1 some fields failed and the others were merged, 2 nothing could be done, 130 interrupted with
+Ctrl+C
 """
 
 
@@ -27,34 +28,38 @@ def main(argv=None):
 
 
 def parser():
-    """The options."""
+    """Command line parser."""
     result = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    result.add_argument("folder", metavar="FOLDER", help="the folder that holds the fields' pictures")
-    result.add_argument("--out", required=True, metavar="DIR", help="gets a picture <id> for each field")
+    result.add_argument("folder", metavar="FOLDER", help="folder with the images of the fields")
+    result.add_argument("--out", required=True, metavar="DIR", help="output folder, one image <id> per field")
     result.add_argument(
         "--mode",
         choices=("rgb", "four"),
         default="rgb",
-        help="rgb: PNG, merged by the rule; four: TIFF of four channels, red, green, blue and yellow (default rgb)",
+        help="rgb: PNG, merged as described above; four: TIFF with four channels, red, green, blue and yellow "
+        "(default rgb)",
     )
     result.add_argument(
         "--missing",
         choices=("error", "zeros"),
         default="error",
-        help="a field without one of its channels: is not merged, or has zeros there (default error)",
+        help="how to treat a field that lacks a channel. error: do not merge it; zeros: fill the channel with zeros "
+        "(default error)",
     )
-    result.add_argument("--workers", type=whole_number, metavar="N", help="threads (default: one for each processor)")
+    result.add_argument(
+        "--workers", type=whole_number, metavar="N", help="number of threads (default: one per processor)"
+    )
     return result
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the merge; heavy modules are imported only after the options were checked."""
     from mrcnn.domains.hpa.merge import merge_fields
 
     done = merge_fields(options["folder"], options["out"], options["mode"], options["missing"], options["workers"])
-    kept = f", {done.kept} were there already" if done.kept else ""
+    kept = f", {done.kept} were already up to date" if done.kept else ""
     print(f"{done.written} fields merged into {options['out']}{kept}")
     for error in done.errors[:SHOWN]:
         print(f"failed: {error}", file=sys.stderr)

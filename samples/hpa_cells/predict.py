@@ -1,4 +1,4 @@
-"""Find cells: a table of their boxes, detections.csv, and the same as COCO results, detections.json."""
+"""Detect cells; write a table of their boxes (detections.csv) and the same in COCO results format (detections.json)."""
 
 import sys
 
@@ -12,7 +12,7 @@ def main(argv=None):
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the prediction; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
     from mrcnn.commands.box_prediction import predict

@@ -1,4 +1,4 @@
-"""Train a Faster R-CNN or a Mask R-CNN from boxes drawn in any tool; without --annotations from synthetic cells."""
+"""Train Faster R-CNN or Mask R-CNN on boxes drawn in any tool; without --annotations, on synthetic cells."""
 
 import sys
 
@@ -14,7 +14,7 @@ def main(argv=None):
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the training; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
     from mrcnn.commands.boxes import train

@@ -1,4 +1,4 @@
-"""Compare trained models, Mask R-CNN, U-Net or FCN, on the same images: one table, and each beside the truth."""
+"""Compare trained models (Mask R-CNN, U-Net, FCN) on the same images: one table, and figures with the ground truth."""
 
 import sys
 
@@ -6,7 +6,7 @@ from mrcnn.options.arguments import compare_parser, run
 
 
 def main(argv=None):
-    """Compare; returns the exit code."""
+    """Compare models; returns the exit code."""
     return run(work, vars(compare_parser(__doc__).parse_args(argv)))
 
 

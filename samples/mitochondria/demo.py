@@ -1,4 +1,4 @@
-"""The whole way in minutes: draw synthetic micrographs, train on them, detect in unseen ones, measure, evaluate."""
+"""The whole workflow in minutes: draw synthetic micrographs, train, detect in unseen ones, measure, evaluate."""
 
 import argparse
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mrcnn.options.arguments import FAILED, run
 
-GOAL = 0.7  # threat score at IoU 0.5 on pictures that the training has not seen
+GOAL = 0.7  # threat score at IoU 0.5 on images that the training has not seen
 EPOCHS = 16
 PIXEL_SIZE_NM = (12.0, 12.0)
 OWN_FOLDERS = ("run", "unseen")
@@ -19,15 +19,17 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__,
         allow_abbrev=False,
-        epilog="exit code: 0 the score was reached, 1 it was not, 2 something went wrong",
+        epilog="exit codes: 0 the score was reached, 1 it was not reached, 2 an error occurred",
     )
     parser.add_argument(
         "--out",
         default="demo_output",
         metavar="DIR",
-        help=f"where the results go (default demo_output); the folders {' and '.join(OWN_FOLDERS)} in it are made anew",
+        help=f"folder for the results (default: demo_output); its subfolders {' and '.join(OWN_FOLDERS)} are replaced",
     )
-    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"how long to train (default {EPOCHS})")
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, metavar="N", help=f"number of training epochs (default: {EPOCHS})"
+    )
     parser.add_argument(
         "--set", action="append", metavar="NAME=VALUE", help="change any setting of Config; may be repeated"
     )
@@ -46,12 +48,12 @@ def work(options):
     began, out = time.monotonic(), Path(options.out)
     for name in OWN_FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)
-    print("1. Drawing unseen test pictures with known truth", flush=True)
+    print("1. Drawing unseen test images with known ground truth", flush=True)
     write_mask_folders(DOMAIN.synthetic("test"), out / "unseen")
     print("2. Training from random weights", flush=True)
     own = {"logs": out / "run", "size": "demo", "augmentation": "flips"}
     train(DOMAIN, TrainingOptions(epochs=options.epochs, set=options.set, **own))
-    print("3. Detecting and measuring in the unseen pictures", flush=True)
+    print("3. Detecting and measuring objects in the unseen images", flush=True)
     code = predict(
         DOMAIN,
         {
@@ -61,18 +63,18 @@ def work(options):
             "pixel_size_nm": PIXEL_SIZE_NM,
         },
     )
-    print("4. Comparing with the truth\n", flush=True)
+    print("4. Comparing with the ground truth\n", flush=True)
     score = judge(DOMAIN, out)
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     print(
-        f"\nThreat score at IoU 0.5 on unseen pictures: {score:.3f} (goal: at least {GOAL}), after {minutes} min "
+        f"\nThreat score at IoU 0.5 on unseen images: {score:.3f} (goal: at least {GOAL}), after {minutes} min "
         f"{seconds} s.\n"
-        f"Look into {out.resolve()}:\n"
-        "  *_beside_truth.png   truth beside what was found, for each unseen picture; worst_*_errors.png: the errors "
-        "in colours\n"
-        "  *_overlay.png        what was found, with areas; *_labels.tif: the same as label images\n"
-        "  instances.csv, summary.csv, metrics.json, curves.png (how training went)\n"
-        "  unseen, run          the test pictures with their masks; the trained model, for predict.py --weights"
+        f"The results are in {out.resolve()}:\n"
+        "  *_beside_truth.png   ground truth next to the detections, for each unseen image; worst_*_errors.png: the "
+        "errors in colours\n"
+        "  *_overlay.png        the detections, with areas; *_labels.tif: the same as label images\n"
+        "  instances.csv, summary.csv, metrics.json, curves.png (the training curves)\n"
+        "  unseen, run          the test images with their masks; the trained model, for predict.py --weights"
     )
     if score < GOAL:
         print(f"error: the score is below {GOAL}.", file=sys.stderr)
@@ -81,7 +83,7 @@ def work(options):
 
 
 def judge(domain, out):
-    """Evaluate on the unseen pictures and draw each beside its truth; the threat score at IoU 0.5."""
+    """Evaluate on the unseen images and draw each next to its ground truth; returns the threat score at IoU 0.5."""
     from mrcnn.commands.evaluation import evaluate_to
     from mrcnn.commands.settings import load_detector
     from mrcnn.evaluate.report import format_table

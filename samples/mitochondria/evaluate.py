@@ -1,4 +1,4 @@
-"""Compare what a model finds with the truth: scores, the four kinds of errors, and pictures of the worst images."""
+"""Compare a model's detections with the ground truth: scores, the four kinds of errors, figures of the worst images."""
 
 import sys
 
@@ -6,7 +6,7 @@ from mrcnn.options.arguments import evaluate_parser, run
 
 
 def main(argv=None):
-    """Evaluate; returns the exit code."""
+    """Evaluate a model; returns the exit code."""
     return run(work, vars(evaluate_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
 
 

@@ -1,4 +1,4 @@
-"""How many images are needed: the same training on 12, 40, 165, ... images, judged on the same unseen ones."""
+"""How many training images are needed? Train on 12, 40, 165, ... images, and evaluate on the same test images."""
 
 import sys
 
@@ -7,7 +7,7 @@ from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_
 
 
 def main(argv=None):
-    """Train and judge; returns the exit code."""
+    """Train and evaluate; returns the exit code."""
     return run(work, vars(learning_curve_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
 
 

@@ -1,4 +1,4 @@
-"""Mitochondria in electron micrographs: the settings and the data that the scripts beside this file share.
+"""Mitochondria in electron micrographs: the settings and the data that the scripts in this folder share.
 
 The settings themselves are in `mrcnn.presets.micrographs`; the classes here can override any of them.
 """
@@ -14,7 +14,7 @@ from mrcnn.presets.micrographs import (
 )
 
 CLASS_NAME = "mitochondrion"
-# Pictures and seed of each part of the synthetic set: sets of different seeds share no picture.
+# Number of images and seed of each part of the synthetic set: sets with different seeds have no image in common.
 SYNTHETIC = {"train": (160, 1), "validation": (20, 2), "test": (24, 3)}
 
 
@@ -26,9 +26,9 @@ class MitochondriaConfig(MicrographConfig):
 
 
 class MitochondriaSmallConfig(MicrographSmallConfig):
-    """For a CPU: a narrow network, for grey images that are reduced to 512 pixels where they are larger.
+    """For a CPU: a narrow network, for grey images that are reduced to 512 pixels if they are larger.
 
-    Learns from random weights too. With pretrained ones: BACKBONE "mobilenet_v2", its batch norm frozen.
+    It can be trained from random weights. For pretrained ones: BACKBONE "mobilenet_v2", with frozen batch norm.
     """
 
     NAME = "mitochondria"
@@ -36,14 +36,14 @@ class MitochondriaSmallConfig(MicrographSmallConfig):
 
 
 class DemoConfig(MicrographDemoConfig):
-    """For the synthetic images of 256 x 256 pixels: learns them from random weights in minutes on two cores."""
+    """For the synthetic images of 256 x 256 pixels: trains from random weights in minutes on two cores."""
 
     NAME = "demo"
     NUM_CLASSES = 2
 
 
 class MitochondriaSemanticConfig(MicrographSemanticConfig):
-    """For U-Net and FCN, on grey images of any size: crops of 256 x 256 pixels are learnt from."""
+    """For U-Net and FCN, on grey images of any size, trained on crops of 256 x 256 pixels."""
 
     NAME = "mitochondria"
     NUM_CLASSES = 2
@@ -55,11 +55,11 @@ class MitochondriaDataset(Dataset):
     Parameters
     ----------
     path : str or Path
-        Folder of pictures and masks, or a TIFF stack.
+        Folder of images and masks, or a TIFF stack.
     truth : str or Path, optional
-        The stack's labels or foreground, or the folder of label images.
+        Ground truth: labels or foreground of the stack, or the folder of label images.
     **options
-        Of the reader: `slices`, `pixel_size_nm`, `min_size_px`, `threshold`, ...
+        Options of the reader: `slices`, `pixel_size_nm`, `min_size_px`, `threshold`, ...
     """
 
     def __init__(self, path, truth=None, **options):
@@ -79,11 +79,11 @@ class MitochondriaDataset(Dataset):
         self.prepare()
 
     def load_image(self, image_id):
-        """Picture [H, W, C] in its file's type."""
+        """Image [H, W, C] with the data type of its file."""
         return self.files.load_image(self.image_info[image_id]["index"])
 
     def load_instances(self, image_id):
-        """The picture's mitochondria as `Instances`."""
+        """The mitochondria of the image as `Instances`."""
         return self.files.load_instances(self.image_info[image_id]["index"])
 
     def image_shape(self, image_id):

@@ -6,7 +6,7 @@ from mrcnn.options.arguments import predict_parser, run
 
 
 def main(argv=None):
-    """Predict; returns the exit code."""
+    """Predict objects; returns the exit code."""
     return run(work, vars(predict_parser(__doc__, semantic=True).parse_args(argv)))
 
 

@@ -1,4 +1,4 @@
-"""Train a Mask R-CNN, U-Net or FCN that finds mitochondria in micrographs; without --dataset from synthetic ones."""
+"""Train a Mask R-CNN, U-Net or FCN to find mitochondria in micrographs; without --dataset, in synthetic ones."""
 
 import sys
 
@@ -6,7 +6,7 @@ from mrcnn.options.arguments import run, train_parser
 
 
 def main(argv=None):
-    """Train; returns the exit code."""
+    """Train a model; returns the exit code."""
     return run(work, vars(train_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
 
 

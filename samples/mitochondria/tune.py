@@ -1,4 +1,4 @@
-"""Search the settings of the best training: learning rate, batch size and whatever else, of any of the models."""
+"""Search for the best training settings: learning rate, batch size or any other, for any of the models."""
 
 import sys
 
@@ -7,7 +7,7 @@ from mrcnn.options.tuning_arguments import SearchOptions, tune_parser
 
 
 def main(argv=None):
-    """Search; returns the exit code."""
+    """Search for settings; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     options = vars(tune_parser(__doc__, prepares=True, semantic=True).parse_args(argv))
     return run(work, options, [sys.executable, __file__, *argv])

@@ -1,9 +1,9 @@
-"""Make artificial patches from a few labelled sections of a wafer: the sets that train.py learns from.
+"""Make artificial patches from a few labelled sections of a wafer: the data sets for train.py.
 
-Sections are cut out along their envelopes and laid, without collision, on the wafer's background. `throw` turns them
-and throws them into a basket larger than the patch; `paste` leaves them as they lay. Label with labelme: tissue-1,
-magnet-1, envelope-1 (around both and a dummy part beside them), tissue-2, ..., and background (an area without
-sections, larger than a patch if there is one).
+Sections are cut out along their envelopes and placed without overlap on the wafer's background. `throw` rotates them
+and throws them into a basket larger than the patch; `paste` keeps their original angle. Label with labelme: tissue-1,
+magnet-1, envelope-1 (around both and any attached dummy part), tissue-2, ..., and background (an area without
+sections, if possible larger than a patch).
 """
 
 import argparse
@@ -18,9 +18,9 @@ example:
   python artificial.py --labels few.json --channels grey=wafer_BF.tif,fluo=wafer_DAPI.tif --out artificial
   python train.py --dataset artificial/train --validation-dataset artificial/val
 
-An interrupted command goes on where it stopped. The same options give the same files.
+Repeat the command to resume after an interruption. The same options give the same files.
 
-exit code: 0 done, 2 nothing could be done (options, labels or images), 130 interrupted by Ctrl+C
+exit codes: 0 success, 2 nothing could be done (because of options, labels or images), 130 interrupted with Ctrl+C
 """
 
 
@@ -30,7 +30,7 @@ def main(argv=None):
 
 
 def parser():
-    """The options."""
+    """Command line parser."""
     result = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,38 +39,48 @@ def parser():
         "--labels",
         required=True,
         metavar="FILE.json",
-        help="labelme file, by label or in triplets of tissue, magnet, envelope with the background "
-        "last; or one of two files of corners, *tissue*.txt and *mag*.txt",
+        help="labelme file, with parts identified by label or in triplets of tissue, magnet, envelope with the "
+        "background last; or one of two corner files, *tissue*.txt and *mag*.txt",
     )
     data.add_argument(
         "--scale",
         type=positive_number,
         metavar="X",
-        help="coordinates are divided by it (default: 3 for files of corners not named *_scale3.txt, otherwise 1)",
+        help="divide coordinates by X (default: 3 for corner files not named *_scale3.txt, otherwise 1)",
     )
     data.add_argument(
         "--channels",
         type=channels,
         metavar="grey=FILE,fluo=FILE",
-        help="the wafer's images, of one size: TIFF or OME-Zarr (default: grey is the image that the "
-        "labels name, fluo the one of that name with DAPI for BF_Test, fluo for grey, or _fluo "
-        "added)",
+        help="images of the wafer, all the same size: TIFF or OME-Zarr (default: grey is the image named in the "
+        "labels; fluo is the file next to it whose name has DAPI instead of BF_Test, fluo instead of grey, or _fluo "
+        "appended)",
     )
     data.add_argument(
         "--background",
         type=background,
         metavar="free|X1,Y1,X2,Y2",
-        help="where to take the background: the largest rectangle without a labelled section, if all "
-        "sections are labelled; or this rectangle in pixels (default: the labelled background)",
+        help="area that provides the background. free: the largest rectangle without a labelled section, if all "
+        "sections are labelled; or a rectangle in pixels (default: the labelled background)",
     )
-    sets = result.add_argument_group("the sets")
-    sets.add_argument("--out", required=True, metavar="DIR", help="gets a folder for each set, with one for each patch")
+    sets = result.add_argument_group("the data sets")
+    sets.add_argument(
+        "--out", required=True, metavar="DIR", help="output folder, with one folder per set and in it one per patch"
+    )
     for name, usual in COUNTS.items():
         sets.add_argument(
-            f"--{name}", type=count, default=usual, metavar="N", help=f"patches in {name}; 0: none (default {usual})"
+            f"--{name}",
+            type=count,
+            default=usual,
+            metavar="N",
+            help=f"number of patches in {name}; 0 for none (default {usual})",
         )
     sets.add_argument(
-        "--size", type=size, default=(512, 512), metavar="N|HEIGHT,WIDTH", help="of a patch in pixels (default 512)"
+        "--size",
+        type=size,
+        default=(512, 512),
+        metavar="N|HEIGHT,WIDTH",
+        help="size of a patch in pixels (default 512)",
     )
     sections = sets.add_mutually_exclusive_group()
     sections.add_argument(
@@ -78,59 +88,63 @@ def parser():
         dest="own_sections",
         action="store_true",
         default=None,
-        help="each set gets sections of its own, at least 5 (default from 20 labelled sections)",
+        help="give each set its own sections, at least 5 (default with 20 or more labelled sections)",
     )
     sections.add_argument(
         "--shared-sections",
         dest="own_sections",
         action="store_false",
-        help="all sets are made of all sections (default for fewer)",
+        help="use all sections in all sets (default with fewer sections)",
     )
-    sets.add_argument("--seed", type=count, default=0, metavar="N", help="another one gives other patches (default 0)")
+    sets.add_argument(
+        "--seed", type=count, default=0, metavar="N", help="random seed; another seed gives other patches (default 0)"
+    )
     sets.add_argument(
         "--workers",
         type=whole_number,
         metavar="N",
-        help="processes; they do not change the result (default: one for each processor)",
+        help="number of processes; does not affect the result (default: at most one per processor)",
     )
     making = result.add_argument_group("how patches are made")
     making.add_argument(
         "--generator",
         choices=("throw", "paste"),
         default="throw",
-        help="throw: sections at many angles, cut by the patch's borders; paste: at the angles they "
-        "have on the wafer (default throw)",
+        help="throw: sections at many angles, cut off by the borders of the patch; paste: sections at their original "
+        "angles (default throw)",
     )
-    making.add_argument("--throws", type=whole_number, metavar="N", help="throw: tries for each patch (default 2000)")
+    making.add_argument(
+        "--throws", type=whole_number, metavar="N", help="throw: number of throws per patch (default 2000)"
+    )
     making.add_argument(
         "--angles",
         type=angles,
         metavar="N",
-        help="throw: sections are turned by multiples of 360 / (N - 1) degrees (default 30)",
+        help="throw: rotate sections by multiples of 360 / (N - 1) degrees (default 30)",
     )
     making.add_argument(
         "--most-sections",
         type=whole_number,
         metavar="N",
-        help="paste: in a picture that patches are cut from (default 150)",
+        help="paste: maximum number of sections in each large image from which patches are cut (default 150)",
     )
     making.add_argument(
         "--patches-per-picture",
         type=whole_number,
         metavar="N",
-        help="paste: patches cut from each picture (default 10)",
+        help="paste: number of patches cut from each large image (default 10)",
     )
     making.add_argument(
         "--least-parts",
         type=count,
         metavar="N",
-        help="paste: fewest tissue parts, and fewest magnets, in a patch (default 3)",
+        help="paste: minimum number of tissue parts, and of magnets, in a patch (default 3)",
     )
     making.add_argument(
         "--min-pixels",
         type=whole_number,
         metavar="N",
-        help="objects of which a patch shows fewer pixels are left out (default 25)",
+        help="leave out objects with fewer visible pixels (default 25)",
     )
     return result
 
@@ -139,7 +153,7 @@ ONLY_FOR = {"throw": ("throws", "angles"), "paste": ("most_sections", "patches_p
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Make the patches; heavy modules are imported only after the options were checked."""
     from mrcnn.data.large.channels import ChannelStack
     from mrcnn.domains.wafer.artificial.generate import write_artificial_sets
     from mrcnn.domains.wafer.labels.read import read_labels
@@ -167,14 +181,14 @@ def work(options):
 
 
 def making_options(options):
-    """The generator's options that were given."""
+    """The given options of the generator."""
     from mrcnn.errors import ConfigError
 
     generator = options["generator"]
     for other, names in ONLY_FOR.items():
         for name in names:
             if other != generator and options[name] is not None:
-                raise ConfigError(f"--{name.replace('_', '-')} has no meaning for --generator {generator}.")
+                raise ConfigError(f"--{name.replace('_', '-')} has no effect with --generator {generator}.")
     names = (*ONLY_FOR[generator], "background", "min_pixels", "workers")
     more = {name: options[name] for name in names if options[name] is not None}
     if "least_parts" in more:
@@ -183,14 +197,14 @@ def making_options(options):
 
 
 def named_images(path, image):
-    """The images that a file of labels stands for: the one it names, and the fluorescence beside it."""
+    """The images that belong to a label file: the image it names, and the fluorescence image next to that."""
     from mrcnn.errors import DataError
 
-    cure = "Say where the images are: --channels grey=FILE,fluo=FILE"
+    cure = "Give the paths of the images: --channels grey=FILE,fluo=FILE"
     if image is None:
         raise DataError(path, "names no image", cure)
     if not image.exists():
-        raise DataError(path, f"names the image {image}, which is not there", cure)
+        raise DataError(path, f"names the image {image}, which does not exist", cure)
     names = [
         image.name.replace("BF_Test", "DAPI"),
         image.name.replace("grey", "fluo"),
@@ -200,12 +214,14 @@ def named_images(path, image):
         if name != image.name and image.with_name(name).exists():
             return {"grey": image, "fluo": image.with_name(name)}
     raise DataError(
-        path, f"names the image {image}, and there is no fluorescence of its name beside it (such as {names[-1]})", cure
+        path,
+        f"names the image {image}, but there is no matching fluorescence image next to it (such as {names[-1]})",
+        cure,
     )
 
 
 def channels(text):
-    """`grey=A.tif,fluo=B.tif` as a dict."""
+    """Parse `grey=A.tif,fluo=B.tif` as a dict."""
     pairs = [part.partition("=") for part in text.split(",")]
     files = {name.strip(): file.strip() for name, _, file in pairs}
     if len(files) < len(pairs) or not all(name and file for name, file in files.items()):
@@ -218,7 +234,7 @@ def channels(text):
 
 
 def background(text):
-    """`free`, or `X1,Y1,X2,Y2` as (y1, x1, y2, x2)."""
+    """Parse `free`, or `X1,Y1,X2,Y2` as (y1, x1, y2, x2)."""
     if text == "free":
         return text
     x1, y1, x2, y2 = numbers(text, 4, "write free, or the corners X1,Y1,X2,Y2 in pixels")
@@ -226,17 +242,17 @@ def background(text):
 
 
 def size(text):
-    """`512` as (512, 512), and `512,768` as (512, 768)."""
+    """Parse `512` as (512, 512), and `512,768` as (512, 768)."""
     found = numbers(text, None, "write one number, or HEIGHT,WIDTH")
     if len(found) > 2 or min(found) < 32:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no size of a patch: write one number of at least 32, or HEIGHT,WIDTH"
+            f"'{text}' is not a valid patch size: write one number of at least 32, or HEIGHT,WIDTH"
         )
     return found[0], found[-1]
 
 
 def numbers(text, count, cure):
-    """Whole numbers from 0, separated by commas."""
+    """Parse integers from 0, separated by commas."""
     parts = text.split(",")
     if not all(part.strip().isdigit() for part in parts) or count not in (None, len(parts)):
         raise argparse.ArgumentTypeError(f"'{text}': {cure}")
@@ -244,9 +260,9 @@ def numbers(text, count, cure):
 
 
 def angles(text):
-    """A whole number from 2."""
+    """Parse an integer from 2."""
     if not text.isdigit() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 2")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 2")
     return int(text)
 
 

@@ -1,11 +1,11 @@
-"""Compare what a model finds with the truth, on patches in folders or on a whole wafer with labels.
+"""Compare the detections of a model with ground truth, on folders of patches or on a whole labelled wafer.
 
     evaluate.py --weights RUN --dataset patches/test
     evaluate.py --weights RUN --channels grey=wafer.tif,fluo=wafer_fluo.tif --labels labels.json --rule all
 
-Patches: AP and recall at IoU 0.5, COCO AP, the kinds of errors. A whole wafer: sections found once, doubly and not at
-all, also by their place among the tiles; pairs; errors of centre (pixels) and angle (degrees). Without either,
-synthetic patches that no training sees.
+For patches: AP and recall at IoU 0.5, COCO AP, kinds of errors. For a whole wafer: sections found once, twice or not
+at all, also by position among the tiles; pairing; errors of centre (pixels) and angle (degrees). If neither is given,
+the evaluation uses synthetic patches that are not used in training.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def main(argv=None):
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the evaluation; heavy modules are imported only after the options were checked."""
     from wafer_sections import DOMAIN
 
     from mrcnn.domains.wafer.commands.evaluate import evaluate_wafer

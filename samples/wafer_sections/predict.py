@@ -1,10 +1,10 @@
-"""Find the sections of a whole wafer: centre and angle of each one's tissue and magnetic part, for the microscope.
+"""Detect the sections of a whole wafer: centre and angle of the tissue and magnetic part of each, for the microscope.
 
     predict.py --weights RUN --channels grey=wafer.tif,fluo=wafer_fluo.tif --out found --scale 3 --pixel-size-um 1.3
 
-sections.csv holds one section a line: pixels of the pictures given, then full-resolution pixels (--scale), then um.
-Angles are those of the direction magnetic part -> tissue in degrees: 0 to the right, 90 up on the screen. What has no
-partner has empty fields. sections_labelme.json opens in labelme for proof-reading.
+sections.csv has one row per section: pixels of the given images, then full-resolution pixels (--scale), then um.
+Angles are the direction magnetic part -> tissue in degrees: 0 to the right, 90 up on the screen. The fields of a
+missing part are empty. sections_labelme.json can be opened in labelme for proofreading.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main(argv=None):
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the prediction; heavy modules are imported only after the options were checked."""
     from wafer_sections import DOMAIN
 
     from mrcnn.domains.wafer.commands.predict import predict_wafer

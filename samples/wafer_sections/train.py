@@ -1,6 +1,6 @@
-"""Train a Mask R-CNN that finds tissue and magnetic resin of sections on a wafer; without --dataset synthetic ones.
+"""Train Mask R-CNN to detect tissue and magnetic resin of sections on a wafer; without --dataset, on synthetic patches.
 
-For a new wafer start from a trained model and train its heads only, on patches made from a few labelled sections:
+For a new wafer, start from a trained model and train only its heads, on patches made from a few labelled sections:
 
     train.py --dataset new_wafer/train --weights RUN --layers heads --epochs 20
 """
@@ -18,14 +18,14 @@ def main(argv=None):
     parser.add_argument(
         "--channels",
         metavar="NAME,...",
-        help="channels of a picture in their order: grey, fluo, edges (Sobel of grey), zeros; a name "
-        "may come twice (default grey,fluo)",
+        help="channels of an image, in order: grey, fluo, edges (Sobel magnitude of grey), zeros; names may repeat "
+        "(default grey,fluo)",
     )
     return run(work, vars(parser.parse_args(argv)))
 
 
 def work(options):
-    """Import what is heavy only now, after the options are known to be sound."""
+    """Run the training; heavy modules are imported only after the options were checked."""
     from wafer_sections import DOMAIN
 
     from mrcnn.commands.training import train

@@ -1,8 +1,8 @@
-"""Brain sections on a silicon wafer: the settings and the data that the scripts beside this file share.
+"""Brain sections on a silicon wafer: settings and data shared by the scripts in this folder.
 
 The settings themselves are in `mrcnn.presets.wafers`; the classes here can override any of them.
 
-As a script it takes the commands of the first wafer projects:
+As a script, this file accepts the commands of the first wafer projects:
 
     python wafer_sections.py train --dataset DIR --weights imagenet|last|FILE --subset NAME [--logs DIR]
     python wafer_sections.py detect --dataset DIR --weights RUN_OR_FILE --subset NAME [--logs DIR]
@@ -23,12 +23,12 @@ from mrcnn.presets.wafers import SectionConfig, SectionSmallConfig
 
 CHANNELS = ("grey", "fluo")
 CHANNELS_TEXT = ",".join(CHANNELS)
-# Patches, and seed of the wafer that they are cut from, of each part of the synthetic set.
+# Number of patches and seed of their wafer, for each part of the synthetic set.
 SYNTHETIC = {"train": (120, 1), "validation": (16, 2), "test": (24, 3)}
 
 
 class WaferConfig(SectionConfig):
-    """For a GPU: the settings of the first wafers' training; images are enlarged twice, fields have 512 pixels.
+    """For a GPU: the settings used to train on the first wafers; images are enlarged twofold, crops have 512 pixels.
 
     The number of channels and the mean pixel are taken from the training images.
     """
@@ -39,7 +39,7 @@ class WaferConfig(SectionConfig):
 
 
 class WaferSmallConfig(SectionSmallConfig):
-    """For a CPU: MobileNetV2 and narrow heads, images as large as they are."""
+    """For a CPU: MobileNetV2 and narrow heads, images at their original size."""
 
     NAME = "wafer"
     NUM_CLASSES = len(CLASS_NAMES)
@@ -47,28 +47,28 @@ class WaferSmallConfig(SectionSmallConfig):
 
 
 class WaferDataset(PatchFolderDataset):
-    """Patches in folders; see `mrcnn.domains.wafer.patches.folders.PatchFolderDataset`.
+    """Folders of patches; see `mrcnn.domains.wafer.patches.folders.PatchFolderDataset`.
 
     Parameters
     ----------
     path : str or Path
         Folder of patches.
     truth : None
-        Masks lie beside their pictures; there is none to name.
+        Not supported, because the masks are in the folders of the patches.
     channels : str
-        Names, separated by commas.
+        Channel names, separated by commas.
     **options
-        Of `PatchFolderDataset`.
+        Further parameters of `PatchFolderDataset`.
     """
 
     def __init__(self, path, truth=None, channels=CHANNELS_TEXT, **options):
         if truth is not None:
-            raise ConfigError(f"--truth {truth}: the masks of a patch lie in its own folder.")
+            raise ConfigError(f"--truth {truth} is not supported: the masks of a patch are in its own folder.")
         super().__init__(path, tuple(name.strip() for name in channels.split(",")), **options)
 
 
 def synthetic(part):
-    """The "train", "validation" or "test" patches, 256 x 256 pixels, of a synthetic wafer of their own."""
+    """The "train", "validation" or "test" patches, 256 x 256 pixels, each part from its own synthetic wafer."""
     from mrcnn.domains.wafer.synthetic.wafer import synthetic_wafer
 
     count, seed = SYNTHETIC[part]
@@ -78,15 +78,16 @@ def synthetic(part):
 
 
 def fit_settings(config, dataset):
-    """Take the number of channels and the mean pixel from the pictures to learn from."""
+    """Set the number of channels and the mean pixel from the training images."""
     config.IMAGE_CHANNEL_COUNT = dataset.channels
     config.MEAN_PIXEL = mean_pixel(dataset)
 
 
 def augmentation(name):
-    """What --augmentation names; none of them changes a section's shape, which is that of the diamond knife's block.
+    """The augmentation selected by --augmentation; none of them changes the shape of a section, which is given by the
+    tissue block.
 
-    "normal" is that of the first wafers' training: up to two of flips, right angles, brightness and blur.
+    "normal" was used to train on the first wafers: up to two of flips, right-angle rotations, brightness and blur.
     """
     flips = (FlipLR(p=0.5), FlipUD(p=0.5), Rot90())
     if name == "none":
@@ -118,13 +119,13 @@ DOMAIN = Domain(
 
 
 def main(argv=None):
-    """Matterport's commands, as `brain.py` had them; returns the exit code."""
+    """Run one of Matterport's commands, as in the original `brain.py`; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("train", "detect"))
-    parser.add_argument("--dataset", required=True, metavar="DIR", help="folder of the subsets")
-    parser.add_argument("--subset", required=True, metavar="NAME", help="folder of patches in it, such as train")
+    parser.add_argument("--dataset", required=True, metavar="DIR", help="folder that contains the subsets")
+    parser.add_argument("--subset", required=True, metavar="NAME", help="folder of patches inside DIR, such as train")
     parser.add_argument("--weights", required=True, metavar="imagenet|last|RUN_OR_FILE")
-    parser.add_argument("--logs", default="logs", metavar="DIR", help="runs are kept in here (default logs)")
+    parser.add_argument("--logs", default="logs", metavar="DIR", help="folder for the runs (default logs)")
     options = parser.parse_args(argv)
     patches = str(Path(options.dataset) / options.subset)
     if options.command == "train":

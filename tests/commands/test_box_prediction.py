@@ -1,4 +1,4 @@
-"""Prediction of many pictures: in parts, interrupted and taken up, with files that cannot be read, on Dask."""
+"""Prediction of many images: in parts, interrupted and resumed, with files that cannot be read, on Dask."""
 
 import json
 import shutil
@@ -53,10 +53,10 @@ def test_areas_of_cells_in_square_micrometres(predict, tmp_path, capsys):
         cells = pd.read_csv(path)
         assert list(cells["area_um2"]) == pytest.approx(list(cells["area_px"] * 0.32**2))
     assert predict("--cells", "--pixel-size-nm", "80", "--parts", "csv", "--part-size", "1", "--resume") == 2
-    assert "other pixel size" in capsys.readouterr().err
+    assert "different pixel size" in capsys.readouterr().err
 
 
-def test_an_interrupted_run_goes_on_and_does_again_only_what_changed(predict, detector, pictures, tmp_path, capsys):
+def test_an_interrupted_run_continues_and_repeats_only_what_changed(predict, detector, pictures, tmp_path, capsys):
     detect, detector.predict = detector.predict, lambda images: (_ for _ in ()).throw(KeyboardInterrupt)
     assert predict() == 130 and not (tmp_path / "out" / "detections.csv").exists()
     seen = []
@@ -76,7 +76,7 @@ def test_an_interrupted_run_goes_on_and_does_again_only_what_changed(predict, de
     detector.predict, detector.seen = detect, 0
     assert predict("--part-size", "2", "--resume", out="other") == 2  # other parts
     assert predict("--part-size", "1", "--resume", out="other") == FAILED
-    assert detector.seen == 2 - 1  # two.tif; one.tif was looked at again, and cannot be read
+    assert detector.seen == 2 - 1  # two.tif; one.tif was tried again, and cannot be read
     table = pd.read_csv(tmp_path / "other" / "detections.csv")
     assert counts(table) == {**IMAGES, "one.tif": 0}
     failed = pd.read_csv(tmp_path / "other" / "failed.csv")
@@ -101,7 +101,7 @@ def test_parts_stay_and_are_kept_by_resume(predict, detector, tmp_path, kind):
     assert predict("--parts", kind, "--part-size", "2", "--cells", "--resume") == 0 and detector.seen == seen + 1
 
 
-def test_pictures_of_one_name_in_several_folders_are_told_apart(predict, pictures, tmp_path):
+def test_images_with_the_same_name_in_several_folders_are_told_apart(predict, pictures, tmp_path):
     other = tmp_path / "plate_2"
     other.mkdir()
     tifffile.imwrite(other / "one.tif", np.zeros((30, 30), np.uint8))
@@ -141,7 +141,7 @@ def test_of_a_long_stack_only_the_objects_to_be_drawn_stay_in_memory(predict, de
 
 def test_options_that_cannot_go_together(predict, capsys):
     assert predict("--masks", "--parts", "csv") == 2
-    assert "Leave one of them out" in capsys.readouterr().err
+    assert "Use only one of these options" in capsys.readouterr().err
 
 
 def test_dask_gives_the_same(predict, detector, domain, pictures, tmp_path):
@@ -172,7 +172,7 @@ def test_dask_gives_the_same(predict, detector, domain, pictures, tmp_path):
         box_prediction.predict(domain, {**options, "dask": "here", "out": str(tmp_path / "wrong")})
 
 
-def test_pictures_without_an_object_give_tables_with_the_same_columns(predict, pictures, tmp_path):
+def test_images_without_objects_give_tables_with_the_same_columns(predict, pictures, tmp_path):
     assert predict("--cells", "--parts", "csv", "--part-size", "1") == 0
     for path in pictures.iterdir():
         path.unlink()

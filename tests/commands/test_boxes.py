@@ -51,7 +51,7 @@ def domain(tiny):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Four pictures with a bright square ("flat") or two ("zebra", too), and LabelImg files beside them."""
+    """Four images with one bright square ("flat") or two ("zebra", too), and LabelImg files next to them."""
     folder, rng = tmp_path_factory.mktemp("cells"), np.random.default_rng(0)
     annotations = []
     for i in range(4):
@@ -125,12 +125,12 @@ def test_options_that_do_not_go_together(domain, folder, capsys):
     with pytest.raises(SystemExit):
         parsed("--help")
     text = capsys.readouterr().out
-    assert "--annotations" in text and "--truth" not in text and "masks (one of the layouts" not in text
+    assert "--annotations" in text and "--truth" not in text and "masks (in one of the layouts" not in text
 
 
 @pytest.fixture(scope="module")
 def run(domain, folder, tmp_path_factory):
-    """Folder of a run of a Faster R-CNN, of one step; resumed, it has nothing left to do."""
+    """Folder of a run of a Faster R-CNN, with one step; resumed, it has nothing left to do."""
     logs = str(tmp_path_factory.mktemp("logs"))
     short = ["--epochs", "1", "--validation", "0", "--augmentation", "none", "--batch", "1"]
     assert boxes.train(domain, parsed("--annotations", folder, "--logs", logs, "--model", "faster", *short)) == 0
@@ -195,8 +195,8 @@ def test_train_predict_and_evaluate(domain, folder, run, tmp_path, capsys):
         evaluate(domain, {**options, "dataset_option": [("class_file", "names.txt")]})
 
 
-def test_what_the_training_was_told_of_the_annotations_can_be_told_to_the_others(domain, folder, run, tmp_path):
-    """Labels of YOLO, one of them partly outside, with the classes in a file of another name."""
+def test_all_scripts_take_the_annotation_options_of_the_training(domain, folder, run, tmp_path):
+    """YOLO labels, one of them partly outside of the image, with the classes in a file of a different name."""
     for i in range(4):
         (tmp_path / f"field_{i}.txt").write_text("1 0.5 0.5 0.5 0.5\n0 0.9 0.5 0.4 0.5\n")
     (tmp_path / "names.txt").write_text("zebra\nflat\n")
@@ -225,10 +225,10 @@ def test_models_side_by_side(domain, folder, run, tmp_path, capsys):
     assert "AP at 0.5, zebra" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "out" / "comparison.csv").set_index("score")
     assert list(table) == ["one", "again"] and (table.loc["s per image"] > 0).all()
-    scores = table.loc[[name for name in table.index if name.startswith(("AP", "F1"))]]
+    scores = table.loc[[name for name in table.index if name.startswith(("AP", "COCO's AP", "F1"))]]
     assert len(scores) == 9 and scores["one"].equals(scores["again"])
     history = pd.read_csv(run / "history.csv")
-    assert table.loc["s per epoch of its training", "one"] == epoch_seconds(run) == history["seconds"][0]
+    assert table.loc["s per training epoch", "one"] == epoch_seconds(run) == history["seconds"][0]
     assert table.loc["MB of weights", "one"] > 0.01
     report = json.loads((tmp_path / "out" / "comparison.json").read_text())["reports"]["again"]
     assert report["images"] == 4 and report["min_score"] == 0.7
@@ -239,7 +239,7 @@ def test_models_side_by_side(domain, folder, run, tmp_path, capsys):
 
 
 class Half:
-    """Finds every true object but that of the second picture, and one where there is nothing, with little certainty."""
+    """Finds every true object except that of the second image, and a false positive with a low score."""
 
     def __init__(self, dataset):
         self.truths = [dataset.load_instances(i) for i in dataset.image_ids]

@@ -1,4 +1,4 @@
-"""Several models on the same images: names, table, pictures, what is placed back, and what is refused."""
+"""Comparison of several models on the same images: names, table, figures, mapping back, and refusals."""
 
 import json
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def stack(tmp_path):
 
 @pytest.fixture
 def compared(domain, stack, monkeypatch):
-    """Compares models that are called by the level of brightness that they see; gives exit code, folder, models."""
+    """Compares models named after the brightness from which they see objects; gives exit code, folder, models."""
     models = {}
 
     def load(domain, options):
@@ -82,7 +82,7 @@ def compared(domain, stack, monkeypatch):
     return call
 
 
-def test_one_table_of_all_models_and_pictures_of_some_images(compared, capsys):
+def test_one_table_of_all_models_and_figures_of_some_images(compared, capsys):
     code, out, _ = compared("good=runs/50", "blind=runs/150", pictures=2)
     assert code == 0
     table = pd.read_csv(out / "comparison.csv").set_index("model")
@@ -105,7 +105,7 @@ def test_one_table_of_all_models_and_pictures_of_some_images(compared, capsys):
     assert len(stored["reports"]["good"]["per_image"]) == 4
 
 
-def test_markdown_has_a_column_a_model(compared):
+def test_markdown_has_one_column_per_model(compared):
     _, out, _ = compared("good=runs/50", "blind=runs/150", pictures=0)
     lines = [line for line in (out / "comparison.md").read_text().splitlines() if line.startswith("|")]
     assert lines[0] == "|  | good | blind |"
@@ -114,12 +114,12 @@ def test_markdown_has_a_column_a_model(compared):
     assert not list(out.glob("compare_*.png"))
 
 
-def test_the_first_image_is_not_timed_for_it_compiles(compared):
+def test_the_first_image_is_not_timed_because_it_compiles(compared):
     *_, models = compared("a=runs/50", limit=2)
     assert len(models["50"].shapes) == 3
 
 
-def test_a_model_of_reduced_pictures_is_judged_on_whole_ones(compared, stack):
+def test_a_model_of_reduced_images_is_evaluated_on_whole_ones(compared, stack):
     run = stack / "50"
     run.mkdir()
     (run / "best.h5").touch()
@@ -166,7 +166,7 @@ def test_images_that_cannot_be_read_are_named_and_left_out_for_all(compared, sta
 
 def test_nothing_to_compare_on_is_an_error(compared, stack):
     tifffile.imwrite(stack / "truth.tif", np.full((4, 40, 50), -1, np.int16), photometric="minisblack")
-    with pytest.raises(DataError, match="no image that can be compared on"):
+    with pytest.raises(DataError, match="no image that can be used for the comparison"):
         compared("a=runs/50", dataset_option=[("mode", "instances")])
 
 

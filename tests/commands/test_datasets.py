@@ -1,4 +1,4 @@
-"""What is learned from and what is judged on never share a picture."""
+"""Training and validation data sets never share an image."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ def pages(dataset):
     return {info["page"] for info in dataset.image_info}
 
 
-def test_without_a_dataset_it_is_synthetic_and_says_so(domain, capsys):
+def test_without_a_dataset_synthetic_images_are_used_with_a_message(domain, capsys):
     train, validation = training_data(domain, TrainingOptions(**GIVEN))
     assert "synthetic" in capsys.readouterr().out
     assert not np.array_equal(train.load_image(0), validation.load_image(0))
@@ -56,19 +56,19 @@ def test_a_fraction_of_a_stack_is_split_by_blocks_and_no_neighbour_leaks(domain,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"slices": (0, 40), "validation_slices": (39, 45)}, "share slices"),
+        ({"slices": (0, 40), "validation_slices": (39, 45)}, "overlap"),
         ({"validation_slices": (39, 45)}, "without --slices"),
         ({"validation": 1.5}, "fraction"),
         ({"dataset_option": [("min_sise", 3)]}, "no option min_sise"),
     ],
 )
-def test_options_that_cannot_be_are_refused(domain, stack, options, message):
+def test_invalid_options_are_refused(domain, stack, options, message):
     with pytest.raises(ConfigError, match=message):
         training_data(domain, TrainingOptions(**{**GIVEN, **stack, **options}))
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0])
-def test_a_fraction_that_cannot_be_is_refused_without_a_dataset_too(domain, fraction):
+def test_an_invalid_fraction_is_refused_without_a_dataset_too(domain, fraction):
     with pytest.raises(ConfigError, match="fraction"):
         training_data(domain, TrainingOptions(validation=fraction))
 
@@ -84,19 +84,19 @@ def test_pixel_size_and_reader_options_arrive(domain, stack):
     assert len(dataset.load_instances(0)) == 0
 
 
-def test_pictures_to_learn_from_and_to_judge_on_are_prepared_alike(domain, stack):
+def test_training_and_validation_images_are_prepared_alike(domain, stack):
     prepared = {**stack, "pixel_size_nm": (5.0, 5.0), "keep_rows": [0, 16], "downscale": 4}
-    learn, judge = training_data(domain, TrainingOptions(**{**GIVEN, **prepared, "validation": 0.34}))
-    for dataset in (learn, judge, evaluation_data(domain, prepared)):
+    train, validation = training_data(domain, TrainingOptions(**{**GIVEN, **prepared, "validation": 0.34}))
+    for dataset in (train, validation, evaluation_data(domain, prepared)):
         assert dataset.load_image(0).shape[:2] == dataset.load_instances(0).image_shape == (4, 8)
         assert len(dataset.load_instances(0)) == 1 and dataset.pixel_size_nm(0) == (20.0, 20.0)
-    assert not pages(learn) & pages(judge)
+    assert not pages(train) & pages(validation)
     with pytest.raises(ConfigError, match="--downscale without --dataset"):
         training_data(domain, TrainingOptions(**{**GIVEN, "downscale": 4}))
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_pictures_have_the_channels_of_the_settings(domain, tmp_path, count):
+def test_images_have_the_channels_of_the_settings(domain, tmp_path, count):
     """PNG can hold 2 and 4 channels only as grey or colour with alpha."""
     image = np.random.default_rng(0).integers(0, 255, (32, 32, count), np.uint8)
     for name in ("images", "labels"):

@@ -1,4 +1,4 @@
-"""`Domain`: which network the name of a backbone in a file of settings stands for."""
+"""`Domain`: the network that a backbone's name in a settings file stands for."""
 
 from mrcnn.commands.domain import Domain
 from mrcnn.config import Config

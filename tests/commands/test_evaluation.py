@@ -1,4 +1,4 @@
-"""Metrics, their table, and pictures of the worst images."""
+"""Evaluation: metrics, their table, and figures of the worst images."""
 
 import json
 
@@ -13,7 +13,7 @@ from mrcnn.errors import DataError
 
 @pytest.fixture
 def labelled(tmp_path):
-    """Three pictures; the truth of the last has one object more than is bright."""
+    """Three images; the ground truth of the last has one object more than is bright."""
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
     for i in range(3):
@@ -38,7 +38,7 @@ def evaluated(domain, detector, labelled, tmp_path, monkeypatch):
     return call
 
 
-def test_metrics_table_and_pictures(evaluated, capsys):
+def test_metrics_table_and_figures(evaluated, capsys):
     code, out = evaluated(worst=1)
     assert code == 0
     metrics = json.loads((out / "metrics.json").read_text())
@@ -56,14 +56,14 @@ def test_metrics_table_and_pictures(evaluated, capsys):
     assert "0.857" in table
 
 
-def test_pictures_are_prepared_as_for_the_training(evaluated, tmp_path):
+def test_images_are_prepared_as_in_training(evaluated, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     (run / "best.h5").touch()
     (run / "training.json").write_text(json.dumps({"keep_rows": [0, 20], "downscale": 5}))
     _, out = evaluated(weights=str(run))
     assert json.loads((out / "metrics.json").read_text())["errors"]["missed"] == 1
-    assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 3  # one a picture above row 20
+    assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 3  # one per image above row 20
     evaluated(weights=str(run), keep_rows="all")
     assert json.loads((out / "metrics.json").read_text())["errors"]["correct"] == 6
 
@@ -73,7 +73,7 @@ def test_only_the_first_images(evaluated):
     assert json.loads((out / "metrics.json").read_text())["threat_score"]["0.50"] == 1
 
 
-def test_an_image_that_cannot_be_read_is_left_out_and_said(evaluated, labelled, capsys):
+def test_an_image_that_cannot_be_read_is_left_out_and_named(evaluated, labelled, capsys):
     (labelled / "images" / "p0.tif").write_bytes(b"II*\0cut off")
     code, out = evaluated()
     assert code == 1

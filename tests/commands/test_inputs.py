@@ -1,4 +1,4 @@
-"""Files, folders and patterns become pictures, and each picture a name of its own."""
+"""Image files from files, folders and patterns, and a unique name for each."""
 
 from pathlib import Path
 
@@ -16,21 +16,21 @@ def test_files_folders_and_patterns(pictures):
     assert errors == []
 
 
-def test_what_is_not_there_is_an_error_beside_the_others(pictures):
+def test_missing_files_are_errors_and_the_others_are_found(pictures):
     (pictures / "empty").mkdir()
     paths, errors = find_images([str(pictures / "x*.png"), str(pictures / "empty"), str(pictures / "one.tif")])
     assert [p.name for p in paths] == ["one.tif"]
-    assert ["matches no file" in str(errors[0]), "holds no picture" in str(errors[1])] == [True, True]
+    assert ["matches no file" in str(errors[0]), "contains no images" in str(errors[1])] == [True, True]
 
 
-def test_a_format_that_is_not_read_is_named_and_the_other_pictures_are_found(pictures):
+def test_an_unsupported_format_is_named_and_the_other_images_are_found(pictures):
     (pictures / "scan.czi").write_bytes(b"ZISRAWFILE")
     paths, errors = find_images([str(pictures)])
     assert [p.name for p in paths] == ["one.tif", "stack.tif", "two.tif"]
     assert "scan.czi" in str(errors[0])
 
 
-def test_names_are_stems_where_these_differ():
+def test_names_are_stems_if_these_differ():
     assert result_names([Path("a/x.tif"), Path("b/y.png")]) == ["x", "y"]
 
 
@@ -39,12 +39,12 @@ def test_same_stems_get_their_folder_and_then_their_suffix():
     assert result_names([Path("a/x.tif"), Path("a/x.png")]) == ["a_x_tif", "a_x_png"]
 
 
-def test_what_cannot_be_told_apart_is_refused():
+def test_names_that_cannot_be_made_unique_are_refused():
     with pytest.raises(ConfigError, match="same name"):
         result_names([Path("p/A/x.tif"), Path("p/a/x.tif")])
 
 
-def test_fields_of_a_screen_have_as_many_of_their_folders_as_they_need():
+def test_fields_of_a_screen_are_named_with_as_many_folders_as_needed():
     paths = [Path(plate) / well / "f.png" for plate in ("p1", "p2") for well in ("A1", "A2")]
     assert result_names(paths) == ["p1_A1_f_png", "p1_A2_f_png", "p2_A1_f_png", "p2_A2_f_png"]
     assert table_names(paths) == ["p1/A1/f.png", "p1/A2/f.png", "p2/A1/f.png", "p2/A2/f.png"]
@@ -72,15 +72,15 @@ def test_names_never_clash(parts):
     assert len({n.lower() for n in names}) == len(paths)
 
 
-def test_results_do_not_go_among_the_pictures_to_predict(tmp_path):
+def test_results_are_not_written_among_the_input_images(tmp_path):
     options = {"images": [str(tmp_path), "a.tif"], "out": str(tmp_path / "out")}
     assert results_folder(options) == tmp_path / "out"
-    with pytest.raises(ConfigError, match="a folder of pictures to predict"):
+    with pytest.raises(ConfigError, match="a folder of input images"):
         results_folder({**options, "out": str(tmp_path / "out" / "..")})
 
 
 @given(st.text(min_size=1))
-def test_a_name_of_a_file_has_no_character_that_a_system_refuses(text):
+def test_file_names_have_only_characters_that_every_system_accepts(text):
     name = file_name(text)
     assert len(name) == len(text) and not set(name) & set('/\\:*?"<>| \0')
     assert file_name(name) == name

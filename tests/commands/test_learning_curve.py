@@ -1,4 +1,4 @@
-"""The same training on ever more images: which ones, how long, judged on what, taken up, and drawn."""
+"""The learning curve: choice of images, number of steps, test images, resuming, and figures."""
 
 import json
 
@@ -18,12 +18,12 @@ from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_
 
 
 class Pretender:
-    """Stands for a model: what is brighter than a level is an object, and the level falls with the images learnt."""
+    """Stands for a model: what is brighter than a level is an object, and the level falls with the number of images."""
 
     made = []
 
     def __init__(self, config, folder):
-        self.config, self.folder, self.log_dir, self.epoch, self.learnt = config, folder, folder / "run", 0, []
+        self.config, self.folder, self.log_dir, self.epoch, self.trained_on = config, folder, folder / "run", 0, []
         self.made.append(self)
 
     def resume(self):
@@ -36,11 +36,11 @@ class Pretender:
         assert path == self.log_dir
 
     def train(self, train, validation, learning_rate, layers, augmentation, verbose, epochs):
-        self.learnt, self.epoch = sorted(train.image_info[i]["page"] for i in train.image_ids), epochs
+        self.trained_on, self.epoch = sorted(train.image_info[i]["page"] for i in train.image_ids), epochs
         return [{"epoch": epoch + 1, "seconds": 45.0} for epoch in range(epochs)]
 
     def predict(self, images, pixel_size_nm=None):
-        level = 150 if len(self.learnt) < 4 else 50
+        level = 150 if len(self.trained_on) < 4 else 50
         return [Instances.from_label_image(label(image[..., 0] > level)[0]) for image in images]
 
 
@@ -56,7 +56,7 @@ def stack(tmp_path):
 
 @pytest.fixture
 def curve(domain, stack, monkeypatch):
-    """Runs the script on the stack with models that learn nothing; gives the folder."""
+    """Runs the script on the stack with models that learn nothing; returns the folder."""
     monkeypatch.setattr(module, "new_model", lambda mode, config, folder: Pretender(config, folder))
     monkeypatch.setattr(module, "load_start", lambda model, options: None)
     monkeypatch.setattr(Pretender, "made", [])
@@ -87,7 +87,7 @@ def curve(domain, stack, monkeypatch):
     return call
 
 
-def test_every_number_is_trained_with_every_seed_and_judged_on_the_same_images(curve):
+def test_every_number_is_trained_with_every_seed_and_evaluated_on_the_same_images(curve):
     out = curve("--images", "2,6", "--seeds", "0,1")
     table = pd.read_csv(out / "runs.csv")
     assert table[["model", "images", "seed"]].values.tolist() == [["mask", n, s] for n in (2, 6) for s in (0, 1)]
@@ -95,13 +95,13 @@ def test_every_number_is_trained_with_every_seed_and_judged_on_the_same_images(c
     assert table["threat_score_50"].tolist() == [0.5, 0.5, 1, 1]
     assert table["missed"].tolist() == [3, 3, 0, 0]
     assert table["minutes"].tolist() == [1.5] * 4
-    assert [len(m.learnt) for m in Pretender.made] == [2, 2, 6, 6]
-    assert all(set(m.learnt) <= set(range(8)) for m in Pretender.made)
+    assert [len(m.trained_on) for m in Pretender.made] == [2, 2, 6, 6]
+    assert all(set(m.trained_on) <= set(range(8)) for m in Pretender.made)
     assert {m.config.SEED for m in Pretender.made} == {0, 1}
     assert {"foreground_iou.png", "threat_score.png", "mask"} <= {p.name for p in out.iterdir()}
 
 
-def test_all_trainings_take_equally_many_steps(curve, domain, monkeypatch):
+def test_all_trainings_take_the_same_number_of_steps(curve, domain, monkeypatch):
     monkeypatch.setattr(domain.configs["small"], "STEPS_PER_EPOCH", None)
     curve("--images", "2,6", "--batch", "2")
     assert [m.config.STEPS_PER_EPOCH for m in Pretender.made] == [3, 3]
@@ -111,14 +111,16 @@ def test_what_is_done_is_not_repeated_and_other_options_are_refused(curve):
     curve("--images", "2,6")
     out = curve("--images", "2,6", "--seeds", "0,1")
     assert len(Pretender.made) == 4 == len(pd.read_csv(out / "runs.csv"))
-    with pytest.raises(ConfigError, match="another learning_rate: None then, 0.5 now"):
+    with pytest.raises(ConfigError, match="different learning_rate: None before, 0.5 now"):
         curve("--images", "2,6", "--learning-rate", "0.5")
 
 
-def test_models_of_one_table_are_judged_on_the_same_images(curve, stack):
+def test_models_in_one_table_are_evaluated_on_the_same_images(curve, stack):
     curve("--images", "6")
     (stack / "out" / "mask").rename(stack / "out" / "unet")  # as if of another model
-    with pytest.raises(ConfigError, match=r"unet holds runs with another test_slices: \[9, 12\] then, \[10, 12\] now"):
+    with pytest.raises(
+        ConfigError, match=r"unet holds runs with a different test_slices: \[9, 12\] before, \[10, 12\] now"
+    ):
         curve("--images", "6", judged=["--test-slices", "10:12"])
     curve("--images", "6", "--learning-rate", "0.5")
     (stack / "out" / "unet" / "options.json").write_text("{cut")
@@ -130,27 +132,27 @@ def test_a_result_that_is_cut_off_is_named(curve):
     out = curve("--images", "6")
     path = next(out.rglob("result.json"))
     path.write_text(json.dumps({"model": "mask"}))
-    with pytest.raises(ConfigError, match="result.json: is no result"):
+    with pytest.raises(ConfigError, match="result.json: is not a valid result"):
         curve("--images", "6")
 
 
 @pytest.mark.parametrize(
     ("words", "judged", "message"),
     [
-        (["--images", "9"], ["--test-slices", "9:12"], "there are 8 images"),
-        (["--images", "2"], [], "what to judge on"),
-        (["--images", "2", "--weights", "last"], ["--test-slices", "9:12"], "Name that run.s folder"),
-        (["--images", "2"], ["--test-slices", "7:12"], "--slices share slices"),
-        (["--images", "2"], ["--test-slices", "8:10"], "--validation-slices share slices"),
+        (["--images", "9"], ["--test-slices", "9:12"], "only 8 training images"),
+        (["--images", "2"], [], "No test images given"),
+        (["--images", "2", "--weights", "last"], ["--test-slices", "9:12"], "Give that run.s folder"),
+        (["--images", "2"], ["--test-slices", "7:12"], "--slices overlap"),
+        (["--images", "2"], ["--test-slices", "8:10"], "--validation-slices overlap"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(curve, words, judged, message):
+def test_invalid_choices_of_images_are_refused(curve, words, judged, message):
     with pytest.raises(ConfigError, match=message):
         curve(*words, judged=judged)
     assert not Pretender.made
 
 
-def test_another_data_set_is_judged_on(curve, stack):
+def test_evaluation_on_a_separate_data_set(curve, stack):
     tifffile.imwrite(stack / "other.tif", np.full((1, 40, 50), 100, np.uint8), photometric="minisblack")
     tifffile.imwrite(stack / "other_truth.tif", np.full((1, 40, 50), 255, np.uint8), photometric="minisblack")
     out = curve(
@@ -162,7 +164,7 @@ def test_another_data_set_is_judged_on(curve, stack):
 
 
 @given(st.integers(1, 60), st.data())
-def test_images_are_different_and_within(available, data):
+def test_images_are_different_and_exist(available, data):
     count = data.draw(st.integers(1, available))
     blocks = data.draw(st.none() | st.integers(1, 70))
     chosen = choose_images(available, count, blocks, data.draw(st.integers(0, 9)))

@@ -1,4 +1,4 @@
-"""Pictures in; label images, overlays and tables out; what fails does not stop the others."""
+"""Prediction: label images, overlays and tables; files that fail do not stop the others."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from mrcnn.options.arguments import USAGE
 
 @pytest.fixture
 def predicted(domain, detector, pictures, tmp_path, monkeypatch):
-    """Predicts these images with the bright-is-object detector; gives exit code and folder."""
+    """Predicts these images with the bright-is-object detector; returns exit code and folder."""
     monkeypatch.setattr(prediction, "load_detector", lambda domain, options: detector)
 
     def call(*images, **options):
@@ -72,7 +72,7 @@ def test_tables(predicted, pictures):
     assert summary[summary["image"] == "stack.tif"]["page"].tolist() == [0, 1, 2]
 
 
-def test_the_pixel_size_given_goes_before_that_of_the_file(predicted, pictures):
+def test_the_given_pixel_size_takes_precedence_over_the_file(predicted, pictures):
     _, out = predicted(pictures / "one.tif", pixel_size_nm=(10.0, 20.0))
     assert pd.read_csv(out / "instances.csv")["area_um2"].iloc[0] == pytest.approx(25 * 200e-6)
     assert read_pixel_size_nm(out / "one_labels.tif") == pytest.approx((10, 20))
@@ -86,7 +86,7 @@ def test_the_pixel_size_of_the_settings_is_the_last_resort(predicted, pictures, 
     assert table.loc["two.tif", "area_um2"].iloc[0] == pytest.approx(25 * 4e-6)
 
 
-def test_files_that_fail_are_named_and_the_others_done(predicted, pictures, capsys):
+def test_files_that_fail_are_named_and_the_others_processed(predicted, pictures, capsys):
     (pictures / "cut.tif").write_bytes((pictures / "two.tif").read_bytes()[:300])
     (pictures / "text.png").write_text("no picture")
     tifffile.imwrite(pictures / "nan.tif", np.full((9, 9), np.nan, np.float32))
@@ -128,7 +128,7 @@ def test_pages_of_a_stack_are_read_one_at_a_time(predicted, pictures, detector, 
     real = prediction.read_image
 
     def counted(path, page, **options):
-        assert detector.seen == len(reads)  # the page before was detected in before this one was read
+        assert detector.seen == len(reads)  # the page before was processed before this one was read
         reads.append(page)
         return real(path, page, **options)
 
@@ -138,7 +138,7 @@ def test_pages_of_a_stack_are_read_one_at_a_time(predicted, pictures, detector, 
 
 
 def test_a_fourth_channel_is_one_where_the_model_has_four(predicted, tmp_path, detector):
-    """tifffile, as scikit-image, marks it as alpha unless told otherwise."""
+    """By default, tifffile and scikit-image mark it as alpha."""
     path, bright = tmp_path / "four.tif", np.zeros((40, 50, 4), np.uint8)
     bright[10:15, 3:8] = 200
     tifffile.imwrite(path, bright, photometric="rgb")
@@ -154,14 +154,14 @@ def test_a_fourth_channel_is_one_where_the_model_has_four(predicted, tmp_path, d
 
 @pytest.fixture
 def with_bar(tmp_path):
-    """A picture of 5 nm pixels: one object inside, one cut by row 40, and a bright caption bar from there on."""
+    """An image with 5 nm pixels: one object inside, one cut by row 40, and a bright caption bar from there on."""
     image = np.zeros((52, 50), np.uint8)
     image[8:16, 12:24], image[32:40, 12:20], image[40:] = 200, 200, 255
     tifffile.imwrite(tmp_path / "bar.tif", image, resolution=(2e6, 2e6), resolutionunit="CENTIMETER")
     return tmp_path / "bar.tif"
 
 
-def test_a_prepared_picture_gives_results_of_the_size_of_the_original(predicted, with_bar, detector):
+def test_a_prepared_image_gives_results_of_the_original_size(predicted, with_bar, detector):
     shown = []
     real = detector.predict
     detector.predict = lambda images, size: shown.append((images[0].shape, size)) or real(images, size)
@@ -177,7 +177,7 @@ def test_a_prepared_picture_gives_results_of_the_size_of_the_original(predicted,
     assert table["area_um2"].tolist() == pytest.approx((table["area_px"] * 25e-6).tolist())
     assert table["mean_intensity"].tolist() == [200, 200]
     assert table["touches_border"].tolist() == [False, True]
-    # Of the rows and columns that were looked at: 2 columns fill no block.
+    # Only of the rows and columns that were used: 2 columns fill no block.
     assert pd.read_csv(out / "summary.csv")["image_area_px"].tolist() == [40 * 48]
 
 
@@ -190,7 +190,7 @@ def test_a_prepared_picture_gives_results_of_the_size_of_the_original(predicted,
         ({"keep_rows": "all", "downscale": 1}, (52, 50, 1)),
     ],
 )
-def test_pictures_are_prepared_as_for_the_training_unless_said(predicted, with_bar, detector, tmp_path, given, seen):
+def test_images_are_prepared_as_in_training_by_default(predicted, with_bar, detector, tmp_path, given, seen):
     run = tmp_path / "run"
     run.mkdir()
     (run / "best.h5").touch()
@@ -203,7 +203,7 @@ def test_pictures_are_prepared_as_for_the_training_unless_said(predicted, with_b
     assert shown == [seen] * 2
 
 
-def test_a_picture_without_the_rows_to_keep_is_named_and_the_others_done(predicted, pictures, with_bar, capsys):
+def test_an_image_without_the_rows_to_keep_is_named_and_the_others_processed(predicted, pictures, with_bar, capsys):
     code, out = predicted(pictures / "one.tif", with_bar, keep_rows=(0, 45))
     assert code == 1
     error = capsys.readouterr().err
@@ -211,7 +211,7 @@ def test_a_picture_without_the_rows_to_keep_is_named_and_the_others_done(predict
     assert pd.read_csv(out / "summary.csv")["image"].tolist() == ["bar.tif"]
 
 
-def test_a_record_that_cannot_be_read_is_not_passed_over(predicted, with_bar, tmp_path):
+def test_a_record_that_cannot_be_read_is_not_ignored(predicted, with_bar, tmp_path):
     (tmp_path / "best.h5").touch()
     (tmp_path / "training.json").write_text("{cut")
     with pytest.raises(ConfigError, match=r"training\.json.*--keep-rows"):
@@ -223,7 +223,7 @@ def test_overlays_of_the_first_pages_only(predicted, pictures):
     assert sorted(p.name for p in out.glob("*.png")) == ["stack_overlay.png", "stack_overlay_0001.png"]
 
 
-def test_outlines_for_imagej_are_written_when_asked_for(predicted, pictures):
+def test_outlines_for_imagej_are_written_on_request(predicted, pictures):
     roifile = pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
     code, out = predicted(pictures, rois=True)
     assert code == 0
@@ -237,7 +237,7 @@ def test_without_roifile_it_ends_before_the_detection(predicted, pictures, monke
         predicted(pictures, rois=True)
 
 
-def test_results_do_not_go_among_the_pictures(predicted, pictures):
+def test_results_are_not_written_among_the_images(predicted, pictures):
     with pytest.raises(ConfigError, match="Choose another"):
         predicted(pictures, out=str(pictures))
 
@@ -290,4 +290,4 @@ def test_without_linking_or_a_stack_there_are_no_files_of_it(predicted, column, 
     assert not list(predicted(column)[1].glob("*objects*"))
     assert "--link-slices" not in capsys.readouterr().out
     assert not list(predicted(pictures / "one.tif", **LINKING)[1].glob("*objects.csv"))
-    assert "--link-slices: none of the pictures is a stack" in capsys.readouterr().out
+    assert "--link-slices: none of the images is a stack" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Which settings a model gets: by options, from beside the weights."""
+"""Settings of a model, from the options or from the files next to the weights."""
 
 import numpy as np
 import pytest
@@ -60,11 +60,11 @@ def test_misspelt_setting_names_the_nearest(domain):
         new_config(domain, TrainingOptions(size="small", weights="none", set=["LERNING_RATE=1"]))
 
 
-def test_settings_of_a_file_are_taken(domain, tmp_path):
+def test_settings_from_a_file_are_used(domain, tmp_path):
     domain.configs["small"](LEARNING_RATE=0.25, SEED=9).to_json(tmp_path / "c.json")
     config = new_config(domain, TrainingOptions(config=tmp_path / "c.json", weights="none", size="small"))
     assert (config.LEARNING_RATE, config.SEED) == (0.25, 9)
-    assert config.TRAIN_BN is False  # as the file says
+    assert config.TRAIN_BN is False  # as in the file
 
 
 def test_a_backbone_of_the_domain_is_found_again_by_its_name(domain, tmp_path):
@@ -95,6 +95,6 @@ def test_missing_weights_and_weights_without_settings_are_errors(domain, tmp_pat
         load_detector(domain, {"weights": tmp_path / "plain.npz"})
 
 
-def test_names_are_given_only_where_the_classes_are_the_domains(domain):
+def test_names_are_given_only_if_the_classes_are_the_domains(domain):
     assert class_names(domain, domain.configs["small"]()) == ["BG", "blob"]
     assert class_names(domain, domain.configs["small"](NUM_CLASSES=4)) is None

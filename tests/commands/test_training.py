@@ -1,4 +1,4 @@
-"""Stages of a training, and which run is taken up again."""
+"""Stages of a training, and the run that is resumed."""
 
 import json
 import os
@@ -73,8 +73,8 @@ def test_options_of_a_run_that_cannot_be_read_are_an_error(domain, tmp_path):
         train(domain, TrainingOptions(logs=str(tmp_path), resume=True))
 
 
-def test_options_of_the_run_are_taken_up_unless_given_anew(domain, tmp_path):
-    """The dataset of the first start is missing: what is named shows whose option was taken."""
+def test_options_of_the_run_are_reused_unless_given_anew(domain, tmp_path):
+    """The data sets do not exist: the name in the error shows which option was used."""
     (tmp_path / "run").mkdir()
     kept = {"dataset": "first_folder", "weights": "none", "size": "small"}
     (tmp_path / "run" / OPTIONS_FILE).write_text(json.dumps(kept))
@@ -110,11 +110,11 @@ def test_a_start_that_fails_leaves_no_run_to_resume(domain, tmp_path, options, m
     assert not (tmp_path / "logs").exists()
 
 
-def test_a_watershed_is_of_the_best_weights(tmp_path):
+def test_a_watershed_belongs_to_the_best_weights(tmp_path):
     assert lacks_watershed(tmp_path)
     for name, time in (("watershed.json", 2000), ("best.h5", 1000)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (time, time))
     assert not lacks_watershed(tmp_path)
-    os.utime(tmp_path / "best.h5", (3000, 3000))  # trained on, and killed before it was chosen anew
+    os.utime(tmp_path / "best.h5", (3000, 3000))  # the training continued, and was killed before it was chosen anew
     assert lacks_watershed(tmp_path)

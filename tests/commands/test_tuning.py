@@ -1,4 +1,4 @@
-"""A search from the command line: its space, its trials, its workers, its report, and what it refuses."""
+"""A search from the command line: space, trials, workers, report, and refusals."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from mrcnn.options.tuning_arguments import SearchOptions, tune_parser
 
 
 class Pretender:
-    """Stands for a model: its score is the better the nearer the rate is to 1e-3, and grows with the epochs."""
+    """Stands for a model: its score is better the closer the rate is to 1e-3, and grows with the epochs."""
 
     made = []
 
@@ -37,7 +37,7 @@ class Pretender:
 
 @pytest.fixture
 def searched(domain, tmp_path, monkeypatch):
-    """Searches with models that learn nothing; gives exit code and folder."""
+    """Searches with models that learn nothing; returns exit code and folder."""
     monkeypatch.setattr(tuning, "new_model", lambda mode, config, folder: Pretender(config, folder))
     monkeypatch.setattr(tuning, "load_start", lambda model, options: None)
     monkeypatch.setattr(Pretender, "made", [])
@@ -49,7 +49,7 @@ def searched(domain, tmp_path, monkeypatch):
     return call
 
 
-def test_learning_rate_and_batch_size_are_searched_unless_said(searched, domain, capsys):
+def test_learning_rate_and_batch_size_are_searched_by_default(searched, domain, capsys):
     code, out = searched("--trials", "3")
     assert code == 0
     table = pd.read_csv(out / "trials.csv")
@@ -81,11 +81,11 @@ def test_loaded_weights_are_trained_in_the_stages_of_a_training(searched):
     assert Pretender.made[0].stages == [("heads", 0.01, 1), ("all", 0.001, 2)]
 
 
-def test_the_same_command_goes_on_and_another_one_does_not(searched):
+def test_the_same_command_continues_and_a_different_one_does_not(searched):
     searched("--trials", "1")
     _, out = searched("--trials", "2")
     assert len(pd.read_csv(out / "trials.csv")) == len(Pretender.made) == 2
-    with pytest.raises(ConfigError, match="another steps"):
+    with pytest.raises(ConfigError, match="different steps"):
         searched("--trials", "4", "--steps", "7")
 
 
@@ -97,7 +97,7 @@ def test_a_score_is_chosen(searched):
         == 1e-3
         == table.loc[table["score"].idxmin(), "LEARNING_RATE"]
     )
-    with pytest.raises(ConfigError, match="tells no val_iou; it tells loss, val_threat_score"):
+    with pytest.raises(ConfigError, match="does not report val_iou; it reports loss, val_threat_score"):
         searched("--trials", "3", "--monitor", "val_iou", "--out", str(out / "other"))
 
 
@@ -105,19 +105,19 @@ def test_a_score_is_chosen(searched):
     ("words", "message"),
     [
         (["--trials", "1", "--search", "LEARNING_RAT=1,2"], "Did you mean LEARNING_RATE"),
-        (["--trials", "1", "--search", "LEARNING_RATE"], "nothing to search"),
-        (["--trials", "1", "--weights", "last"], "Name that run's folder"),
-        ([], "how long to search"),
+        (["--trials", "1", "--search", "LEARNING_RATE"], "is not a parameter to search"),
+        (["--trials", "1", "--weights", "last"], "Give that run's folder"),
+        ([], "Give a limit for the search"),
         (["--trials", "3", "--search", "LEARNING_RATE=-1,-2"], "All 3 trials failed.*LEARNING_RATE"),
     ],
 )
-def test_what_cannot_be_searched_is_said(searched, words, message):
+def test_invalid_searches_are_refused(searched, words, message):
     with pytest.raises(ConfigError, match=message):
         searched(*words)
     assert not Pretender.made
 
 
-def test_a_damaged_file_is_said(searched):
+def test_a_damaged_file_is_named(searched):
     _, out = searched("--trials", "1")
     (out / "search.db").write_bytes(b"nothing")
     with pytest.raises(DataError, match="search.db"):
@@ -129,7 +129,7 @@ def test_the_default_space_fits_the_model():
     assert default_space(Config(SEMANTIC_MODEL="unet"))[1].choices == (4, 8, 16)
 
 
-def test_what_is_searched_by_is_what_decides_the_best_epoch(domain):
+def test_the_searched_score_is_the_one_that_selects_the_best_epoch(domain):
     validation = domain.synthetic("validation")
     assert monitor_of(Config(), validation) == "val_threat_score"
     assert monitor_of(Config(VALIDATE_EVERY=0), validation) == "val_loss"
@@ -147,7 +147,7 @@ def test_workers_do_not_outlive_the_search():
     with pytest.raises(KeyboardInterrupt), Workers([sys.executable, "-c", "import time; time.sleep(60)"], 3) as workers:
         raise KeyboardInterrupt
     assert all(process.poll() is not None for process in workers.running)
-    with pytest.raises(ConfigError, match="run it several times"):
+    with pytest.raises(ConfigError, match="start the search several times"):
         Workers([], 2)
 
 

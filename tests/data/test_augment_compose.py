@@ -1,4 +1,4 @@
-"""Choosing among transforms, and what counts as an augmentation."""
+"""Combining transforms, and what is accepted as an augmentation."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ objects = Instances((6, 8))
 
 
 class Add:
-    """Adds a number, so that the result tells which transforms ran."""
+    """Adds a number, so the result shows which transforms ran."""
 
     def __init__(self, amount):
         self.amount = amount
@@ -61,7 +61,7 @@ def test_one_of_some_of_and_sometimes_choose_what_they_say():
 
 @pytest.mark.parametrize("augmentation", ["flip", 3, FlipLR, {"flip": 1}])
 def test_what_is_no_augmentation_is_refused(augmentation):
-    with pytest.raises(ConfigError, match="takes None, a transform"):
+    with pytest.raises(ConfigError, match="must be None, a transform"):
         apply_augmentation(augmentation, image, objects, np.random.default_rng(0))
 
 

@@ -1,4 +1,4 @@
-"""Image, masks and boxes move together, exactly where that is possible."""
+"""Image, masks and boxes move together, exactly where possible."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def assert_aligned(image, instances):
     masks = instances.to_masks()
     for i in range(image.shape[-1]):
         white, masked = image[..., i] >= 128, masks[..., instances.class_ids == i + 1].any(axis=-1)
-        # Up to 5 %, and a few pixels: parts smaller than an object may be are dropped on purpose.
+        # Up to 5 % and a few pixels: parts below the minimum object size are dropped on purpose.
         assert (white ^ masked).sum() <= 0.05 * (white | masked).sum() + 2 * (MIN_AREA_PX - 1)
 
 
@@ -80,7 +80,7 @@ def test_a_flip_twice_changes_nothing(seed):
     np.testing.assert_array_equal(back.to_masks(), instances.to_masks())
 
 
-def test_a_picture_that_is_not_square_keeps_its_shape():
+def test_an_image_that_is_not_square_keeps_its_shape():
     image, instances = ellipses(3, (40, 64))
     turned = [apply_augmentation(Rot90(), image, instances, np.random.default_rng(s))[0] for s in range(20)]
     assert all(np.array_equal(t, image) or np.array_equal(t, image[::-1, ::-1]) for t in turned)
@@ -134,15 +134,15 @@ def test_mirrored_objects_get_masks_too():
     image = (labels * 100)[..., None].astype(np.uint8)
     instances = Instances.from_label_image(labels, class_ids=np.unique(labels)[1:])
     down, moved = apply_augmentation(Affine(0, 1.0, (0.5, 0.5)), image, instances, np.random.default_rng(0))
-    # Everything goes 30 px down and right; above the old border the mirror image of both comes in.
+    # Everything moves 30 px down and right; the reflection of both appears above the old border.
     np.testing.assert_array_equal(moved.to_label_image() > 0, down[..., 0] > 0)
     by_class = {c: moved.boxes[moved.class_ids == c].tolist() for c in (1, 2)}
     assert sorted(by_class[1]) == [[10, 0, 20, 5], [10, 55, 20, 60], [40, 0, 50, 5], [40, 55, 50, 60]]
     assert by_class[2] == [[24, 44, 36, 50], [24, 10, 36, 16]]  # above and below the border it is one object
-    assert list(moved.class_ids[:2]) == [1, 2]  # mirror images come last
+    assert list(moved.class_ids[:2]) == [1, 2]  # reflections come last
 
 
-def test_what_leaves_the_picture_is_dropped_with_its_class():
+def test_what_leaves_the_image_is_dropped_with_its_class():
     labels = np.zeros((50, 50), np.int32)
     labels[2:8, 2:8], labels[20:30, 20:30] = 7, 9
     instances = Instances.from_label_image(labels, class_ids=[3, 4])

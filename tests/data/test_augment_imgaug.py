@@ -1,4 +1,4 @@
-"""imgaug pipelines: every geometric augmenter moves the masks, no photometric one touches them."""
+"""imgaug pipelines: every geometric augmenter moves the masks, no photometric one changes them."""
 
 import builtins
 
@@ -96,7 +96,7 @@ def test_the_seed_systems_pipeline():
     for seed in range(20):
         changed, moved = apply_augmentation(seed_pipeline(), image, instances, np.random.default_rng(seed))
         assert changed.shape == image.shape and changed.dtype == np.uint8
-        assert len(moved) == len(instances) and overlap(changed, moved) > 0.75  # blur shrinks what is thresholded
+        assert len(moved) == len(instances) and overlap(changed, moved) > 0.75  # blur shrinks the thresholded area
         np.testing.assert_array_equal(moved.class_ids, instances.class_ids)
         np.testing.assert_array_equal(moved.scores, instances.scores)
         seen.add(changed.tobytes())
@@ -131,7 +131,7 @@ def test_hundreds_of_objects_keep_their_identity():
     np.testing.assert_allclose(moved.areas(), instances.areas() * 0.49, rtol=0.25)
 
 
-def test_what_leaves_the_picture_is_dropped_with_its_class():
+def test_what_leaves_the_image_is_dropped_with_its_class():
     image, instances = discs((64, 64))
     _, moved = apply_augmentation(iaa.Affine(translate_px={"x": -40}), image, instances, np.random.default_rng(0))
     np.testing.assert_array_equal(moved.class_ids, instances.class_ids[[1, 3]])
@@ -211,7 +211,7 @@ def test_layers_hold_no_two_overlapping_boxes():
 
 
 def test_a_lambda_may_show_by_its_keypoints_or_heat_maps_that_nothing_moves():
-    """With the original it was no augmenter of masks, whatever it did."""
+    """The original never applied a Lambda to masks, whatever it did."""
     image, instances = discs()
 
     def as_they_are(things, *_):

@@ -79,7 +79,7 @@ def test_blur_smooths_within_a_channel_only():
 
 
 @pytest.mark.parametrize("transform", [GaussianBlur(sigma=1.0), GaussianNoise(sigma=0.1)])
-def test_a_grey_picture_as_rgb_stays_grey_and_is_the_grey_picture_changed(transform):
+def test_a_grey_image_as_rgb_stays_grey_and_is_the_grey_image_changed(transform):
     grey = np.random.default_rng(0).integers(0, 256, (20, 30, 1), dtype=np.uint8)
     colour = np.concatenate([grey, grey, 255 - grey], axis=-1)
     changed, alone = (transform.change(image, np.random.default_rng(1)) for image in (colour, grey))

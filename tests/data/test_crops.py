@@ -1,4 +1,4 @@
-"""Crops of pictures and the classes of their pixels: what is cut, remembered, moved together and refused."""
+"""Crops of images and the classes of their pixels: cutting, caching, augmentation and rejected data."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ CONFIG = {"IMAGE_CHANNEL_COUNT": 1, "MEAN_PIXEL": 0.0, "SEMANTIC_CROP": 32}
 
 
 class Discs(Dataset):
-    """Pictures of 48 x 64 pixels with a disc of each class, grey values 100 times the class; counts what is read."""
+    """Images of 48 x 64 pixels with a disc of each class, grey value 100 times the class; records which are read."""
 
     channels = 1
 
@@ -46,7 +46,7 @@ class Discs(Dataset):
 
 
 class Painted(Discs):
-    """The same with a label image instead of objects."""
+    """The same data set with a label image instead of objects."""
 
     def __init__(self, values, **options):
         super().__init__(**options)
@@ -82,7 +82,7 @@ def test_image_and_labels_move_together(augmentation, kind):
 
 @pytest.mark.parametrize("augmentation", [Elastic(alpha=4, sigma=16), micrograph_augmentation("strong")])
 def test_deformed_crops_keep_their_labels(augmentation):
-    """Mirrored objects at the border included; labels are where the picture is bright."""
+    """Labels are where the image is bright, including reflected objects at the border."""
     source, rng, shares = CropSource(Discs(), config()), np.random.default_rng(0), []
     for _ in range(20):
         image, labels = source.crop(0, random_window((48, 64), 32, rng), augmentation, rng)
@@ -99,7 +99,7 @@ def test_of_overlapping_objects_the_smallest_is_on_top_and_crowds_count():
     assert labels[2, 2] == 1 and labels[5, 5] == 2 and labels[0, 0] == 0
 
 
-def test_pictures_are_read_once_while_there_is_room():
+def test_images_are_read_once_while_there_is_room():
     dataset = Discs(count=3)
     source = CropSource(dataset, config())
     for image_id in (0, 1, 0, 2, 1):
@@ -107,7 +107,7 @@ def test_pictures_are_read_once_while_there_is_room():
     assert dataset.read == [0, 1, 2]
     dataset = Discs(count=3)
     room_for_two = CropSource(dataset, config(), cache_bytes=2 * 48 * 64 + 1000)
-    for image_id in (0, 1, 0, 2, 0, 1):  # of 0 and 1 the latter was used longer ago when 2 comes
+    for image_id in (0, 1, 0, 2, 0, 1):  # of 0 and 1, the latter was used less recently when 2 is read
         room_for_two.crop(image_id, (0, 0, 32, 32))
     assert dataset.read == [0, 1, 2, 1]
     dataset = Discs()
@@ -118,7 +118,7 @@ def test_pictures_are_read_once_while_there_is_room():
 
 
 @given(st.integers(32, 100), st.integers(32, 100), st.integers(0, 1000))
-def test_windows_are_inside_and_those_of_the_grid_cover_the_picture(height, width, seed):
+def test_windows_are_inside_and_those_of_the_grid_cover_the_image(height, width, seed):
     y1, x1, y2, x2 = random_window((height, width, 1), 32, np.random.default_rng(seed))
     assert 0 <= y1 and y2 <= height and 0 <= x1 and x2 <= width and (y2 - y1, x2 - x1) == (32, 32)
     covered = np.zeros((height, width), bool)
@@ -142,12 +142,12 @@ def test_semantic_masks_of_two_classes(values):
         (
             [0, 254],
             2,
-            r"disc_0.png: its semantic mask has the values 254 beside those expected \(0 and 1, or 0 and 255\)",
+            r"disc_0.png: its semantic mask has unexpected values 254 \(expected: 0 and 1, or 0 and 255\)",
         ),
-        ([3, 1], 2, "has the values 3 beside"),
-        ([0, 7, 9], 3, r"has the values 7, 9 beside those expected \(class ids from 0 to 2\)"),
-        ([0, -1], 2, "its semantic mask has the values -1"),
-        ([0.0, 0.5], 2, "its semantic mask is float64"),
+        ([3, 1], 2, "has unexpected values 3"),
+        ([0, 7, 9], 3, r"has unexpected values 7, 9 \(expected: class ids from 0 to 2\)"),
+        ([0, -1], 2, "its semantic mask has unexpected values -1"),
+        ([0.0, 0.5], 2, "its semantic mask has type float64"),
     ],
 )
 def test_values_that_are_no_classes_are_refused(values, classes, message):
@@ -155,7 +155,7 @@ def test_values_that_are_no_classes_are_refused(values, classes, message):
         CropSource(Painted(values, classes=classes), config(NUM_CLASSES=classes)).load(0)
 
 
-def test_pictures_that_cannot_be_used_are_named():
+def test_images_that_cannot_be_used_are_named():
     class Wrong(Discs):
         def load_image(self, image_id):
             return np.zeros((48, 60, 1), np.uint8)
@@ -171,7 +171,7 @@ def test_pictures_that_cannot_be_used_are_named():
     for kind, message in (
         (Wrong, "image is 48 x 60 pixels, its masks are 48 x 64"),
         (Broken, "NaN"),
-        (Unknown, "an object of the class 2, but NUM_CLASSES is 2"),
+        (Unknown, "an object of class 2, but NUM_CLASSES is 2"),
     ):
         with pytest.raises(DataError, match=f"disc_1.png.*{message}"):
             CropSource(kind(), config()).load(1)
@@ -179,17 +179,19 @@ def test_pictures_that_cannot_be_used_are_named():
         CropSource(Discs(), config()).crop(0, (0, 0, 32, 32), lambda i, o, rng: (i[:-1], o), np.random.default_rng(0))
 
 
-def test_data_sets_that_cannot_be_learnt_from():
+def test_data_sets_that_cannot_be_trained_on():
     validate_semantic(Discs(classes=3), config(NUM_CLASSES=3))
-    with pytest.raises(DataError, match="disc_0.png: has 48 x 64 pixels, too few for the crops of 64 x 64.*CROP = 32"):
+    with pytest.raises(
+        DataError, match="disc_0.png: has 48 x 64 pixels, too few for training crops of 64 x 64.*CROP = 32"
+    ):
         validate_semantic(Discs(), config(SEMANTIC_CROP=64))
     with pytest.raises(DataError, match="has 20 x 40 pixels.*Enlarge it"):
         check_sizes(Discs(shape=(20, 40)), config())
-    with pytest.raises(DataError, match="any other of the 2 pictures of Discs has an object of the class 'disc 2'"):
+    with pytest.raises(DataError, match="any other of the 2 images of Discs has an object of the class 'disc 2'"):
         validate_semantic(Discs(classes=3, absent=(2,)), config(NUM_CLASSES=3))
     with pytest.raises(DataError, match="of the class 'disc 1'"):
         validate_semantic(Painted([0, 0]), config())
-    with pytest.raises(DataError, match="has no pictures"):
+    with pytest.raises(DataError, match="has no images"):
         validate_semantic(Discs(count=0), config())
     with pytest.raises(ConfigError, match="NUM_CLASSES is 2.*has 3 classes"):
         validate_semantic(Painted([0, 1, 2], classes=3), config())

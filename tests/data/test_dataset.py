@@ -12,7 +12,7 @@ from mrcnn.geometry.instances import Instances
 
 
 class Shapes(Dataset):
-    """As in Matterport's sample: pictures without a path, masks from `load_mask`."""
+    """Like Matterport's sample: images without a path, masks from `load_mask`."""
 
     def load_shapes(self, counts):
         for i, name in enumerate(("square", "bar"), start=1):
@@ -65,7 +65,7 @@ def test_matterports_attributes():
     assert dataset.source_image_link(1) == "b.png"
     with pytest.raises(ConfigError, match="no class 'own.8'"):
         dataset.map_source_class_id("own.8")
-    with pytest.raises(ConfigError, match="is from 'coco'"):
+    with pytest.raises(ConfigError, match="comes from 'coco'"):
         dataset.get_source_class_id(1, "own")
     with pytest.raises(ConfigError, match="dot"):
         dataset.add_class("a.b", 1, "x")
@@ -164,8 +164,8 @@ def test_without_an_override_there_are_no_objects(tmp_path):
 @pytest.mark.parametrize(
     "masks, class_ids, problem",
     [
-        (np.ones((20, 30), bool), [1], r"masks of the shape \(20, 30\)"),
-        (np.ones((20, 30, 2), bool), [1], r"class ids of the shape \(1,\)"),
+        (np.ones((20, 30), bool), [1], r"masks of shape \(20, 30\)"),
+        (np.ones((20, 30, 2), bool), [1], r"class ids of shape \(1,\)"),
         (np.ones((20, 30, 1), bool), [3], "class id 3, but there are only 3 classes"),
     ],
 )
@@ -218,9 +218,9 @@ def test_pixel_size_reaches_the_instances():
 
 def test_describe():
     text = shapes().describe()
-    assert "3 pictures, 3 groups" in text and "20 x 30" in text
+    assert "3 images, 3 groups" in text and "20 x 30" in text
     assert "square: 3 objects" in text and "bar: 2 objects" in text
-    assert "square: 2 objects (in the first 1 pictures)" in shapes().describe(limit=1)
+    assert "square: 2 objects (in the first 1 images)" in shapes().describe(limit=1)
 
 
 def test_count_objects_stops_at_the_limit(monkeypatch):
@@ -236,9 +236,9 @@ def test_validate_dataset():
     validate_dataset(shapes(), config)
     with pytest.raises(ConfigError, match="NUM_CLASSES is 2"):
         validate_dataset(shapes(), Config(NUM_CLASSES=2))
-    with pytest.raises(DataError, match="neither this nor any other of the 2 pictures"):
+    with pytest.raises(DataError, match="neither this nor any other of the 2 images"):
         validate_dataset(shapes((0, 0)), config)
-    with pytest.raises(DataError, match="has no pictures"):
+    with pytest.raises(DataError, match="has no images"):
         validate_dataset(shapes(()), config)
     unprepared = Shapes()
     unprepared.load_shapes((1,))
@@ -260,5 +260,5 @@ def test_a_reference_that_fails_stops_nothing():
         dataset.add_image("x", path, path)
     dataset.prepare()
     assert len(dataset.load_instances(0)) == 1
-    with pytest.raises(DataError, match="b.png: load_mask gave the class id 9"):
+    with pytest.raises(DataError, match="b.png: load_mask returned the class id 9"):
         dataset.load_instances(1)

@@ -186,7 +186,7 @@ def test_without_a_count_grey_becomes_rgb_and_the_rest_stays():
 @settings(deadline=None, max_examples=50)
 @given(hnp.arrays(np.uint8, (3, 4, 3)))
 def test_a_data_set_makes_colour_grey_by_the_luminance_of_scikit_image(image):
-    """By whichever way a picture comes to the network, its grey values are the same."""
+    """The grey values are the same however an image reaches the network."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "colour.png"
         Image.fromarray(image).save(path)
@@ -200,13 +200,13 @@ def test_a_data_set_makes_colour_grey_by_the_luminance_of_scikit_image(image):
 
 @pytest.mark.parametrize("wanted", [2, 4])
 def test_three_channels_are_not_advised_where_an_alpha_may_have_been_dropped(wanted):
-    with pytest.raises(DataError, match=f"If the file holds {wanted}.*`channels = {wanted}` keeps it"):
+    with pytest.raises(DataError, match=f"If the file has {wanted}.*`channels = {wanted}` keeps it"):
         to_channels(np.zeros((3, 3, 3)), wanted, "cells.tif")
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4, 5), (0, 5), (5, 0, 3)])
 def test_what_is_no_image_is_refused(shape):
-    with pytest.raises(DataError, match="cells.tif.*is no image"):
+    with pytest.raises(DataError, match="cells.tif.*is not an image"):
         to_channels(np.zeros(shape), 3, "cells.tif")
 
 
@@ -265,7 +265,7 @@ def test_pixels_that_are_no_numbers_are_refused(value):
 
 
 def test_types_that_are_no_intensities_are_refused():
-    with pytest.raises(ValueError, match="complex128 are no intensities"):
+    with pytest.raises(ValueError, match="complex128 are not intensities"):
         scale_intensity(np.zeros((2, 2), complex))
 
 
@@ -279,7 +279,7 @@ def test_molding_is_undone(image, mean):
     molded = mold_image(image, config)
     assert molded.dtype == np.float32
     np.testing.assert_array_equal(unmold_image(molded, config), image)
-    np.testing.assert_allclose(molded, image - np.asarray(mean), rtol=1e-6, atol=1e-37)  # float32 ends there
+    np.testing.assert_allclose(molded, image - np.asarray(mean), rtol=1e-6, atol=1e-37)  # limit of float32
 
 
 def test_unmolding_never_wraps():
@@ -295,13 +295,13 @@ def test_unmolding_never_wraps():
         ("auto", 5, True),
     ],
 )
-def test_intensities_of_a_standardised_picture(setting, mean, stretched):
+def test_intensities_of_a_standardised_image(setting, mean, stretched):
     config = Config(SCALE_INTENSITY=setting, MEAN_PIXEL=mean)
     image = np.random.default_rng(0).normal(0, 1, (9, 8, 1))
     found = intensities(image, config)
     assert found.dtype == (np.uint8 if stretched else np.float32)
     np.testing.assert_allclose(found, scale_intensity(image) if stretched else image, rtol=1e-6)
-    counts = np.arange(72, dtype=np.uint16).reshape(9, 8, 1)  # of a camera: no standardised picture
+    counts = np.arange(72, dtype=np.uint16).reshape(9, 8, 1)  # from a camera: not a standardised image
     np.testing.assert_array_equal(intensities(counts, config), scale_intensity(counts) if setting else counts)
     assert intensities(found.astype(np.uint8), config).dtype == np.uint8
     np.testing.assert_array_equal(intensities(image > 0, config), (image > 0) * 255)

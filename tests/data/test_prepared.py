@@ -1,4 +1,4 @@
-"""Pictures seen cropped and downscaled, and what was found in them placed back."""
+"""Images cropped and downscaled on the fly, and objects mapped back to the originals."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from mrcnn.results.measure import measure
 
 @pytest.fixture
 def stack(tmp_path):
-    """Six slices of 50 x 42 pixels of 5 nm, an object above row 40 and one in the caption bar."""
+    """Six slices of 50 x 42 pixels of 5 nm, with an object above row 40 and one in the caption bar."""
     rng = np.random.default_rng(0)
     tifffile.imwrite(tmp_path / "s.tif", rng.integers(0, 255, (6, 50, 42), np.uint8), photometric="minisblack")
     truth = np.zeros((6, 50, 42), np.uint8)
@@ -43,7 +43,7 @@ def test_a_view_gives_what_the_functions_of_preprocess_give(stack):
     assert not view.has_masks(2) and view.has_masks(1)
 
 
-def test_label_images_are_prepared_as_their_pictures(stack):
+def test_label_images_are_prepared_as_their_images(stack):
     assert not hasattr(PreparedDataset(stack, downscale=2), "load_semantic_mask")
     stack.load_semantic_mask = lambda image_id: stack.load_instances(image_id).foreground() * np.uint8(255)
     view = PreparedDataset(stack, keep_rows=(0, 40), downscale=4)
@@ -69,7 +69,7 @@ def test_a_view_is_split_and_named_as_its_source(stack):
     assert [view.group(i) for i in range(6)] == [stack.group(i) for i in range(6)]
 
 
-def test_a_picture_that_does_not_fit_is_named(stack):
+def test_an_image_that_does_not_fit_is_named(stack):
     with pytest.raises(DataError, match=r"s\.tif.*has 50 rows, so rows 0:60 cannot be kept"):
         PreparedDataset(stack, keep_rows=(0, 60)).load_image(0)
     with pytest.raises(DataError, match=r"s\.tif.*too few to downscale by 45"):
@@ -87,7 +87,7 @@ def test_a_picture_that_does_not_fit_is_named(stack):
         {"downscale": True},
     ],
 )
-def test_values_that_fit_no_picture_are_refused(options):
+def test_values_that_fit_no_image_are_refused(options):
     with pytest.raises(ConfigError, match="|".join(options)):
         Preparation(**options)
 
@@ -98,7 +98,7 @@ def test_preparing_what_was_placed_back_gives_the_same_objects(mask, factor, top
     height, width = mask.shape
     preparation = Preparation((top, top + height * factor), factor)
     full = (top + height * factor + 2, width * factor + factor - 1)
-    # Connected or not, each mask is one object, as from the network; corners that only touch may join or part.
+    # Connected or not, each mask is one object, as from the network; touching corners may join or separate.
     found = Instances.from_masks(mask[..., None], scores=[0.7])
     placed = preparation.placed_back(found, full, (5.0, 5.0))
     again = preparation.instances(placed)

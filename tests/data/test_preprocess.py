@@ -59,7 +59,7 @@ def test_downscaled_objects_are_the_downscaled_masks(masks, factor):
 
 
 @given(MASKS, st.sampled_from(COPIES))
-def test_objects_move_with_their_picture(masks, copy):
+def test_objects_move_with_their_image(masks, copy):
     same(flip_instances(Instances.from_masks(masks), copy), expected(flip_image(masks, copy)))
 
 
@@ -94,7 +94,7 @@ def test_wrong_factors(wrong):
 
 
 def source(folder):
-    """Two pictures of 48 x 60 with a caption bar in the last 8 rows and three objects: one tiny, one within the bar."""
+    """Two images of 48 x 60 with a caption bar in the last 8 rows and three objects: one tiny, one inside the bar."""
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         (folder / "Masks" / name).mkdir(parents=True)
@@ -166,7 +166,7 @@ def test_a_stack_becomes_a_mask_folder(tmp_path):
 def test_nothing_is_overwritten(tmp_path):
     source(tmp_path / "raw")
     (tmp_path / "out").mkdir()
-    with pytest.raises(DataError, match="out: exists already"):
+    with pytest.raises(DataError, match="out: already exists"):
         preprocess_folder(tmp_path / "raw", tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
@@ -192,7 +192,7 @@ def test_options_that_contradict(tmp_path):
         preprocess_folder(tmp_path, tmp_path / "out", crop=(0, 0, 1, 1), keep_rows=(0, 1))
 
 
-def test_real_pictures(real_data, tmp_path):
+def test_real_images(real_data, tmp_path):
     summary = preprocess_folder(real_data / "mitochondria_masks", tmp_path / "out", downscale=4, flips=False)
     assert (summary.images, summary.objects + len(summary.dropped)) == (2, 57)
     assert MaskFolderDataset(tmp_path / "out").image_shape(0)[:2] == (204, 304)

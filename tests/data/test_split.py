@@ -23,7 +23,7 @@ GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40)
 def test_parts_hold_everything_once_and_tear_no_group(groups, seed, fractions):
     data = dataset(groups)
     if len(set(groups)) < len(fractions):
-        with pytest.raises(DataError, match="source pictures"):
+        with pytest.raises(DataError, match="source images"):
             split(data, fractions, seed)
         return
     parts = split(data, fractions, seed)
@@ -47,9 +47,9 @@ def test_two_groups_give_two_parts():
 
 
 def test_one_group_is_an_error_with_a_cure():
-    with pytest.raises(DataError, match="only 1 source pictures.*smaller blocks"):
+    with pytest.raises(DataError, match="only 1 source images.*smaller blocks"):
         split(dataset("aaaa"))
-    with pytest.raises(DataError, match="no pictures to split"):
+    with pytest.raises(DataError, match="no images to split"):
         split(dataset(""))
 
 

@@ -1,4 +1,4 @@
-"""Tables of pictures and objects, against what the data set says of each."""
+"""Tables of images and objects, compared with the data set."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def shapes():
 
 
 @pytest.mark.parametrize("image_ids", [None, [5, 0, 2]])
-def test_a_row_a_picture_and_a_row_an_object(shapes, image_ids):
+def test_one_row_per_image_and_one_per_object(shapes, image_ids):
     pictures, objects = dataset_tables(shapes, image_ids, workers=3)
     assert pictures.image_id.tolist() == list(range(7) if image_ids is None else image_ids)
     for row in pictures.itertuples():
@@ -42,7 +42,7 @@ class WithoutObjects(Dataset):
         return np.zeros((8, 9), np.uint16)
 
 
-def test_grey_pictures_without_objects_and_broken_ones():
+def test_grey_images_without_objects_and_broken_ones():
     dataset = WithoutObjects()
     for name in "ab":
         dataset.add_image("test", name, None)

@@ -18,7 +18,7 @@ from mrcnn.geometry.masks import minimize_mask, resize_mask
 
 
 class Pictures:
-    """A data set of pictures in memory, of the sources "cells" (classes 1 and 2) and "nuclei" (class 3)."""
+    """A data set of images in memory, with the sources "cells" (classes 1 and 2) and "nuclei" (class 3)."""
 
     num_classes = 4
     source_class_ids = {"": [0], "cells": [0, 1, 2], "nuclei": [0, 3], "boxes": [0, 1, 2, 3]}
@@ -119,7 +119,7 @@ def test_a_sample_holds_what_load_image_gt_gives_padded_with_zeros(mode):
     assert not sample.class_ids[count:].any() and not sample.boxes[count:].any() and not sample.masks[..., count:].any()
 
 
-def test_no_masks_are_made_where_none_are_learnt(monkeypatch):
+def test_no_masks_are_made_if_none_are_trained_on(monkeypatch):
     image, instances, _ = picture()
     whole = prepare_sample(Pictures((image, instances)), SmallConfig(), 0)
     assert whole.has_masks and whole.masks.any()
@@ -145,7 +145,7 @@ def test_masks_are_of_the_images_size_without_mini_masks():
 
 
 def test_too_many_objects_are_cut_by_the_generator_with_classes_boxes_and_masks_together():
-    # Object i is a square of side i + 1 of class i + 1, so that class, box and area tell which object it is.
+    # Object i is a square of side i + 1 and class i + 1, so class, box and area identify the object.
     image = np.zeros((128, 128, 3), np.uint8)
     boxes = [(10 * i, 10 * i, 11 * i + 1, 11 * i + 1) for i in range(10)]
     crops = [np.ones((i + 1, i + 1), bool) for i in range(10)]
@@ -180,7 +180,7 @@ def test_an_image_without_objects_is_a_sample():
 )
 def test_no_box_without_area_or_outside_the_image_reaches_a_sample(height, width, count, mode, seed):
     image, instances, _ = picture(height, width, count, seed, channels=1)
-    if count:  # as a careless reader may give them: empty masks, and boxes that leave the image
+    if count:  # as from a careless reader: empty masks, and boxes outside the image
         instances.masks[0] = np.zeros_like(instances.masks[0])
         instances.boxes = instances.boxes + np.int32([height // 3, width // 3, height // 3, width // 3])
     config = SmallConfig(IMAGE_RESIZE_MODE=mode, IMAGE_CHANNEL_COUNT=1, MAX_GT_INSTANCES=10)
@@ -238,7 +238,7 @@ def test_augmentation_is_given_the_resized_image_and_must_keep_its_size(monkeypa
 
     def shift(augmentation, image, instances, rng):
         seen.append((augmentation, image.shape, rng))
-        boxes = instances.boxes + np.int32([0, 60, 0, 60])  # some leave the image: only what stays may go on
+        boxes = instances.boxes + np.int32([0, 60, 0, 60])  # some leave the image: only the remaining ones may be used
         return image, Instances(instances.image_shape, boxes, instances.class_ids, masks=instances.masks)
 
     monkeypatch.setattr(augment, "apply_augmentation", shift, raising=False)
@@ -283,7 +283,7 @@ def big_picture(side, count):
 
 
 def test_a_sample_of_sixty_objects_takes_no_noticeable_time():
-    """50 ms on a quiet machine; the limit is for a slow one with much beside it."""
+    """50 ms on an idle machine; the limit allows for a slow, busy one."""
     dataset, config = Pictures(big_picture(1024, 60)), Config(NUM_CLASSES=4)
     seconds = []
     for _ in range(5):

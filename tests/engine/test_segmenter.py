@@ -1,4 +1,4 @@
-"""A semantic network trained, killed, resumed, loaded and asked: habits shared with Mask R-CNN, and its own."""
+"""`SemanticSegmenter`: training, interruption, resuming, loading and prediction."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def config(tiny):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, config):
-    """A training of two epochs with validation; the segmenter and the history."""
+    """The segmenter and the history of a training with two epochs and validation."""
     segmenter = SemanticSegmenter("training", config(KEEP_CHECKPOINTS=1), tmp_path_factory.mktemp("logs"))
     train, validation = micrographs(6, 1), micrographs(2, 2)
     history = segmenter.train(train, validation, 0.01, epochs=2, augmentation=AUGMENTATION, verbose=0)
@@ -84,7 +84,7 @@ def test_without_validation_steps(config, tmp_path):
     assert read_progress(segmenter.log_dir / "best.h5").monitor == "loss"
 
 
-def test_tensorboard_has_the_three_curves_and_pictures(run):
+def test_tensorboard_has_the_three_curves_and_images(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     tags = EventAccumulator(str(run[0].log_dir / "tensorboard")).Reload().Tags()
@@ -93,8 +93,8 @@ def test_tensorboard_has_the_three_curves_and_pictures(run):
     assert {f"validation_{i}_truth_and_prediction" for i in range(3)} <= names
 
 
-def test_validation_measures_all_pixels_of_the_pictures(run):
-    """As the last epoch reported it, from probabilities of crops that are neither overlapped nor blended."""
+def test_validation_measures_all_pixels_of_the_images(run):
+    """As reported by the last epoch, from the probabilities of crops that neither overlap nor are blended."""
     segmenter, history = run
     dataset, both, either = micrographs(2, 2), 0, 0
     for image_id in dataset.image_ids:
@@ -121,18 +121,18 @@ def test_a_model_for_inference_predicts_the_same(run, config, tmp_path):
     flipped = segmenter.predict_probability(image, flips=True)
     assert 0 < np.abs(flipped - one).max() < 0.6
     again = segmenter.predict_probability(image[:, ::-1], flips=True)[:, ::-1]
-    assert np.abs(again - flipped).mean() < 0.02  # tiles of the mirrored picture lie elsewhere
+    assert np.abs(again - flipped).mean() < 0.02  # tiles of the mirrored image are in other places
     segmenter.save_weights(tmp_path / "w.h5")
     other.load_weights(tmp_path / "w.h5", verbose=0)
     assert other.watershed == WatershedSettings()
     (tmp_path / "watershed.json").write_text("[1]")
-    with pytest.raises(ConfigError, match="watershed.json: holds no watershed settings"):
+    with pytest.raises(ConfigError, match="watershed.json: contains no valid watershed settings"):
         other.load_weights(tmp_path / "w.h5", verbose=0)
 
 
-def test_pictures_of_any_kind_become_objects(run, monkeypatch):
+def test_images_of_any_kind_become_objects(run, monkeypatch):
     segmenter, _ = run
-    # What the network says is not the point here: the left half is one object, the right one nearly one.
+    # The network itself is not tested here: the left half is one object, the right half nearly one.
     monkeypatch.setattr(segmenter, "_run_tiles", lambda tiles: np.where(tiles > 100, 0.9, 0.2).astype(np.float32))
     image = np.zeros((50, 90), np.uint8)
     image[5:20, 5:20], image[30:45, 40:80] = 200, 255
@@ -144,12 +144,12 @@ def test_pictures_of_any_kind_become_objects(run, monkeypatch):
     assert len(segmenter.predict([image], min_score=0.95)[0]) == 0
     with pytest.raises(DataError, match="image 1: 4500 pixel values are NaN"):
         segmenter.predict([image, np.full((50, 90), np.nan)])
-    with pytest.raises(DataError, match="is one image, where a list"):
+    with pytest.raises(DataError, match="is a single image, but a list"):
         segmenter.predict(image[..., None])
 
 
 class Kill(keras.callbacks.Callback):
-    """Interrupts at a step of an epoch, as Ctrl+C does."""
+    """Interrupts at a step of an epoch, like Ctrl+C."""
 
     def __init__(self, epoch, step):
         super().__init__()
@@ -171,7 +171,7 @@ def shapes(count, seed):
 
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, config):
-    """FCN with four classes, class weights and a cosine; killed within the second epoch."""
+    """FCN with four classes, class weights and a cosine schedule; killed within the second epoch."""
     settings = {"SEMANTIC_MODEL": "fcn", "NUM_CLASSES": 4, "IMAGE_CHANNEL_COUNT": 3, "STEPS_PER_EPOCH": 4, "SEED": 2,
                 "SAVE_EVERY_STEPS": 2, "SEMANTIC_CLASS_WEIGHTS": (1, 2, 2, 2), "VALIDATE_EVERY": 0}  # fmt: skip
     whole, killed, resumed = (
@@ -214,7 +214,7 @@ def test_hours_instead_of_epochs(run, config, monkeypatch, capsys):
     assert again.resume(segmenter.log_dir)
     history = again.train(micrographs(6, 1), None, 0.01, hours=20 / 3600, custom_callbacks=[seconds], verbose=2)
     said = capsys.readouterr().out
-    assert "for 0.00555556 hours in all" in said and "hours are over after 5 epochs" in said
+    assert "for 0.00555556 hours in total" in said and "hours are over after 5 epochs" in said
     rates = [row["learning_rate"] for row in history[2:]]
     assert len(rates) == 3 and rates == sorted(rates, reverse=True) and rates[-1] < 0.005 < rates[0]
     assert read_progress(again.find_last()).epoch == 5
@@ -233,7 +233,7 @@ def test_hours_instead_of_epochs(run, config, monkeypatch, capsys):
         ({"val_dataset": shapes(2, 0)}, ConfigError, "NUM_CLASSES is 2, but the data set has 4 classes"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_first(run, change, error, message, tmp_path):
+def test_invalid_trainings_are_refused_first(run, change, error, message, tmp_path):
     segmenter, before = run[0], sorted(run[0].model_dir.iterdir())
     call = {"train_dataset": micrographs(1, 1), "val_dataset": None, "learning_rate": 0.01, "epochs": 1}
     with pytest.raises(error, match=message):
@@ -241,11 +241,11 @@ def test_what_cannot_be_trained_is_refused_first(run, change, error, message, tm
     assert sorted(segmenter.model_dir.iterdir()) == before
 
 
-def test_crops_larger_than_a_picture_are_refused_first(run, config):
+def test_crops_larger_than_an_image_are_refused_first(run, config):
     segmenter = run[0]
     segmenter.config.SEMANTIC_CROP = 96
     for call in ((micrographs(1, 1), None), (micrographs(1, 1, side=96), micrographs(1, 1))):
-        with pytest.raises(DataError, match="64 x 64 pixels, too few for the crops of 96 x 96"):
+        with pytest.raises(DataError, match="64 x 64 pixels, too few for training crops of 96 x 96"):
             segmenter.train(*call, 0.01, epochs=9)
     segmenter.config.SEMANTIC_CROP = 32
 

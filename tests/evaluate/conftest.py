@@ -1,4 +1,4 @@
-"""Random scenes for the tests of scores."""
+"""Random scenes for the tests of the scores."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from mrcnn.geometry.instances import Instances
 
 
 def _random_instances(rng, count, classes=2, shape=(40, 50), separate=False):
-    """Ellipse-like objects; `separate`: as in a label image, without overlaps (hidden ones are dropped)."""
+    """Ellipse-like objects; `separate`: without overlaps, as in a label image (hidden objects are dropped)."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     masks = np.zeros((*shape, count), bool)
     for i in range(count):
@@ -20,7 +20,7 @@ def _random_instances(rng, count, classes=2, shape=(40, 50), separate=False):
 
 
 def _jittered(rng, truth, classes=2):
-    """Predictions near these objects: moved, some lost, some of another class, some false ones added."""
+    """Predictions near these objects: shifted, some missing, some of a different class, some false positives added."""
     masks = truth.to_masks()
     kept = np.flatnonzero(rng.random(len(truth)) < 0.85)
     moved = [np.roll(masks[..., i], rng.integers(-2, 3, 2), (0, 1)) for i in kept]
@@ -38,7 +38,7 @@ def random_instances():
 
 @pytest.fixture(scope="session")
 def scene():
-    """A function of (seed, max_count, separate): truth and near-by predictions of one image."""
+    """A function of (seed, max_count, separate): ground truth and nearby predictions of one image."""
 
     def make(seed, max_count=8, separate=False, classes=2):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Matterport's AP against his numbers, COCO's against pycocotools."""
+"""Matterport's AP against the numbers of the original, COCO's AP against pycocotools."""
 
 import contextlib
 import io
@@ -45,7 +45,7 @@ def matterport(gt, pred):
     return gt.boxes, gt.class_ids, gt.to_masks(), pred.boxes, pred.class_ids, pred.scores, pred.to_masks()
 
 
-def test_compute_ap_gives_matterports_numbers(parity, capsys):
+def test_compute_ap_matches_matterport(parity, capsys):
     inputs, data = load(parity / "fn_compute_matches.npz"), load(parity / "fn_compute_ap.npz")
     for case in (f"{i:02d}" for i in range(int(data["cases"]))):
         args = arguments(inputs, case)
@@ -63,7 +63,7 @@ def test_compute_ap_gives_matterports_numbers(parity, capsys):
     assert "AP @0.50-0.70" in capsys.readouterr().out
 
 
-def test_without_truth_there_is_no_division_by_zero(random_instances):
+def test_no_division_by_zero_without_ground_truth(random_instances):
     none, some = Instances((40, 50)), random_instances(np.random.default_rng(0), 3)
     assert compute_ap(*matterport(none, none))[0] == 1
     assert compute_ap(*matterport(none, some))[0] == 0
@@ -79,7 +79,7 @@ def test_ap_of_instances_is_ap_per_image(scene, seed, threshold):
 
 
 def reference(gt_list, pred_list, class_count, iou_type, max_detections):
-    """Precision [T, 101, classes] of pycocotools, -1 where there is no truth."""
+    """Precision [T, 101, classes] of pycocotools, -1 where there is no ground truth."""
     coco_module = pytest.importorskip("pycocotools.coco", exc_type=ModuleNotFoundError)
     from pycocotools import mask as rle
     from pycocotools.cocoeval import COCOeval
@@ -130,7 +130,7 @@ def test_coco_ap_equals_pycocotools(scene, seed, iou_type, max_detections):
     images = [scene(int(s), max_count=10, classes=3) for s in rng.integers(0, 2**31, 4)]
     images.append((Instances((40, 50)), Instances((40, 50))))  # an empty image
     gt_list, pred_list = zip(*images, strict=True)
-    ours = coco_ap(gt_list, pred_list, 5, iou_type, max_detections)  # no object is of class 4
+    ours = coco_ap(gt_list, pred_list, 5, iou_type, max_detections)  # no object has class 4
     precision = reference(gt_list, pred_list, 5, iou_type, max_detections)
 
     def mean(p):
@@ -154,7 +154,7 @@ def test_perfect_predictions_give_one(scene, seed):
 def test_images_and_predictions_may_come_in_any_order(scene, seed):
     rng = np.random.default_rng(seed)
     images = [scene(int(s)) for s in rng.integers(0, 2**31, 3)]
-    # ties of scores are broken by order, so there are none here
+    # ties of scores are broken by order, so avoid them here
     images = [
         (g, Instances(p.image_shape, p.boxes, p.class_ids, rng.permutation(len(p)) / 100 + k / 1e4, p.masks))
         for k, (g, p) in enumerate(images)
@@ -166,17 +166,17 @@ def test_images_and_predictions_may_come_in_any_order(scene, seed):
 
 
 @given(SEEDS)
-def test_a_stricter_iou_never_raises_it(scene, seed):
+def test_a_stricter_iou_never_raises_ap(scene, seed):
     gt, pred = scene(seed, separate=True)
     aps = [ap_of_instances(gt, pred, t) for t in IOU_THRESHOLDS]
     assert aps == sorted(aps, reverse=True)
 
 
-def test_impossible_arguments(random_instances):
+def test_invalid_arguments(random_instances):
     some = random_instances(np.random.default_rng(0), 3, classes=2)
     with pytest.raises(ValueError, match="same images"):
         coco_ap([some], [], 3)
-    with pytest.raises(ValueError, match="from 1 to 1"):
+    with pytest.raises(ValueError, match="range 1 to 1"):
         coco_ap([some], [some], 2)
     with pytest.raises(ValueError, match="keypoints"):
         coco_ap([some], [some], 3, "keypoints")

@@ -1,4 +1,4 @@
-"""Scores by class: one ranking gives what counting at every threshold gives."""
+"""Per-class scores: one ranking gives the same counts as counting at every threshold."""
 
 import json
 
@@ -37,7 +37,7 @@ def pairs_of(scene, seeds):
 
 
 def counted(gt, pred, class_id, min_score, iou_type):
-    """(TP, predictions) of one image by the rule itself: best score first, each to the free object of highest IoU."""
+    """(TP, predictions) of one image by definition: in order of score, each takes the free object of highest IoU."""
     columns = [
         j
         for j in np.argsort(-pred.scores, kind="stable")
@@ -53,7 +53,7 @@ def counted(gt, pred, class_id, min_score, iou_type):
 
 
 @given(seeds=sets, iou_type=st.sampled_from(["bbox", "segm"]), min_score=st.sampled_from([0.0, 0.3, 0.51, 0.9]))
-def test_counts_at_any_threshold_are_those_of_the_predictions_above_it(scene, seeds, iou_type, min_score):
+def test_counts_at_any_threshold_use_the_predictions_above_it(scene, seeds, iou_type, min_score):
     truths, preds = pairs_of(scene, seeds)
     for class_id, curve in enumerate(score_curves(truths, preds, NAMES, iou_type=iou_type).values(), start=1):
         tp, kept = np.sum([counted(gt, pred, class_id, min_score, iou_type) for gt, pred in zip(truths, preds)], axis=0)
@@ -63,7 +63,7 @@ def test_counts_at_any_threshold_are_those_of_the_predictions_above_it(scene, se
 
 
 @given(seeds=sets, iou_type=st.sampled_from(["bbox", "segm"]))
-def test_cocos_area_is_cocos_ap_of_the_class(scene, seeds, iou_type):
+def test_coco_area_is_the_coco_ap_of_the_class(scene, seeds, iou_type):
     truths, preds = pairs_of(scene, seeds)
     expected = coco_ap(truths, preds, len(NAMES), iou_type, None)["per_class"]
     curves = score_curves(truths, preds, NAMES, iou_type=iou_type)
@@ -86,7 +86,7 @@ def test_voc_area_is_the_sum_of_the_best_precision_at_each_object_found(scene, s
 
 
 @given(seeds=sets)
-def test_points_hold_what_counting_at_their_thresholds_gives(scene, seeds):
+def test_points_agree_with_counting_at_their_thresholds(scene, seeds):
     truths, preds = pairs_of(scene, seeds)
     curves = score_curves(truths, preds, NAMES)
     for curve in [*curves.values(), pooled_curve(curves)]:
@@ -125,7 +125,7 @@ def test_a_worked_example():
     gt = boxed(squares((0, 0), (0, 20), (0, 40), (0, 60)), [1, 1, 2, 2])
     pred = boxed(squares((0, 0), (0, 1), (0, 20), (0, 40), (50, 50)), [1, 1, 2, 2, 1], [0.9, 0.8, 0.95, 0.6, 0.75])
     report = evaluate_classes([gt], [pred], NAMES)
-    # The third is taken for class 2; the second lies on what the first has found; nothing is at the last.
+    # The third is confused with class 2, the second lies on the object found by the first, the last has no object.
     assert report["confusion"] == {"classes": NAMES, "counts": [[0, 2, 0, 0], [0, 1, 1, 0], [2, 0, 0, 0], [0] * 4]}
     first, second = report["per_class"]["Nucleoli"], report["per_class"]["Not Nucleoli"]
     assert (first["objects_true"], first["objects_predicted"]) == (2, 3)
@@ -143,13 +143,13 @@ def test_a_worked_example():
     assert "scores above 0.7" in text and "Not Nucleoli" in text and "nan" not in text
 
 
-def test_of_two_classes_on_one_object_the_higher_score_is_the_one_seen():
+def test_the_higher_score_wins_if_two_classes_are_predicted_for_one_object():
     gt = boxed(squares((0, 0)), [1])
     pred = boxed(squares((0, 1), (0, 0)), [1, 2], [0.9, 0.8])
     assert class_confusion([gt], [pred], 3).tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
 
 
-def test_a_score_of_just_the_threshold_is_not_above_it():
+def test_a_score_equal_to_the_threshold_is_not_above_it():
     gt = boxed(squares((0, 0)), [1])
     pred = boxed(squares((0, 0)), [1], [0.5])
     assert class_confusion([gt], [pred], 2, 0.5).tolist() == [[0, 0], [1, 0]]
@@ -157,14 +157,14 @@ def test_a_score_of_just_the_threshold_is_not_above_it():
     assert curve.counts(0.5).tp == 0 and curve.counts(0.49).tp == 1 and curve.best() == (0.25, 1)
 
 
-def test_only_the_best_predictions_of_an_image_may_count():
+def test_only_the_best_predictions_of_an_image_count_if_limited():
     gt = boxed(squares((0, 0), (0, 20)), [1, 1])
     pred = boxed(squares((0, 0), (0, 20), (50, 50)), [1, 1, 2], [0.4, 0.9, 0.3])
     curves = score_curves([gt], [pred], NAMES, max_detections=1)
     assert curves["Nucleoli"].counts(0).tp == 1 and curves["Not Nucleoli"].counts(0).fp == 1
 
 
-def test_sets_without_anything():
+def test_empty_sets():
     report = evaluate_classes([], [], NAMES)
     assert report["images"] == 0 and report["mean"]["AP"] is None and report["all_classes"]["best_threshold"] is None
     empty = evaluate_classes([Instances((9, 9))], [Instances((9, 9))], NAMES)
@@ -174,14 +174,14 @@ def test_sets_without_anything():
         assert "nan" not in format_classes(made)
 
 
-def test_what_does_not_fit_together_is_refused():
+def test_mismatched_input_is_rejected():
     image = Instances((9, 9))
     for function in (score_curves, evaluate_classes):
         with pytest.raises(ValueError, match="pass the same images"):
             function([image], [], NAMES)
         with pytest.raises(ValueError, match="same name"):
             function([image], [image], ["BG", "cell", "cell"])
-        with pytest.raises(ValueError, match="from 1 to 1"):
+        with pytest.raises(ValueError, match="range 1 to 1"):
             function([boxed(squares((0, 0)), [2])], [image], ["BG", "cell"])
         with pytest.raises(ValueError, match="iou_type"):
             function([image], [image], NAMES, iou_type="box")

@@ -1,4 +1,4 @@
-"""Scores from counts, and the four errors on made-up cases and as properties."""
+"""Scores from counts, and the four errors on constructed cases and as properties."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ NUMBERS = st.integers(0, 50)
 
 
 def rows(*spans, classes=None):
-    """Objects that each fill these columns (first, last + 1) of a 10 x 40 image."""
+    """Objects that fill these columns (first, last + 1) of a 10 x 40 image."""
     masks = np.zeros((10, 40, len(spans)), bool)
     for i, (start, stop) in enumerate(spans):
         masks[:, start:stop, i] = True
@@ -43,7 +43,7 @@ def test_scores_agree_with_one_another(tp, fp, fn):
         assert f == pytest.approx(2 * p * r / (p + r))
 
 
-def test_scores_of_nothing():
+def test_scores_without_objects():
     assert threat_score(0, 0, 0) == f1(0, 0, 0) == 1
     assert Counts().panoptic_quality == Counts().segmentation_quality == 1
     assert threat_score(0, 3, 0) == Counts(fp=3).panoptic_quality == Counts(fp=3).segmentation_quality == 0
@@ -51,7 +51,7 @@ def test_scores_of_nothing():
 
 
 def test_panoptic_quality_by_hand():
-    # one pair of IoU 8 / 12, one object missed, two false
+    # one pair with IoU 8 / 12, one missed object, two false positives
     (counts,) = count_objects(rows((0, 10), (20, 25)), rows((2, 12), (14, 16), (30, 32)), [0.5])
     assert (counts.tp, counts.fp, counts.fn) == (1, 2, 1)
     assert counts.iou_sum == pytest.approx(8 / 12)
@@ -97,14 +97,14 @@ def test_confusion_shows_the_wrong_class():
     [
         ([(0, 10)], [(0, 10)], "correct", "correct"),
         ([(0, 10)], [(0, 5), (5, 10)], "split", "split split"),
-        ([(0, 10)], [(0, 6), (7, 10)], "split", "split split"),  # though the first alone has an IoU of 0.6
+        ([(0, 10)], [(0, 6), (7, 10)], "split", "split split"),  # although the first alone has an IoU of 0.6
         ([(0, 5), (5, 10)], [(0, 10)], "merged merged", "merged"),
         ([(0, 6), (7, 10)], [(0, 10)], "merged merged", "merged"),
         ([(0, 10)], [], "missed", ""),
         ([], [(0, 10)], "", "false"),
         ([(0, 10)], [(20, 30)], "missed", "false"),
         ([(0, 30)], [(0, 28), (28, 30)], "correct", "correct false"),  # a speck of less than a tenth does not split
-        ([(0, 10)], [(2, 5)], "missed", "false"),  # too small to be it, and the only part
+        ([(0, 10)], [(2, 5)], "missed", "false"),  # too small to match, and the only part
         ([(0, 10), (12, 20)], [(0, 9), (11, 20)], "correct correct", "correct correct"),
         ([(0, 10), (20, 24), (24, 28)], [(0, 4), (5, 10), (20, 28)], "split merged merged", "split split merged"),
     ],
@@ -115,7 +115,7 @@ def test_each_kind_of_error(gt, pred, gt_states, pred_states):
     assert errors.pred_states.tolist() == pred_states.split()
 
 
-def test_a_good_match_stays_correct_beside_a_prediction_that_merges():
+def test_a_good_match_stays_correct_next_to_a_prediction_that_merges():
     errors = find_errors(rows((0, 10), (10, 20)), rows((0, 10), (10, 20), (0, 20)))
     assert errors.pred_states[2] == "merged"
     assert errors.gt_states.tolist() == ["correct", "correct"]
@@ -123,14 +123,14 @@ def test_a_good_match_stays_correct_beside_a_prediction_that_merges():
     assert errors.pred_indices("merged").tolist() == [2]
 
 
-def test_objects_of_other_classes_are_no_errors_of_separation():
+def test_objects_of_other_classes_are_not_separation_errors():
     gt, pred = rows((0, 5), (5, 10), classes=[1, 2]), rows((0, 10), classes=[1])
     assert find_errors(gt, pred).counts()["merged"] == 0
     assert find_errors(gt, pred, class_aware=False).counts()["merged"] == 1
 
 
 @given(SEEDS, st.booleans())
-def test_every_object_is_in_one_state_and_the_correct_are_pairs(scene, seed, separate):
+def test_every_object_has_one_state_and_correct_objects_are_pairs(scene, seed, separate):
     gt, pred = scene(seed, separate=separate)
     errors = find_errors(gt, pred)
     assert sum(len(errors.gt_indices(s)) for s in TRUE_STATES) == len(gt)
@@ -139,7 +139,7 @@ def test_every_object_is_in_one_state_and_the_correct_are_pairs(scene, seed, sep
 
 
 @given(SEEDS)
-def test_exchanging_truth_and_prediction_exchanges_split_and_merged(scene, seed):
+def test_swapping_ground_truth_and_prediction_swaps_split_and_merged(scene, seed):
     gt, pred = scene(seed, separate=True)
     there, back = find_errors(gt, pred), find_errors(pred, gt)
     swapped = {"correct": "correct", "split": "merged", "merged": "split", "missed": "false", "false": "missed"}

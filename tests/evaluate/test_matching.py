@@ -1,4 +1,4 @@
-"""Matterport's matching against his numbers, and the one-to-one matching against its definition."""
+"""Matterport's matching against the numbers of the original, and the one-to-one matching against its definition."""
 
 import itertools
 import time
@@ -34,7 +34,7 @@ def arguments(data, case):
     ]
 
 
-def test_compute_matches_gives_matterports_numbers(parity):
+def test_compute_matches_agrees_with_matterport(parity):
     data = load(parity / "fn_compute_matches.npz")
     for case in (f"{i:02d}" for i in range(int(data["cases"]))):
         # the tag "low60" is a score_threshold that the original compared with the IoU
@@ -50,7 +50,7 @@ def test_compute_matches_gives_matterports_numbers(parity):
             np.testing.assert_allclose(overlaps, data[f"output_overlaps_{case}"], rtol=1e-6)
 
 
-def test_compute_recall_gives_matterports_numbers(parity):
+def test_compute_recall_agrees_with_matterport(parity):
     data = load(parity / "fn_compute_recall.npz")
     for case in (f"{i:02d}" for i in range(int(data["cases"]))):
         for tag in ("30", "50"):
@@ -60,7 +60,7 @@ def test_compute_recall_gives_matterports_numbers(parity):
             np.testing.assert_array_equal(ids, data[f"output_positive_ids_{tag}_{case}"])
 
 
-def test_recall_without_truth_or_predictions():
+def test_recall_without_ground_truth_or_predictions():
     box = np.array([[0, 0, 2, 2]])
     assert compute_recall(box, box[:0], 0.5)[0] == 1
     assert compute_recall(box[:0], box, 0.5)[0] == 0
@@ -72,7 +72,7 @@ def two_squares():
     return np.array([[0, 0, 2, 2], [2, 2, 4, 4]]), masks
 
 
-def test_score_threshold_is_of_the_score():
+def test_score_threshold_applies_to_the_score():
     boxes, masks = two_squares()
     gt_match, pred_match, _ = compute_matches(
         boxes, [1, 1], masks, boxes, [1, 1], [0.3, 0.8], masks, score_threshold=0.5
@@ -81,7 +81,7 @@ def test_score_threshold_is_of_the_score():
     assert pred_match.tolist() == [1, -1]
 
 
-def test_matching_without_truth_or_predictions():
+def test_matching_without_ground_truth_or_predictions():
     boxes, masks = two_squares()
     none, empty = np.zeros((0, 4)), np.zeros((4, 4, 0), bool)
     gt_match, pred_match, overlaps = compute_matches(none, [], empty, boxes, [1, 1], [0.5, 0.5], masks)
@@ -108,7 +108,7 @@ def test_overlaps_are_exact(scene, seed):
 
 
 @given(SEEDS, st.sampled_from([0.1, 0.3, 0.5, 0.7]), st.booleans())
-def test_the_matching_is_the_best_of_all(random_instances, seed, threshold, class_aware):
+def test_the_matching_is_optimal(random_instances, seed, threshold, class_aware):
     rng = np.random.default_rng(seed)
     gt, pred = random_instances(rng, 4, shape=(16, 16)), random_instances(rng, 5, shape=(16, 16))
     ious = mask_overlaps(gt, pred)[0]
@@ -144,7 +144,7 @@ def test_fewer_pairs_at_a_higher_threshold(scene, seed):
 
 
 @pytest.mark.parametrize("threshold", [0, -1, 1.01])
-def test_impossible_thresholds(threshold):
+def test_invalid_thresholds(threshold):
     with pytest.raises(ValueError, match="iou_threshold"):
         match_instances(Instances((3, 3)), Instances((3, 3)), threshold)
 

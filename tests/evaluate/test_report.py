@@ -1,4 +1,4 @@
-"""All scores of a set as one dict."""
+"""All scores of an image set as one dict."""
 
 import json
 
@@ -15,7 +15,7 @@ NAMES = ["BG", "mitochondrion", "vesicle"]
 
 @given(st.integers(0, 2**31))
 @settings(max_examples=20)
-def test_report_is_plain_json_without_nan_and_agrees_with_itself(scene, seed):
+def test_report_is_plain_json_without_nan_and_is_consistent(scene, seed):
     rng = np.random.default_rng(seed)
     images = [scene(int(s)) for s in rng.integers(0, 2**31, 3)]
     gt_list, pred_list = zip(*images, strict=True)
@@ -73,14 +73,14 @@ def test_worst_images_come_first(random_instances):
     assert worst_images(report, 0) == []
 
 
-def test_sets_that_do_not_belong_together():
+def test_mismatched_sets_are_rejected():
     image = Instances((4, 4))
     with pytest.raises(ValueError, match="pass the same images"):
         evaluate_set([image], [], NAMES)
     with pytest.raises(ValueError, match="pass the same images"):
         evaluate_set([image], [image], NAMES, names=["a", "b"])
     unknown = Instances.from_masks(np.ones((4, 4, 1)), class_ids=[7])
-    with pytest.raises(ValueError, match="from 1 to 2"):
+    with pytest.raises(ValueError, match="range 1 to 2"):
         evaluate_set([unknown], [image], NAMES)
     with pytest.raises(ValueError, match=r"\(4, 5\)"):
         evaluate_set([image], [Instances((4, 5))], NAMES)

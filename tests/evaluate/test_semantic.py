@@ -1,4 +1,4 @@
-"""Scores of the union of objects."""
+"""Scores of the unions of objects."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_against_the_full_masks(scene, seed):
 
 
 @given(SEEDS)
-def test_perfect_is_one_and_exchange_changes_nothing(scene, seed):
+def test_perfect_is_one_and_swapping_changes_nothing(scene, seed):
     gt, pred = scene(seed)
     perfect = pixel_counts(gt, gt)
     assert (perfect.iou, perfect.dice, perfect.accuracy) == (1, 1, 1)

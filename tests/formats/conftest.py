@@ -1,4 +1,4 @@
-"""Pictures on disk, and random annotations of them."""
+"""Images on disk and random annotations for them."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ NAMES = (
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
-    """A folder of empty pictures of the sizes above."""
+    """A folder of empty images of the sizes above."""
     folder = tmp_path_factory.mktemp("pictures")
     for name, shape in SHAPES.items():
         Image.fromarray(np.zeros(shape, np.uint8)).save(folder / name)
@@ -26,7 +26,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def annotations(pictures):
-    """Strategy of lists of annotations of some of the pictures, each once."""
+    """Strategy: lists of annotations of some of the images, each used once."""
     return (
         st.lists(st.sampled_from(sorted(SHAPES)), unique=True, min_size=1)
         .flatmap(lambda names: st.tuples(*(_annotation(pictures / name, SHAPES[name]) for name in names)))
@@ -48,7 +48,7 @@ def _annotation(draw, path, shape):
 
 @pytest.fixture(scope="session")
 def assert_same():
-    """Callable (found, expected, flags=True): the same pictures, sizes, boxes, classes and flags, in this order."""
+    """Callable (found, expected, flags=True): the same images, sizes, boxes, classes and flags, in this order."""
 
     def check(found, expected, flags=True):
         assert [a.image.resolve() for a in found] == [a.image.resolve() for a in expected]

@@ -27,7 +27,7 @@ def test_edges_are_rounded_and_leave_a_pixel(y1, x1, y2, x2):
 
 @given(st.integers(1, 50), st.floats(0, 1), st.floats(0, 1))
 @example(50, 1 - 2**-53, 1.0)
-def test_what_lies_in_the_picture_stays_in_it_however_thin(size, near, far):
+def test_what_lies_in_the_image_stays_in_it_however_thin(size, near, far):
     low, high = sorted((near * size, far * size))
     if low == high:
         return
@@ -44,7 +44,7 @@ def test_an_annotation_holds_as_much_of_everything():
     empty = ImageAnnotation("a.png", np.array([3, 4, 3]), segments=[])
     assert len(empty) == 0 and empty.image_shape == (3, 4) and empty.segments is None and empty.where == "a.png"
     for wrong in ({"class_names": []}, {"difficult": [True, False]}, {"segments": [None, "outline"]}):
-        with pytest.raises(ValueError, match="must be of one length"):
+        with pytest.raises(ValueError, match="must have the same length"):
             ImageAnnotation("a.png", (3, 4), [(0, 0, 1, 1)], **{"class_names": ["x"], **wrong})
 
 

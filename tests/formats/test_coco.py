@@ -94,9 +94,9 @@ def annotation(**changes):
     [
         (annotation(bbox=[1, 2, float("nan"), 3]), r"annotation 1: has bbox\[2\] = nan"),
         (annotation(bbox=[1, 2, "3", []]), r"annotation 1: has bbox\[3\] = \[\]"),
-        (annotation(bbox=[1, 2, 3]), "annotation 1: has bbox = .1, 2, 3., where"),
+        (annotation(bbox=[1, 2, 3]), "annotation 1: has bbox = .1, 2, 3., but"),
         (annotation(bbox=[5, 5, -2, 3]), "annotation 1: has a box without an area: x from 5 to 3"),
-        (annotation(bbox=[50, 5, 20, 3]), "annotation 1: has a box .* partly outside of the picture of 60 x 40"),
+        (annotation(bbox=[50, 5, 20, 3]), "annotation 1: has a box .* partly outside the image of 60 x 40"),
         (annotation(category_id=9), "annotation 1: has category_id = 9"),
         (annotation(image_id=None), "image_id = None"),
         (annotation(image_id=[7]), "image_id = .7."),
@@ -107,16 +107,19 @@ def annotation(**changes):
             for v in (float("inf"), float("nan"), 10**400, "6")
         ),
         (annotation(segmentation={"size": [40, 60], "counts": [3, 9]}), "a segmentation that is neither"),
-        ({"images": [{"id": 1, "file_name": "../a.png"}]}, "image 1: names the picture ../a.png, which is outside"),
+        ({"images": [{"id": 1, "file_name": "../a.png"}]}, "image 1: names the image ../a.png, which is outside"),
         (
             {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}], "annotations": []},
-            "image 2: is of the picture .*a.png, which is listed before, in .*image 1",
+            "image 2: is for the image .*a.png, which is already listed in .*image 1",
         ),
-        ({"images": [{"id": 1, "file_name": "a.png"}] * 2}, "images number 2: has the id 1, which was there before"),
-        ({"images": [{"id": 1, "file_name": "a.png", "width": 0, "height": 4}]}, "image 1: says that .* has 0 x 4"),
-        ({"images": [{"file_name": "a.png"}]}, "images number 1: has no id"),
-        ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "two categories of the name 'a'"),
-        ({"images": {}}, "its images are no list"),
+        ({"images": [{"id": 1, "file_name": "a.png"}] * 2}, "images number 2: has the id 1, which is already used"),
+        (
+            {"images": [{"id": 1, "file_name": "a.png", "width": 0, "height": 4}]},
+            "image 1: states an image size of 0 x 4",
+        ),
+        ({"images": [{"file_name": "a.png"}]}, "images number 1: lacks an id"),
+        ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "two categories with the name 'a'"),
+        ({"images": {}}, "its images are not a list"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, pictures, changes, message):
@@ -127,8 +130,8 @@ def test_what_is_wrong_is_named(tmp_path, pictures, changes, message):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ('{"images": [', "line 1: is no JSON"),
-        ("[1, 2]", "is no COCO file: it has not all of images"),
+        ('{"images": [', "line 1: is not valid JSON"),
+        ("[1, 2]", "is not a COCO file: it lacks one of images"),
         ("[" * 100_000, "cannot be read as JSON"),
     ],
 )
@@ -145,9 +148,9 @@ def test_other_files_are_refused(tmp_path, text, message):
             (CocoSegment({"size": [40, 60], "counts": counts}), "cannot be decoded")
             for counts in ("~~~~~~", "1", "", "ä", "PPPP", "o", [2399], [2500, -100])
         ),
-        (CocoSegment({"size": [4, 6], "counts": "1"}), "run lengths of a picture of .4, 6. rows"),
-        (CocoSegment([[0, 0, 1e9, 0, 1e9, 1e9]]), "reaches far outside of the picture of 60 x 40"),
-        (Polygons([np.array([[0, 0], [-1e9, 0], [5, 5]])]), "reaches far outside of the picture"),
+        (CocoSegment({"size": [4, 6], "counts": "1"}), "run lengths for an image of .4, 6. rows"),
+        (CocoSegment([[0, 0, 1e9, 0, 1e9, 1e9]]), "extends far outside the image of 60 x 40"),
+        (Polygons([np.array([[0, 0], [-1e9, 0], [5, 5]])]), "extends far outside the image"),
     ],
 )
 def test_segments_that_do_harm_are_refused(segment, message):

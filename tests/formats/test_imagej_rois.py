@@ -1,4 +1,4 @@
-"""ImageJ ROIs read back by the library that other programs use."""
+"""ImageJ ROIs, read back with the library that other programs use."""
 
 import sys
 

@@ -59,7 +59,7 @@ def test_quotes_header_and_order_of_columns(tmp_path, lines):
 
 def test_absolute_paths_are_read_when_they_lie_in_the_folder(tmp_path, pictures):
     path = write(tmp_path, f"{pictures / 'a.png'},1,2,11,12,c")
-    with pytest.raises(DataError, match="line 1: names the picture .*a.png, which is outside of the data folder"):
+    with pytest.raises(DataError, match="line 1: names the image .*a.png, which is outside the data folder"):
         keras_frcnn.read(path)
     assert keras_frcnn.read(path, pictures)[0].image_shape == (40, 60)
 
@@ -67,23 +67,23 @@ def test_absolute_paths_are_read_when_they_lie_in_the_folder(tmp_path, pictures)
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("a.png,1,2,3,c", "annot.txt, line 2: has 5 columns, where 6 are expected (path,x1,y1,x2,y2,class)"),
+        ("a.png,1,2,3,c", "annot.txt, line 2: has 5 columns, but 6 are expected (path,x1,y1,x2,y2,class)"),
         ("a.png,1,2,3,4,c,d", "line 2: has 7 columns"),
         ("a.png,1,nan,3,4,c", "line 2: has y1 = 'nan'"),
         ("a.png,1,,3,4,c", "line 2: has y1 = ''"),
         ("a.png,5,2,3,4,c", "line 2: has a box without an area: x from 5 to 3, y from 2 to 4"),
         (
             "a.png,50,2,70,4,c",
-            "line 2: has a box from x = 50 to 70, y = 2 to 4, which is partly outside of the picture",
+            "line 2: has a box from x = 50 to 70, y = 2 to 4, which is partly outside the image",
         ),
         ("a.png,1,2,3,1e99,c", "which is partly outside"),
         ("a.png,1,2,3,4,", "line 2: has no class"),
         ("a.png,1,2,3,4,cc", "line 2: has the class 'cc', which is not in the list (c)"),
-        ("../a.png,1,2,3,4,c", "line 2: names the picture ../a.png, which is outside of the data folder"),
-        ("..\\a.png,1,2,3,4,c", "which is outside of the data folder"),
-        (",1,2,3,4,c", "line 2: names no picture"),
+        ("../a.png,1,2,3,4,c", "line 2: names the image ../a.png, which is outside the data folder"),
+        ("..\\a.png,1,2,3,4,c", "which is outside the data folder"),
+        (",1,2,3,4,c", "line 2: names no image"),
         ('"a.png,1,2,3,4,c', "line 2: cannot be parsed"),
-        ("b c.png,,,,,", "line 2: lists the picture b c.png again"),
+        ("b c.png,,,,,", "line 2: lists the image b c.png again"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, pictures, line, message):
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_named(tmp_path, pictures, line, message):
         (["path,x1,y1,x2,y2,class,label", "a.png,1,2,3,4,c,c"], "line 1: is a header that names a column twice"),
         (["", ""], "annot.txt: holds no row"),
         (["Id,Target", "x,1 2"], "line 1: has 2 columns"),
-        (["a.png,,,,,", "a.png,1,2,3,4,c"], "line 2: lists the picture a.png again"),
+        (["a.png,,,,,", "a.png,1,2,3,4,c"], "line 2: lists the image a.png again"),
     ],
 )
 def test_other_files_are_refused(tmp_path, lines, message):
@@ -115,7 +115,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
             keras_frcnn.read(tmp_path / name)
 
 
-def test_a_picture_elsewhere_is_not_written(tmp_path, pictures):
-    with pytest.raises(DataError, match="would name the picture .*a.png, which is outside of"):
+def test_an_image_elsewhere_is_not_written(tmp_path, pictures):
+    with pytest.raises(DataError, match="would name the image .*a.png, which is outside"):
         keras_frcnn.write(tmp_path / "annot.txt", [ImageAnnotation(pictures / "a.png", (40, 60))])
     assert list(tmp_path.iterdir()) == []

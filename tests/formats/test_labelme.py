@@ -1,4 +1,4 @@
-"""Labelme files: polygons and rectangles in (y, x), what belongs together, and the image they were drawn on."""
+"""Labelme files: polygons and rectangles in (y, x), their groups, and the image they were drawn on."""
 
 import json
 

@@ -46,12 +46,12 @@ def test_what_is_not_known_is_refused(tmp_path, annotation):
             find_format(path)
 
     refused("does not exist", tmp_path / "nothing")
-    refused("holds no annotations of a known format. Looked for", tmp_path)
+    refused("holds no annotations in a known format. Supported formats", tmp_path)
     (tmp_path / "a.doc").touch()
-    refused("is no file of annotations. Looked for", tmp_path / "a.doc")
+    refused("is not a known annotation file. Supported formats", tmp_path / "a.doc")
     for content, message in (
         ({"shapes": []}, "is a labelme file"),
-        ({"a": 1}, "neither of COCO nor of"),
+        ({"a": 1}, "from neither COCO nor"),
         ([], "neither"),
         ([{"image_id": 1, "bbox": []}], "is a list of COCO results"),
     ):
@@ -64,15 +64,17 @@ def test_what_is_not_known_is_refused(tmp_path, annotation):
 
 def test_options_of_another_format_are_refused(tmp_path, annotation):
     FORMATS["labelimg"].write(tmp_path, [annotation])
-    with pytest.raises(ConfigError, match="format labelimg, which has no option attribute. It has: images, classes"):
+    with pytest.raises(
+        ConfigError, match="format labelimg, which has no option attribute. Its options are: images, classes"
+    ):
         read_annotations(tmp_path, attribute="class")
-    with pytest.raises(ConfigError, match="There is no format 'voc'. There are: labelimg"):
+    with pytest.raises(ConfigError, match="There is no format 'voc'. Available formats: labelimg"):
         read_annotations(tmp_path, annotation_format="voc")
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_picture_is_not_written_twice(tmp_path, pictures, annotation, name):
+def test_an_image_is_not_written_twice(tmp_path, pictures, annotation, name):
     options = {} if name in ("labelimg", "yolo") else {"images": pictures}
-    with pytest.raises(DataError, match="is of the picture .*a.png, which is listed before"):
+    with pytest.raises(DataError, match="is for the image .*a.png, which is already listed"):
         FORMATS[name].write(tmp_path / "x", iter([annotation, annotation]), **options)
     assert list(tmp_path.iterdir()) == []

@@ -103,19 +103,19 @@ def test_where_the_class_is(tmp_path, attributes, options, name):
         ([region({**RECT, "width": float("nan")})], "region 1: has width = nan"),
         ([region({**RECT, "width": -4})], "region 1: has a box without an area"),
         ([region({**RECT, "width": 400})], "region 1: has a box .* partly outside"),
-        ([region({"name": "point", "cx": 3, "cy": 3})], "region 1: is a point, but an object is an area"),
-        ([region({**POLYGON, "all_points_x": [1, 2]})], "region 1: is a polygon without at least 3 points"),
-        ([region({"name": "circle", "cx": 3, "cy": 3, "r": 0})], "region 1: is a circle of the radius 0"),
+        ([region({"name": "point", "cx": 3, "cy": 3})], "region 1: is a point, but an object needs an area"),
+        ([region({**POLYGON, "all_points_x": [1, 2]})], "region 1: is a polygon with fewer than 3 points"),
+        ([region({"name": "circle", "cx": 3, "cy": 3, "r": 0})], "region 1: is a circle with the radius 0"),
         ([region(cell="")], "region 1: has no class"),
         ([region(cell={"a": 1, "b": 1})], "has several classes in 'cell'"),
         ([region(cell="WBC")], "region 1: has the class 'WBC', which is not in the list"),
         (
             [{"shape_attributes": RECT, "region_attributes": {"a": "x", "b": "y"}}],
-            "has the region attributes a, b, any of",
+            "has the region attributes a, b; any of",
         ),
-        ([{"shape_attributes": RECT, "region_attributes": 5}], "has no shape, or attributes that are no object"),
+        ([{"shape_attributes": RECT, "region_attributes": 5}], "has no shape, or its attributes are not an object"),
         ([{}], "region 1: has no shape"),
-        (["x"], "has regions that are no list of objects"),
+        (["x"], "has regions that are not a list of objects"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, pictures, regions, message):
@@ -124,15 +124,15 @@ def test_what_is_wrong_is_named(tmp_path, pictures, regions, message):
 
 
 def test_names_outside_and_twice_are_refused(tmp_path):
-    with pytest.raises(DataError, match="via.json, ../a.png: names the picture"):
+    with pytest.raises(DataError, match="via.json, ../a.png: names the image"):
         via.read(write(tmp_path, region(), name="../a.png"))
     entry = {"filename": "a.png", "regions": []}
     (tmp_path / "via.json").write_text(json.dumps({"1": entry, "2": entry}))
-    with pytest.raises(DataError, match="is of the picture .*a.png, which is listed before"):
+    with pytest.raises(DataError, match="is for the image .*a.png, which is already listed"):
         via.read(tmp_path / "via.json")
     for content in ({}, [], {"a": 1}, {"a": {"regions": []}}):
         (tmp_path / "via.json").write_text(json.dumps(content))
-        with pytest.raises(DataError, match="is no file of the VGG Image Annotator"):
+        with pytest.raises(DataError, match="is not a file of the VGG Image Annotator"):
             via.read(tmp_path / "via.json")
 
 

@@ -46,7 +46,7 @@ def test_fractions_are_cut_off_and_zero_is_one(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "Annotations"])
-def test_pictures_beside_and_above_are_found(tmp_path, place):
+def test_images_beside_and_above_are_found(tmp_path, place):
     folder = tmp_path / place
     folder.mkdir(exist_ok=True)
     write_xml(folder / "a.xml", {}, size="<width>0</width><height>0</height>")
@@ -71,22 +71,22 @@ EXTERNAL = '<!DOCTYPE x [<!ENTITY secret SYSTEM "file:///etc/hostname">]>'
         ([{"x1": "ten"}], {}, "object 1: has xmin = 'ten'"),
         ([{"x1": ""}], {}, "object 1: has no xmin"),
         ([{"x1": 12, "x2": 3}], {}, "object 1: has a box without an area: x from 11 to 3"),
-        ([{"x2": 21}], {}, "object 1: has a box from x = 2 to 21, y = 1 to 9, which is partly outside of the picture"),
+        ([{"x2": 21}], {}, "object 1: has a box from x = 2 to 21, y = 1 to 9, which is partly outside the image"),
         ([{"x1": -3}], {}, "which is partly outside"),
-        ([{"x1": 300, "x2": 400}], {"outside": "clip"}, "which is outside of the picture"),
+        ([{"x1": 300, "x2": 400}], {"outside": "clip"}, "which is outside the image"),
         ([{"name": " "}], {}, "object 1: has no name"),
         (
             [{"name": "RBD"}],
             {"classes": ["RBC", "Platelets"]},
             "has the class 'RBD', which is not in the list (RBC, Pl",
         ),
-        ([{"name": "Platelet"}], {"classes": ["RBC", "Platelets"]}, "Platelets). Is 'Platelets' meant?"),
+        ([{"name": "Platelet"}], {"classes": ["RBC", "Platelets"]}, "Platelets). Did you mean 'Platelets'?"),
         ([{"difficult": "maybe"}], {}, "object 1: has difficult = 'maybe'"),
-        ([{}], {"filename": "../a.jpg"}, "a.xml: names the picture ../a.jpg, which is outside of the data folder"),
-        ([{}], {"filename": "/etc/passwd"}, "which is outside of the data folder"),
-        ([{}], {"filename": "C:\\data\\a.jpg"}, "which is outside of the data folder"),
+        ([{}], {"filename": "../a.jpg"}, "a.xml: names the image ../a.jpg, which is outside the data folder"),
+        ([{}], {"filename": "/etc/passwd"}, "which is outside the data folder"),
+        ([{}], {"filename": "C:\\data\\a.jpg"}, "which is outside the data folder"),
         ([{}], {"filename": ""}, "a.xml: has no filename"),
-        ([{}], {"size": "<width>-1</width><height>3</height>"}, "says that the picture has -1 x 3"),
+        ([{}], {"size": "<width>-1</width><height>3</height>"}, "states an image size of -1 x 3"),
         ([{}], {"size": "<width>wide</width><height>3</height>"}, "has width = 'wide'"),
     ],
 )
@@ -111,19 +111,19 @@ def test_files_in_upper_case_are_read_too(tmp_path):
     assert [a.image.name for a in voc.read(tmp_path)] == ["a.jpg", "b.jpg"]
 
 
-def test_a_picture_listed_twice_is_refused(tmp_path):
+def test_an_image_listed_twice_is_refused(tmp_path):
     write_xml(tmp_path / "a.xml", {})
     shutil.copy(tmp_path / "a.xml", tmp_path / "b.xml")
-    with pytest.raises(DataError, match=r"b\.xml: is of the picture .*a\.jpg, which is listed before, in .*a\.xml"):
+    with pytest.raises(DataError, match=r"b\.xml: is for the image .*a\.jpg, which is already listed in .*a\.xml"):
         voc.read(tmp_path)
 
 
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("<annotation><filename>a", "is no readable XML"),
-        ("<svg/>", "is XML of another kind: its outermost element is"),
-        ("", "is no readable XML"),
+        ("<annotation><filename>a", "is not valid XML"),
+        ("<svg/>", "is a different kind of XML: its root element is"),
+        ("", "is not valid XML"),
         (
             "<annotation><object><name>x</name></object><filename>a.png</filename></annotation>",
             "object 1: has no bndbox",
@@ -146,11 +146,11 @@ def test_missing_files_are_named(tmp_path):
 
 def test_writing_what_cannot_be_read_again_is_refused(tmp_path):
     first, second = (ImageAnnotation(tmp_path / name, (5, 5)) for name in ("a.png", "a.tif"))
-    with pytest.raises(DataError, match="would be of both"):
+    with pytest.raises(DataError, match="would belong to both"):
         voc.write(tmp_path, [first, second])
     with pytest.raises(DataError, match="needs the size of"):
         voc.write(tmp_path, [ImageAnnotation(tmp_path / "a.png")])
-    with pytest.raises(DataError, match="characters that cannot be printed"):
+    with pytest.raises(DataError, match="has control characters"):
         voc.write(tmp_path, [ImageAnnotation(tmp_path / "a.png", (5, 5), [(0, 0, 2, 2)], ["a\x00b"])])
     assert list(tmp_path.iterdir()) == []
 

@@ -32,7 +32,7 @@ def test_round_trip(annotations, assert_same, pictures, data):
     assert not any(len(a) for a in found if a not in written)
 
 
-def test_rows_are_parts_of_the_pictures_size(folder):
+def test_rows_are_parts_of_the_images_size(folder):
     (folder / "labels" / "a.txt").write_text("1 0.5 0.5 1 1\n\n0 0.100000 0.250000 0.066667 0.175000\n")
     (found,) = yolo.read(folder / "labels")
     assert found.image.resolve() == folder / "images" / "a.png" and found.image_shape == (40, 60)
@@ -68,7 +68,7 @@ def test_files_must_belong_together(folder):
     assert len(yolo.read(labels, images_without_labels="background")[0]) == 0
     (labels / "a.txt").touch()
     (labels / "other.txt").touch()
-    with pytest.raises(DataError, match=r"other\.txt: belongs to no picture"):
+    with pytest.raises(DataError, match=r"other\.txt: belongs to no image"):
         yolo.read(labels)
     (labels / "other.txt").unlink()
     shutil.copy(folder / "images" / "a.png", folder / "images" / "a.bmp")
@@ -85,16 +85,16 @@ def test_no_labels_are_passed_over_for_their_name(folder):
         (found,) = yolo.read(folder / "labels", images_without_labels="background", **options)
         assert len(found) == 1
     (folder / "labels" / "a.txt").touch()
-    with pytest.raises(DataError, match=r"a\.txt: has the same name as a\.TXT, but for the case"):
+    with pytest.raises(DataError, match=r"a\.txt: has the same name as a\.TXT, except for the case"):
         yolo.read(folder / "labels")
-    with pytest.raises(DataError, match="nothing: is no folder"):
+    with pytest.raises(DataError, match="nothing: is not a folder"):
         yolo.read(folder / "nothing", class_file=folder / "a.txt")
 
 
 def test_classes_are_needed_each_once(folder):
     labels, classes = folder / "labels", folder / "labels" / "classes.txt"
     (labels / "a.txt").touch()
-    classes.rename(folder / "obj.names")  # as darknet has it
+    classes.rename(folder / "obj.names")  # as in darknet
     assert len(yolo.read(labels)) == 1
     for text, message in (("a\nb\na\n", "line 3: names the class 'a' twice"), ("a\n\nb", "line 2: is empty")):
         (folder / "obj.names").write_text(text)
@@ -105,7 +105,7 @@ def test_classes_are_needed_each_once(folder):
         yolo.read(labels)
     (folder / "images" / "a.png").unlink()
     classes.write_text("a")
-    with pytest.raises(DataError, match="has no pictures in it or beside it"):
+    with pytest.raises(DataError, match="has no images inside or in a folder next to it"):
         yolo.read(labels)
 
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
     box = {"image_shape": (5, 5), "boxes": [(0, 0, 2, 2)]}
-    refused("a picture of that name", ImageAnnotation("classes.png", (5, 5)))
+    refused("an image with that name", ImageAnnotation("classes.png", (5, 5)))
     refused("the class 'x', which is not in the list", ImageAnnotation("a.png", class_names=["x"], **box), classes="y")
-    refused("cannot be printed", ImageAnnotation("a.png", class_names=["x\ny"], **box))
+    refused("control characters", ImageAnnotation("a.png", class_names=["x\ny"], **box))
     refused("needs the size", ImageAnnotation("a.png"))

@@ -16,7 +16,7 @@ def dense_masks(draw):
 
 
 def assert_same(instances, masks, class_ids, scores):
-    """The objects are exactly the masks that have a pixel, with tight boxes."""
+    """The objects are exactly the non-empty masks, with tight boxes."""
     kept = masks.any(axis=(0, 1))
     assert instances.image_shape == masks.shape[:2]
     np.testing.assert_array_equal(instances.to_masks(), masks[..., kept])
@@ -70,7 +70,7 @@ def test_moved_is_a_shift_of_the_full_masks(masks, dy, dx, height, width):
     instances, class_ids, scores = labelled(masks)
     expected = canvas[60 : 60 + height, 60 : 60 + width]
     assert_same(instances.moved((dy, dx), (height, width)), expected, class_ids, scores)
-    there = expected[..., masks.any(axis=(0, 1))]  # `labelled` leaves out what has no pixel
+    there = expected[..., masks.any(axis=(0, 1))]  # `labelled` leaves out empty masks
     kept = instances.moved_with_indices((dy, dx), (height, width))[1]
     assert kept.dtype == np.int64 and kept.tolist() == np.flatnonzero(there.any(axis=(0, 1))).tolist()
 

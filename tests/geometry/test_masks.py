@@ -171,7 +171,7 @@ def test_minimize_mask_names_the_box_without_area(box):
 
 
 def test_mini_masks_of_fifty_objects_take_no_noticeable_time():
-    """30 ms on a quiet machine; the limit is for a slow one with much beside it."""
+    """30 ms on an idle machine; the limit allows for a slow, busy one."""
     rng = np.random.default_rng(0)
     sizes = rng.integers(20, 200, (50, 2))
     objects = Instances((1024, 1024), [(0, 0, h, w) for h, w in sizes], masks=[rng.random(s) > 0.5 for s in sizes])

@@ -1,4 +1,4 @@
-"""Outlines of masks: filled, they give the masks back."""
+"""Outlines of masks: filling them restores the masks."""
 
 import numpy as np
 import pytest

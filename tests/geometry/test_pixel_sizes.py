@@ -25,7 +25,7 @@ WRONG = [0, -5, np.nan, np.inf, True, "5", b"5", (5, 0), (1, 2, 3), (), ("a", 1)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_anything_else_is_no_pixel_size(wrong):
     assert positive_pair(wrong) is None
-    with pytest.raises(ConfigError, match="A pixel size is one positive number in um, or two"):
+    with pytest.raises(ConfigError, match="A pixel size must be one positive number in um, or two"):
         as_pixel_size(wrong, "um")
 
 

@@ -1,4 +1,4 @@
-"""Polygons: filled as whole masks are, cut by windows without seams, rectangles of least area."""
+"""Polygons: filled like whole masks, cut by windows without seams, rectangles of smallest area."""
 
 import time
 
@@ -25,7 +25,7 @@ polygons = st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=7).m
 
 
 def rectangle(centre, sides, angle_deg):
-    """Corners (y, x) of a rectangle whose first side points in this direction, counter-clockwise on the screen."""
+    """Corners (y, x) of a rectangle whose first side points in this direction, counter-clockwise on screen."""
     angle = np.deg2rad(angle_deg)
     along, across = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
     return np.array(
@@ -52,7 +52,7 @@ def test_mask_holds_the_pixels_whose_centres_are_inside(polygon):
     mask = polygon_mask(polygon, box)
     expected = [[crossings_inside(polygon, y, x) for x in range(box[1], box[3])] for y in range(box[0], box[2])]
     differing = mask != np.array(expected, bool).reshape(mask.shape)
-    # On a side either answer is right.
+    # On a side, either answer is right.
     assert all(_distance_to_sides(polygon, y + box[0], x + box[1]) < 1e-6 for y, x in np.argwhere(differing))
 
 
@@ -157,11 +157,11 @@ def test_area_of_an_outline_that_crosses_itself_is_that_of_its_loops():
         (7.0, "0 points"),
         ([[0, 0], [0, 5], [np.nan, 5]], "NaN"),
         ([[0, 0], [0, 5], [np.inf, 5]], "infinite"),
-        ([[0, 0], [1, 1], [2, 2]], "without an area"),
+        ([[0, 0], [1, 1], [2, 2]], "has no area"),
         ([[0, 0, 0], [0, 5, 0], [5, 5, 0]], "shape"),
         ([0, 1, 2], "shape"),
-        ([[0, 0], [0, 5], ["a", 5]], "no pairs"),
-        ([[0, 0], [0, 5], [1]], "no pairs"),
+        ([[0, 0], [0, 5], ["a", 5]], "not pairs"),
+        ([[0, 0], [0, 5], [1]], "not pairs"),
     ],
 )
 def test_what_is_no_polygon_is_refused_by_name(points, problem):

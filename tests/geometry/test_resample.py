@@ -56,7 +56,7 @@ def test_resize_takes_bool_as_zero_and_one():
 @given(st.integers(1, 200), st.floats(0.05, 4))
 def test_nearest_indices_are_those_of_scipy_zoom(size, scale):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy announces its rounding
+        warnings.simplefilter("ignore")  # SciPy warns about its rounding
         reference = scipy.ndimage.zoom(np.arange(1, size + 1), scale, order=0)
     np.testing.assert_array_equal(np.append(np.arange(1, size + 1), 0)[nearest_indices(size, scale)], reference)
 

@@ -1,4 +1,4 @@
-"""Every object is found exactly once wherever it lies."""
+"""Stitching finds every object exactly once, wherever it lies."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def rectangles(shape, boxes, class_ids=None):
 
 
 def views_of(truth, windows, jitter=None, scores=None):
-    """What an exact detector finds: every object, cut by the tile; moved by `jitter(tile, object)` before."""
+    """Detections of an exact detector: every object, moved by `jitter(tile, object)` and cut by the tile."""
     tiles = []
     for t, window in enumerate(windows):
         parts = []
@@ -93,7 +93,7 @@ def scenes(draw, least=1, jitter=0):
     taken, boxes, masks = np.zeros(shape, bool), [], []
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     for _ in range(draw(st.integers(1, 30))):
-        # The overlap must hold an object wherever it moves.
+        # The overlap must contain an object wherever it moves.
         size = rng.integers(least, np.minimum(np.array(overlap) - 2 * jitter, shape) + 1)
         corner = rng.integers(0, np.array(shape) - size + 1)
         box = [*corner, *(corner + size)]
@@ -133,7 +133,7 @@ def test_every_object_that_the_overlap_holds_is_found_exactly_once(scene, rule, 
 
 
 def nearest(found, truth):
-    """For each object found, the true object of its class whose box is nearest."""
+    """For each object found, the ground-truth object of its class with the nearest box."""
     distance = np.abs(found.boxes[:, None].astype(int) - truth.boxes[None]).max(axis=2)
     return np.where(found.class_ids[:, None] == truth.class_ids, distance, 10**6).argmin(axis=1)
 
@@ -142,7 +142,7 @@ def nearest(found, truth):
 def test_outlines_that_differ_from_tile_to_tile_change_nothing(scene, seed):
     (shape, tile, overlap), truth = scene
     moves = np.random.default_rng(seed).integers(-2, 3, (200, len(truth), 2))
-    # Outlines that leave the image are another matter: the network's never do.
+    # Outlines outside the image are not tested: the network never predicts them.
     inside = np.clip(moves, -truth.boxes[:, :2], np.array(shape) - truth.boxes[:, 2:])
     tiles = views_of(truth, tile_windows(shape, tile, overlap), lambda t, i: inside[t, i])
     found = centre_instances(tiles, owner_regions(shape, tile, overlap), (2, 2))
@@ -204,13 +204,13 @@ def test_merging_keeps_the_best_whole_view():
 def test_merging_drops_a_piece_that_another_tile_sees_whole_without_finding_it():
     tiles, _ = two_tiles((2, 2, 12, 12), (20, 32, 40, 40))
     assert merge_instances(tiles).boxes.tolist() == [[2, 2, 12, 12]]
-    # Not so where the piece reaches into what the other tile does not see.
+    # But not if the piece extends into an area that the other tile does not see.
     tiles, _ = two_tiles((2, 2, 12, 12), (20, 32, 40, 70))
     assert len(merge_instances(tiles)) == 2
 
 
 def test_a_part_taken_for_an_object_does_not_stand_for_the_whole():
-    # The right tile sees the left one's object only in part, though nothing cuts it there.
+    # The right tile sees only part of the left one's object, although nothing cuts it there.
     tiles, _ = two_tiles((10, 10, 40, 62), (10, 40, 40, 60), scores=(0.7, 0.99))
     assert merge_instances(tiles).boxes.tolist() == [[10, 10, 40, 62]]
 

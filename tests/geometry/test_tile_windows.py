@@ -1,4 +1,4 @@
-"""Tiles cover the image, and their regions part it."""
+"""Tiles cover the image, and their ownership regions partition it."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from mrcnn.geometry.tile_windows import corner_windows, owner_regions, tile_wind
 
 @st.composite
 def grids(draw, least_overlap=0):
-    """(image shape, tile, overlap) of any kind, images smaller than a tile included."""
+    """Any (image shape, tile, overlap), including images smaller than a tile."""
     tile = draw(st.tuples(st.integers(24, 64), st.integers(24, 64)))
     overlap = tuple(draw(st.integers(least_overlap, 3 * size // 4)) for size in tile)
     return draw(st.tuples(st.integers(10, 220), st.integers(10, 220))), tile, overlap
@@ -25,7 +25,7 @@ def painted(windows, shape):
 
 
 @given(grids())
-def test_tiles_of_one_size_cover_the_image_and_share_the_overlap(grid):
+def test_tiles_of_the_same_size_cover_the_image_and_share_the_overlap(grid):
     shape, tile, overlap = grid
     windows = tile_windows(shape, tile, overlap)
     assert painted(windows, shape).all()
@@ -38,7 +38,7 @@ def test_tiles_of_one_size_cover_the_image_and_share_the_overlap(grid):
 
 
 @given(grids())
-def test_regions_part_the_image_and_lie_in_their_tiles(grid):
+def test_regions_partition_the_image_and_lie_in_their_tiles(grid):
     shape, tile, overlap = grid
     windows, regions = tile_windows(shape, tile, overlap), owner_regions(shape, tile, overlap)
     assert (painted(regions, shape) == 1).all()

@@ -1,4 +1,4 @@
-"""A damaged file is one `DataError`; a bug, of ours or of a library, comes out as what it is."""
+"""A damaged file gives one `DataError`; a bug, in our code or in a library, passes through unchanged."""
 
 import defusedxml.ElementTree
 import imagecodecs
@@ -62,7 +62,7 @@ def test_damage_names_the_file_what_was_said_and_the_cure():
     assert str(caught.value).startswith("a.tif: cannot be read (DeflateError: ")
     assert str(caught.value).endswith(": export or copy it again")
     assert isinstance(caught.value.__cause__, imagecodecs.DeflateError)
-    inner = DataError("a.tif", "is cut off", "Copy it again")
+    inner = DataError("a.tif", "is truncated", "Copy it again")
     with pytest.raises(DataError) as caught, damage_named(decoder_errors.TIFF, "a.tif", "cannot be read"):
         raise inner
     assert caught.value is inner
@@ -76,7 +76,7 @@ def test_where_an_error_was_raised():
     try:
         tifffile.imread(1, 2, 3)
     except TypeError as error:
-        assert not ends_in(error, "tifffile")  # our call was wrong
+        assert not ends_in(error, "tifffile")  # our own call was wrong
 
 
 READERS = {

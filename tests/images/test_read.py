@@ -135,7 +135,7 @@ def test_a_file_cut_off_anywhere_is_an_error_or_complete(tmp_path, name, options
     st.binary(min_size=1, max_size=300),
     st.sampled_from([b"", b"II*\0", b"MM\0*", b"II+\0", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"]),
 )
-def test_any_bytes_give_a_picture_or_a_data_error(tmp_path_factory, data, mark):
+def test_any_bytes_give_an_image_or_a_data_error(tmp_path_factory, data, mark):
     path = tmp_path_factory.mktemp("bytes") / "a.tif"
     path.write_bytes(mark + data)
     with pytest.raises(DataError, match="a.tif"):
@@ -155,8 +155,8 @@ def test_damaged_pixels_are_an_error(tmp_path):
 
 def test_missing_empty_and_foreign_files(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "text.tif").write_text("no picture")
-    for name, problem in (("none.tif", "cannot be opened"), ("empty.png", "0 bytes"), ("text.tif", "no TIFF, PNG")):
+    (tmp_path / "text.tif").write_text("no image")
+    for name, problem in (("none.tif", "cannot be opened"), ("empty.png", "0 bytes"), ("text.tif", "not a TIFF, PNG")):
         for function in (read_image, image_shape):
             with pytest.raises(DataError, match=f"{name}.*{problem}"):
                 function(tmp_path / name)
@@ -204,7 +204,7 @@ def test_a_header_that_declares_too_much_is_refused(tmp_path):
         read_image(tmp_path / "bomb.png")
 
 
-def test_a_picture_above_the_limit_of_pillow_is_read_under_ours(tmp_path, monkeypatch):
+def test_an_image_above_the_limit_of_pillow_is_read_under_ours(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.zeros((300, 400), np.uint8)))
     assert read_image(tmp_path / "a.png").shape == (300, 400)
@@ -226,12 +226,12 @@ def test_a_stack_needs_a_page(tmp_path):
         read_image(tmp_path / "a.png", 1)
 
 
-def test_list_images_is_natural_and_skips_what_is_no_picture(tmp_path):
+def test_list_images_is_natural_and_skips_what_is_no_image(tmp_path):
     for name in ("m_10.png", "m_2.PNG", "m_1.jpg", "._m_1.jpg", ".DS_Store", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
     assert [p.name for p in list_images(tmp_path)] == ["m_1.jpg", "m_2.PNG", "m_10.png"]
     (tmp_path / "m_3.czi").write_bytes(b"x")
-    with pytest.raises(DataError, match="m_3.czi.*not read"):
+    with pytest.raises(DataError, match="m_3.czi.*not supported"):
         list_images(tmp_path)
 
 

@@ -70,7 +70,7 @@ def test_windows_are_crops_of_the_page(folder, pixels, layout, compression, chos
         whole = tif.pages[0].asarray()
     whole = np.moveaxis(whole, 0, -1) if pixels == "planes" else whole
     segments = TiffSegments(path, 0)
-    segments._recent.limit = cache_bytes  # also none, and room for some
+    segments._recent.limit = cache_bytes  # also no cache, and room for some segments
     for y1, x1, y2, x2 in chosen:
         window = segments.read(y1, x1, y2, x2)
         assert window.dtype == whole.dtype.newbyteorder("=")
@@ -155,7 +155,7 @@ def test_a_file_cut_off_after_it_was_opened_is_named(tmp_path):
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size - 20)
     np.testing.assert_array_equal(segments.read(0, 0, 8, W), GREY[:8])
-    with pytest.raises(DataError, match="a.tif: is cut off: it declares"):
+    with pytest.raises(DataError, match="a.tif: is truncated: it declares"):
         segments.read(H - 1, 0, H, W)
     path.unlink()
     with pytest.raises(DataError, match="a.tif: cannot be read in rows 20 to 30.*FileNotFoundError"):
@@ -167,5 +167,5 @@ def test_a_compression_that_is_not_known_is_no_damage(tmp_path):
     tifffile.imwrite(path, GREY, compression="zlib")
     with tifffile.TiffFile(path, mode="r+b") as tif:
         tif.pages[0].tags["Compression"].overwrite(34661)  # JBIG
-    with pytest.raises(DataError, match="a.tif: is compressed by .*which the installed imagecodecs does not decode"):
+    with pytest.raises(DataError, match="a.tif: is compressed with .*which the installed imagecodecs cannot decode"):
         TiffSegments(path, 0)

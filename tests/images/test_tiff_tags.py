@@ -10,7 +10,7 @@ GREY = np.random.default_rng(0).integers(0, 256, (30, 40), np.uint8)
 
 
 def entry_of(path, name, page=0):
-    """Place of a tag's entry in the file, and the order of its bytes."""
+    """Position of a tag's entry in the file, and its byte order."""
     with tifffile.TiffFile(path) as tif:
         return tif.pages[page].tags[name].offset, {"<": "little", ">": "big"}[tif.byteorder]
 

@@ -1,4 +1,4 @@
-"""How a network comes to the workers of a Dask cluster; their work on tiles is tested in test_tiling_dask.py."""
+"""Transfer of a network to the workers of a Dask cluster; tiling is tested in test_tiling_dask.py."""
 
 import pickle
 
@@ -11,10 +11,10 @@ from mrcnn.inference.dask_workers import ModelFactory  # noqa: E402
 from mrcnn.inference.tile_store import weights_fingerprint  # noqa: E402
 
 
-def test_a_network_is_made_anew_from_settings_and_weights(tiny, tmp_path):
+def test_a_network_is_recreated_from_settings_and_weights(tiny, tmp_path):
     detector = MaskRCNN("inference", tiny.config(IMAGE_RESIZE_MODE="pad64", SEED=5), tmp_path)
     factory = ModelFactory(detector)
-    factory.settings.pop("BACKBONE"), factory.settings.pop("COMPUTE_BACKBONE_SHAPE")  # of a file that is no module
+    factory.settings.pop("BACKBONE"), factory.settings.pop("COMPUTE_BACKBONE_SHAPE")  # defined in a test file
     factory = pickle.loads(pickle.dumps(factory))
     factory.settings.update(BACKBONE=tiny.backbone, COMPUTE_BACKBONE_SHAPE=tiny.backbone_shapes, SEED=6)
     other = factory()

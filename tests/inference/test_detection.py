@@ -1,4 +1,4 @@
-"""Detection on any number of images of any size and type, against the whole network and the original's unmolding."""
+"""Detection in images of any number, size and dtype, compared with the whole network and the original's unmolding."""
 
 import zlib
 
@@ -14,14 +14,14 @@ from mrcnn.inference.detection import padded_count
 SIZES = [(64, 64), (50, 80), (100, 30), (64, 64), (128, 90)]
 
 
-def pictures(*sizes, channels=3, seed=0):
+def make_images(*sizes, channels=3, seed=0):
     rng = np.random.default_rng(seed)
     return [rng.integers(0, 256, (*size, channels)).astype(np.uint8) for size in sizes]
 
 
 @pytest.fixture(scope="module")
 def make(tiny, tmp_path_factory):
-    """Callable: a model with settings changed; all of one kind share weights."""
+    """Callable: a model with changed settings; all models of one kind have the same weights."""
     folder, models = tmp_path_factory.mktemp("logs"), {}
 
     def model(mode="inference", **settings):
@@ -29,7 +29,7 @@ def make(tiny, tmp_path_factory):
         if key not in models:
             models[key] = MaskRCNN(mode, tiny.config(**settings), folder)
             for weight in models[key].keras_model.weights:
-                if weight.path.endswith("kernel"):  # of more variety than the initial ones; boxes stay boxes
+                if weight.path.endswith("kernel"):  # more variation than the initial weights, but boxes remain valid
                     rng = np.random.default_rng(zlib.crc32("/".join(weight.path.split("/")[-2:]).encode()))
                     size = 0.05 if "bbox" in weight.path else 0.003 if "logits" in weight.path else 1.4
                     weight.assign(rng.normal(0, size / np.sqrt(np.prod(weight.shape[:-1])), weight.shape))
@@ -49,7 +49,7 @@ def assert_alike(found, other):
 
 
 def original_unmolding(detections, masks, original_shape, image_shape, window):
-    """Boxes, class ids, scores and full masks, as Matterport's `unmold_detections` puts them."""
+    """Boxes, class ids, scores and full masks, as returned by Matterport's `unmold_detections`."""
     count = np.where(detections[:, 4] == 0)[0]
     count = count[0] if len(count) else len(detections)
     class_ids, scores = detections[:count, 4].astype(np.int32), detections[:count, 5]
@@ -63,7 +63,7 @@ def original_unmolding(detections, masks, original_shape, image_shape, window):
 
 
 def test_equals_the_whole_network_and_the_originals_unmolding(make):
-    detector, images = make(IMAGES_PER_GPU=2), pictures((50, 80), (100, 70), seed=3)
+    detector, images = make(IMAGES_PER_GPU=2), make_images((50, 80), (100, 70), seed=3)
     molded, metas, windows = detector.mold_inputs(images)
     anchors = np.stack([detector.get_anchors(molded.shape[1:])] * 2)
     outputs = [np.asarray(v) for v in detector.keras_model.predict_on_batch([molded, metas, anchors])]
@@ -84,7 +84,7 @@ def test_equals_the_whole_network_and_the_originals_unmolding(make):
 
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_any_number_of_any_sizes(make, batch_size):
-    detector, images = make(IMAGES_PER_GPU=batch_size), pictures(*SIZES)
+    detector, images = make(IMAGES_PER_GPU=batch_size), make_images(*SIZES)
     alone = [detector.predict([image])[0] for image in images]
     assert sum(map(len, alone)) > 10
     for count in (0, 1, 3, 5):
@@ -97,7 +97,7 @@ def test_any_number_of_any_sizes(make, batch_size):
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_molded_sizes_that_differ_in_one_call(make, batch_size):
     detector = make(IMAGES_PER_GPU=batch_size, IMAGE_RESIZE_MODE="pad64", IMAGE_MIN_DIM=64)
-    images = pictures((64, 64), (64, 130), (64, 64), (200, 64), (64, 64))
+    images = make_images((64, 64), (64, 130), (64, 64), (200, 64), (64, 64))
     molded, metas, windows = detector.mold_inputs(images)
     assert isinstance(molded, list) and [m.shape[:2] for m in molded][:2] == [(64, 64), (64, 192)]
     assert len(metas) == len(windows) == 5
@@ -106,14 +106,14 @@ def test_molded_sizes_that_differ_in_one_call(make, batch_size):
 
 
 def test_a_stack_of_equal_images(make):
-    detector, images = make(), np.stack(pictures((64, 64), (64, 64), (64, 64)))
+    detector, images = make(), np.stack(make_images((64, 64), (64, 64), (64, 64)))
     for found, image in zip(detector.predict(images), images):
         assert_alike(found, detector.predict([image])[0])
 
 
 def test_nothing_found(make):
     for settings in ({"DETECTION_MIN_CONFIDENCE": 1.0}, {"DETECTION_MIN_CONFIDENCE": 1.0, "USE_MASK_HEAD": False}):
-        found, result = (f(pictures((50, 80)))[0] for f in (make(**settings).predict, make(**settings).detect))
+        found, result = (f(make_images((50, 80)))[0] for f in (make(**settings).predict, make(**settings).detect))
         assert len(found) == 0 and found.image_shape == (50, 80)
         assert {k: v.shape for k, v in result.items()} == {
             "rois": (0, 4),
@@ -123,15 +123,15 @@ def test_nothing_found(make):
         }
 
 
-def test_no_more_than_so_many(make):
-    most = make(DETECTION_MAX_INSTANCES=20, DETECTION_NMS_THRESHOLD=0.99).predict(pictures((64, 64)))[0]
-    few = make(DETECTION_MAX_INSTANCES=3, DETECTION_NMS_THRESHOLD=0.99).predict(pictures((64, 64)))[0]
+def test_maximum_number_of_detections(make):
+    most = make(DETECTION_MAX_INSTANCES=20, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)))[0]
+    few = make(DETECTION_MAX_INSTANCES=3, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)))[0]
     assert len(most) > 3 == len(few)
     assert_alike(few, most.select(np.arange(3)))
 
 
 def test_minimum_score_and_pixel_size(make):
-    detector, images = make(), pictures((64, 64), (50, 80))
+    detector, images = make(), make_images((64, 64), (50, 80))
     plain = detector.predict(images)
     limit = float(np.median(np.concatenate([found.scores for found in plain])))
     strict = detector.predict(images, pixel_size_nm=5, min_score=limit)
@@ -140,26 +140,26 @@ def test_minimum_score_and_pixel_size(make):
         assert_alike(found, other.select(other.scores >= limit))
         assert found.pixel_size_nm == (5.0, 5.0) and other.pixel_size_nm is None
     assert detector.predict(images, (5, 6))[1].pixel_size_nm == (5.0, 6.0)
-    with pytest.raises(ConfigError, match="A pixel size is one positive number"):
+    with pytest.raises(ConfigError, match="A pixel size must be one positive number"):
         detector.predict(images, pixel_size_nm=-1)
 
 
 def test_without_mask_head_boxes_are_filled(make):
-    found = make(USE_MASK_HEAD=False).predict(pictures((50, 80)))[0]
+    found = make(USE_MASK_HEAD=False).predict(make_images((50, 80)))[0]
     assert len(found) and all(mask.all() for mask in found.masks)
     assert found.to_masks().sum() == sum((y2 - y1) * (x2 - x1) for y1, x1, y2, x2 in found.boxes.tolist())
 
 
 def test_types_and_channels(make):
-    """What shows the same picture is detected on alike, whatever it is stored as."""
-    detector, grey = make(), pictures((64, 64), channels=1)[0]
+    """Detections do not depend on the dtype and number of channels in which the same image is stored."""
+    detector, grey = make(), make_images((64, 64), channels=1)[0]
     grey[0, 0], grey[0, 1] = 0, 255
     rgb = np.repeat(grey, 3, axis=2)
     alpha = np.concatenate([rgb, np.full((64, 64, 1), 255, np.uint8)], axis=2)
     wanted = detector.predict([rgb])[0]
     for image in (grey, grey[..., 0], alpha):
         assert_alike(detector.predict([image])[0], wanted)
-    # Other types are stretched between percentiles, so a factor makes no difference.
+    # Other dtypes are stretched between percentiles, so a factor makes no difference.
     sixteen = detector.predict([rgb.astype(np.uint16) * 200])[0]
     for image in (rgb.astype(np.float32) / 7, rgb.astype(np.float64), rgb.astype(np.int32) * 1000):
         assert len(detector.predict([image])[0]) == len(sixteen)
@@ -169,54 +169,54 @@ def test_types_and_channels(make):
 
 def test_four_channels(make):
     detector = make(IMAGE_CHANNEL_COUNT=4, MEAN_PIXEL=(1.0, 2.0, 3.0, 4.0))
-    assert len(detector.predict(pictures((64, 64), channels=4))[0])
+    assert len(detector.predict(make_images((64, 64), channels=4))[0])
     with pytest.raises(DataError, match="image 1: the image has 3 channels, but IMAGE_CHANNEL_COUNT is 4"):
-        detector.predict([*pictures((64, 64), channels=4), *pictures((64, 64))])
+        detector.predict([*make_images((64, 64), channels=4), *make_images((64, 64))])
 
 
 @pytest.mark.parametrize(
     "image, message",
     [
         (np.full((64, 64, 3), np.nan), "image 2: .*NaN"),
-        (np.zeros((0, 5, 3)), "image 2: an array of shape .* is no image"),
-        (np.zeros((2, 64, 64, 3)), "image 2: an array of shape .* is no image"),
+        (np.zeros((0, 5, 3)), "image 2: an array of shape .* is not an image"),
+        (np.zeros((2, 64, 64, 3)), "image 2: an array of shape .* is not an image"),
         (np.array([["a"]]), "image 2: "),
         (np.zeros((1, 5000, 3), np.uint8), "image 2: .*too elongated"),
     ],
 )
 def test_an_image_that_cannot_be_used_is_named(make, image, message):
     with pytest.raises(DataError, match=message):
-        make().predict([*pictures((64, 64), (64, 64)), image])
+        make().predict([*make_images((64, 64), (64, 64)), image])
 
 
-def test_one_image_is_no_list(make):
-    for image in pictures((64, 64)) + [np.zeros((64, 64))]:
-        with pytest.raises(DataError, match=r"is one image, where a list of images is expected. Give \[image\]"):
+def test_one_image_is_not_a_list(make):
+    for image in make_images((64, 64)) + [np.zeros((64, 64))]:
+        with pytest.raises(DataError, match=r"is a single image, but a list of images is expected. Pass \[image\]"):
             make().predict(image)
 
 
 def test_sizes_that_cannot_be_halved(make):
     detector = make(IMAGE_RESIZE_MODE="none")
-    assert len(detector.predict(pictures((128, 64)))) == 1
+    assert len(detector.predict(make_images((128, 64)))) == 1
     with pytest.raises(DataError, match="image 0: 100 x 64 pixels cannot be halved six times.*'pad64'"):
-        detector.predict(pictures((100, 64)))
+        detector.predict(make_images((100, 64)))
 
 
-def test_crop_mode_detects_on_whole_pictures(make):
-    molded, _, windows = make(IMAGE_RESIZE_MODE="crop").mold_inputs(pictures((100, 150)))
+def test_crop_mode_detects_on_whole_images(make):
+    molded, _, windows = make(IMAGE_RESIZE_MODE="crop").mold_inputs(make_images((100, 150)))
     assert molded.shape[1:3] == (128, 192) and windows[0].tolist() == [14, 21, 114, 171]
 
 
 def test_settings_of_the_instance_take_effect(make, tiny, tmp_path):
     detector = MaskRCNN("inference", tiny.config(), tmp_path)
-    before = detector.mold_inputs(pictures((64, 64)))[0]
+    before = detector.mold_inputs(make_images((64, 64)))[0]
     detector.config.MEAN_PIXEL = np.zeros(3)
-    moved = detector.mold_inputs(pictures((64, 64)))[0] - before
+    moved = detector.mold_inputs(make_images((64, 64)))[0] - before
     np.testing.assert_allclose(moved.reshape(-1, 3).min(axis=0), [123.7, 116.8, 103.9], rtol=1e-5)
 
 
 def test_a_model_for_training_detects_too(make):
-    assert_alike(make("training").predict(pictures((50, 80)))[0], make().predict(pictures((50, 80)))[0])
+    assert_alike(make("training").predict(make_images((50, 80)))[0], make().predict(make_images((50, 80)))[0])
 
 
 def test_anchors_are_kept_in_pixels(make):
@@ -234,8 +234,8 @@ def test_padded_count():
 
 @pytest.mark.parametrize("at_once", [3, 8])
 def test_masks_made_in_parts_are_the_same(make, monkeypatch, at_once):
-    """Whatever number goes through the network together, the last part smaller than the others included."""
-    detector, images = make(DETECTION_MAX_INSTANCES=13), pictures((64, 64), (64, 64), seed=5)
+    """For any number of masks computed together, including a smaller last part."""
+    detector, images = make(DETECTION_MAX_INSTANCES=13), make_images((64, 64), (64, 64), seed=5)
     whole = detector.predict(images)
     assert max(len(found) for found in whole) > at_once
     monkeypatch.setattr("mrcnn.inference.detection.MASKS_AT_ONCE", at_once)
@@ -244,14 +244,14 @@ def test_masks_made_in_parts_are_the_same(make, monkeypatch, at_once):
 
 
 def test_verbose(make, capsys):
-    make().detect(pictures((64, 64)), verbose=1)
+    make().detect(make_images((64, 64)), verbose=1)
     assert "Processing 1 images" in capsys.readouterr().out
 
 
 def test_fewer_proposals_than_detections_in_batches_of_two_sizes(make):
-    """The program for several sizes of a batch does not know how many proposals there are."""
+    """In the program for batches of several sizes the number of proposals is unknown."""
     model = make(POST_NMS_ROIS_INFERENCE=4)
-    images = pictures((64, 64), (64, 64), (64, 64))
+    images = make_images((64, 64), (64, 64), (64, 64))
     together, alone = model.predict(images), [model.predict([image])[0] for image in images]
     for found, other in zip(together, alone):
         assert 0 < len(found) <= 4

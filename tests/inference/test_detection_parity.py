@@ -1,4 +1,4 @@
-"""`detect` against the original's, from the picture as stored to boxes and masks in its pixels."""
+"""`detect` compared with the original, from the stored image to boxes and masks in its pixels."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def test_detect(detector, parity, image):
     shape = tuple(stored["detect_masks_shape"])
     masks = np.unpackbits(stored["detect_masks_packed"])[: np.prod(shape)].reshape(shape).astype(bool)
     rows, sure = np.arange(len(result["rois"])), slice(None)
-    if keras.backend.backend() != "tensorflow":  # a box on a knife's edge falls on one side of it or the other
+    if keras.backend.backend() != "tensorflow":  # a borderline box may be kept or discarded
         wanted = [(*box, c) for box, c in zip(stored["detect_rois"].tolist(), stored["detect_class_ids"].tolist())]
         found = [(*box, c) for box, c in zip(result["rois"].tolist(), result["class_ids"].tolist())]
         pairs = [(found.index(w), i) for i, w in enumerate(wanted) if w in found]

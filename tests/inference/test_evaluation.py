@@ -1,4 +1,4 @@
-"""A data set judged by what a detector finds in it."""
+"""Evaluation of a detector on a data set."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.inference.evaluation import evaluate_dataset
 
 
-class Pictures(Dataset):
-    """Pictures of one square each, from files that are not there."""
+class SquareImages(Dataset):
+    """Images with one square each, from files that do not exist."""
 
     def __init__(self, count):
         super().__init__()
@@ -27,7 +27,7 @@ class Pictures(Dataset):
 
 
 class Finds:
-    """Finds the square, but in one picture."""
+    """Finds the square in all images except one, which it rejects."""
 
     class config:
         USE_MASK_HEAD = True
@@ -43,12 +43,12 @@ class Finds:
 
 
 def test_all_found():
-    dataset = Pictures(3)
+    dataset = SquareImages(3)
     report, shown = evaluate_dataset(Finds(dataset), dataset, limit=2, keep=1)
     assert report["threat_score"]["0.50"] == 1 and report["images_by_boxes"] == 0 and len(shown) == 1
 
 
-def test_a_picture_that_cannot_be_used_is_named_by_its_file():
-    dataset = Pictures(3)
+def test_an_image_that_cannot_be_used_is_named_by_its_file():
+    dataset = SquareImages(3)
     with pytest.raises(DataError, match="folder/square_2.tif: has 5 channels. Give 1"):
         evaluate_dataset(Finds(dataset, refused=2), dataset)

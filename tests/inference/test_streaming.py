@@ -1,4 +1,4 @@
-"""Pictures streamed through a detector: order, errors of single pictures, bounded memory, batches of one size."""
+"""Images streamed through a detector: order, errors of single images, bounded memory, batches of equal sizes."""
 
 import gc
 import threading
@@ -14,7 +14,7 @@ from mrcnn.inference.streaming import stream
 
 
 class Sum:
-    """Stands for a model: what it "detects" is the sum of the picture."""
+    """A fake model that "detects" the sum of the image."""
 
     def __init__(self):
         self.detection, self.batches, self.threads = self, [], set()
@@ -49,7 +49,7 @@ def read(item):
     threads=st.integers(1, 3),
     ahead=st.integers(1, 5),
 )
-def test_each_picture_has_its_result_or_error_in_order(items, batch, threads, ahead):
+def test_each_image_has_its_result_or_error_in_order(items, batch, threads, ahead):
     model = Sum()
     done = list(stream(model, items, read, lambda item, image, found: (image.shape, found), batch, threads, ahead))
     assert [item for item, _ in done] == items
@@ -78,7 +78,7 @@ def test_memory_is_bounded_and_what_was_not_asked_for_is_not_read():
     assert len(asked) <= 4 + 2 * 3 + 3 * 2
 
 
-def test_pictures_that_cannot_be_used_do_not_stay_in_memory_with_their_errors():
+def test_images_that_cannot_be_used_do_not_stay_in_memory_with_their_errors():
     alive = []
 
     def bright(item):
@@ -101,7 +101,7 @@ def test_pictures_that_cannot_be_used_do_not_stay_in_memory_with_their_errors():
         assert not any(ref() is not None for ref in alive)
 
 
-def test_a_detector_with_predict_alone_and_one_picture_that_it_refuses():
+def test_a_detector_that_only_has_predict_and_rejects_one_image():
     class Plain:
         def predict(self, images):
             if images[0].max() == 7:

@@ -1,4 +1,4 @@
-"""Finished tiles are files that are whole or not there, and serve only the run that they are of."""
+"""Finished tiles are complete files or do not exist, and are used only for the run they belong to."""
 
 import json
 
@@ -16,20 +16,20 @@ RUN = {"image": "a", "tiles": [64, 16]}
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
-def test_objects_come_back_as_they_were(tmp_path, count):
+def test_objects_are_read_back_unchanged(tmp_path, count):
     found = tiling_fakes.squares((90, 110), count, 25)
     write_instances(tmp_path / "tile_000000.npz", found)
     back = read_instances(tmp_path / "tile_000000.npz")
     assert back.image_shape == found.image_shape and tiling_fakes.as_set(back) == tiling_fakes.as_set(found)
 
 
-def test_masks_take_a_bit_a_pixel(tmp_path):
+def test_masks_take_one_bit_per_pixel(tmp_path):
     mask = np.random.default_rng(0).random((800, 800)) < 0.5
     write_instances(tmp_path / "a.npz", Instances((1000, 1000), [[0, 0, 800, 800]], [1], [0.5], [mask]))
     assert (tmp_path / "a.npz").stat().st_size < 800 * 800 / 8 + 2000
 
 
-def test_a_store_is_taken_up_again(tmp_path):
+def test_a_store_is_resumed(tmp_path):
     folder = tmp_path / "deep" / "tiles"
     store = TileStore(folder, RUN)
     found = tiling_fakes.squares((64, 64), 5, 20)
@@ -50,15 +50,15 @@ def test_a_damaged_tile_is_computed_again(tmp_path, damage):
     assert sorted(TileStore(tmp_path, RUN).tiles) == [0]
 
 
-def test_tiles_of_another_run_are_refused_and_unharmed(tmp_path):
+def test_tiles_of_another_run_are_rejected_and_unchanged(tmp_path):
     TileStore(tmp_path, RUN).put(0, Instances((64, 64)))
-    with pytest.raises(ConfigError, match=r"another run \(other tiles\)"):
+    with pytest.raises(ConfigError, match=r"another run \(different tiles\)"):
         TileStore(tmp_path, {**RUN, "tiles": [64, 24]})
     assert list(TileStore(tmp_path, RUN).tiles) == [0]
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]"])
-def test_tiles_of_an_unknown_run_are_refused(tmp_path, text):
+def test_tiles_of_an_unknown_run_are_rejected(tmp_path, text):
     TileStore(tmp_path, RUN).put(0, Instances((64, 64)))
     (tmp_path / "tiles.json").unlink() if text is None else (tmp_path / "tiles.json").write_text(text)
     with pytest.raises(ConfigError, match="another run"):
@@ -82,10 +82,10 @@ def run_of(image=None, tile=64, rule="centre", **settings):
     return fingerprint(Detector(**settings), source, TilePlan(source.shape, tile, 16, rule), read_window)
 
 
-def test_a_run_is_known_by_what_its_tiles_depend_on():
+def test_a_run_is_identified_by_what_its_tiles_depend_on():
     run = run_of()
     assert json.loads(json.dumps(run)) == run == run_of()
-    assert run_of(rule="corner")["tiles"] == ["seed", 64, 64, 16, 16]  # as folders say that were written before
+    assert run_of(rule="corner")["tiles"] == ["seed", 64, 64, 16, 16]  # as in folders written by earlier versions
     for other, names in [
         (run_of(np.zeros((100, 120), np.uint8)), {"image"}),
         (run_of(np.zeros((100, 121), np.uint8)), {"image", "image size"}),

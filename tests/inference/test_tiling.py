@@ -1,4 +1,4 @@
-"""Tiled detection equals detection in the whole image, in bounded memory, and goes on where it was killed."""
+"""Tiled detection equals detection in the whole image, uses bounded memory, and resumes after a kill."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled, read_win
 
 @st.composite
 def scenes(draw):
-    """(image shape, tile, overlap, objects that the overlap holds)."""
+    """(image shape, tile, overlap, objects that fit into the overlap)."""
     tile = draw(st.tuples(st.integers(32, 64), st.integers(32, 64)))
     overlap = tuple(draw(st.integers(8, 3 * size // 4)) for size in tile)
     shape = draw(st.tuples(st.integers(12, 160), st.integers(12, 160)))
@@ -39,13 +39,13 @@ def test_tiled_equals_whole(scene, rule, batch):
     (whole,) = tiling_fakes.Exact().predict([image])
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(whole) == tiling_fakes.as_set(truth)
     assert found.image_shape == shape
-    # One size of batch and of tile, whatever the image: one program.
+    # The same size of batch and tile for every image, so there is only one program.
     assert {tuple(shapes) for shapes in detector.calls} == {((*tile, 2),) * batch}
     assert len(detector.calls) == -(-len(TilePlan(shape, tile, overlap, rule).windows) // batch)
 
 
 def large_object():
-    """One that no tile of 64 holds."""
+    """An object that does not fit into a tile of 64 pixels."""
     return Instances((200, 200), [[10, 20, 180, 130]], [1], [0.5005], [np.ones((170, 110), bool)])
 
 
@@ -65,7 +65,7 @@ def test_objects_too_large_for_the_centre_rule_are_mentioned(capsys):
 
 
 @pytest.mark.parametrize("rule", ["corner", "seed"])  # the second is its old name
-def test_the_corner_rule_has_its_doubles_and_gaps(rule):
+def test_the_corner_rule_has_duplicates_and_gaps(rule):
     boxes = [(10, 110, 20, 120), (10, 30, 20, 40), (230, 20, 240, 30)]  # twice, once, never
     truth = Instances((256, 256), boxes, [1, 2, 1], None, [np.ones((10, 10), bool)] * 3)
     assert len(corner_windows((256, 256), 128)[0]) == 4
@@ -113,7 +113,7 @@ def test_progress_shows_the_time_left(capsys):
         ({"tile": 128, "overlap": 32, "rule": "corner"}, "Use the rule 'centre' or 'merge'"),
     ],
 )
-def test_settings_that_cannot_work(options, message):
+def test_invalid_settings(options, message):
     with pytest.raises(ConfigError, match=message):
         detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **options)
 
@@ -128,7 +128,7 @@ def test_an_array_is_stretched_as_a_whole_not_by_tiles():
 
 
 @pytest.mark.parametrize("array", [np.zeros((3, 4, 5, 6)), np.zeros((0, 4)), np.full((4, 4), np.nan)])
-def test_an_array_that_is_no_image(array):
+def test_an_array_that_is_not_an_image(array):
     with pytest.raises(DataError, match="array"):
         ArraySource(array)
 
@@ -160,11 +160,11 @@ def test_a_window_that_cannot_be_decoded_is_named(error):
         MemoryError(),
     ],
 )
-def test_a_bug_in_a_source_comes_out_as_what_it_is(error):
+def test_a_bug_in_a_source_is_raised_unchanged(error):
     with pytest.raises(type(error)) as caught:
         read_window(_failing(error), (3, 5, 9, 8))
     assert caught.value is error
-    with pytest.raises(type(error)) as caught:  # also out of the thread that reads ahead
+    with pytest.raises(type(error)) as caught:  # also from the reading thread
         detect_tiled(tiling_fakes.Exact(), _failing(error), 16, 4, progress=False)
     assert caught.value is error
 
@@ -177,17 +177,17 @@ def _failing(error):
     return Failing(np.zeros((20, 20), np.uint8), "wafer.tif")
 
 
-def test_a_source_that_gives_another_size_is_an_error():
+def test_a_source_that_returns_a_different_size_is_an_error():
     class Short(ArraySource):
         def read(self, *window):
             return super().read(*window)[:-1]
 
-    with pytest.raises(DataError, match=r"a\.tif: gave 63 x 64 pixels"):
+    with pytest.raises(DataError, match=r"a\.tif: returned 63 x 64 pixels"):
         detect_tiled(tiling_fakes.Exact(), Short(np.zeros((100, 100, 2), np.uint8), "a.tif"), 64, 24, progress=False)
 
 
 class Watched(ArraySource):
-    """Counts windows, and notes which threads read."""
+    """Counts windows and records the reading threads."""
 
     def __init__(self, array):
         super().__init__(array)
@@ -204,7 +204,7 @@ def test_the_next_windows_are_read_while_the_network_works_and_not_more():
 
     class Slow(tiling_fakes.Exact):
         def predict(self, images):
-            # The reader has time enough for all windows, and must stop after the next batch.
+            # The reader has enough time for all windows, and must stop after the next batch.
             wanted = min(source_windows, 3 * (len(self.calls) + 1) + 3)
             for _ in range(500):
                 if source.read_windows >= wanted:
@@ -222,7 +222,7 @@ def test_the_next_windows_are_read_while_the_network_works_and_not_more():
 
 
 def test_memory_does_not_grow_with_the_image():
-    """Of a wafer of 6136 x 5616, read from nowhere, far less is in memory than one plane of it."""
+    """For a generated wafer of 6136 x 5616 pixels, much less is in memory than one plane."""
 
     class Large:
         shape, path = (6136, 5616, 3), "wafer"
@@ -242,7 +242,7 @@ def test_memory_does_not_grow_with_the_image():
     assert len(found) > 30 and peak < 20e6
 
 
-# --- Kills and errors on the way ---
+# --- Kills and errors during a run ---
 def killed(folder, tiles, place):
     done = subprocess.run(
         [sys.executable, killed_tiling.__file__, str(folder), str(tiles), place],
@@ -255,7 +255,7 @@ def killed(folder, tiles, place):
     return sorted(p.name for p in folder.glob("tile_*.npz"))
 
 
-def test_a_killed_run_loses_the_tile_at_work_at_most(tmp_path):
+def test_a_killed_run_loses_at_most_the_current_tile(tmp_path):
     folder, image = tmp_path / "tiles", killed_tiling.image()
     assert len(killed(folder, 5, "predict")) == 5
     kept = killed(folder, 3, "writing")
@@ -269,7 +269,7 @@ def test_a_killed_run_loses_the_tile_at_work_at_most(tmp_path):
     assert not list(folder.glob(".writing-*"))
 
 
-def test_finished_tiles_serve_the_other_rule_and_another_score(tmp_path):
+def test_finished_tiles_are_reused_for_another_rule_and_score(tmp_path):
     truth = tiling_fakes.squares((150, 150), 30, 20)
     image, detector = tiling_fakes.encoded(truth), tiling_fakes.Exact()
     detect_tiled(detector, image, 64, 24, progress=False, resume_dir=tmp_path)
@@ -279,7 +279,7 @@ def test_finished_tiles_serve_the_other_rule_and_another_score(tmp_path):
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth.select(truth.scores >= 0.505))
 
 
-def test_a_read_error_names_the_file_and_keeps_what_is_done(tmp_path):
+def test_a_read_error_names_the_file_and_keeps_finished_tiles(tmp_path):
     truth = tiling_fakes.squares((300, 100), 40, 30)
     image = tiling_fakes.encoded(truth)
     source = tiling_fakes.Broken(image, 200, tmp_path)
@@ -338,7 +338,7 @@ def test_a_tile_as_large_as_the_image_is_plain_detection(network):
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(plain.tightened())
 
 
-def test_other_weights_are_another_run(network, tmp_path):
+def test_different_weights_are_a_different_run(network, tmp_path):
     import keras
 
     image = np.zeros((64, 64, 3), np.uint8)
@@ -347,7 +347,7 @@ def test_other_weights_are_another_run(network, tmp_path):
     before = keras.ops.convert_to_numpy(weight)
     weight.assign(before + 1)
     try:
-        with pytest.raises(ConfigError, match=r"another run \(other weights\)"):
+        with pytest.raises(ConfigError, match=r"another run \(different weights\)"):
             network.detect_tiled(image, tile=64, overlap=16, progress=False, resume_dir=tmp_path)
     finally:
         weight.assign(before)

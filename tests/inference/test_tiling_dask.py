@@ -1,4 +1,4 @@
-"""The same tiles on a cluster of processes, one of which is killed in the middle."""
+"""The same tiles on a cluster of processes, one of which is killed during the run."""
 
 import multiprocessing
 import os
@@ -39,16 +39,16 @@ def test_a_worker_killed_in_the_middle_loses_nothing(cluster, tmp_path):
     factory = tiling_fakes.Factory(tmp_path)
     with distributed.Client(cluster) as client:
         found = detect_tiled(factory, tiling_fakes.encoded(TRUTH), **TILES, batch=2, executor=on_dask(client))
-        assert client.status == "running"  # a client that was given stays open
+        assert client.status == "running"  # a client passed by the user stays open
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(TRUTH) and len(found) > 50
     built, (dead,) = notes(tmp_path, "built"), [int(p.name[5:]) for p in tmp_path.glob("died_*")]
     assert dead in built and len(built) >= 2 and os.getpid() not in built
-    # The detector came to each process that worked once, and was made there once.
+    # The detector was sent to each working process once, and created there once.
     assert set(built.values()) == {1}
     assert {pid: count for pid, count in notes(tmp_path, "arrived").items() if pid in built} == dict.fromkeys(built, 1)
 
 
-def test_a_scheduler_by_its_address_with_a_read_error_keeps_what_is_done(cluster, tmp_path):
+def test_a_scheduler_by_its_address_with_a_read_error_keeps_finished_tiles(cluster, tmp_path):
     source = tiling_fakes.Broken(tiling_fakes.encoded(TRUTH), 300, tmp_path)
     address, folder = cluster.scheduler_address, tmp_path / "tiles"
     with pytest.raises(DataError, match=r"wafer\.tif: cannot be read in rows .* tiles are kept in"):
@@ -60,10 +60,10 @@ def test_a_scheduler_by_its_address_with_a_read_error_keeps_what_is_done(cluster
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(TRUTH)
 
 
-def test_workers_that_die_again_and_again_are_one_clear_error(cluster, tmp_path, monkeypatch):
+def test_workers_that_die_repeatedly_give_one_clear_error(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
     factory = tiling_fakes.Factory(tmp_path, deaths=1)
-    with pytest.raises(MrcnnError, match="died again and again at one tile.* choose a smaller tile"):
+    with pytest.raises(MrcnnError, match="died repeatedly on the same tile.* choose a smaller tile"):
         detect_tiled(factory, tiling_fakes.encoded(TRUTH), **TILES, executor=on_dask(cluster.scheduler_address))
 
 
@@ -72,7 +72,7 @@ def test_local_starts_processes_and_ends_them():
     truth = tiling_fakes.squares((150, 150), 20, 40)
     found = detect_tiled(tiling_fakes.Exact, tiling_fakes.encoded(truth), **TILES, executor=on_dask("local:1"))
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
-    # A worker has been told to end when the cluster is closed, but the system may take a moment to do it.
+    # Workers are asked to stop when the cluster is closed, but this may take a moment.
     deadline = time.monotonic() + 30
     while left := {p.pid for p in multiprocessing.active_children()} - before:
         assert time.monotonic() < deadline, f"still running: {left}"
@@ -80,7 +80,7 @@ def test_local_starts_processes_and_ends_them():
 
 
 @pytest.mark.parametrize("text", ["local:0", "local:x", "somewhere"])
-def test_what_is_no_cluster(text):
+def test_invalid_clusters(text):
     with pytest.raises(ConfigError, match="dask must be"):
         detect_tiled(tiling_fakes.Exact(), np.zeros((100, 100, 2), np.uint8), **TILES, executor=on_dask(text))
 

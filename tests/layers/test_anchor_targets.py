@@ -1,4 +1,4 @@
-"""What the RPN should say: the original's numbers, and what is different where the original is not followed."""
+"""Targets of the RPN: agreement with the original's numbers, and the intended differences."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ STRIDES = (4, 8, 16, 32, 64)
 
 @pytest.fixture(scope="module")
 def anchors():
-    """float32 [1023, 4], of an image of 64 x 64."""
+    """float32 [1023, 4] for an image of 64 x 64 pixels."""
     shapes = compute_backbone_shapes((64, 64), STRIDES)
     return generate_pyramid_anchors((8, 16, 32, 64, 128), [0.5, 1, 2], shapes, STRIDES, 1).astype(np.float32)
 
@@ -34,8 +34,8 @@ def matched(*arguments, **settings):
 
 
 def test_the_originals_matches_and_deltas(parity):
-    """Where several anchors share an object's best IoU the last bit decides, and the original has float64: those may
-    differ.
+    """If several anchors share the best IoU with an object, the last bit decides. The original uses float64, so these
+    may differ.
     """
     with np.load(parity / "fn_build_rpn_targets.npz", allow_pickle=False) as archive:
         values = dict(archive)
@@ -60,8 +60,8 @@ def test_the_originals_matches_and_deltas(parity):
         )
 
 
-def test_an_objects_best_anchor_learns_that_object():
-    """The first anchor is the best that the small object has, but overlaps the large one more."""
+def test_the_best_anchor_of_an_object_gets_that_object():
+    """The first anchor is the best one of the small object, but overlaps the large object more."""
     own = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]], np.float32)
     gt = padded([1, 2], [[4, 6, 10, 10], [0, 0, 10, 6]])
     overlap = compute_overlaps(own, gt[1][0, :2])
@@ -72,8 +72,8 @@ def test_an_objects_best_anchor_learns_that_object():
     assert match.tolist() == [1, 1, -1] and assigned[:2].tolist() == [1, 1]
 
 
-def test_an_anchor_above_the_threshold_learns_what_it_overlaps_most():
-    """Even where it is the best that another object has."""
+def test_an_anchor_above_the_threshold_gets_the_object_it_overlaps_most():
+    """Even if it is the best anchor of another object."""
     own = np.array([[0, 0, 10, 10], [50, 50, 60, 60]], np.float32)
     gt = padded([1, 2], [[5, 5, 15, 15], [0, 0, 10, 9]])
     match, assigned = matched(own, *gt)
@@ -84,7 +84,7 @@ def test_an_object_that_no_anchor_touches_makes_none_positive(anchors):
     gt = padded([1], [[1000, 1000, 1010, 1010]])
     match, _ = matched(anchors, *gt)
     assert (match == -1).all()
-    match, _ = matched(anchors, *gt, exact=True)  # the original's slip
+    match, _ = matched(anchors, *gt, exact=True)  # an error of the original
     assert (match == 1).all()
 
 
@@ -106,7 +106,7 @@ def layer_outputs(layer, *gt):
     return [ops.convert_to_numpy(v) for v in layer(list(gt))]
 
 
-def test_layer_chooses_and_gives_deltas(anchors):
+def test_layer_samples_anchors_and_returns_deltas(anchors):
     gt = [np.concatenate(v) for v in zip(padded([1, 2], [[3, 5, 30, 40], [40, 8, 52, 19]]), padded([], []))]
     layer = AnchorTargets(anchors, 64, STD, seed=5)
     indices, match, deltas = layer_outputs(layer, *gt)
@@ -114,7 +114,7 @@ def test_layer_chooses_and_gives_deltas(anchors):
     everything, assigned = (ops.convert_to_numpy(v) for v in match_anchors(anchors, *gt))
     positives = (everything[0] == 1).sum()
     assert 0 < positives < 32 and match[0].tolist() == [1] * positives + [-1] * (64 - positives)
-    assert (match[1] == -1).all(), "an image without objects teaches background, on all places"
+    assert (match[1] == -1).all(), "an image without objects gives only background, in all slots"
     for image in range(2):
         assert len(set(indices[image].tolist())) == 64
         np.testing.assert_array_equal(everything[image][indices[image]], match[image])
@@ -126,7 +126,7 @@ def test_layer_chooses_and_gives_deltas(anchors):
 
 @pytest.mark.parametrize("places", [(0, 1), (2, 3), (0, 4)], ids=["first", "middle", "apart"])
 def test_padding_changes_nothing_wherever_it_lies(anchors, places):
-    """The layer looks at no more slots than are in use."""
+    """The layer uses only the occupied slots."""
     close_ones = [[3, 5, 30, 40], [40, 8, 52, 19]]
     ids, boxes = padded([], [])
     ids[0, list(places)], boxes[0, list(places)] = [1, 2], close_ones
@@ -149,7 +149,7 @@ def test_the_seed_decides_the_choice(anchors):
     chosen = layer_outputs(first, *gt)[0]
     np.testing.assert_array_equal(chosen, layer_outputs(same, *gt)[0])
     assert (chosen != layer_outputs(other, *gt)[0]).any()
-    assert (chosen != layer_outputs(first, *gt)[0]).any(), "each step draws anew"
+    assert (chosen != layer_outputs(first, *gt)[0]).any(), "each step draws new samples"
 
 
 def test_more_places_than_anchors():

@@ -1,4 +1,4 @@
-"""Box arithmetic of the network against its NumPy twin in `mrcnn.geometry.boxes`."""
+"""Box arithmetic of the network, compared with its NumPy counterpart in `mrcnn.geometry.boxes`."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ few = settings(max_examples=25)
 
 
 def boxes_on_grid(count):
-    """float32 [count, 4] with corners on a coarse grid, so that touching, equal and empty boxes are common."""
+    """float32 [count, 4] with corners on a coarse grid, so touching, equal and empty boxes are common."""
     corners = hnp.arrays(np.int32, (2, count, 2), elements=st.integers(0, 12))
     return corners.map(lambda c: np.concatenate([c.min(axis=0), c.max(axis=0)], axis=1).astype(np.float32) / 16)
 
@@ -42,7 +42,7 @@ def test_overlaps(boxes, others):
 
 
 def test_overlaps_with_padding_of_pixels_normalised():
-    """The zero padding of boxes in pixels is a box turned inside out once normalised; it overlaps nothing."""
+    """The zero padding of pixel boxes becomes an inverted box when normalised; it must not overlap anything."""
     padding = ops.convert_to_numpy(layer.normalize_boxes(np.zeros((1, 4), np.float32), 64, 64))
     assert not ops.convert_to_numpy(layer.overlaps(padding, np.array([[0, 0, 1, 1]], np.float32))).any()
 
@@ -54,7 +54,7 @@ def test_apply_box_deltas(boxes, deltas):
     np.testing.assert_allclose(found, geometry.apply_box_deltas(boxes, deltas), rtol=1e-5, atol=1e-5)
 
 
-def test_deltas_without_measure_give_numbers():
+def test_very_large_deltas_give_finite_boxes():
     box = np.array([[0.4, 0.4, 0.5, 0.5]], np.float32)
     found = ops.convert_to_numpy(layer.apply_box_deltas(box, np.array([[0, 0, 500.0, 500.0]], np.float32)))
     assert np.isfinite(found).all()

@@ -1,4 +1,4 @@
-"""What the heads learn from: which regions, and their classes, deltas and masks."""
+"""Training targets of the heads: sampled regions and their classes, deltas and masks."""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ def scene(class_ids=(1, 2, -1), slots=5):
 
 
 def regions(seed=0, near=8, far=30):
-    """Proposals [1, N, 4], normalised: `near` ones beside each object, `far` ones anywhere, then padding."""
+    """Proposals [1, N, 4], normalised: `near` ones close to each object, `far` ones anywhere, then padding."""
     rng = np.random.default_rng(seed)
     beside = np.repeat(norm_boxes(BOXES, (SIZE, SIZE)), near, axis=0) + rng.normal(0, 0.03, (len(BOXES) * near, 4))
     corner = rng.uniform(0, 0.8, (far, 2))
@@ -52,7 +52,7 @@ def test_choice_classes_and_deltas():
     overlap = compute_overlaps(rois, boxes[0, :3])
     best = overlap[:, :2].max(axis=1)
     assert (best[:SLOTS] >= 0.5).all() and (best[SLOTS:] < 0.5).all()
-    assert (overlap[SLOTS:, 2] < 0.001).all(), "nothing is learnt from crowds"
+    assert (overlap[SLOTS:, 2] < 0.001).all(), "crowds are not used as negatives"
     assigned = overlap[:SLOTS, :2].argmax(axis=1)
     np.testing.assert_array_equal(class_ids, [*ids[0, assigned], *[0] * (COUNT - SLOTS)])
     np.testing.assert_allclose(deltas[:SLOTS], box_refinement(rois[:SLOTS], boxes[0, assigned]) / STD, atol=1e-4)
@@ -62,7 +62,7 @@ def test_choice_classes_and_deltas():
     assert len(np.unique(rois, axis=0)) == COUNT
 
 
-def test_true_boxes_are_among_the_proposals():
+def test_ground_truth_boxes_are_among_the_proposals():
     ids, boxes, masks = scene((1, 2))
     nothing = np.zeros((1, 10, 4), np.float32)
     rois, match, class_ids, deltas, crops = targets(nothing, ids, boxes, masks)
@@ -72,7 +72,7 @@ def test_true_boxes_are_among_the_proposals():
     np.testing.assert_allclose(deltas, 0, atol=1e-5)
     assert crops[:2].any(axis=(1, 2)).all() and not crops[2:].any()
     match = targets(nothing, ids, boxes, masks, exact=True)[1]
-    assert not match.any(), "the original does not offer them"
+    assert not match.any(), "the original does not add them"
 
 
 def test_negatives_fill_up_unless_as_in_the_original():
@@ -84,13 +84,13 @@ def test_negatives_fill_up_unless_as_in_the_original():
     assert (match == 1).sum() == 1 and (match == -1).sum() == 2, "int(1 / 0.33) - 1"
 
 
-def test_image_without_objects_teaches_background_only():
+def test_image_without_objects_gives_background_only():
     ids, boxes, masks = scene(())
     rois, match, class_ids, deltas, crops = targets(regions(near=0), ids, boxes, masks)
     assert (match == -1).all() and rois.any(axis=1).all()
     assert not class_ids.any() and not deltas.any() and not crops.any()
     match = targets(regions(near=0), ids, boxes, masks, exact=True)[1]
-    assert not match.any(), "the original learns nothing from it"
+    assert not match.any(), "the original does not train on it"
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -116,8 +116,8 @@ def test_mini_masks_and_full_masks_give_the_same_targets():
     for one, other in zip(full[:4], small[:4]):
         np.testing.assert_array_equal(one, other)
     assert full[4].mean() > 0.3
-    assert (full[4] == small[4]).mean() > 0.9, "but for pixels on the outline"
-    # They are the right objects' masks: an ellipse in its own box is full in the middle and empty in the corners.
+    assert (full[4] == small[4]).mean() > 0.9, "except for pixels on the outline"
+    # The masks belong to the correct objects: an ellipse in its own box is filled in the middle, with empty corners.
     true_box = np.flatnonzero(np.abs(full[3]).max(axis=1)[:SLOTS] < 0.5)
     for crop in full[4][true_box]:
         assert crop[3:5, 3:5].all() and not crop[[0, 0, -1, -1], [0, -1, 0, -1]].any()
@@ -134,7 +134,7 @@ def test_without_masks():
 
 
 def test_images_that_have_only_boxes():
-    """They teach everything but masks, whatever stands where their masks would be."""
+    """They train everything except masks, whatever the content of the unused mask array."""
     twice = [np.repeat(v, 2, axis=0) for v in (regions(), *scene((1, 2)))]
     made = {"mask_shape": MASK, "mini_masks": False}
 

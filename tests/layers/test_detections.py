@@ -1,4 +1,4 @@
-"""Final detections against a loop over images and classes in NumPy."""
+"""Final detections, compared with a NumPy loop over images and classes."""
 
 import keras
 import numpy as np

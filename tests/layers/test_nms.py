@@ -1,4 +1,4 @@
-"""Suppression: the portable form, TensorFlow's kernel and the greedy loop in NumPy keep the same boxes."""
+"""Non-maximum suppression: the portable form, TensorFlow's kernel and a greedy NumPy loop keep the same boxes."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from mrcnn.layers.nms import first_rows, keep_mask, nms, nms_indices, portable_n
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 few = settings(max_examples=25)
 COUNT = 10
-# Overlaps of boxes on a coarse grid are fractions of small numbers; none of them is near this one.
+# Overlaps of boxes on a coarse grid are fractions of small integers; none of them is close to this threshold.
 THRESHOLD = 0.4375123
 
 
@@ -25,7 +25,7 @@ def boxes_on_grid(images=1):
 
 
 def greedy(boxes, threshold, groups=None):
-    """Indices kept, one box after the other."""
+    """Indices of the kept boxes, by a loop over boxes."""
     overlap = np.nan_to_num(compute_overlaps(boxes, boxes), nan=0.0)
     kept = []
     for i in range(len(boxes)):
@@ -77,7 +77,7 @@ def test_a_long_chain_of_suppressions():
 def test_all_ways_agree(count, jitted):
     """Also with fewer boxes than asked for, equal boxes and boxes without area."""
     portable = jitted(lambda boxes: portable_nms(boxes, count, THRESHOLD))
-    # The quickest way of this backend: under TensorFlow its own kernel.
+    # The fastest method of this backend: TensorFlow's own kernel.
     quickest = jitted(lambda boxes: nms(ops.convert_to_tensor(boxes), count, THRESHOLD))
 
     @few

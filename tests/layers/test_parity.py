@@ -1,4 +1,4 @@
-"""Every layer against the numbers of the original network's own functions."""
+"""Every layer, compared with the results of the functions of the original network."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_refine_detections(parity):
 
 
 def ordered(sign, *arrays):
-    """Rows in the order of the reference: positives, negatives, padding, each by box."""
+    """Rows in the order of the reference: positives, negatives, padding, each sorted by box."""
     boxes = arrays[0]
     order = np.lexsort((*boxes.T[::-1], -sign))
     return [a[order] for a in arrays]

@@ -1,4 +1,4 @@
-"""From scores and deltas to regions: order, refinement, clipping, suppression, padding."""
+"""Regions from scores and deltas: order, refinement, clipping, suppression, padding."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ STD = (0.1, 0.1, 0.2, 0.2)
 
 
 def inputs(seed, count=60, images=2, levels_of_score=None):
-    """Scores [B, A, 2], deltas [B, A, 4] and anchors [1, A, 4]; few different scores where asked for."""
+    """Scores [B, A, 2], deltas [B, A, 4] and anchors [1, A, 4]; optionally with few different scores."""
     rng = np.random.default_rng(seed)
     foreground = rng.random((images, count))
     if levels_of_score:
@@ -28,7 +28,7 @@ def proposals_in_numpy(scores, deltas, anchors, count, threshold, limit):
     """One image: scores [A], deltas [A, 4], anchors [A, 4]."""
     order = np.argsort(-scores, kind="stable")[:limit]
     boxes = np.clip(apply_box_deltas(anchors[order], deltas[order] * np.array(STD, np.float32)), 0, 1)
-    # The greedy loop takes the later of equal scores first: descending ranks keep the order as it is.
+    # The greedy loop takes the later of equal scores first: descending ranks keep the order.
     kept = boxes[non_max_suppression(boxes, -np.arange(len(boxes)), threshold)][:count]
     return np.concatenate([kept, np.zeros((count - len(kept), 4), np.float32)])
 
@@ -57,7 +57,7 @@ def test_anchors_of_each_image_may_differ():
     np.testing.assert_array_equal(found[1], ops.convert_to_numpy(layer([scores, deltas, anchors + 0.1]))[1])
 
 
-def test_best_anchors_hands_out_every_step():
+def test_best_anchors_returns_every_step():
     scores, deltas, anchors = inputs(seed=4)
     top, chosen, refined, clipped = map(ops.convert_to_numpy, best_anchors(scores[..., 1], deltas, anchors, 10, STD))
     order = np.argsort(-scores[0, :, 1], kind="stable")[:10]
@@ -77,7 +77,7 @@ def test_no_gradient_passes(gradients_of):
         assert not gradient.any()
 
 
-def test_layer_can_be_written_down():
+def test_layer_can_be_serialised():
     layer = ProposalLayer(8, 0.6, 40, (0.1, 0.1, 0.2, 0.3), name="ROI")
     again = ProposalLayer.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()

@@ -1,4 +1,4 @@
-"""Pooling of regions against samples taken one by one in NumPy."""
+"""RoI pooling, compared with samples that NumPy takes one by one."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras import ops
 from mrcnn.layers.roi_align import PyramidROIAlign, flatten_pyramid, pyramid_roi_align, roi_levels
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
-# A large image over small maps, so that boxes of moderate size reach every level.
+# A large image with small maps, so boxes of moderate size use every level.
 IMAGE = (512, 640)
 SHAPES = ((16, 20), (8, 10), (4, 5), (2, 3))
 
@@ -19,7 +19,7 @@ def feature_maps(seed=0, images=2, channels=3):
 
 
 def boxes_of_all_levels(seed=0):
-    """float32 [2, 16, 4]: of every size, some partly or wholly outside of the image, some without area."""
+    """float32 [2, 16, 4]: boxes of all sizes, some partly or completely outside of the image, some without area."""
     rng = np.random.default_rng(seed)
     size = rng.uniform(0.02, 1, (2, 16, 1)) * rng.uniform(0.7, 1, (2, 16, 2))
     centre = rng.uniform(-0.1, 1.1, (2, 16, 2))
@@ -40,7 +40,7 @@ def level_of(box):
 
 
 def bilinear(feature_map, y, x):
-    """The map between its pixels; y and x lie on it."""
+    """The map interpolated between its pixels; y and x are inside the map."""
     top, left = int(np.floor(y)), int(np.floor(x))
     bottom, right = min(top + 1, len(feature_map) - 1), min(left + 1, feature_map.shape[1] - 1)
     fy, fx = y - top, x - left
@@ -64,7 +64,7 @@ def crop_and_resize(feature_map, box, size):
 
 
 def roi_align(feature_map, box, size):
-    """The Mask R-CNN paper's, with pixel centres at halves: the mean of 2 x 2 samples a bin."""
+    """RoIAlign of the Mask R-CNN paper, with pixel centres at halves: the mean of 2 x 2 samples per bin."""
     height, width, channels = feature_map.shape
     y1, x1 = box[0] * (IMAGE[0] - 1), box[1] * (IMAGE[1] - 1)
     y2, x2 = box[2] * (IMAGE[0] - 1) + 1, box[3] * (IMAGE[1] - 1) + 1
@@ -88,7 +88,7 @@ def test_levels():
     expected = [[level_of(box) for box in image] for image in boxes]
     np.testing.assert_array_equal(found, expected)
     assert set(found.ravel()) == {2, 3, 4, 5} and found.dtype == np.int32
-    # On the two sides of the step between levels 3 and 4, at 224 / sqrt(2) pixels.
+    # On both sides of the transition between levels 3 and 4, at 224 / sqrt(2) pixels.
     side = 224 / np.sqrt(2) / 512
     steps = np.array([[[0, 0, side * 0.999, side * 0.999], [0, 0, side * 1.001, side * 1.001]]], np.float32)
     assert ops.convert_to_numpy(roi_levels(steps, 512.0 * 512.0)).tolist() == [[3, 4]]
@@ -96,7 +96,7 @@ def test_levels():
 
 @pytest.mark.parametrize("aligned", [False, True])
 def test_boxes_of_any_image_in_one_row(aligned, gradients_of):
-    """Features, and gradients of the maps, are those of boxes sorted by image."""
+    """Features and gradients of the maps are the same as for boxes sorted by image."""
     maps, boxes = feature_maps(), boxes_of_all_levels()
     images = np.random.default_rng(0).permutation(np.repeat(np.arange(2, dtype=np.int32), 16))
     place = np.argsort(np.argsort(images, kind="stable"))
@@ -158,8 +158,8 @@ def test_gradient_flows_into_the_maps_and_not_into_the_boxes(aligned, gradients_
     np.testing.assert_allclose(along, float(weighted_sum(boxes, *maps)), rtol=1e-3)
 
 
-def test_boxes_that_are_no_numbers_are_pooled_without_an_error():
-    """So that a network gone astray reaches its losses, which name the picture, and does not end in a gather."""
+def test_nan_boxes_are_pooled_without_an_error():
+    """So a diverged network reaches its losses, which name the image, and does not fail in a gather operation."""
     boxes = boxes_of_all_levels()
     sane = ops.convert_to_numpy(pyramid_roi_align(boxes, feature_maps(), 3, IMAGE))
     boxes[0, 0], boxes[0, 1, 2] = np.nan, np.inf
@@ -170,9 +170,9 @@ def test_boxes_that_are_no_numbers_are_pooled_without_an_error():
 
 @pytest.mark.parametrize("aligned", [False, True])
 def test_gradient_of_many_boxes_on_one_place_is_whole(aligned, gradients_of):
-    """TensorFlow's own gradient of `crop_and_resize` is not: its threads overwrite one another's sums.
+    """TensorFlow's own gradient of `crop_and_resize` is incomplete: its threads overwrite each other's sums.
 
-    All weights are one, so what arrives in a map is the number of samples that lie in it.
+    All weights are 1, so the gradient of a map is the number of samples in it.
     """
     maps = [np.ones((1, h, w, 64), np.float32) for h, w in SHAPES]
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Random choice of positives and negatives: how many, which, and where."""
+"""Random sampling of positives and negatives: how many, which, and where."""
 
 import numpy as np
 import pytest

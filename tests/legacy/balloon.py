@@ -1,5 +1,5 @@
 # ruff: noqa (in the style of its time)
-"""Train on pictures with polygons drawn in the VGG Image Annotator (VIA), and keep the colour of balloons only.
+"""Train on images with polygons drawn in the VGG Image Annotator (VIA), and keep only the colour of balloons.
 
     python balloon.py train --dataset=/path/to/balloons --weights=coco
     python balloon.py train --dataset=/path/to/balloons --weights=last
@@ -36,7 +36,7 @@ class BalloonConfig(Config):
     VALIDATION_STEPS = 1
     DETECTION_MIN_CONFIDENCE = 0.0
 
-    # Small, to run anywhere
+    # Small enough to run anywhere
     IMAGE_MIN_DIM = 64
     IMAGE_MAX_DIM = 64
     RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
@@ -62,7 +62,7 @@ class BalloonDataset(utils.Dataset):
         with open(os.path.join(folder, "via_region_data.json")) as f:
             annotations = list(json.load(f).values())
         for a in annotations:
-            # VIA lists pictures without any region, too
+            # VIA also lists images without regions
             if not a["regions"]:
                 continue
             # A dict in VIA 1, a list in VIA 2
@@ -104,14 +104,14 @@ def train(model):
     dataset_val = BalloonDataset()
     dataset_val.load_balloon(args.dataset, "val")
     dataset_val.prepare()
-    print("Balloon pictures: {} and {}".format(dataset_train.num_images, dataset_val.num_images))
+    print("Balloon images: {} and {}".format(dataset_train.num_images, dataset_val.num_images))
 
-    # Few pictures, pretrained weights: the heads are enough
+    # Few images and pretrained weights: training the heads is enough
     model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=1, layers="heads")
 
 
 def color_splash(image, mask):
-    """Grey everywhere but where there is an instance.
+    """Grey everywhere except on instances.
 
     image: RGB [height, width, 3]
     mask: [height, width, instances]
@@ -149,7 +149,7 @@ if __name__ == "__main__":
     else:
 
         class InferenceConfig(BalloonConfig):
-            # One picture at a time: batch size = GPU_COUNT * IMAGES_PER_GPU
+            # One image at a time: batch size = GPU_COUNT * IMAGES_PER_GPU
             GPU_COUNT = 1
             IMAGES_PER_GPU = 1
 

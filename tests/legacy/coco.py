@@ -1,5 +1,5 @@
 # ruff: noqa (in the style of its time)
-"""Annotations of the COCO kind: train, and evaluate with the official tools.
+"""Train on annotations in COCO format, and evaluate with the official tools.
 
     python coco.py train --dataset=/path/to/coco/ --model=/path/to/weights.h5
     python coco.py evaluate --dataset=/path/to/coco/ --model=last --limit=4
@@ -60,7 +60,7 @@ class CocoDataset(utils.Dataset):
         for id in class_ids:
             self.add_class("coco", id, coco.loadCats(id)[0]["name"])
             image_ids.extend(list(coco.getImgIds(catIds=[id])))
-        # A picture with two of the classes comes twice
+        # An image with two of the classes is listed twice
         for i in set(image_ids):
             self.add_image(
                 "coco",
@@ -83,11 +83,11 @@ class CocoDataset(utils.Dataset):
             if not class_id:
                 continue
             m = self.annToMask(annotation, info["height"], info["width"])
-            # Objects of less than a pixel
+            # Objects smaller than a pixel
             if m.max() < 1:
                 continue
             if annotation["iscrowd"]:
-                # Crowds carry the class negated
+                # Crowds have the negated class id
                 class_id *= -1
             masks.append(m)
             class_ids.append(class_id)
@@ -113,7 +113,7 @@ class CocoDataset(utils.Dataset):
 
 
 def build_coco_results(dataset, image_ids, rois, class_ids, scores, masks):
-    """What the tools of COCO want of the detections of one picture."""
+    """The detections of one image in the format of the COCO tools."""
     results = []
     if rois is None:
         return results
@@ -202,7 +202,7 @@ if __name__ == "__main__":
         dataset_val.load_coco(args.dataset, "minival", year=args.year)
         dataset_val.prepare()
 
-        # Right/Left flip every other picture
+        # Flip half of the images left to right
         augmentation = imgaug.augmenters.Fliplr(0.5)
 
         print("Training network heads")

@@ -1,6 +1,6 @@
-"""Small data sets in the formats that users of Matterport's package have: VIA, DSB 2018, COCO, Pascal VOC.
+"""Small data sets in the formats of Matterport's users: VIA, DSB 2018, COCO, Pascal VOC.
 
-All show the same things as `shapes.py`: bright squares, discs and triangles of their own colours on a dark ground.
+All show the same objects as `shapes.py`: bright squares, discs and triangles in different colours on a dark background.
 """
 
 import json
@@ -28,7 +28,7 @@ def outline(kind, y, x, radius):
 
 
 def scene(rng, kinds, height=64, width=64):
-    """(image uint8 [H, W, 3], [(kind, corners [K, 2])]): the shapes side by side, none over another."""
+    """(image uint8 [H, W, 3], [(kind, corners [K, 2])]): the shapes side by side, without overlaps."""
     image = rng.integers(10, 40, (height, width, 3), np.uint8)
     shapes, column = [], width // len(kinds)
     for i, kind in enumerate(kinds):
@@ -49,7 +49,7 @@ def kinds_of(rng):
 
 @pytest.fixture(scope="session")
 def balloon_folder(tmp_path_factory):
-    """`train` and `val`, each with pictures of two sizes and `via_region_data.json`; one picture has no region."""
+    """`train` and `val`, each with images of two sizes and `via_region_data.json`; one image has no region."""
     root, rng = tmp_path_factory.mktemp("balloons"), np.random.default_rng(1)
     for subset, count in (("train", 6), ("val", 2)):
         folder, annotations = root / subset, {}
@@ -86,7 +86,7 @@ def balloon_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def nucleus_folder(tmp_path_factory):
-    """`stage1_train` with masks and `stage1_test` without: a folder a picture, RGBA, two sizes."""
+    """`stage1_train` with masks and `stage1_test` without: one folder per image, RGBA, two sizes."""
     root, rng = tmp_path_factory.mktemp("nuclei"), np.random.default_rng(2)
     for subset, count in (("stage1_train", 6), ("stage1_test", 2)):
         for i in range(count):
@@ -109,7 +109,7 @@ def nucleus_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def coco_folder(tmp_path_factory):
-    """Annotations of three categories with gaps in their ids, polygons, one crowd as run lengths."""
+    """Annotations of three categories with gaps in their ids, polygons, and one crowd as run lengths."""
     root, rng = tmp_path_factory.mktemp("coco"), np.random.default_rng(3)
     (root / "annotations").mkdir()
     categories = [{"id": i, "name": kind, "supercategory": "shape"} for i, kind in zip((3, 7, 12), KINDS)]
@@ -134,7 +134,7 @@ def coco_folder(tmp_path_factory):
                         "segmentation": [[float(v) for v in corners[:, ::-1].ravel()]],
                     }
                 )
-        if subset == "train":  # an object of less than a pixel, for the only one of its picture
+        if subset == "train":  # the only object of this image, smaller than a pixel
             number = 1000 * (first + 1) + count
             iio.imwrite(folder / f"{number:012d}.png", image)
             images.append({"id": number, "file_name": f"{number:012d}.png", "height": 64, "width": 64})
@@ -150,7 +150,7 @@ def coco_folder(tmp_path_factory):
                 }
             )
         if subset != "valminusminival":
-            # Columns 0 to 3 of the first picture are a crowd
+            # Columns 0 to 3 of the first image are a crowd
             annotations.append(
                 {
                     "id": 1,

@@ -1,6 +1,6 @@
 # coding: utf-8
 # ruff: noqa (in the style of its time)
-"""The cells of an "inspect data" notebook as a script: what of the data set reaches the network.
+"""The cells of an "inspect data" notebook as a script: how the data set is passed to the network.
 
 Usage: python inspect_data.py BALLOON_DIR FIGURES_DIR
 Written as a user of Matterport's package would have in 2018; `tests/legacy/test_scripts.py` runs it as it is.
@@ -67,7 +67,7 @@ for i, info in enumerate(dataset.class_info):
     print("{:3}. {:50}".format(i, info["name"]))
 
 
-# In[4]: some pictures and their masks
+# In[4]: some images and their masks
 
 for image_id in np.random.choice(dataset.image_ids, 4):
     image = dataset.load_image(image_id)
@@ -76,7 +76,7 @@ for image_id in np.random.choice(dataset.image_ids, 4):
 keep("top_masks")
 
 
-# In[5]: boxes come from the masks
+# In[5]: boxes are computed from the masks
 
 image_id = random.choice(dataset.image_ids)
 image = dataset.load_image(image_id)
@@ -91,7 +91,7 @@ visualize.display_instances(image, bbox, mask, class_ids, dataset.class_names)
 keep("instances")
 
 
-# In[6]: one size for all, the rest padded with zeros
+# In[6]: the same size for all images, padded with zeros
 
 image_id = np.random.choice(dataset.image_ids, 1)[0]
 image = dataset.load_image(image_id)
@@ -158,7 +158,7 @@ for l in range(num_levels):
     print("Anchors in Level {}: {}".format(l, anchors_per_level[l]))
 assert sum(anchors_per_level) == len(anchors)
 
-# those of the middle cell of every level
+# the anchors of the middle cell of every level
 image, image_meta, _, _, _ = modellib.load_image_gt(dataset, config, 0)
 fig, ax = plt.subplots(1, figsize=(5, 5))
 ax.imshow(image)
@@ -209,7 +209,7 @@ log("rpn_bbox", rpn_bbox)
 image_id = modellib.parse_image_meta(image_meta)["image_id"][0]
 print("image_id: ", image_id, dataset.image_reference(image_id))
 
-# Keras wanted targets of as many dimensions as the outputs; drop the extra one
+# Keras needed targets with the same number of dimensions as the outputs; drop the extra one
 mrcnn_class_ids = mrcnn_class_ids[:, :, 0]
 
 
@@ -221,7 +221,7 @@ indices = np.where(rpn_match[b] == 1)[0]
 refined_anchors = utils.apply_box_deltas(anchors[indices], rpn_bbox[b, : len(indices)] * config.RPN_BBOX_STD_DEV)
 log("anchors", anchors)
 log("refined_anchors", refined_anchors)
-# refined, each is its object's box
+# after refinement each anchor is the box of its object
 for box in refined_anchors:
     nearest = np.abs(gt_boxes[b] - box).max(axis=1).min()
     assert nearest < 1, nearest
@@ -244,7 +244,7 @@ visualize.draw_boxes(sample_image, boxes=anchors[np.random.choice(neutral_anchor
 keep("chosen_anchors")
 
 
-# In[11]: regions and what the heads are to make of them
+# In[11]: regions and the targets of the heads
 
 if random_rois:
     bbox_specific = mrcnn_bbox[b, np.arange(mrcnn_bbox.shape[1]), mrcnn_class_ids[b], :]
@@ -284,7 +284,7 @@ if random_rois:
     print("Average percent: {:.2f}".format(total / (limit * ids.shape[1])))
 
 
-# In[13]: without shuffling an epoch is every picture once
+# In[13]: without shuffling an epoch contains every image once
 
 g = modellib.data_generator(dataset, config, shuffle=False, batch_size=1)
 seen = [int(modellib.parse_image_meta(next(g)[0][1])["image_id"][0]) for _ in dataset.image_ids]

@@ -1,6 +1,6 @@
 # coding: utf-8
 # ruff: noqa (in the style of its time)
-"""The cells of an "inspect model" notebook as a script: every stage between a picture and its detections.
+"""The cells of an "inspect model" notebook as a script: every stage from an image to its detections.
 
 Usage: python inspect_model.py COCO_DIR WEIGHTS LOGS_DIR FIGURES_DIR
 Written as a user of Matterport's package would have in 2018; `tests/legacy/test_scripts.py` runs it as it is.
@@ -92,7 +92,7 @@ log("gt_bbox", gt_bbox)
 log("gt_mask", gt_mask)
 keep("predictions")
 
-# the same through the molded picture, as the nucleus notebook does it
+# the same for the molded image, as in the nucleus notebook
 molded = modellib.mold_image(image, config)
 again = model.detect_molded(np.expand_dims(molded, 0), np.expand_dims(image_meta, 0), verbose=1)[0]
 print("detect_molded agrees: ", again["class_ids"].tolist() == r["class_ids"].tolist())
@@ -172,10 +172,10 @@ visualize.draw_boxes(image, boxes=positive_anchors, refined_boxes=refined_anchor
 keep("rpn_targets")
 
 
-# In[6]: stage 1, what the RPN says
+# In[6]: stage 1, output of the RPN
 
 pillar = model.keras_model.get_layer("ROI").output
-# the node's name went with the version of TensorFlow
+# the name of the node depends on the version of TensorFlow
 nms_node = None
 for name in [
     "ROI/rpn_non_max_suppression:0",
@@ -210,7 +210,7 @@ refined_anchors_clipped = utils.denorm_boxes(rpn["refined_anchors_clipped"][0], 
 visualize.draw_boxes(image, boxes=pre_nms_anchors[:limit], refined_boxes=refined_anchors[:limit], ax=ax[0])
 visualize.draw_boxes(image, refined_boxes=refined_anchors_clipped[:limit], ax=ax[1])
 keep("refined_anchors")
-# the anchors that go into NMS are the best ones, best first
+# the anchors passed to NMS are the best ones, best first
 best = utils.denorm_boxes(utils.norm_boxes(model.anchors[sorted_anchor_ids[:5]], image.shape[:2]), image.shape[:2])
 print("Best anchors first: ", np.array_equal(best, pre_nms_anchors[:5]))
 
@@ -308,7 +308,7 @@ visualize.draw_boxes(
 keep("rois_after")
 
 
-# In[8]: the steps of the filter, by hand
+# In[8]: the filter steps by hand
 
 kept = np.where(roi_class_ids > 0)[0]
 print("Keep {} detections:\n{}".format(kept.shape[0], kept))
@@ -360,13 +360,13 @@ for i, title in enumerate(["dy", "dx", "dw", "dh"]):
     _ = plt.hist(activations["rpn_bbox"][0, :, i], 50)
 keep("rpn_bbox")
 
-# a molded picture with its meta goes in as well
+# a molded image with its meta is accepted as well
 molded_again = model.run_graph(
     np.expand_dims(molded, 0),
     [("roi", model.keras_model.get_layer("ROI").output)],
     image_metas=np.expand_dims(image_meta, 0),
 )
-print("Same proposals from the molded picture: ", np.allclose(molded_again["roi"], activations["roi"], atol=1e-5))
+print("Same proposals from the molded image: ", np.allclose(molded_again["roi"], activations["roi"], atol=1e-5))
 
 
 # In[11]: weights

@@ -1,5 +1,5 @@
 # ruff: noqa (in the style of its time)
-"""Nuclei of the 2018 Data Science Bowl: one folder per picture, one file per mask, a submission of run lengths.
+"""Nuclei of the 2018 Data Science Bowl: one folder per image, one file per mask, a submission of run lengths.
 
     python nucleus.py train --dataset=/path/to/dataset --subset=train --weights=/path/to/weights.h5
     python nucleus.py detect --dataset=/path/to/dataset --subset=stage1_test --weights=last
@@ -29,7 +29,7 @@ from mrcnn import visualize
 
 from small_backbone import small_backbone, small_backbone_shape
 
-# Held back for validation
+# Reserved for validation
 VAL_IMAGE_IDS = ["nuc_0", "nuc_5"]
 
 
@@ -50,7 +50,7 @@ class NucleusConfig(Config):
     MASK_POOL_SIZE = 7
     MASK_SHAPE = [14, 14]
 
-    # Crops of 64 x 64 out of pictures enlarged twice
+    # Crops of 64 x 64 pixels from images enlarged twice
     IMAGE_RESIZE_MODE = "crop"
     IMAGE_MIN_DIM = 64
     IMAGE_MAX_DIM = 64
@@ -70,7 +70,7 @@ class NucleusConfig(Config):
 
 
 class NucleusInferenceConfig(NucleusConfig):
-    """Whole pictures, padded to multiples of 64, one at a time."""
+    """Whole images, padded to multiples of 64, one at a time."""
 
     GPU_COUNT = 1
     IMAGES_PER_GPU = 1
@@ -80,7 +80,7 @@ class NucleusInferenceConfig(NucleusConfig):
 
 class NucleusDataset(utils.Dataset):
     def load_nucleus(self, dataset_dir, subset):
-        """subset: train, val (both out of stage1_train), or a folder's name."""
+        """subset: train, val (both from stage1_train), or the name of a folder."""
         self.add_class("nucleus", 1, "nucleus")
         dataset_dir = os.path.join(dataset_dir, "stage1_train" if subset in ["train", "val"] else subset)
         if subset == "val":
@@ -169,7 +169,7 @@ def rle_decode(rle, shape):
 
 
 def mask_to_rle(image_id, mask, scores):
-    """Lines of the submission for one picture. Where masks overlap, the best score wins."""
+    """Lines of the submission for one image. Where masks overlap, the best score wins."""
     if mask.shape[-1] == 0:
         return "{},".format(image_id)
     order = np.argsort(scores)[::-1] + 1
@@ -237,7 +237,7 @@ if __name__ == "__main__":
     if args.weights.lower() == "last":
         model.load_weights(model.find_last(), by_name=True)
     else:
-        # Other classes than ours: leave the last layers out
+        # The classes differ from ours: exclude the last layers
         model.load_weights(
             args.weights, by_name=True, exclude=["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
         )

@@ -1,6 +1,6 @@
 # coding: utf-8
 # ruff: noqa (in the style of its time)
-"""A toy notebook turned into a script: squares, discs and triangles, two stages of training, detection, mAP.
+"""A toy notebook as a script: squares, discs and triangles, two stages of training, detection, mAP.
 
 Usage: python shapes.py LOGS_DIR STEPS EPOCHS
 Written as a user of Matterport's package would have in 2018; `tests/legacy/test_scripts.py` runs it as it is.
@@ -17,7 +17,7 @@ import numpy as np
 import skimage.draw
 
 ROOT_DIR = os.path.abspath("../../")
-sys.path.append(ROOT_DIR)  # mrcnn lies there
+sys.path.append(ROOT_DIR)  # the folder of mrcnn
 
 from mrcnn.config import Config
 from mrcnn import utils
@@ -36,7 +36,7 @@ np.random.seed(7)
 
 
 class ShapesConfig(Config):
-    """Settings for pictures of 64 x 64 pixels with one to three shapes."""
+    """Settings for images of 64 x 64 pixels with one to three shapes."""
 
     NAME = "shapes"
     GPU_COUNT = 1
@@ -84,7 +84,7 @@ def get_ax(rows=1, cols=1, size=4):
 
 
 class ShapesDataset(utils.Dataset):
-    """Only kind, colour and place of each shape are kept; pictures and masks are painted when they are asked for."""
+    """Only kind, colour and position of each shape are stored; images and masks are drawn on request."""
 
     KINDS = ["square", "disc", "triangle"]
     COLORS = {"square": [250, 40, 40], "disc": [40, 250, 40], "triangle": [40, 40, 250]}
@@ -182,7 +182,7 @@ model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epoc
 model.train(dataset_train, dataset_val, learning_rate=config.LEARNING_RATE, epochs=int(sys.argv[3]), layers="all")
 
 
-# In[8]: keep the weights under a name that can be found again
+# In[8]: save the weights under a known name
 
 model_path = os.path.join(MODEL_DIR, "mask_rcnn_shapes.h5")
 model.keras_model.save_weights(model_path)
@@ -230,7 +230,7 @@ visualize.display_instances(
 plt.savefig(os.path.join(MODEL_DIR, "detected.png"))
 
 
-# In[12]: mAP at IoU 0.5 over some pictures
+# In[12]: mAP at IoU 0.5 over some images
 
 APs = []
 for image_id in np.random.choice(dataset_val.image_ids, 10):

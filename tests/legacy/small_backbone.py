@@ -1,8 +1,8 @@
 # ruff: noqa (in the style of its time)
-"""A backbone of five convolutions that a user of Matterport's package put in the place of the ResNet.
+"""A backbone of five convolutions with which a user of Matterport's package replaced the ResNet.
 
-The package took any callable as BACKBONE, called it with `stage5` and `train_bn` by name, and asked
-COMPUTE_BACKBONE_SHAPE for the sizes of the maps.
+The package accepted any callable as BACKBONE, called it with `stage5` and `train_bn` as keywords, and got the sizes of
+the maps from COMPUTE_BACKBONE_SHAPE.
 """
 
 import math
@@ -17,7 +17,7 @@ STRIDES = [4, 8, 16, 32, 64]
 
 
 def small_backbone(input_image, stage5=False, train_bn=True):
-    """C1 to C5, every map half as high and wide as the one before it."""
+    """C1 to C5, each map half as high and wide as the previous one."""
     x = KL.Lambda(lambda pixels: pixels / 100.0, name="to_unit_range")(input_image)
     stages = []
     for number, width in enumerate(WIDTHS, start=1):

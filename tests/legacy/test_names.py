@@ -1,6 +1,6 @@
-"""Every public name of Matterport's five modules, with the parameters that old scripts pass.
+"""All public names of Matterport's five modules, with the parameters that old scripts pass.
 
-A parameter of ours may follow his, when it may be left out; his are there with their names, order and defaults.
+The original parameters must exist with their names, order and defaults. Additional optional parameters may follow.
 """
 
 import importlib
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def differences(wanted, found):
-    """What keeps calls written for one signature from working with another; none when they all do."""
+    """Reasons why calls written for one signature fail with another; empty if all calls work."""
     wrong, others = [], list(found.values())
     for position, parameter in enumerate(wanted.values()):
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -113,7 +113,7 @@ def test_computed_settings_are_the_old_ones():
     assert (Config().IMAGE_META_SIZE, Crops().IMAGE_META_SIZE) == (13, 16)
 
 
-def test_pictures_and_helpers_are_imported_without_a_framework():
+def test_figures_and_helpers_are_imported_without_a_framework():
     code = (
         "import sys, json; from mrcnn import utils, visualize; import mrcnn.utils as u\n"
         "from mrcnn.utils import Dataset; assert u is utils\n"

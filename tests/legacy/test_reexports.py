@@ -1,4 +1,4 @@
-"""What Matterport's modules had imported is theirs again, and loaded only when it is asked for."""
+"""Names that Matterport's modules imported are available again, and are loaded only on first use."""
 
 import importlib
 import importlib.util
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def without(text, *libraries):
-    """What a new interpreter with Keras on JAX prints for this code where these libraries are not installed."""
+    """The output of this code in a new interpreter with Keras on JAX, in which these libraries are not installed."""
     hidden = f"import sys; sys.modules.update(dict.fromkeys({libraries}))\n"
     done = subprocess.run(
         [sys.executable, "-c", hidden + text],
@@ -37,7 +37,7 @@ def test_what_his_module_had_imported_is_an_attribute(module):
     for name, source in IMPORTED[module].items():
         try:
             library = pkgutil.resolve_name(source)
-        except ModuleNotFoundError:  # an optional one that is not installed
+        except ModuleNotFoundError:  # an optional library that is not installed
             continue
         found = resolve(module, name)
         if name in ("K", "tf"):
@@ -55,7 +55,7 @@ def test_what_went_with_tensorflow_1_names_its_replacement(name, gone):
     from mrcnn import model
 
     pytest.importorskip("tensorflow" if name == "tf" else "keras", exc_type=ModuleNotFoundError)
-    with pytest.raises(AttributeError, match=f"{gone}.*MaskRCNN.run_graph gives the values"):
+    with pytest.raises(AttributeError, match=f"{gone}.*MaskRCNN.run_graph computes the values"):
         getattr(getattr(model, name), gone)
 
 

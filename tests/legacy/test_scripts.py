@@ -1,6 +1,6 @@
-"""Scripts in the manner of Matterport's samples and notebooks run as they are, and leave what they left then.
+"""Scripts in the style of Matterport's samples and notebooks run unchanged and produce the same kind of results.
 
-They know the old names only. Each runs in a process of its own, from its own folder.
+They use only the old names. Each runs in a separate process, from its own folder.
 """
 
 import json
@@ -17,7 +17,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
-# Scripts of one sample follow one another in one program, as cells do: to import the framework takes longer than many.
+# Scripts of one sample run one after the other in one process, as cells do, because importing the framework is slow.
 FOLLOW = """
 import json, runpy, sys
 calls, script = json.loads(sys.argv[1]), sys.argv[2]
@@ -28,7 +28,7 @@ for arguments in calls:
 
 
 def run(script, *calls):
-    """What a script prints, called once or several times; its error fails the test with the script's own words."""
+    """The output of a script that is called once or several times; if it fails, the test shows its error message."""
     calls = [[str(argument) for argument in call] for call in calls]
     command = [sys.executable, "-c", FOLLOW, json.dumps(calls), f"{script}.py"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
@@ -37,12 +37,12 @@ def run(script, *calls):
 
 
 def number_after(text, said):
-    """The number that follows `text` in what a script said."""
+    """The number that follows `text` in the output of a script."""
     return float(re.search(re.escape(text) + r"\s*(-?[\d.]+)", said)[1])
 
 
 def checkpoints(logs, name):
-    """Names of the numbered checkpoints of the one run of this name."""
+    """Names of the numbered checkpoints of the only run with this name."""
     (folder,) = (p for p in Path(logs).iterdir() if re.fullmatch(name + r"\d{8}T\d{4}", p.name))
     return sorted(p.name for p in folder.glob("mask_rcnn_*.h5"))
 
@@ -53,14 +53,14 @@ def has_a_drawing(path):
 
 @pytest.fixture(scope="session")
 def shapes_run(tmp_path_factory):
-    """Folder and output of the shapes script; its weights stand in for the COCO weights of the other scripts."""
+    """Folder and output of the shapes script; its weights replace the COCO weights in the other scripts."""
     logs = tmp_path_factory.mktemp("shapes")
     return logs, run("shapes", [logs, 80, 3])
 
 
 @pytest.fixture
 def logs(shapes_run, tmp_path):
-    """A folder for logs that holds mask_rcnn_coco.h5."""
+    """A folder for logs that contains mask_rcnn_coco.h5."""
     (tmp_path / "mask_rcnn_coco.h5").symlink_to(shapes_run[0] / "mask_rcnn_shapes.h5")
     return tmp_path
 
@@ -85,17 +85,17 @@ def test_weights_saved_from_the_notebook_have_the_layout_of_keras_2(shapes_run):
         assert file["conv1/conv1/kernel:0"].shape == (3, 3, 3, 8)
 
 
-def test_balloons_are_learnt_from_via_polygons_and_splashed(balloon_folder, logs):
-    picture = balloon_folder / "val" / "party_0.png"
+def test_balloons_are_learned_from_via_polygons_and_splashed(balloon_folder, logs):
+    image_path = balloon_folder / "val" / "party_0.png"
     said = run(
         "balloon",
         ["train", "--dataset", balloon_folder, "--weights", "coco", "--logs", logs],
-        ["splash", "--weights", "last", "--logs", logs, "--image", picture],
+        ["splash", "--weights", "last", "--logs", logs, "--image", image_path],
     )
-    assert "Balloon pictures: 5 and 2" in said
+    assert "Balloon images: 5 and 2" in said
     assert checkpoints(logs, "balloon") == ["mask_rcnn_balloon_0001.h5"]
     (splash,) = logs.glob("splash_*.png")
-    image, original = iio.imread(splash), iio.imread(picture)
+    image, original = iio.imread(splash), iio.imread(image_path)
     assert image.shape == original.shape
     grey = (image == image[..., :1]).all(axis=2)
     assert np.array_equal(image[~grey], original[~grey])
@@ -104,7 +104,7 @@ def test_balloons_are_learnt_from_via_polygons_and_splashed(balloon_folder, logs
     assert (~grey).any() == (int(found) > 0)
 
 
-def test_nuclei_are_learnt_from_crops_and_submitted_as_run_lengths(nucleus_folder, logs):
+def test_nuclei_are_learned_from_crops_and_submitted_as_run_lengths(nucleus_folder, logs):
     everywhere = ["--dataset", nucleus_folder, "--logs", logs]
     run(
         "nucleus",
@@ -140,16 +140,16 @@ def test_coco_is_trained_on_and_evaluated_with_the_official_tools(coco_folder, l
     assert number_after("AP@50 of segm:", said) > 0.1
 
 
-def test_voc_boxes_are_learnt_as_masks(voc_folder, logs):
+def test_voc_boxes_are_learned_as_masks(voc_folder, logs):
     said = run("voc", [voc_folder, logs / "mask_rcnn_coco.h5", logs])
     assert "Train: 4" in said and "Test: 2" in said
     assert all(0 <= number_after(f"{part} mAP:", said) <= 1 for part in ("Train", "Test"))
-    # What extract_bboxes finds in the filled rectangles are the numbers of the file
+    # The boxes that extract_bboxes finds in the filled rectangles are the boxes of the file
     written = re.findall(r"<(?:xmin|ymin|xmax|ymax)>([\d.]+)<", (voc_folder / "Annotations/00000.xml").read_text())
     drawn = [n for line in re.findall(r"^box (.*)$", said, re.MULTILINE) for n in line.split()]
     assert [int(n) for n in drawn] == [int(float(n)) for n in written]
     assert has_a_drawing(logs / "actual_vs_predicted.png")
-    # What Keras' own callbacks and its history tell of the run has the names of the losses as they were
+    # Keras callbacks and the history use the original names of the losses
     assert 0 < number_after("Best Epoch: ", said) <= 2
     losses = ["loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"]
     header, *epochs = (logs / "voc.csv").read_text().split()
@@ -190,14 +190,14 @@ def test_cells_of_inspect_model(coco_folder, shapes_run, tmp_path):
         "detect_molded agrees",
         "Best anchors first",
         "Proposals are what NMS kept",
-        "Same proposals from the molded picture",
+        "Same proposals from the molded image",
     ):
         assert f"{claim}:  True" in said, claim
     assert 0 <= number_after("Mean AP over 3 images: ", said) <= 1
     assert re.search(r"target_rpn_match +shape: \(1023,\)", said)
     recalls = [float(n) for n in re.findall(r"Recall: ([\d.]+)", said)]
     assert len(recalls) == 3 and all(0 <= n <= 1 for n in recalls)
-    # Filtering by hand, in whole pixels as the notebook does it, ends where the network's own filter does
+    # Filtering by hand, in whole pixels as in the notebook, gives the same result as the filter of the network
     (found,) = re.findall(r"^(\d+) detections:", said, re.MULTILINE)
     assert int(found) > 0
     assert abs(number_after("Kept after per-class NMS: ", said) - int(found)) <= 1

@@ -1,5 +1,5 @@
 # ruff: noqa (in the style of its time)
-# boxes of LabelImg (Pascal VOC xml) filled in as masks; train the heads, then look at mAP of both halves
+# use filled boxes of LabelImg (Pascal VOC xml) as masks; train the heads, then compute the mAP of both subsets
 # python voc.py DATA_DIR WEIGHTS MODEL_DIR
 # written as a user of Matterport's package would have in 2019; tests/legacy/test_scripts.py runs it as it is
 import os
@@ -31,7 +31,7 @@ from small_backbone import small_backbone, small_backbone_shape
 
 
 class VocDataset(Dataset):
-    # pictures are numbered; the last two are held back
+    # images are numbered; the last two are reserved for testing
     def load_dataset(self, dataset_dir, is_train=True):
         self.add_class("voc", 1, "nucleoli")
         self.add_class("voc", 2, "not_nucleoli")
@@ -72,7 +72,7 @@ class VocDataset(Dataset):
         return self.image_info[image_id]["path"]
 
 
-# the package names stage5 and train_bn when it calls this, whatever stands before them
+# the package passes stage5 and train_bn as keywords, whatever parameters precede them
 def backbone(input_image, architecture="small", stage5=False, train_bn=True):
     assert architecture == "small"
     return small_backbone(input_image, stage5, train_bn)
@@ -109,7 +109,7 @@ def evaluate_model(dataset, model, cfg):
     APs = list()
     for image_id in dataset.image_ids:
         image, image_meta, gt_class_id, gt_bbox, gt_mask = load_image_gt(dataset, cfg, image_id, use_mini_mask=False)
-        # the mean is subtracted here and once more by detect, as in many tutorials
+        # the mean is subtracted here and again by detect, as in many tutorials
         scaled_image = mold_image(image, cfg)
         sample = expand_dims(scaled_image, 0)
         yhat = model.detect(sample, verbose=0)
@@ -151,7 +151,7 @@ test_set.load_dataset(DATA_DIR, is_train=False)
 test_set.prepare()
 print("Test: %d" % len(test_set.image_ids))
 
-# an annotated picture; boxes out of masks are the boxes of the file
+# an annotated image; boxes computed from masks are the boxes of the file
 image_id = 0
 image = train_set.load_image(image_id)
 mask, class_ids = train_set.load_mask(image_id)

@@ -1,4 +1,4 @@
-"""The five losses against sums written out in NumPy, and what empty selections and padding do to them."""
+"""The five losses, compared with explicit NumPy sums, and their behaviour for empty selections and padding."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_mrcnn_class_loss_is_the_mean_over_real_rows_and_each_images_own_classes
 @few
 @given(seeds)
 def test_mrcnn_class_loss_of_the_original(seed):
-    """All rows, padding as background; weights by the predicted class, as active in the first image."""
+    """All rows, padding as background; weighted by whether the predicted class is active in the first image."""
     match, class_ids, _, _ = targets(seed)
     logits = predictions(seed, B, T, C)
     active = np.array([[1, 0, 1, 1], [1, 1, 0, 0]], np.float32)
@@ -87,7 +87,7 @@ def test_mrcnn_class_loss_of_the_original(seed):
     close(losses.mrcnn_class_loss(class_ids, logits, active, match, exact=True), (rows * weights).sum() / weights.sum())
 
 
-def test_an_object_of_a_class_that_its_image_does_not_label_costs_a_finite_loss():
+def test_an_object_of_a_class_that_is_not_active_in_its_image_has_a_finite_loss():
     logits, class_ids = predictions(0, B, T, C), np.full((B, T), 2, np.int32)
     match = np.ones((B, T), np.int32)
     said = np.array([[1, 1, 0, 1]] * B, np.float32)
@@ -95,7 +95,7 @@ def test_an_object_of_a_class_that_its_image_does_not_label_costs_a_finite_loss(
     close(losses.mrcnn_class_loss(class_ids, logits, said, match), expected)
 
 
-def test_background_is_active_even_where_the_data_set_forgot_to_say_so():
+def test_background_is_active_even_if_the_data_set_does_not_list_it():
     logits, class_ids = predictions(0, B, T, C), np.zeros((B, T), np.int32)
     match = np.full((B, T), -1, np.int32)
     said = np.array([[1, 1, 0, 1]] * B, np.float32)
@@ -148,7 +148,7 @@ def all_predictions():
     return [*(predictions(k, *s) for k, s in enumerate(shapes)), np.full((B, P, SIDE, SIDE, C), 0.4, np.float32)]
 
 
-def test_nothing_chosen_costs_nothing_and_teaches_nothing(gradients_of):
+def test_without_samples_loss_and_gradients_are_zero(gradients_of):
     empty = [np.zeros_like(v) for v in targets(0)]
     assert float(everything(*empty, *all_predictions())) == 0.0
     for gradient in gradients_of(lambda *found: everything(*empty, *found), *all_predictions()):

@@ -1,4 +1,4 @@
-"""Semantic losses and counts against sums written out in NumPy, and what extremes do to them."""
+"""Semantic losses and pixel counts, compared with explicit NumPy sums, and their behaviour for extreme inputs."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def drawn(case):
 
 
 def probabilities(logits):
-    """float64 [..., classes]: of both classes where there is one logit."""
+    """float64 [..., classes]: for both classes if there is one logit."""
     logits = logits.astype(np.float64)
     if logits.shape[-1] == 1:
         foreground = 1 / (1 + np.exp(-logits))
@@ -52,7 +52,7 @@ def dice_by_hand(labels, logits, weights):
 
 @few
 @given(cases)
-def test_losses_are_those_of_the_papers(case):
+def test_losses_match_the_papers(case):
     labels, logits, weights = drawn(case)
     expected = {
         "cross_entropy": focal_by_hand(labels, logits, 0, weights),
@@ -67,7 +67,7 @@ def test_losses_are_those_of_the_papers(case):
 
 @few
 @given(cases)
-def test_counts_are_those_of_sets_of_pixels(case):
+def test_counts_match_sets_of_pixels(case):
     labels, logits, _ = drawn(case)
     predicted = probabilities(logits).argmax(axis=-1)
     found = [float(v) for v in losses.pixel_counts(labels, logits)]
@@ -82,8 +82,8 @@ def test_counts_are_those_of_sets_of_pixels(case):
 @pytest.mark.parametrize("name", ["cross_entropy", "focal", "dice", "focal_dice"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
-def test_certainty_costs_finite_numbers_and_gradients(name, channels, gamma, gradients_of):
-    """Logits that float32 rounds to probabilities of 0 and 1, right and wrong, in bfloat16 too."""
+def test_certain_predictions_have_finite_losses_and_gradients(name, channels, gamma, gradients_of):
+    """Logits that float32 rounds to probabilities of 0 and 1, correct and incorrect, also in bfloat16."""
     labels = np.array([[[0, 1], [1, 0]]], np.uint8)
     right = np.where(labels > 0, 200.0, -200.0).astype(np.float32)[..., None]
     right = right if channels == 1 else np.concatenate([-right, right, np.full_like(right, -300)], axis=-1)
@@ -98,14 +98,14 @@ def test_certainty_costs_finite_numbers_and_gradients(name, channels, gamma, gra
         assert np.isfinite(gradients_of(loss, logits)[0]).all()
 
 
-def test_an_empty_picture_without_finds_costs_nothing_in_dice():
+def test_dice_of_an_empty_image_without_detections_is_zero():
     nothing = np.zeros((1, 4, 4), np.uint8)
     assert float(losses.dice(nothing, np.full((1, 4, 4, 1), -50, np.float32))) == pytest.approx(0, abs=1e-6)
     assert float(losses.dice(nothing, np.full((1, 4, 4, 1), 50, np.float32))) > 0.9
 
 
-def test_the_focal_loss_looks_at_what_is_hard():
-    """Of two pixels, one nearly right and one wrong, it lowers the share of the first (Lin et al. 2017, figure 1)."""
+def test_the_focal_loss_focuses_on_hard_pixels():
+    """For an almost correct and a wrong pixel, it reduces the share of the first (Lin et al. 2017, figure 1)."""
     label = np.ones((1, 1, 1), np.uint8)
 
     def shares(loss):

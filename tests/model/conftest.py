@@ -1,11 +1,11 @@
-"""The tiny network and its pictures, as the tests of `mrcnn.model` take them."""
+"""Fixtures for the tests of `mrcnn.model`: the tiny network and its images."""
 
 import pytest
 
 
 @pytest.fixture(scope="session")
 def shapes():
-    """Callable (count, seed): a prepared `ShapesDataset` of pictures of 64 x 64."""
+    """Callable (count, seed): a prepared `ShapesDataset` of images with 64 x 64 pixels."""
     from mrcnn.data.synthetic.shapes import ShapesDataset
 
     def made(count, seed=0):

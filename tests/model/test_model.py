@@ -1,4 +1,4 @@
-"""`mrcnn.model.MaskRCNN`: what old scripts and notebooks call, on a tiny network; and the original's faults, mended."""
+"""`mrcnn.model.MaskRCNN` on a tiny network: calls of old scripts and notebooks, and fixed bugs of the original."""
 
 import h5py
 import keras
@@ -30,7 +30,7 @@ def test_detect_takes_any_number_of_images(detector, shapes):
 
 
 def test_layers_inside_of_the_rpn_are_trained_and_named(trainer):
-    """In TensorFlow 2 the original passed over nested models, so that "heads" left the RPN as it was."""
+    """In TensorFlow 2 the original skipped nested models, so "heads" did not train the RPN."""
     assert {"rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred"} <= set(trainer.set_trainable("heads", verbose=0))
     with pytest.raises(ConfigError, match="matches no layer"):
         trainer.set_trainable("res9.*")
@@ -42,7 +42,7 @@ def test_layers_inside_of_the_rpn_are_trained_and_named(trainer):
 
 
 def test_imagenet_weights_are_those_of_the_backbone(monkeypatch, tmp_path, config):
-    """The original fetched ResNet50's for ResNet101 too."""
+    """The original downloaded the weights of ResNet50 also for ResNet101."""
     asked = []
 
     def get_file(name, url, cache_dir, cache_subdir):
@@ -97,12 +97,12 @@ def test_the_training_network_takes_batches_of_the_generator(trainer, shapes):
     assert np.isfinite(history.history["loss"]).all()
     parallel = ParallelModel(trainer.keras_model, 2)
     assert [tuple(v.shape) for v in parallel(inputs)] == [tuple(v.shape) for v in found]
-    with pytest.raises(ConfigError, match="takes 7 inputs .*input_rpn_match.*, not 3"):
+    with pytest.raises(ConfigError, match="needs 7 inputs .*input_rpn_match.*, not 3"):
         trainer.keras_model(inputs[:3])
 
 
 class LoadsTheCheckpoint(keras.callbacks.Callback):
-    """What a well-known callback does at an epoch's end: look for the checkpoint, measure with it, note the result."""
+    """As a well-known callback at the end of an epoch: find the checkpoint, evaluate it, store the result."""
 
     def __init__(self, detector):
         super().__init__()
@@ -149,7 +149,7 @@ def test_weights_that_the_keras_model_saves_are_loaded_again(detector, trainer, 
         for one, same in zip(layer.weights, other.weights, strict=True):
             np.testing.assert_array_equal(array(one), array(same))
     detector.keras_model.load_weights(str(path), by_name=True)
-    with pytest.raises(WeightsError, match="exists already"):
+    with pytest.raises(WeightsError, match="already exists"):
         trainer.keras_model.save_weights(str(path), overwrite=False)
     with pytest.raises(ConfigError, match="exclude"):
         detector.keras_model.load_weights(str(path), skip_mismatch=True)
@@ -158,7 +158,7 @@ def test_weights_that_the_keras_model_saves_are_loaded_again(detector, trainer, 
 @pytest.mark.parametrize("text", [bytes, str])
 @pytest.mark.parametrize("whole_model", [True, False])
 def test_weights_that_tensorflow_1_numbered(detector, tmp_path, text, whole_model):
-    """Of the second model of a session, names in the file were `fpn_p2_1/kernel:0`; also inside of `rpn_model`."""
+    """For the second model of a session, names in the file were `fpn_p2_1/kernel:0`; also inside `rpn_model`."""
     path, numbered = tmp_path / "plain.h5", tmp_path / "numbered.h5"
     detector.save_weights(path)
     encode = (lambda names: np.array([n.encode() for n in names])) if text is bytes else list
@@ -191,7 +191,7 @@ def test_a_whole_model_is_saved_as_h5(detector, tmp_path):
     assert not detector.load_weights(str(path), verbose=0).missing
     for weight, value in zip(detector.keras_model.weights, before):
         np.testing.assert_array_equal(array(weight), value)
-    with pytest.raises(WeightsError, match="exists already"):
+    with pytest.raises(WeightsError, match="already exists"):
         detector.keras_model.save(path, overwrite=False)
     with pytest.raises(ConfigError, match=r"load_weights reads their.*keras_model.export"):
         detector.keras_model.save(tmp_path / "whole.keras")
@@ -199,7 +199,7 @@ def test_a_whole_model_is_saved_as_h5(detector, tmp_path):
 
 @pytest.mark.parametrize("value, steps", [(100 / 2, 50), (25 / 2, 13), (np.ceil(2.5), 3), (7, 7)])
 def test_steps_that_are_the_result_of_a_division(config, tmp_path, value, steps):
-    """Keras 2 took them, and made steps until there were as many."""
+    """Keras 2 accepted them, and rounded up."""
     settings = type(config())(NUM_CLASSES=4)
     settings.STEPS_PER_EPOCH = settings.VALIDATION_STEPS = value
     model = modellib.MaskRCNN("inference", settings, str(tmp_path))
@@ -207,7 +207,7 @@ def test_steps_that_are_the_result_of_a_division(config, tmp_path, value, steps)
     assert isinstance(model.config.STEPS_PER_EPOCH, int)
 
 
-def test_build_makes_a_model_and_refuses_sizes(detector, config):
+def test_build_creates_a_model_and_rejects_sizes(detector, config):
     model = detector.build("inference", detector.config)
     assert [t.name for t in model.inputs] == ["input_image", "input_image_meta", "input_anchors"]
     assert model is not detector.keras_model

@@ -18,7 +18,7 @@ def array(value):
 
 
 class SomeNotLabelled(ShapesDataset):
-    """As COCO's: for a picture without annotations the original's samples ask the parent class."""
+    """As for COCO: for an image without annotations the original's samples call the parent class."""
 
     def load_mask(self, image_id):
         if image_id == 1:
@@ -105,7 +105,7 @@ def test_images_that_cannot_be_used(config, caplog):
     generator = modellib.data_generator(dataset, config(), shuffle=False)
     with caplog.at_level(logging.ERROR):
         assert next(generator)[0][1][0, 0] == 2
-    assert caplog.text.count("is passed over: unreadable") == 2
+    assert caplog.text.count("is skipped: unreadable") == 2
     dataset.broken = 9
     with pytest.raises(OSError, match="unreadable"):
         next(modellib.data_generator(dataset, config()))
@@ -115,7 +115,7 @@ def test_a_data_set_without_objects_ends_the_generator(config, shapes):
     dataset = shapes(2)
     for info in dataset.image_info:
         info["shapes"] = []
-    with pytest.raises(DataError, match="no picture of it has an object"):
+    with pytest.raises(DataError, match="none of its images has an object"):
         next(modellib.data_generator(dataset, config()))
 
 
@@ -158,7 +158,7 @@ def test_an_image_with_crowds_only_has_no_positive_anchor(config):
     assert set(match) == {-1, 0} and not deltas.any()
 
 
-def test_a_picture_for_which_load_mask_asks_the_original_class(config):
+def test_an_image_for_which_load_mask_calls_the_original_class(config):
     dataset = SomeNotLabelled()
     dataset.own_parent = False
     dataset.load_shapes(3, 64, 64, 0)

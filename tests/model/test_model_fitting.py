@@ -1,4 +1,4 @@
-"""Keras 2's ways to train and measure `keras_model` oneself, as copies of the original's `train` do."""
+"""Train and evaluate `keras_model` with the Keras 2 methods, as copies of the original's `train` do."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from mrcnn import model as modellib
 
 
 class Batches(keras.utils.Sequence):
-    """A script's own."""
+    """A custom `Sequence` of a script."""
 
     def __init__(self, dataset, config):
         super().__init__()
@@ -24,7 +24,7 @@ class Batches(keras.utils.Sequence):
 
 
 class Endless:
-    """An iterator that is no generator."""
+    """An iterator that is not a generator."""
 
     def __init__(self, generator):
         self.generator = generator
@@ -36,9 +36,10 @@ class Endless:
         return next(self.generator)
 
 
-@pytest.fixture
-def model(config, tmp_path):
-    model = modellib.MaskRCNN("training", config(), str(tmp_path))
+@pytest.fixture(scope="module")
+def model(config, tmp_path_factory):
+    """One for all tests: its training step is compiled once."""
+    model = modellib.MaskRCNN("training", config(), str(tmp_path_factory.mktemp("logs")))
     model.compile(0.001, 0.9)
     return model
 
@@ -65,7 +66,7 @@ def test_evaluate_generator(model, shapes):
     assert len(np.ravel(losses)) >= 1 and np.isfinite(np.ravel(losses)).all()
 
 
-def test_losses_of_ones_own_are_refused_with_what_to_do(model):
+def test_custom_losses_are_rejected_with_instructions(model):
     with pytest.raises(NotImplementedError, match="LOSS_WEIGHTS.*custom_callbacks"):
         model.keras_model.add_loss(0.0)
 

@@ -1,4 +1,4 @@
-"""An image that cannot be used is passed over; a bug is not."""
+"""An image that cannot be used is skipped; a bug raises."""
 
 import logging
 
@@ -26,10 +26,10 @@ def shapes(error, broken):
 @pytest.mark.parametrize(
     "error", [DataError("a.tif", "is cut off", "Copy it again"), ValueError("not an image"), EOFError("too short")]
 )
-def test_a_damaged_image_is_passed_over(config, caplog, error):
+def test_a_damaged_image_is_skipped(config, caplog, error):
     with caplog.at_level(logging.ERROR):
         inputs, _ = next(modellib.data_generator(shapes(error, {0, 1}), config(), shuffle=False))
-    assert inputs[1][0, 0] == 2 and caplog.text.count("is passed over") == 2
+    assert inputs[1][0, 0] == 2 and caplog.text.count("is skipped") == 2
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_bug_raises_at_the_first_image(config, error):
     assert caught.value is error
 
 
-def test_a_bug_is_no_failed_download(monkeypatch, tmp_path):
+def test_a_bug_is_not_a_failed_download(monkeypatch, tmp_path):
     error = TypeError("get_file() got an unexpected keyword argument")
 
     def get_file(*_, **__):

@@ -1,4 +1,4 @@
-"""`mrcnn.model`: functions and layers of the network, on Keras tensors as on values; the original's faults in them."""
+"""`mrcnn.model`: functions and layers of the network with Keras tensors and values, and fixed bugs of the original."""
 
 import keras
 import numpy as np
@@ -58,7 +58,7 @@ GRAPHS = {
 
 
 def through_a_model(function, values, batched):
-    """`function` called with Keras tensors, and the model that this makes called with the values."""
+    """Call `function` with Keras tensors, build a model from the result, and call it with the values."""
     shapes = [(None, *v.shape[1:]) if batched else v.shape for v in values]
     inputs = [keras.Input(batch_shape=s, dtype=v.dtype.name) for s, v in zip(shapes, values)]
     outputs = function(*inputs)
@@ -159,7 +159,7 @@ def test_batch_norm_keeps_the_mode_of_its_call(train_bn, moves):
     assert np.any(array(layer.moving_mean) != before) == moves
 
 
-# --- The original's faults ---
+# --- Bugs of the original ---
 def test_class_loss_asks_each_image_for_its_own_classes():
     active = np.array([[1, 1, 0], [1, 0, 1]], np.float32)
     first, second = (float(modellib.mrcnn_class_loss_graph(CLASS_IDS[i : i + 1], LOGITS[i : i + 1], active[i : i + 1]))
@@ -171,7 +171,7 @@ def test_class_loss_asks_each_image_for_its_own_classes():
 
 
 def test_a_forced_anchor_takes_the_deltas_of_its_own_object(config):
-    """The third anchor is the best of the small object, and overlaps the large one more."""
+    """The third anchor is the best one of the small object, but overlaps the large object more."""
     anchors = np.array([[0, 0, 10, 10], [0, 20, 10, 30], [0, 40, 20, 60]], float)
     boxes = np.array([[0, 40, 20, 58], [0, 57, 6, 70]])
     small = config(RPN_TRAIN_ANCHORS_PER_IMAGE=4, RPN_POSITIVE_IOU=0.95)

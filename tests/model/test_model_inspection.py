@@ -82,7 +82,7 @@ def test_the_same_by_the_keras_model(detector, shapes):
 
 
 def test_a_layers_output_through_tensorflows_identity(detector, shapes):
-    """As the notebook of the original asks for the input image."""
+    """As the notebook of the original requests the input image."""
     image = shapes(1).load_image(0)
     output = detector.keras_model.get_layer("input_image").output
     found = detector.run_graph([image], [("input_image", tf.identity(output))])
@@ -92,7 +92,7 @@ def test_a_layers_output_through_tensorflows_identity(detector, shapes):
 
 
 def test_the_input_of_an_input(detector, shapes):
-    """In Keras 3 it has none."""
+    """In Keras 3 an input layer has no `input`."""
     layer = detector.keras_model.get_layer("input_image")
     assert layer.input is layer.output is detector.keras_model.layers[0].input
     assert layer.__class__.__name__ == "InputLayer" and layer.input_shape == (None, None, None, 3)
@@ -103,13 +103,13 @@ def test_the_input_of_an_input(detector, shapes):
 
 def test_what_ancestor_did_not_find_is_named(detector):
     image, missing = np.zeros((64, 64, 3), np.uint8), detector.ancestor(None, "ROI/no_such_tensor:0")
-    with pytest.raises(ConfigError, match=r"'x' of run_graph is None: ancestor\(\) found no such tensor. Give"):
+    with pytest.raises(ConfigError, match=r"'x' of run_graph is None: ancestor\(\) found no such tensor. Pass"):
         detector.run_graph([image], [("x", missing)])
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's warning")
-def test_asking_for_many_sets_of_outputs_is_no_reason_to_warn(detector, monkeypatch):
-    # It warns twice in a program: other tests must not have used that up.
+def test_requesting_many_sets_of_outputs_does_not_warn(detector, monkeypatch):
+    # TensorFlow warns at most twice per program; other tests must not have used up these warnings.
     tracing = importlib.import_module("tensorflow.python.eager.polymorphic_function.polymorphic_function")
     monkeypatch.setattr(tracing, "FREQUENT_TRACING_WARNING_MAX_WARNING_PER_DETECTOR", 10**6)
     said, image = [], np.zeros((64, 64, 3), np.uint8)
@@ -154,5 +154,5 @@ def test_log(capsys):
 
 
 def test_a_module_that_is_gone_names_its_replacement():
-    with pytest.raises(AttributeError, match="has no 'KE' any more: use keras.layers"):
+    with pytest.raises(AttributeError, match="no longer has 'KE': use keras.layers"):
         _ = modellib.KE

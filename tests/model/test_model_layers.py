@@ -1,4 +1,4 @@
-"""`mrcnn.model`: the layers of `keras_model` as old notebooks walk them: by class, by name, with their outputs."""
+"""`mrcnn.model`: the layers of `keras_model` as old notebooks access them: by class, by name, with their outputs."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from mrcnn.training.checkpoints import Progress, read_state, restore, save_check
 from mrcnn.training.optimizers import compile_model, decays
 from mrcnn.weights.load import load_weights
 
-WITH_WEIGHTS = ["Conv2D", "Dense", "Conv2DTranspose"]  # as the notebook that shows histograms chooses them
+WITH_WEIGHTS = ["Conv2D", "Dense", "Conv2DTranspose"]  # as selected by the notebook that shows histograms
 HEADS = ["mrcnn_class_conv1", "mrcnn_class_conv2", "mrcnn_class_logits", "mrcnn_bbox_fc", *(
     f"mrcnn_mask_conv{i}" for i in range(1, 5)), "mrcnn_mask_deconv", "mrcnn_mask"]  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_weights_set_on_a_layer_are_the_networks(model):
 
 
 def test_outputs_of_convolutions_and_batch_norms(model):
-    """The network computes both in one step; asked for apart, they are what the two layers would give."""
+    """The network fuses both; requested separately, they equal the outputs of the two layers."""
     rng = np.random.default_rng(0)
     statistics = model.keras_model.get_layer("bn_conv1")
     statistics.set_weights([w + rng.uniform(0.1, 1, w.shape) for w in statistics.get_weights()])
@@ -107,7 +107,7 @@ def test_variables_have_the_names_of_keras_2(model):
 
 
 def test_names_of_variables_change_neither_decay_nor_checkpoints(tiny, tmp_path):
-    """A network whose variables have Keras' names, and one whose have those of Keras 2, take up each other's state."""
+    """Networks whose variables have the names of Keras 3 and of Keras 2 can load each other's state."""
     config = tiny.config()
     plain = tiny.graph_of(config).training_model()
     renamed = modellib.MaskRCNN(mode="training", config=config, model_dir=str(tmp_path)).keras_model
@@ -131,19 +131,19 @@ def test_names_of_variables_change_neither_decay_nor_checkpoints(tiny, tmp_path)
 
 
 def test_activations_by_the_names_that_keras_gave_them(model):
-    """Of ResNet-50: 1 to 33 in the backbone, 34 and 35 in the class head, 36 its softmax, 37 to 40 of the masks."""
+    """For ResNet-50: 1 to 33 in the backbone, 34 to 35 in the class head, 36 its softmax, 37 to 40 in the mask head."""
     names = ["conv1_relu", "res2a_branch2a_relu", "res2a_branch2b_relu", "res2b_branch2a_relu"]
     found = [model.keras_model.get_layer(f"activation_{i}").name for i in (1, 2, 3, 4, 33, 34, 35, 37, 40)]
     heads = ["mrcnn_class_conv1_relu", "mrcnn_class_conv2_relu", "mrcnn_mask_conv1_relu", "mrcnn_mask_conv4_relu"]
     assert found == [*names, "res5c_branch2b_relu", *heads]
     assert model.keras_model.get_layer("res2a_out").name == "res2a_out"
     for name in ("activation_0", "activation_36", "activation_41"):
-        with pytest.raises(ValueError, match=f"No such layer: {name}. Names like it: .*activation_"):
+        with pytest.raises(ValueError, match=f"No such layer: {name}. Similar names: .*activation_"):
             model.keras_model.get_layer(name)
 
 
 def test_features_of_the_heads(model):
-    """Regions are apart from images, as they were; what follows an activation is made of it."""
+    """Regions and images have separate axes, as in the original; layers after an activation are computed from it."""
     images = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8) for i in range(2)]
     names = ["activation_1", "activation_34", "activation_35", "pool_squeeze", "activation_37", "activation_40"]
     outputs = [(name, model.keras_model.get_layer(name).output) for name in names]
@@ -171,16 +171,16 @@ def test_activations_of_other_backbones_are_not_numbered(detector):
 
 
 def test_an_unknown_layer_is_answered_with_names_like_it(model):
-    like = "No such layer: mrcnn_mask_conv9. Names like it: .*mrcnn_mask_conv4"
+    like = "No such layer: mrcnn_mask_conv9. Similar names: .*mrcnn_mask_conv4"
     with pytest.raises(ValueError, match=like) as raised:
         model.keras_model.get_layer("mrcnn_mask_conv9")
     assert len(str(raised.value)) < 200
-    with pytest.raises(ValueError, match="No such layer: %%. keras_model.summary.. lists them"):
+    with pytest.raises(ValueError, match="No such layer: %%. keras_model.summary.. lists all layers"):
         model.keras_model.get_layer("%%")
 
 
 def test_the_architecture_is_in_the_config(model):
     for ask in (model.keras_model.to_json, model.keras_model.get_config):
-        with pytest.raises(NotImplementedError, match="config.to_json.path. writes it, and keras_model.save_w"):
+        with pytest.raises(NotImplementedError, match="config.to_json.path. writes the Config, and keras_model.save_w"):
             ask()
     model.keras_model.summary(print_fn=lambda line: None)

@@ -1,4 +1,4 @@
-"""Matterport's numbers through Matterport's names: stages, targets and losses of `mrcnn.model`."""
+"""`mrcnn.model` compared with Matterport's numbers, by Matterport's names: stages, targets and losses."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_norm_boxes(parity):
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_rpn_targets(parity, exact, reference_config):
-    """Without MATTERPORT_EXACT only the deltas of anchors change that were chosen for another object."""
+    """Without MATTERPORT_EXACT, only the deltas of anchors that were chosen for another object change."""
     values = load(parity, "fn_build_rpn_targets")
     fixed = 0
     for case, name in cases(values):
@@ -108,7 +108,7 @@ def test_roi_align(parity):
 
 
 def ordered(rois, class_ids, *others):
-    """Rows in the order of the reference: positives, negatives, padding, each by box."""
+    """Rows in the order of the reference: positives, negatives, padding, each sorted by box."""
     kind = np.where(class_ids > 0, 0, np.where(rois.any(axis=1), 1, 2))
     order = np.lexsort((*rois.T[::-1], kind))
     return [v[order] for v in (rois, class_ids, *others)]
@@ -198,7 +198,7 @@ def test_every_stage_by_run_graph(detector, parity, image):
     np.testing.assert_allclose(found["ROI"][0], stored["rois"], atol=1e-5)
     assert found["kept"].ndim == 1
     np.testing.assert_allclose(found["clipped"][0][found["kept"]], stored["rois"][: len(found["kept"])], atol=1e-5)
-    # A sample on the far edge is on one side of it or the other by one ulp; such regions are left out.
+    # A sample at the far edge may be on either side of it by one ulp; such regions are excluded.
     inside = ~stored["rois_touch_far_edge"].any(axis=1)
     np.testing.assert_allclose(found["mrcnn_class"][0, inside], stored["mrcnn_class"][inside], atol=3e-5)
     np.testing.assert_allclose(found["mrcnn_bbox"][0, inside], stored["mrcnn_bbox"][inside], atol=1e-4)
@@ -211,7 +211,7 @@ def test_every_stage_by_run_graph(detector, parity, image):
 
 
 def check_detections(detector, stored, found):
-    """`detect` and `unmold_detections` give the objects that the original gave."""
+    """`detect` and `unmold_detections` return the same objects as the original."""
     molded, metas, windows = detector.mold_inputs([stored["image"]])
     masks_shape = tuple(stored["detect_masks_shape"])
     masks = np.unpackbits(stored["detect_masks_packed"])[: np.prod(masks_shape)].reshape(masks_shape).astype(bool)
@@ -232,7 +232,7 @@ def check_detections(detector, stored, found):
 # --- A batch of the original's generator ---
 @pytest.fixture(scope="module")
 def batch(parity):
-    """The reference batch in the order in which `data_generator` gives it, and the reference's numbers."""
+    """The reference batch in the order of `data_generator`, and the numbers of the reference."""
     stored = load(parity, "train_batch")
     images = stored["input_images_uint8"].astype(np.float32) - np.array([123.7, 116.8, 103.9], np.float32)
     names = ("image_metas", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks", "rois")
@@ -277,7 +277,7 @@ def check_odd_batches(keras_model, inputs, steps):
     nothing = {"class_ids": np.zeros_like(inputs[4]), "boxes": np.zeros_like(inputs[5]),
                "masks": np.zeros_like(inputs[6])}  # fmt: skip
     np.testing.assert_allclose(losses(**nothing), steps["losses_no_ground_truth"], atol=1e-5)
-    # The original asked the first image which classes the second one's source labels.
+    # The original used the active classes of the first image also for the second image.
     found, wrong = losses(metas=in_second), steps["losses_class1_inactive_in_second_image_only"]
     np.testing.assert_allclose(np.delete(found, 2), np.delete(wrong, 2), atol=1e-5)
     assert abs(found[2] - wrong[2]) > 1e-3
@@ -294,8 +294,8 @@ def test_steps_of_sgd_on_batches_of_the_generator(trainer, batch, parity):
     np.testing.assert_allclose(found, steps["heads_global_losses_after_1"][:5], atol=1e-4)
 
 
-class TwoPictures(utils.Dataset):
-    """Stands for the pictures of the reference batch, which come as arrays."""
+class TwoImages(utils.Dataset):
+    """A fake data set for the images of the reference batch, which are arrays."""
 
     def __init__(self):
         super().__init__()
@@ -315,7 +315,7 @@ class TwoPictures(utils.Dataset):
 def test_training_runs_give_the_originals_losses(
     batch, parity, reference_weights, reference_config, tmp_path, monkeypatch
 ):
-    """`train`, with its compiled step, optimizer and records; only what the original drew by chance is given."""
+    """`train` with its compiled step, optimizer and logs; only the random choices of the original are given."""
     stored, steps = batch[1], load(parity, "train_steps")
     names = ("image_metas", "rpn_match", "rpn_bbox", "gt_class_ids", "gt_boxes", "gt_masks")
     arrays = {
@@ -333,11 +333,11 @@ def test_training_runs_give_the_originals_losses(
     config = reference_config(training=True, **settings)
     model = modellib.MaskRCNN("training", config, str(tmp_path))
     model.load_weights(str(reference_weights("resnet50")), by_name=True)
-    model.train(TwoPictures(), None, learning_rate=float(steps["learning_rate"]), epochs=6, layers="heads")
+    model.train(TwoImages(), None, learning_rate=float(steps["learning_rate"]), epochs=6, layers="heads")
     history = pd.read_csv(Path(model.log_dir) / "history.csv")
     losses = ["rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"]
     assert [str(v) for v in steps["loss_columns"][:5]] == losses
-    # One pixel of a mask that lies half on an outline, of 13 masks of 28 x 28, is as much as 1.2e-4.
+    # One pixel that is half covered by an outline, in 13 masks of 28 x 28 pixels, changes the loss by 1.2e-4.
     pixel = np.array([0, 0, 0, 0, 1.3e-4])
     for epoch, key, tolerance in ((0, "before", 2e-6), (1, "after_1", 1e-4), (5, "after_5", 5e-4)):
         difference = np.abs(history[losses].iloc[epoch] - steps[f"heads_global_losses_{key}"][:5])

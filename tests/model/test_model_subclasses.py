@@ -1,4 +1,4 @@
-"""Subclasses of `mrcnn.model.MaskRCNN` as scripts write them, and settings of real scripts that the original took."""
+"""Subclasses of `mrcnn.model.MaskRCNN` as found in scripts, and settings of real scripts that the original accepted."""
 
 import os
 
@@ -12,7 +12,7 @@ from mrcnn.legacy.keras_models import OriginalGraph
 
 
 class Copied(modellib.MaskRCNN):
-    """With the original's own lines for `__init__`."""
+    """With a copy of the original's `__init__`."""
 
     def __init__(self, mode, config, model_dir):
         assert mode in ["training", "inference"]
@@ -24,7 +24,7 @@ class Copied(modellib.MaskRCNN):
 
 
 class Features(modellib.MaskRCNN):
-    """With a network of its own."""
+    """With a custom network."""
 
     def build(self, mode, config):
         image = keras.Input((None, None, 3), name="input_image")
@@ -32,7 +32,7 @@ class Features(modellib.MaskRCNN):
 
 
 class Rebuilt(modellib.MaskRCNN):
-    """With a network that is like ours, put together by the script."""
+    """With a network like ours, built by the script."""
 
     def build(self, mode, config):
         assert self.get_anchors(config.IMAGE_SHAPE).shape[1] == 4
@@ -41,7 +41,7 @@ class Rebuilt(modellib.MaskRCNN):
 
 
 class OwnOptimizer(modellib.MaskRCNN):
-    """With a `compile` of its own."""
+    """With a custom `compile`."""
 
     def compile(self, learning_rate, momentum):
         optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
@@ -49,7 +49,7 @@ class OwnOptimizer(modellib.MaskRCNN):
 
 
 class Announced(modellib.MaskRCNN):
-    """With something beside the original's network."""
+    """With an addition to the original's network."""
 
     def build(self, mode, config):
         self.built_for = mode
@@ -67,10 +67,10 @@ def test_an_init_of_the_originals_lines(config, detector, shapes, tmp_path):
     assert trained.epoch == 1 and os.path.isfile(trained.find_last())
 
 
-def test_a_network_of_ones_own(config, tmp_path):
+def test_a_custom_network(config, tmp_path):
     own = Features("inference", config(), str(tmp_path))
     assert own.keras_model.predict(np.zeros((1, 8, 8, 3)), verbose=0).shape == (1, 6, 6, 2)
-    with pytest.raises(ConfigError, match="does not detect"):
+    with pytest.raises(ConfigError, match="does not detect objects"):
         own.detect([np.zeros((64, 64, 3), np.uint8)])
 
 
@@ -94,7 +94,7 @@ def test_a_network_like_ours_detects_with_its_own_weights(config, shapes, tmp_pa
         own.train(shapes(2), None, 0.001, 1, "all")
 
 
-def test_train_calls_a_compile_of_ones_own(config, shapes, tmp_path):
+def test_train_calls_a_custom_compile(config, shapes, tmp_path):
     own = OwnOptimizer("training", config(), str(tmp_path))
     before = own.keras_model.get_weights()
     own.train(shapes(2), shapes(2, 1), 0.001, 1, "all", verbose=0)
@@ -125,7 +125,7 @@ def test_path_of_checkpoints_before_there_is_one(trainer):
 
 
 def test_keras_own_checkpoints_at_that_path(config, shapes, tmp_path):
-    """The original's own line, which copies of its `train` have."""
+    """A line of the original that copies of its `train` contain."""
     model = modellib.MaskRCNN("training", config(), str(tmp_path))
     keeper = keras.callbacks.ModelCheckpoint(model.checkpoint_path, verbose=0, save_weights_only=True)
     model.compile(0.001, 0.9)
@@ -137,14 +137,14 @@ def test_keras_own_checkpoints_at_that_path(config, shapes, tmp_path):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="There are no graphs of TensorFlow 1.")
-def test_a_graph_of_tensorflow_1_gives_one_sentence(detector, config, tmp_path):
+def test_a_graph_of_tensorflow_1_gives_a_clear_error(detector, config, tmp_path):
     import tensorflow as tf
 
     image = np.zeros((64, 64, 3), np.uint8)
     with tf.Graph().as_default():
-        with pytest.raises(ConfigError, match="graph mode of its version 1.*as_default"):
+        with pytest.raises(ConfigError, match="graph mode of version 1.*as_default"):
             detector.detect([image])
-        with pytest.raises(ConfigError, match="graph mode of its version 1"):
+        with pytest.raises(ConfigError, match="graph mode of version 1"):
             modellib.MaskRCNN("inference", config(), str(tmp_path))
     assert len(detector.detect([image])) == 1
 

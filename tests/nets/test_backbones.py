@@ -1,4 +1,4 @@
-"""Backbones: maps at strides 4 to 32 whatever the network and the channels, and batch norm as the settings say."""
+"""Backbones: maps at strides 4 to 32 for every network and number of channels, and batch norm as configured."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ FAMILIES = {
 
 @pytest.fixture
 def weights_not_drawn(monkeypatch):
-    """Zeros for random numbers: drawing them is nearly all the time that building a large network takes."""
+    """Use zeros instead of random numbers, because drawing them is the slowest part of building a large network."""
     monkeypatch.setattr(
         keras.initializers.VarianceScaling,
         "__call__",
@@ -137,8 +137,8 @@ def test_network_without_all_strides(monkeypatch):
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 4))
 @settings(max_examples=10)
-def test_small_resnets_maps_have_the_sizes_that_its_shapes_say(height, width, channels):
-    """P2..P5 have the sizes of C2..C5, and P6 is every other place of P5."""
+def test_maps_of_small_resnet_have_the_sizes_given_by_its_shapes(height, width, channels):
+    """P2..P5 have the sizes of C2..C5, and P6 is every second pixel of P5."""
     maps = small_resnet(keras.Input((height, width, channels)))
     shapes = small_resnet_shapes((height, width, channels))
     assert len(maps) == 5 and shapes.shape == (5, 2)
@@ -148,7 +148,7 @@ def test_small_resnets_maps_have_the_sizes_that_its_shapes_say(height, width, ch
 
 
 def test_small_resnet_computes_the_same_in_training_and_detection():
-    """And under the names that weights are stored by."""
+    """Also checks the layer names under which weights are stored."""
     image = keras.Input((None, None, 1))
     model = keras.Model(image, small_resnet(image))
     pixels = np.random.default_rng(0).normal(0, 50, (2, 64, 96, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Images of which only boxes are known: they train everything but the masks."""
+"""Images with ground truth boxes only: they train everything except the masks."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ MASK = "mrcnn_mask_loss"
 
 
 def test_gradients_of_images_with_and_without_masks(tiny):
-    """Also mixed in one batch, every gradient but that of the mask loss is that of the same images with masks."""
+    """All gradients except those of the mask loss equal those of the same images with masks, also in a mixed batch."""
     config = tiny.config()
     model, inputs = tiny.graph_of(config).training_model(), tiny.batch(config, (3, 2))
     both, none, first = (

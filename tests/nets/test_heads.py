@@ -1,4 +1,4 @@
-"""Box head and mask head, and the shortcuts in them that must not change a number."""
+"""Box head and mask head, and their optimisations, which must not change any result."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def random(*shape, seed=0):
 
 
 def randomise(layer, seed=0):
-    """Weights of which none is at its starting value; variances positive."""
+    """Set all weights to values that differ from the initial ones; variances are positive."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
         draw = rng.uniform(0.5, 1.5, weight.shape) if "variance" in weight.path else rng.normal(0, 1, weight.shape)
@@ -47,10 +47,10 @@ def test_whole_patch_convolution_is_the_valid_convolution():
         (None, 2**20, None, False),
     ],
 )
-def test_convolution_with_normalisation_worked_in(
+def test_convolution_with_folded_normalisation(
     train_bn, large, large_at_detection, training, gradients_of, jitted, monkeypatch
 ):
-    """Outputs, and gradients of input, kernel, bias, gamma and beta, are those of the two layers in a row."""
+    """Outputs, and gradients of input, kernel, bias, gamma and beta, equal those of the two layers in sequence."""
     monkeypatch.setattr("mrcnn.nets.batch_norm.LARGE_KERNEL", large)
     images = random(2, 5, 6, 3)
     normalisation = BatchNorm(train_bn, name="n")
@@ -110,7 +110,7 @@ def test_shapes_and_names():
 
 @pytest.mark.parametrize(("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 0.02)])
 def test_masks_of_wanted_regions_are_those_of_all_regions(policy, tolerance, jitted):
-    """However many there are, and in which image; what is not computed is zero."""
+    """For any number of wanted regions in any image; masks that are not computed are zero."""
     with building(0, policy):
         head, pool, slots = MaskHead(2, width=4), PyramidROIAlign((2, 2)), 8
         masks_of, all_of = (PositiveMasks(head, pool, slots, all_slots) for all_slots in (False, True))
@@ -130,7 +130,7 @@ def test_masks_of_wanted_regions_are_those_of_all_regions(policy, tolerance, jit
         np.testing.assert_allclose(found[class_ids > 0], everything[class_ids > 0], atol=tolerance)
         computed = found.any(axis=(2, 3, 4))
         if keras.backend.backend() == "tensorflow":
-            assert computed.sum() == max(1, sum(wanted)), "work that nothing looks at"
+            assert computed.sum() == max(1, sum(wanted)), "no unnecessary regions are computed"
         else:
             assert computed.sum(axis=1).max() < slots or max(wanted) > slots // 2
     nothing = np.zeros((2, slots), np.int32)

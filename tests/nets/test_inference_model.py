@@ -69,4 +69,4 @@ def test_outputs_are_float32_whatever_the_precision(tiny):
     names = ("detections", "mrcnn_class", "mrcnn_bbox", "mrcnn_mask", "rois", "rpn_class", "rpn_bbox")
     outputs = dict(zip(names, graph.inference_model().outputs))
     assert {name: v.dtype for name, v in outputs.items()} == dict.fromkeys(names, "float32")
-    assert graph.pyramid[0].dtype == "bfloat16", "the convolutions are in the quick type"
+    assert graph.pyramid[0].dtype == "bfloat16", "convolutions use the fast dtype"

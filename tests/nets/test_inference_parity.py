@@ -1,4 +1,4 @@
-"""The whole network at inference against the original's, stage by stage, from one weight file."""
+"""The whole network at inference, compared with the original stage by stage, with the same weight file."""
 
 import keras
 import numpy as np
@@ -63,7 +63,7 @@ def test_every_stage(network, parity, image):
     np.testing.assert_allclose(rpn_class, expected["rpn_class"], atol=2e-5)
     np.testing.assert_allclose(rpn_bbox, expected["rpn_bbox"], atol=5e-5)
     np.testing.assert_allclose(rois, expected["rois"], atol=1e-5)
-    # A sample on the far edge is on one side of it or the other by one ulp; such regions are left out.
+    # A sample at the far edge may be on either side of it by one ulp; such regions are excluded.
     inside = ~expected["rois_touch_far_edge"].any(axis=1)
     np.testing.assert_allclose(stages["class_logits"][inside], expected["mrcnn_class_logits"][inside], atol=1e-4)
     np.testing.assert_allclose(classes[inside], expected["mrcnn_class"][inside], atol=3e-5)
@@ -73,7 +73,7 @@ def test_every_stage(network, parity, image):
     distance = np.abs(detections[None, :, :] - expected["detections"][sure, None, :]).max(axis=2)
     assert (distance.min(axis=1) <= 2e-5).all()
     np.testing.assert_allclose(masks[distance.argmin(axis=1)], expected["mrcnn_mask"][sure], atol=5e-5)
-    # Beside these only detections that touch the far edge may differ, and none may be lost or added.
+    # Apart from these, only detections that touch the far edge may differ, and none may be lost or added.
     kept_here = detections[detections[:, 4] > 0]
     nearest = np.abs(kept_here[:, None, :] - expected["detections"][None, :kept, :]).max(axis=2).min(axis=1)
     others = kept_here[nearest > 2e-5]

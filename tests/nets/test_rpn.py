@@ -1,4 +1,4 @@
-"""The RPN's cheap twin: at chosen anchors it gives the outputs and the gradients of the whole RPN, to rounding."""
+"""The sampled RPN: at the chosen anchors its outputs and gradients equal those of the whole RPN, up to rounding."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ def test_chosen_anchors_are_those_of_the_dense_output(stride, ratios, shapes, gr
     total = sum(int(logits.shape[1]) for logits, _ in dense)
     assert total == sum(-(-h // stride) * -(-w // stride) * ratios for h, w in shapes)
     rng = np.random.default_rng(1)
-    # Every anchor of the first image, and as many drawn, some twice, in the second.
+    # All anchors of the first image, and the same number of random anchors, some twice, of the second.
     indices = np.stack([rng.permutation(total), rng.integers(0, total, total)]).astype(np.int32)
     weights = [rng.normal(0, 1, (2, total, n)).astype(np.float32) for n in (2, 4)]
 

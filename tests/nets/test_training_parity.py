@@ -1,5 +1,5 @@
-"""Training against the original: targets, losses, gradients, and losses after steps of SGD, from one weight file and
-one batch.
+"""Training compared with the original: targets, losses, gradients, and losses after SGD steps, with the same weight
+file and batch.
 """
 
 import keras
@@ -11,6 +11,9 @@ from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 from mrcnn.training.optimizers import DecayedSGD, compile_model, decays
 from mrcnn.training.stages import set_trainable
 from mrcnn.weights.load import load_weights
+
+# "heads" is part of "all": on JAX, where XLA compiles each for a minute, only the whole is compared.
+ONLY_ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="'all' is compared on JAX")
 
 
 def load(path):
@@ -113,7 +116,7 @@ def test_losses_of_odd_batches(model, batch, parity):
 
 
 def run_steps(model, inputs, config, layers, learning_rate, count):
-    """Losses after `count` steps; weight decay's value is the sixth, the total the seventh."""
+    """Losses after `count` steps; the sixth value is the weight decay, the seventh the total."""
     if getattr(model, "optimizer", None) is None:
         set_trainable(model, layers)
         compile_model(model, config, learning_rate)
@@ -132,7 +135,7 @@ def run_steps(model, inputs, config, layers, learning_rate, count):
 
 @pytest.mark.parametrize(
     ("layers", "suffix", "rate", "after_1", "after_5"),
-    [("heads", "", 1e-3, 1e-4, 5e-4), ("all", "_lr1e-4", 1e-4, 1e-4, 1e-2)],
+    [pytest.param("heads", "", 1e-3, 1e-4, 5e-4, marks=ONLY_ON_TENSORFLOW), ("all", "_lr1e-4", 1e-4, 1e-4, 1e-2)],
 )
 def test_losses_after_steps(model, batch, parity, config, layers, suffix, rate, after_1, after_5):
     steps = load(parity / "train_steps.npz")
@@ -145,13 +148,15 @@ def test_losses_after_steps(model, batch, parity, config, layers, suffix, rate, 
     np.testing.assert_allclose(run_steps(model, inputs, config, layers, rate, 4), steps[key + "after_5"], atol=after_5)
 
 
-@pytest.mark.parametrize(("layers", "tolerance"), [("heads", 2e-4), ("all", 1e-3)])
+@pytest.mark.parametrize(
+    ("layers", "tolerance"), [pytest.param("heads", 2e-4, marks=ONLY_ON_TENSORFLOW), ("all", 1e-3)]
+)
 def test_gradient_norms(model, batch, parity, config, layers, tolerance):
-    """Norm of every weight's gradient of the total: no part of the network is cut off, or fed twice."""
+    """Gradient norm of the total for every weight: no part of the network is disconnected or counted twice."""
     steps = load(parity / "train_steps.npz")
     inputs, _ = batch
     if keras.backend.backend() != "tensorflow":
-        tolerance = 1e-2  # other rounding puts a few samples on the other side of the image's edge
+        tolerance = 1e-2  # different rounding moves a few samples across the edge of the image
     set_trainable(model, layers)
     optimizer = DecayedSGD(1e-3)
     optimizer.decay = config.WEIGHT_DECAY

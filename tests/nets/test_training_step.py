@@ -1,4 +1,4 @@
-"""One compiled training step of a tiny network, in every form that the settings can give it."""
+"""One compiled training step of a tiny network, for all variants of the settings."""
 
 import random
 
@@ -11,7 +11,7 @@ from mrcnn.training.optimizers import compile_model
 
 
 def network(tiny, **settings):
-    """Compiled training model, and its settings. Many anchors, so that a few steps reach every level."""
+    """Compiled training model and its settings. Many anchors, so a few steps use every level."""
     config = tiny.config(RPN_TRAIN_ANCHORS_PER_IMAGE=128, WEIGHT_DECAY=0.0, **settings)
     model = tiny.graph_of(config).training_model()
     compile_model(model, config, 1e-3)
@@ -19,7 +19,7 @@ def network(tiny, **settings):
 
 
 def step(model, inputs):
-    """Losses by name of one step; `loss` is their sum."""
+    """Losses of one step by name; `loss` is their sum."""
     model.reset_metrics()
     found = {name: float(v) for name, v in model.train_on_batch(inputs, return_dict=True).items()}
     assert all(np.isfinite(v) for v in found.values()), found
@@ -34,7 +34,7 @@ def weights_of(model):
 
 
 def assert_everything_learns(model, inputs, steps=4):
-    """A gradient that is missing or zero would leave its weight where it was: there is no weight decay."""
+    """A missing or zero gradient would leave its weight unchanged, because there is no weight decay."""
     before = weights_of(model)
     for _ in range(steps):
         step(model, inputs)
@@ -47,7 +47,7 @@ def assert_everything_learns(model, inputs, steps=4):
 
 @pytest.fixture(scope="module")
 def usual(tiny):
-    """The network with default behaviour, as built: (model, config, weights at the start)."""
+    """The network with default behaviour after building: (model, config, initial weights)."""
     states = random.getstate(), np.random.get_state()[1].tolist()
     keras.utils.set_random_seed(0)
     python_state, numpy_state = random.getstate(), np.random.get_state()[1].tolist()
@@ -60,7 +60,7 @@ def usual(tiny):
 
 
 def test_initial_weights_follow_the_seed(tiny, usual):
-    """Whatever else was drawn before, in this program, from the global generators."""
+    """Independently of numbers drawn earlier in this program from the global generators."""
     _, config, start = usual
     random.seed(99)
     same = weights_of(tiny.graph_of(config).training_model())
@@ -83,7 +83,7 @@ def test_mini_masks(tiny, usual):
 def test_images_without_objects(tiny, usual, objects):
     model, config, _ = usual
     found = step(model, tiny.batch(config, objects, seed=1))
-    assert found["rpn_class_loss"] > 0 and found["mrcnn_class_loss"] > 0, "they teach the background"
+    assert found["rpn_class_loss"] > 0 and found["mrcnn_class_loss"] > 0, "they train the background"
     for name in ("rpn_bbox_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"):
         assert (found[name] > 0) == any(objects)
 
@@ -106,7 +106,7 @@ def test_without_mask_head(tiny):
 
 
 def test_given_regions_in_float32_and_bfloat16(tiny):
-    """The same anchors and regions are drawn, so the losses differ by rounding only."""
+    """The same anchors and regions are sampled, so the losses differ only by rounding."""
     found = {}
     for precision in ("float32", "mixed_bfloat16"):
         model, config = network(tiny, USE_RPN_ROIS=False, PRECISION=precision)

@@ -1,4 +1,4 @@
-"""A network small enough to train a step of it in a test: settings, backbone, batches, and what a step computes."""
+"""A network that is small enough for a training step in a test: settings, backbone, batches, and results of a step."""
 
 import numpy as np
 from keras import layers
@@ -12,7 +12,7 @@ from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 
 
 def backbone(image, stage5, train_bn):
-    """C1..C5 of a few strided convolutions, one batch norm among them."""
+    """C1..C5 from a few strided convolutions and one batch norm."""
     x, maps = image, []
     for stage, width in enumerate((4, 8, 8, 12, 16), start=1):
         x = layers.Conv2D(width, 3, strides=2, padding="same", name=f"stage{stage}")(x)
@@ -72,7 +72,7 @@ def ellipses(boxes, height, width):
 
 
 def batch(settings, objects=(2, 3), seed=0):
-    """Inputs of the training model: images with so many bright ellipses each, none for 0."""
+    """Inputs of the training model: images with the given numbers of bright ellipses."""
     rng = np.random.default_rng(seed)
     height, width, channels = (int(v) for v in settings.IMAGE_SHAPE)
     count, slots = len(objects), settings.MAX_GT_INSTANCES

@@ -1,4 +1,4 @@
-"""Options of the scripts, and errors as one line and an exit code."""
+"""Options of the scripts, and errors reported as one line and an exit code."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ def test_training_options_that_are_not_given_are_absent():
 
 
 @pytest.mark.parametrize(("text", "rows"), [("0:3264", (0, 3264)), ("all", "all")])
-def test_pictures_can_be_prepared_where_a_sample_offers_it(text, rows):
+def test_images_can_be_prepared_if_a_sample_offers_it(text, rows):
     asked = ["--keep-rows", text, "--downscale", "4"]
     for parser, rest in (
         (train_parser("x", prepares=True), []),
@@ -29,7 +29,7 @@ def test_pictures_can_be_prepared_where_a_sample_offers_it(text, rows):
         train_parser("x").parse_args(asked)
 
 
-def test_semantic_networks_are_offered_where_a_sample_has_them():
+def test_semantic_networks_are_offered_if_a_sample_has_them():
     given = vars(train_parser("x", semantic=True).parse_args("--model unet --hours 0.5".split()))
     assert given == {"model": "unet", "hours": 0.5}
     predicting = predict_parser("x", semantic=True).parse_args(["i.tif", "--weights", "w", "--flips"])
@@ -79,7 +79,7 @@ def test_linking_options_are_read():
     assert not predict_parser("x").parse_args(["--weights", "run", "a.tif"]).link_slices
 
 
-def test_mistyped_option_leaves_with_2(capsys):
+def test_mistyped_option_exits_with_2(capsys):
     with pytest.raises(SystemExit) as stop:
         evaluate_parser("x").parse_args(["--weigths", "run"])
     assert stop.value.code == 2
@@ -99,7 +99,7 @@ def test_run_prints_errors_without_traceback(capsys):
     assert "No space left" in capsys.readouterr().err
 
 
-def test_run_does_not_hide_a_fault_of_our_own():
+def test_run_does_not_hide_bugs():
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 / 0)
 

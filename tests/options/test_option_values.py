@@ -1,4 +1,4 @@
-"""What the texts after options become, and what is refused."""
+"""Parsing of option values, and the error messages for invalid ones."""
 
 import argparse
 
@@ -50,7 +50,7 @@ from mrcnn.options.tuning_arguments import hours
         (hours, "x"),
     ],
 )
-def test_values_that_cannot_be_are_refused(kind, text):
+def test_invalid_values_are_refused(kind, text):
     with pytest.raises(argparse.ArgumentTypeError, match=text if text.isalnum() else "'"):
         kind(text)
 
@@ -59,16 +59,16 @@ def test_values_that_cannot_be_are_refused(kind, text):
     ("text", "value"),
     [("a=3", 3), ("a=0.5", 0.5), ("a=none", None), ("a=semantic", "semantic"), ("a=True", True), ("a=false", False)],
 )
-def test_reader_options_are_numbers_where_they_look_like_numbers(text, value):
+def test_reader_options_that_look_like_numbers_become_numbers(text, value):
     assert option(text) == ("a", value)
     assert type(option(text)[1]) is type(value)
 
 
-def test_what_is_refused_is_told_by_what_the_option_means():
+def test_errors_say_what_the_option_expects():
     for kind, words in (
-        (positive_number, "is no number above 0"),
-        (distance, "is no distance; write nm, such as 5"),
-        (hours, "is no time; write hours, such as 0.5"),
+        (positive_number, "is not a number above 0"),
+        (distance, "is not a distance; write nm, such as 5"),
+        (hours, "is not a duration; write hours, such as 0.5"),
     ):
         assert kind("2.5") == 2.5
         with pytest.raises(argparse.ArgumentTypeError) as error:
@@ -76,5 +76,5 @@ def test_what_is_refused_is_told_by_what_the_option_means():
         assert str(error.value) == f"'-1' {words}"
 
 
-def test_one_score_stands_for_both():
+def test_one_score_is_used_for_both():
     assert scores("0.5") == (0.5, 0.5)

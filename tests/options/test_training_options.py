@@ -1,4 +1,4 @@
-"""Options of a training: which are given, what fills the others, and how they come back from a run."""
+"""Options of a training: those given, the defaults of the others, and those read back from a run."""
 
 import dataclasses
 import json
@@ -21,27 +21,27 @@ def test_every_option_of_the_parser_has_its_place():
     assert options.given() == {**expected, "resume": True}
 
 
-def test_what_is_given_goes_before_what_a_run_was_started_with_and_this_before_the_defaults():
+def test_given_options_override_those_of_the_run_which_override_the_defaults():
     started = TrainingOptions(epochs=4, augmentation="none", seed=2)
     options = TrainingOptions(epochs=9, validation=0).over(started).with_defaults()
     assert (options.epochs, options.augmentation, options.seed) == (9, "none", 2)
     assert (options.validation, options.weights, options.logs) == (0, "none", "logs")
 
 
-def test_paths_hold_in_any_folder_and_names_stay(tmp_path, monkeypatch):
+def test_paths_become_absolute_and_names_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = TrainingOptions(dataset="a.tif", weights="coco").absolute()
     assert (options.dataset, options.weights, options.truth) == (str(tmp_path / "a.tif"), "coco", None)
     assert TrainingOptions(weights="run").absolute().weights == str(tmp_path / "run")
 
 
-def test_they_survive_the_way_through_a_file():
+def test_options_survive_a_round_trip_through_a_file():
     options = TrainingOptions(slices=(0, 4), set=["SEED=1"], pixel_size_nm=(5.0, 4.0), logs="here", resume=True)
     kept, unknown = split_options(json.loads(json.dumps(options.to_dict())))
     assert kept == dataclasses.replace(options, logs=None, resume=False) and not unknown
 
 
-def test_options_that_this_version_does_not_know_are_named(domain, tmp_path, capsys):
+def test_unknown_options_are_named(domain, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     kept = {"dataset": "first_folder", "size": "small", "later_option": 1}
     (tmp_path / "run" / OPTIONS_FILE).write_text(json.dumps(kept))

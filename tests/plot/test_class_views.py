@@ -1,4 +1,4 @@
-"""Objects in the colours of their classes."""
+"""Objects coloured by class."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ OBJECTS = Instances(
 
 
 def lines(ax):
-    """Corners and colours of what is drawn, a collection after the other."""
+    """Corners and colours of everything drawn, one collection after the other."""
     return [
         ([np.array(segment) for segment in c.get_segments()], [to_hex(v).upper() for v in c.get_colors()])
         for c in ax.collections
@@ -37,7 +37,7 @@ def test_boxes_have_the_colour_of_their_class():
     assert [to_hex(handle.get_color()).upper() for handle in legend.legend_handles] == list(CLASS_COLORS[:2])
 
 
-def test_bright_pictures_have_dark_colours():
+def test_bright_images_have_dark_colours():
     figure = show_classes([(IMAGE + 200, OBJECTS)], NAMES, scores=True)
     ((_, colors),) = lines(figure.axes[0])
     assert colors == [CLASS_COLORS_ON_BRIGHT[1], CLASS_COLORS_ON_BRIGHT[0]]
@@ -52,7 +52,7 @@ def test_outlines_are_drawn_instead_of_boxes():
     assert len(corners[0]) > 5  # along the rim, not a rectangle of five points
 
 
-def test_scores_stay_within_the_picture():
+def test_scores_stay_within_the_image():
     ax = show_classes([(IMAGE, OBJECTS)], NAMES, scores=True).axes[0]
     first, second = ax.texts
     assert (first.get_text(), second.get_text()) == ("0.25", "0.88")
@@ -60,12 +60,12 @@ def test_scores_stay_within_the_picture():
     assert second.get_va() == "bottom" and second.get_position()[1] < 30
 
 
-def test_the_truth_has_no_scores():
+def test_the_ground_truth_has_no_scores():
     truth = Instances(OBJECTS.image_shape, OBJECTS.boxes, OBJECTS.class_ids, masks=OBJECTS.masks)
     assert not show_classes([(IMAGE, truth)], NAMES, scores=True).axes[0].texts
 
 
-def test_a_grid_has_a_place_for_each_picture():
+def test_a_grid_has_a_place_for_each_image():
     figure = show_classes([(IMAGE, OBJECTS)] * 3, NAMES, ["a", "b", "c"], cols=2)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
     assert [len(ax.images) for ax in figure.axes] == [1, 1, 1, 0]
@@ -78,8 +78,8 @@ def test_colours_repeat_only_after_all_are_used():
 
 @pytest.mark.parametrize(
     ("samples", "titles", "said"),
-    [([], None, "no picture"), ([(IMAGE, OBJECTS)], ["a", "b"], "2 titles for 1 pictures")],
+    [([], None, "no images"), ([(IMAGE, OBJECTS)], ["a", "b"], "2 titles for 1 images")],
 )
-def test_what_cannot_be_shown_is_refused(samples, titles, said):
+def test_invalid_input_is_rejected(samples, titles, said):
     with pytest.raises(ValueError, match=said):
         show_classes(samples, NAMES, titles)

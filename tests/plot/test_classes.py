@@ -1,4 +1,4 @@
-"""Scores by class as pictures: every number is where it belongs."""
+"""Plots of per-class scores: every number is where it belongs."""
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,14 @@ def boxed(boxes, class_ids, scores=None):
 
 @pytest.fixture
 def images():
-    """One image: of class 1 one of two found, and one false with a low score; the one of class 2 found."""
+    """One image: one of two objects of class 1 and the one of class 2 found; one false positive with a low score."""
     truth = boxed([(0, x, 10, x + 10) for x in (0, 20, 40)], [1, 1, 2])
     found = boxed([(0, 0, 10, 10), (0, 40, 10, 50), (50, 50, 60, 60)], [1, 2, 1], [0.9, 0.8, 0.3])
     return [truth], [found]
 
 
 def lines(ax):
-    """Curves by the name in the legend, without what is in brackets."""
+    """Curves by legend name, without the part in brackets."""
     return {
         line.get_label().split(" (")[0]: np.array(line.get_data())
         for line in ax.get_lines()
@@ -38,7 +38,7 @@ def points(ax):
     return [tuple(np.ravel(line.get_data())) for line in ax.get_lines() if line.get_marker() == "o"]
 
 
-def test_confusion_has_a_number_a_cell_and_colours_by_share(tmp_path):
+def test_confusion_has_one_number_per_cell_and_colours_by_share(tmp_path):
     figure = plot_confusion([[0, 3, 0], [1, 2, 1], [0, 0, 0]], NAMES, tmp_path / "confusion.png")
     ax = figure.axes[0]
     texts = {text.get_position(): text.get_text() for text in ax.texts}
@@ -104,8 +104,8 @@ def test_counts_are_bars_with_the_most_frequent_on_top(tmp_path):
     assert len(plot_class_counts({}).axes[0].patches) == 0
 
 
-def test_what_cannot_be_drawn(tmp_path):
+def test_invalid_input_is_rejected(tmp_path):
     with pytest.raises(ValueError, match="3 classes"):
         plot_confusion(np.zeros((2, 2)), NAMES)
-    with pytest.raises(DataError, match="no picture format"):
+    with pytest.raises(DataError, match="not a supported image format"):
         plot_class_counts({"a": 1}, path=tmp_path / "a.txt")

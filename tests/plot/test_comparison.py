@@ -21,7 +21,7 @@ def test_each_model_has_a_panel_in_its_own_colour(tmp_path):
     found = {"U-Net, 12 images": squares((5, 5)), "U-Net, 165 images": squares((5, 5), (20, 30))}
     figure = compare_models(image, squares((5, 6)), found, tmp_path / "c.png", title="slice 17")
     titles = [ax.get_title() for ax in figure.axes]
-    assert titles == ["Original", "Truth: 1", "U-Net, 12 images: 1", "U-Net, 165 images: 2", "", ""]
+    assert titles == ["Original", "Ground truth: 1", "U-Net, 12 images: 1", "U-Net, 165 images: 2", "", ""]
     assert not any(ax.axison for ax in figure.axes)
     shown = [ax.images[0].get_array() for ax in figure.axes[:4]]
     assert (shown[0] == shown[0][0, 0]).all()
@@ -33,7 +33,7 @@ def test_each_model_has_a_panel_in_its_own_colour(tmp_path):
     assert figure._suptitle.get_text() == "slice 17"
 
 
-def test_colours_repeat_beyond_their_number():
+def test_colours_repeat_with_many_models():
     found = {str(i): squares((5, 5)) for i in range(len(MODEL_COLORS) + 1)}
     figure = compare_models(np.zeros((40, 60)), squares(), found)
     first, last = figure.axes[2], figure.axes[len(found) + 1]

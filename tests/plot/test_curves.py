@@ -1,4 +1,4 @@
-"""Learning curves, precision and recall, scores by threshold: the right numbers on the right panel."""
+"""Training history, precision and recall, scores by threshold: the right numbers in the right panel."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from mrcnn.plot.figures import new_figure
 
 
 def history(epochs=3, validation=True):
-    """A run's table with numbers that tell which column they are of."""
+    """History table of a run with numbers that identify their column."""
     table = pd.DataFrame({"epoch": np.arange(1, epochs + 1), "loss": np.linspace(5, 3, epochs)})
     for i, name in enumerate(LOSS_NAMES):
         table[name] = np.linspace(i + 1, i, epochs)
@@ -25,12 +25,12 @@ def history(epochs=3, validation=True):
 
 
 def lines(ax):
-    """Curves of a panel by their name in the legend; those without one left out."""
+    """Curves of a panel by their legend name; those without a name are left out."""
     named = (line for line in ax.get_lines() if not line.get_label().startswith("_"))
     return {line.get_label(): line.get_ydata().tolist() for line in named}
 
 
-def test_precision_and_recall_on_axes_of_the_caller():
+def test_precision_and_recall_on_given_axes():
     ax = new_figure(3, 3).subplots()
     assert plot_precision_recall([0, 1, 0], [0, 0.5, 1], 0.25, ax=ax) is ax.figure
     assert "0.250" in ax.get_title() and len(ax.get_lines()) == 1
@@ -59,7 +59,7 @@ def test_first_epoch_alone_is_visible():
     assert total.get_lines()[0].get_marker() == "o"
 
 
-def test_total_alone():
+def test_total_loss_alone():
     assert len(plot_history(pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]})).axes) == 1
 
 
@@ -68,7 +68,7 @@ def test_file_without_epochs_is_named(tmp_path, content):
     path = tmp_path / "history.csv"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(DataError, match="history.csv: .*Name the history.csv"):
+    with pytest.raises(DataError, match="history.csv: .*Pass the history.csv"):
         plot_history(path)
 
 

@@ -1,4 +1,4 @@
-"""Figures are drawn without a display and written, or refused with the file's name."""
+"""Figures are drawn without a display and written to files; errors give the file name."""
 
 import subprocess
 import sys
@@ -21,18 +21,18 @@ def test_figure_is_written(tmp_path, suffix):
     assert path.stat().st_size > 500
 
 
-def test_size_follows_the_picture(tmp_path):
+def test_size_follows_the_image(tmp_path):
     save_figure(picture_axes((300, 600), side=6)[0].figure, tmp_path / "a.png", dpi=50)
     height, width = iio.imread(tmp_path / "a.png").shape[:2]
     assert (height, width) == (170, 300)
 
 
-def test_unknown_format_and_bad_place_are_named(tmp_path):
+def test_unknown_format_and_bad_path_are_clear_errors(tmp_path):
     figure = picture_axes((30, 60))[0].figure
-    with pytest.raises(DataError, match="a.xyz: '.xyz' is no picture format. Use one of .*png"):
+    with pytest.raises(DataError, match="a.xyz: '.xyz' is not a supported image format. Use one of .*png"):
         save_figure(figure, tmp_path / "a.xyz")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="a.png: the picture cannot be written"):
+    with pytest.raises(DataError, match="a.png: the figure cannot be written"):
         save_figure(figure, tmp_path / "file" / "a.png")
 
 

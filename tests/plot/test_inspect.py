@@ -1,4 +1,4 @@
-"""Grids, boxes and anchors: everything given is shown, padding is not, and what does not fit together is refused."""
+"""Grids, boxes and anchors: everything given is shown, padding is not, and mismatched input is rejected."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def extents(collection):
 
 
 @pytest.mark.parametrize(("count", "cols", "cells"), [(1, 4, 1), (4, 4, 4), (5, 4, 8), (3, 1, 3)])
-def test_grid_holds_every_picture(count, cols, cells):
+def test_grid_contains_every_image(count, cols, cells):
     axes = display_images([IMAGE] * count, [f"picture {i}" for i in range(count)], cols).axes
     assert len(axes) == cells
     assert [len(ax.images) for ax in axes] == [1] * count + [0] * (cells - count)
@@ -31,7 +31,7 @@ def test_grid_of_different_kinds():
     assert np.asarray(axes[3].images[0].get_array()).shape == (9, 4, 3)
 
 
-def test_grid_in_a_figure_of_the_caller_with_a_norm():
+def test_grid_in_a_given_figure_with_a_norm():
     figure = new_figure(4, 4)
     norm = Normalize(0, 50)
     assert display_images([IMAGE, np.zeros((4, 4, 3))], figure=figure, norm=norm, interpolation="none") is figure
@@ -40,10 +40,10 @@ def test_grid_in_a_figure_of_the_caller_with_a_norm():
     assert first.get_interpolation() == second.get_interpolation() == "none"
 
 
-def test_grid_of_nothing_and_wrong_titles_are_refused():
-    with pytest.raises(ValueError, match="no picture"):
+def test_empty_grid_and_wrong_titles_are_rejected():
+    with pytest.raises(ValueError, match="no images"):
         display_images([])
-    with pytest.raises(ValueError, match="1 titles for 2 pictures"):
+    with pytest.raises(ValueError, match="1 titles for 2 images"):
         display_images([IMAGE, IMAGE], ["a"])
 
 
@@ -61,7 +61,7 @@ def test_boxes_without_padding():
     assert ax.get_title() == "two"
 
 
-def test_refined_boxes_are_joined_with_theirs():
+def test_refined_boxes_are_joined_with_their_originals():
     ax = draw_boxes(IMAGE, BOXES[:1], BOXES[:1] + 2, captions=["a"])
     first, refined, joint = (extents(c)[0] for c in ax.collections)
     assert (first, refined) == ([4.5, 4.5, 24.5, 14.5], [6.5, 6.5, 26.5, 16.5])
@@ -88,7 +88,7 @@ def test_masks_of_boxes_are_tinted():
     assert np.array_equal((shown != 100).any(axis=-1), masks.any(axis=-1))
 
 
-def test_boxes_that_do_not_fit_together_are_refused():
+def test_mismatched_boxes_are_rejected():
     with pytest.raises(ValueError, match="needs boxes or refined_boxes"):
         draw_boxes(IMAGE)
     with pytest.raises(ValueError, match="2 captions for 3 boxes"):
@@ -97,7 +97,7 @@ def test_boxes_that_do_not_fit_together_are_refused():
         draw_boxes(IMAGE, BOXES, BOXES[:1])
 
 
-def test_anchors_by_kind_and_at_most_so_many():
+def test_anchors_by_kind_up_to_a_limit():
     anchors = np.tile([0, 0, 8, 8], (30, 1)) + np.arange(30)[:, None]
     matches = np.array([1] * 3 + [-1] * 20 + [0] * 7)
     ax = show_anchors(IMAGE, anchors, matches, limit=5, title="anchors")
@@ -108,7 +108,7 @@ def test_anchors_by_kind_and_at_most_so_many():
     ]
     neutral, negative, positive = (extents(c) for c in ax.collections)
     assert [len(neutral), len(negative), len(positive)] == [5, 5, 3]
-    assert negative[0][0] == 2.5 and negative[-1][0] == 21.5  # evenly from the first to the last
+    assert negative[0][0] == 2.5 and negative[-1][0] == 21.5  # evenly spaced from the first to the last
     assert ax.get_title() == "anchors"
 
 

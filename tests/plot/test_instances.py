@@ -1,4 +1,4 @@
-"""Objects over their image: the right pixels in the right colours, the captions that users know, and the errors."""
+"""Objects drawn on their image: the right pixels in the right colours, captions as in the first system, and errors."""
 
 import time
 
@@ -33,7 +33,7 @@ def texts(ax):
 
 
 def pixels(ax):
-    """What the picture of these axes shows."""
+    """The pixels of the image in these axes."""
     return np.asarray(ax.images[0].get_array())
 
 
@@ -83,18 +83,20 @@ def test_any_channel_count_and_type(channels):
         assert pixels(draw_instances(values, TWO)).shape == (40, 60, 3)
 
 
-def test_image_of_another_size_is_refused():
-    with pytest.raises(ValueError, match=r"The image is \[20, 20\], the objects are of one of \[40, 60\]"):
+def test_image_of_a_different_size_is_rejected():
+    with pytest.raises(
+        ValueError, match=r"The image is \[20, 20\] pixels, but the objects belong to an image of \[40, 60\]"
+    ):
         overlay_image(GREY[:20, :20], TWO)
 
 
-def test_colours_must_be_one_each():
+def test_each_object_needs_one_colour():
     with pytest.raises(ValueError, match="1 colours for 2 objects"):
         overlay_image(GREY, TWO, colors=["red"])
 
 
 # --- figures ---
-def test_drawing_has_masks_outlines_and_boxes_as_asked():
+def test_drawing_has_the_requested_masks_outlines_and_boxes():
     plain = draw_instances(GREY, TWO, show_mask=False, outlines=False)
     assert (pixels(plain) == 100).all()
     assert len(plain.collections) == 0
@@ -117,7 +119,7 @@ def test_given_axes_are_used():
     assert draw_instances(GREY, TWO, ax) is ax
 
 
-def test_without_objects_the_picture_is_shown():
+def test_the_image_is_shown_without_objects():
     for captions in (None, "area"):
         ax = draw_instances(GREY, Instances((40, 60)), captions=captions, show_box=True)
         assert (pixels(ax) == 100).all()
@@ -125,8 +127,8 @@ def test_without_objects_the_picture_is_shown():
 
 
 # --- captions ---
-def test_area_captions_are_cut_to_three_decimals():
-    """As the first system printed them, 22.25 nm² a pixel: 300 pixels are 0.006675 µm²; a full 0.089 stays 0.089."""
+def test_area_captions_are_truncated_to_three_decimals():
+    """As in the first system, at 22.25 nm² per pixel: 300 pixels are 0.006675 µm²; exactly 0.089 stays 0.089."""
     shape = (100, 100)
     objects = squares((0, 0, 15, 20), (20, 0, 60, 100), shape=shape, pixel_size_nm=(22.25**0.5, 22.25**0.5))
     ax = draw_instances(np.zeros(shape, np.uint8), objects, captions="area")
@@ -147,7 +149,7 @@ def test_other_captions():
     assert texts(draw_instances(GREY, objects, captions=["a\nb", "c"])) == ["a", "b", "c"]
 
 
-def test_bad_captions_are_refused():
+def test_bad_captions_are_rejected():
     with pytest.raises(ValueError, match="captions must be 'index', 'area', 'score', 'class' or a list"):
         draw_instances(GREY, TWO, captions="volume")
     with pytest.raises(ValueError, match="1 captions for 2 objects"):
@@ -161,19 +163,19 @@ def test_inner_point_is_inside_whatever_the_shape(bits):
     assert mask[y, x] or not mask.any()
 
 
-def test_captions_stay_inside_the_picture():
+def test_captions_stay_inside_the_image():
     objects = squares((0, 0, 2, 3), (38, 57, 40, 60))
     for text in draw_instances(GREY, objects, captions="area").texts:
         x, y = text.get_position()
         assert 0 <= x < 60 and 0 <= y < 40
 
 
-# --- truth beside prediction, and the errors ---
+# --- ground truth next to prediction, and the errors ---
 def test_comparison_shows_both_and_counts(tmp_path):
     gt = squares((5, 5, 15, 25), (20, 30, 35, 50), pixel_size_nm=(100, 100))
     figure = compare_truth(GREY, gt, squares((20, 30, 35, 49)), tmp_path / "compare.png", title="slice 3")
     left, right = figure.axes
-    assert left.get_title() == "Truth: 2 objects, 5.000 µm²"
+    assert left.get_title() == "Ground truth: 2 objects, 5.000 µm²"
     assert right.get_title() == "Found: 1 object"
     assert figure.get_suptitle() == "slice 3"
     assert np.array_equal((pixels(right) != 100).any(axis=-1), squares((20, 30, 35, 49)).foreground())
@@ -181,9 +183,9 @@ def test_comparison_shows_both_and_counts(tmp_path):
     assert iio.imread(tmp_path / "compare.png").shape[1] > 1000
 
 
-def test_comparison_of_nothing_with_nothing():
+def test_comparison_without_objects():
     left, right = compare_truth(GREY, Instances((40, 60)), Instances((40, 60))).axes
-    assert (left.get_title(), right.get_title()) == ("Truth: 0 objects", "Found: 0 objects")
+    assert (left.get_title(), right.get_title()) == ("Ground truth: 0 objects", "Found: 0 objects")
 
 
 ERRORS_GT = squares((2, 2, 10, 10), (2, 20, 10, 40), (20, 2, 28, 12), (20, 13, 28, 23), (20, 45, 28, 55))

@@ -1,4 +1,4 @@
-"""Figures of several panels in a notebook: at the size at which a browser shows them their text can still be read."""
+"""Figures with several panels in a notebook: their text is readable at the size at which a browser shows them."""
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,8 @@ from mrcnn.plot.inspect import display_images, show_augmented
 from mrcnn.plot.instances import compare_truth
 from mrcnn.plot.weights import plot_weight_histograms
 
-SHOWN = 1000  # pixels that Jupyter has for a figure in a window of 1280
-LEAST = 9  # pixels of text that can be read
+SHOWN = 1000  # pixels that Jupyter leaves for a figure in a window of 1280
+LEAST = 9  # height in pixels of readable text
 IMAGE = np.full((64, 64), 128, np.uint8)
 NAMES = ["BG", "Nucleoli", "Not Nucleoli"]
 
@@ -53,7 +53,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_text_can_be_read_at_the_width_of_a_notebook(name):
+def test_text_is_readable_at_the_width_of_a_notebook(name):
     figure = FIGURES[name]()
     figure.draw_without_rendering()  # ticks get their labels
     width = figure.get_figwidth()

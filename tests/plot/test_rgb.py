@@ -1,4 +1,4 @@
-"""Any image becomes one to look at, and objects get colours that differ."""
+"""Any image is converted to RGB for display, and objects get different colours."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ shapes = st.tuples(side, side) | st.tuples(side, side, st.integers(1, 9))
 
 @given(hnp.arrays(dtypes, shapes))
 def test_any_image_becomes_rgb_of_its_size(image):
-    """NaN, infinity and the largest floats included, without a warning."""
+    """Includes NaN, infinity and the largest floats, without a warning."""
     rgb = to_rgb(image)
     assert rgb.dtype == np.uint8
     assert rgb.shape == (*image.shape[:2], 3)
 
 
-def test_uint8_is_shown_as_it_is():
+def test_uint8_is_shown_unchanged():
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert np.array_equal(to_rgb(image), image)
     grey = image[..., 0]
@@ -30,7 +30,7 @@ def test_uint8_is_shown_as_it_is():
 
 
 @given(hnp.arrays(np.uint16, (4, 5), elements=st.integers(0, 6000)))
-def test_16_bit_is_stretched_and_never_wrapped(image):
+def test_16_bit_is_scaled_without_overflow(image):
     rgb = to_rgb(image)[..., 0].astype(int)
     order = np.argsort(image, axis=None)
     assert (np.diff(rgb.ravel()[order]) >= 0).all()
@@ -38,7 +38,7 @@ def test_16_bit_is_stretched_and_never_wrapped(image):
         assert (rgb.min(), rgb.max()) == (0, 255)
 
 
-def test_no_number_is_black_and_does_not_disturb_the_rest():
+def test_nan_is_black_and_does_not_affect_the_rest():
     image = np.array([[0.0, 0.5, 1.0, np.nan]])
     assert to_rgb(image)[0, :, 0].tolist() == pytest.approx([0, 127.5, 255, 0], abs=0.5)
     assert not to_rgb(np.full((2, 2), np.nan)).any()
@@ -58,15 +58,15 @@ def test_four_channels_are_red_green_blue_and_yellow():
     assert to_rgb(image)[0].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 0, 0]]
 
 
-def test_full_alpha_channel_tints_nothing():
+def test_opaque_alpha_channel_has_no_effect():
     image = np.full((2, 2, 4), 255, np.uint8)
     image[0, 0, :3] = 7
     assert to_rgb(image)[0, 0].tolist() == [7, 7, 7]
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 4, 5), (0, 4), (4, 4, 0)])
-def test_what_is_no_image_is_refused(shape):
-    with pytest.raises(ValueError, match="An image is"):
+def test_invalid_images_are_rejected(shape):
+    with pytest.raises(ValueError, match="An image must be"):
         to_rgb(np.zeros(shape))
 
 

@@ -1,4 +1,4 @@
-"""Tables in notebooks: nothing is cut, what matters is in front, numbers are short and true."""
+"""Tables in notebooks: nothing is truncated, relevant columns come first, numbers are short and correct."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from mrcnn.results.measure import measure
 
 
 def shown(table, **options):
-    """Cells as they are shown, by the name of their column."""
+    """Cells as displayed, by column name."""
     return show_table(table, **options).texts.to_dict("list")
 
 
@@ -57,7 +57,7 @@ def test_neither_rows_nor_columns_nor_long_texts_are_left_out(rows):
     assert html.count("x" * 200) == text.count("x" * 200) == 40 * rows
 
 
-def test_cells_are_text_and_no_html():
+def test_cells_are_text_not_html():
     html = show_table(pd.DataFrame({"<b>": ["<script>"]}))._repr_html_()
     assert "<script>" not in html and "<b>" not in html and "&lt;script&gt;" in html
 
@@ -88,12 +88,12 @@ def test_a_number_alone(value, text):
     assert shown(pd.DataFrame({"v": [value]})) == {"v": [text]}
 
 
-def test_missing_values_truths_and_texts():
+def test_missing_values_booleans_and_texts():
     table = pd.DataFrame({"a": [np.nan, 1.5], "b": [True, False], "c": [None, "x"], "d": [2, "three"]})
     assert shown(table) == {"a": ["–", "1.50"], "b": ["yes", "no"], "c": ["–", "x"], "d": ["2", "three"]}
 
 
-def test_rows_of_different_kinds_have_their_own_decimals():
+def test_rows_with_different_quantities_have_their_own_decimals():
     table = pd.DataFrame({"found": [12, 0.21678, 519.6]}, index=["count", "area_um2", "nm"])
     assert shown(table)["found"] == ["12", "0", "520"]
     assert shown(table, each=True)["found"] == ["12", "0.217", "520"]
@@ -133,7 +133,7 @@ def test_the_table_itself_is_not_changed():
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1), st.integers(2, 5))
-def test_a_shown_number_is_the_number_to_the_digits_asked_for(values, digits):
+def test_a_shown_number_is_rounded_to_the_given_digits(values, digits):
     largest = max(map(abs, values))
     texts = shown(pd.DataFrame({"v": values}), digits=digits)["v"]
     exact = all(value.is_integer() for value in values)

@@ -1,4 +1,4 @@
-"""Pictures of a search: what is drawn, in which order and colour."""
+"""Plots of a search: what is drawn, in which order and colour."""
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,7 @@ def test_many_values_have_few_labels_and_one_value_is_in_the_middle(tmp_path):
     assert len(figure.axes[0].texts) == 5 + 1 + 5
 
 
-def test_none_among_numbers_is_a_choice():
+def test_none_among_numbers_is_a_category():
     table = pd.DataFrame(
         [{"trial": i, "state": "complete", "score": i, "STEPS": steps} for i, steps in enumerate((100, None, 50))]
     )
@@ -82,12 +82,12 @@ def test_none_among_numbers_is_a_choice():
     assert [t.get_text() for t in figure.axes[0].texts[:3]] == ["100", "50", "None"]
 
 
-def test_without_a_score_there_is_an_empty_picture(table):
+def test_without_a_score_the_figure_is_empty(table):
     none = table.assign(score=np.nan)
     assert not plot_search_history(none).axes[0].collections
     assert "No trial" in plot_parallel_coordinates(none, ["OPTIMIZER"]).axes[0].texts[0].get_text()
 
 
-def test_a_folder_of_no_picture_format_is_an_error(table, tmp_path):
+def test_an_unknown_image_format_is_an_error(table, tmp_path):
     with pytest.raises(DataError):
         plot_search_history(table, path=tmp_path / "h.nothing")

@@ -1,4 +1,4 @@
-"""Weights and gradients in pictures: all of them, over the right range, also where they are no numbers."""
+"""Plots of weights and gradients: complete, over the right range, even if some are not numbers."""
 
 import numpy as np
 import pytest
@@ -28,11 +28,11 @@ def test_before_and_now_share_their_bins():
     assert round(sum(b.get_height() for b in grey[:4])) == 20 == round(sum(b.get_height() for b in blue[-4:]))
     assert len(figure.axes[1].containers) == 1
     biases = plot_weight_histograms({"bias": np.linspace(-1, 1, 40)}, {"bias": np.zeros(40)}, bins=10).axes[0]
-    assert biases.get_ylim()[1] < 10  # the bar of the 40 zeros is cut off, as the others are 4 high
+    assert biases.get_ylim()[1] < 10  # the bar of the 40 zeros is cut off, because the others have a height of 4
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["before training", "now"]
 
 
-def test_what_is_no_number_is_left_out():
+def test_non_finite_values_are_left_out():
     ax = plot_weight_histograms({"a": np.array([1, 2, np.nan, np.inf]), "b": np.full(3, np.nan)}).axes
     assert sum(heights(ax[0])) == 2 and sum(heights(ax[1])) == 0
     with pytest.raises(ValueError, match="no weights"):
@@ -46,13 +46,13 @@ def test_gradients_as_numbers(values):
     norms = {part: {"rpn_class_loss": a, "loss": b} for part, (a, b) in zip(("C2", "mask head"), values, strict=True)}
     ax = plot_gradient_norms(norms, title="pull")
     ax.figure.canvas.draw()
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["RPN class", "all together"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["RPN class", "total"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["C2", "mask head"]
     assert [t.get_text() for t in ax.texts] == [f"{v:.2g}" if v else "0" for pair in values for v in pair]
     assert ax.get_title() == "pull"
 
 
-def test_no_gradients_are_refused():
+def test_missing_gradients_are_rejected():
     with pytest.raises(ValueError, match="no gradients"):
         plot_gradient_norms({})
 
@@ -68,17 +68,17 @@ def test_no_gradients_are_refused():
         ("conv/bias", -4.6),
     ],
 )
-def test_what_a_fresh_network_starts_with_is_healthy(name, value):
+def test_initial_weights_are_healthy(name, value):
     assert weight_alerts(name, np.full(8, value, np.float32)) == []
 
 
 @pytest.mark.parametrize(
     "name, value", [("bn/gamma", 0), ("bn/moving_variance", 0), ("bn/beta", 0.3), ("bn/moving_mean", -2)]
 )
-def test_batch_normalisation_that_is_the_same_everywhere_but_not_fresh_is_dead(name, value):
+def test_constant_batch_normalisation_other_than_initial_is_dead(name, value):
     assert weight_alerts(name, np.full(8, value, np.float32)) == ["dead?"]
     assert weight_alerts(name, np.array([value, value + 0.1])) == []  # trained
-    assert weight_alerts(name, np.array([value])) == []  # of one channel: nothing to compare with
+    assert weight_alerts(name, np.array([value])) == []  # one channel: nothing to compare with
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_kernel_without_spread_is_dead(kernel):
     assert weight_alerts("conv/kernel", RNG.normal(scale=1e-4, size=kernel.shape)) == []
 
 
-def test_a_kernel_of_one_number_is_not_dead():
+def test_a_kernel_with_a_single_number_is_not_dead():
     assert weight_alerts("conv/kernel", np.full((1, 1, 1, 1), 0.5)) == []
 
 

@@ -1,4 +1,4 @@
-"""The presets: sound, loaded without keras, found again from a file; and the samples' settings, which are theirs."""
+"""Presets are valid, load without Keras and can be restored from a file; the samples' settings are based on them."""
 
 import importlib
 import importlib.util
@@ -15,7 +15,7 @@ from mrcnn.commands.domain import Domain
 from mrcnn.config import Config, SemanticConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-# What `to_dict` of the samples' settings gave when the samples held all of them themselves.
+# Result of `to_dict` of the samples' settings from the time when the samples themselves contained all of them.
 BEFORE = json.loads(Path(__file__).with_name("before.json").read_text(encoding="utf-8"))
 MODULES = [importlib.import_module(f"mrcnn.presets.{m.name}") for m in pkgutil.iter_modules(mrcnn.presets.__path__)]
 PRESETS = [
@@ -28,7 +28,7 @@ PRESETS = [
 
 @pytest.fixture(scope="module")
 def samples():
-    """The samples' modules of settings by their names."""
+    """The modules with the samples' settings, by name."""
     found = {}
     for name in BEFORE:
         (path,) = (ROOT / "samples").glob(f"*/{name}.py")
@@ -42,7 +42,7 @@ def samples():
 def test_settings_of_the_samples_are_what_they_were(samples, module, name):
     config = getattr(samples[module], name)()
     defaults = (SemanticConfig if isinstance(config, SemanticConfig) else Config)().to_dict()
-    # A setting that came later is not in the file, and has its default.
+    # A setting that was added later is not in the file and has its default.
     assert config.to_dict() == {**defaults, **BEFORE[module][name]}
 
 
@@ -53,7 +53,7 @@ def test_samples_subclass_the_presets(samples):
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.__name__)
-def test_preset_is_sound_and_comes_back_from_a_file(preset, tmp_path):
+def test_preset_is_valid_and_can_be_restored_from_a_file(preset, tmp_path):
     config = preset()
     config.validate()
     assert preset.__doc__
@@ -65,14 +65,14 @@ def test_preset_is_sound_and_comes_back_from_a_file(preset, tmp_path):
 
 
 def test_presets_load_without_a_framework():
-    """Settings are checked, and options refused, before anybody waits for keras."""
+    """Settings and options can be checked before Keras is imported."""
     code = f"import json, sys, {', '.join(m.__name__ for m in MODULES)}; print(json.dumps(sorted(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not {"keras", "tensorflow", "jax", "torch"} & set(json.loads(loaded))
 
 
-def test_a_run_from_filled_boxes_is_loaded_again(samples, tmp_path):
-    """A run's settings are read through the class "full", whichever it was trained with."""
+def test_a_run_trained_on_filled_boxes_can_be_loaded(samples, tmp_path):
+    """The settings of a run are read with the class "full", whichever class was used in training."""
     domain, path = samples["hpa_cells"].DOMAIN, tmp_path / "config.json"
     for config in domain.configs.values():
         config().to_json(path)

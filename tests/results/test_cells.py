@@ -1,4 +1,4 @@
-"""The table of cells against scenes whose intensities are known."""
+"""The table of cells against scenes with known intensities."""
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,7 @@ def test_each_channel_inside_and_around():
     assert not table["touches_border"].any()
 
 
-def test_the_ring_is_as_far_and_as_wide_as_asked():
+def test_the_ring_has_the_given_distance_and_width():
     cell = disks((40, 45, 10))
     y, x = np.mgrid[:80, :90]
     distance = np.hypot(y - 40, x - 45)
@@ -75,11 +75,11 @@ def test_the_ring_is_as_far_and_as_wide_as_asked():
     assert area == pytest.approx(np.pi * (15**2 - 10**2), rel=0.05)
 
 
-def test_neighbours_are_no_surroundings():
+def test_neighbours_are_not_part_of_the_ring():
     cells = disks((40, 30, 10), (40, 51, 10))
     image = np.where(cells.foreground(), 100, 10)
     assert (cell_table(cells, image, ring_px=(0, 6))["ring_grey"] == 10).all()
-    # A cell in the middle of others has none.
+    # A cell surrounded by others has no ring.
     labels = np.pad(np.array([[1]]), 1, constant_values=2).repeat(20, 0).repeat(20, 1)
     table = cell_table(Instances.from_label_image(labels), np.ones((60, 60)))
     assert table["ring_px"].tolist() == [0, 0] and table[["ring_grey", "ratio_grey"]].isna().all(axis=None)
@@ -106,13 +106,13 @@ def test_means_are_those_of_measure_and_of_the_pixels_themselves(seed):
     np.testing.assert_allclose(table[["mean_a", "mean_b"]], expected[["mean_intensity_0", "mean_intensity_1"]])
     for column in ("class_id", "score", "y1", "x1", "y2", "x2", "area_px", "touches_border"):
         assert table[column].tolist() == expected[column].tolist()
-    # In a picture that is brighter by a factor, everything is, but the ratios are the same.
+    # If the image is brighter by a factor, all means are, but the ratios stay the same.
     double = cell_table(cells, image.astype(float) * 2, ["a", "b"])
     np.testing.assert_allclose(double[["mean_a", "ring_b"]], 2 * table[["mean_a", "ring_b"]])
     np.testing.assert_allclose(double[["ratio_a", "ratio_b"]], table[["ratio_a", "ratio_b"]])
 
 
-def test_no_cells_and_a_mask_without_a_pixel(tmp_path):
+def test_no_cells_and_an_empty_mask(tmp_path):
     image = np.ones((20, 20, 3), np.uint8)
     table = cell_table(Instances((20, 20)), image, image_name="a")
     assert len(table) == 0 and table["area_px"].dtype == "int64" and table["mean_red"].dtype == "float64"
@@ -132,13 +132,13 @@ def test_no_cells_and_a_mask_without_a_pixel(tmp_path):
         ({"channel_names": ["a", "b"]}, "channel_names"),
         ({"image": np.ones((80, 90, 2)), "channel_names": ["a", "a"]}, "different names"),
         ({"class_names": ["BG"]}, "Class 1 has no name"),
-        ({"region": "ring"}, "region is one of 'mask', 'box'"),
+        ({"region": "ring"}, "region must be one of 'mask', 'box'"),
         ({"ring_px": 5}, "ring_px"),
         ({"ring_px": (-1, 5)}, "ring_px"),
         ({"ring_px": (2, float("nan"))}, "ring_px"),
         ({"pixel_size_nm": 0}, "pixel size"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(options, words):
+def test_invalid_input_is_rejected(options, words):
     with pytest.raises(ConfigError, match=words):
         cell_table(disks((40, 45, 10)), **{"image": np.ones((80, 90)), **options})

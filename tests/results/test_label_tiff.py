@@ -1,4 +1,4 @@
-"""Label TIFFs read back by other programs' libraries."""
+"""Label TIFFs read back by the libraries of other programs."""
 
 import errno
 
@@ -31,7 +31,7 @@ def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, d
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert len(file.pages) == 3 and file.is_imagej
         assert file.series[0].axes == "ZYX"
-        assert file.imagej_metadata["unit"] == "cm"  # the unit of the resolution, for those who read only this
+        assert file.imagej_metadata["unit"] == "cm"  # the unit of the resolution, for programs that read only this
         assert file.imagej_metadata.get("spacing") == (pytest.approx(5e-6) if depth else None)
         for page, instances in zip(file.pages, pages, strict=True):
             assert page.dtype == np.uint16
@@ -56,7 +56,7 @@ def test_our_own_reader_finds_the_same_size(tmp_path, objects, monkeypatch, dtyp
 
 
 @pytest.mark.parametrize("size", [0.01, 4.7169905660283, 22.25**0.5, 1234.56789, 3e8])
-def test_any_pixel_size_survives_in_numbers_that_imagej_can_read(tmp_path, objects, size):
+def test_any_pixel_size_is_stored_in_numbers_that_imagej_can_read(tmp_path, objects, size):
     write_label_tiff(tmp_path / "a.tif", objects, pixel_size_nm=size)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         numerator, denominator = file.pages[0].tags["XResolution"].value
@@ -94,9 +94,9 @@ def test_stacks_that_cannot_be_written_are_clear_errors(tmp_path, objects):
     with pytest.raises(ConfigError, match="Slice 1 is 3 x 3 pixels, slice 0 is 30 x 40"):
         write_label_tiff(tmp_path / "a.tif", [objects, Instances((3, 3))])
     objects.pixel_size_nm = None
-    with pytest.raises(ConfigError, match="also the pixel size"):
+    with pytest.raises(ConfigError, match="without a pixel size"):
         write_label_tiff(tmp_path / "a.tif", [objects], voxel_depth_nm=50)
-    with pytest.raises(ConfigError, match="without a slice"):
+    with pytest.raises(ConfigError, match="at least one slice"):
         write_label_tiff(tmp_path / "a.tif", [])
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The label pyramid of a wafer: values, metadata that others read, memory, and what is at its place."""
+"""The label pyramid of a wafer: values, metadata for other programs, memory, and existing files at the path."""
 
 import sys
 import tracemalloc
@@ -34,7 +34,7 @@ def test_levels_are_the_label_image_and_every_second_pixel_of_it(instances, tmp_
         assert max(group[name].chunks) <= max(64, chunk)
 
 
-def test_objects_of_a_higher_score_are_on_top(tmp_path):
+def test_objects_with_a_higher_score_are_on_top(tmp_path):
     masks = [np.ones((10, 10), bool)] * 2
     overlapping = Instances((30, 30), [[5, 5, 15, 15], [8, 8, 18, 18]], [1, 1], [0.9, 0.8], masks)
     write_label_zarr(tmp_path / "l.zarr", overlapping)
@@ -42,7 +42,7 @@ def test_objects_of_a_higher_score_are_on_top(tmp_path):
     assert np.array_equal(values, overlapping.to_label_image(np.uint16)) and values[9, 9] == 1
 
 
-def test_metadata_are_those_of_ome(instances, tmp_path):
+def test_metadata_follow_ome(instances, tmp_path):
     models = pytest.importorskip("ome_zarr_models.v04.image_label", exc_type=ModuleNotFoundError)
     sections = pair_sections(instances)
     write_label_zarr(tmp_path / "labels.ome.zarr", instances, sections, pixel_size_um=(0.5, 0.25))
@@ -63,7 +63,7 @@ def test_metadata_are_those_of_ome(instances, tmp_path):
     } in properties
 
 
-def test_what_is_no_section_is_left_out(section_of, tmp_path):
+def test_objects_without_a_section_are_left_out(section_of, tmp_path):
     from mrcnn.geometry.polygons import polygons_to_instances
 
     dummy, _ = section_of((60, 200), 0)
@@ -72,7 +72,7 @@ def test_what_is_no_section_is_left_out(section_of, tmp_path):
     assert np.unique(zarr.open_group(str(tmp_path / "l.zarr"), mode="r")["0"][:]).tolist() == [0, 1, 2]
 
 
-def test_memory_is_that_of_some_chunks(tmp_path):
+def test_only_a_few_chunks_are_in_memory(tmp_path):
     mask = np.ones((60, 100), bool)
     boxes = [[y, x, y + 60, x + 100] for y in range(0, 3900, 400) for x in range(0, 3900, 300)]
     instances = Instances((4000, 4000), boxes, masks=[mask] * len(boxes))
@@ -90,7 +90,7 @@ def test_an_image_without_objects(tmp_path):
     assert group["0"].shape == (700, 40) and not group["1"][:].any()
 
 
-def test_a_zarr_is_replaced_and_nothing_else(instances, tmp_path):
+def test_only_a_zarr_is_replaced(instances, tmp_path):
     target = tmp_path / "l.zarr"
     write_label_zarr(target, instances)
     write_label_zarr(target, instances.select([0]))
@@ -98,7 +98,7 @@ def test_a_zarr_is_replaced_and_nothing_else(instances, tmp_path):
     for other in ("folder", "file"):
         path = tmp_path / other
         path.mkdir() if other == "folder" else path.write_text("mine")
-        with pytest.raises(DataError, match="is no Zarr"):
+        with pytest.raises(DataError, match="is not a Zarr"):
             write_label_zarr(path, instances)
         assert path.exists()
     with pytest.raises(DataError, match="cannot be written"):
@@ -108,7 +108,7 @@ def test_a_zarr_is_replaced_and_nothing_else(instances, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder", "l.zarr"]
 
 
-def test_without_zarr_the_extra_is_named(instances, tmp_path, monkeypatch):
+def test_error_without_zarr_names_the_extra(instances, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingExtra, match="pip install zarr$"):
         write_label_zarr(tmp_path / "l.zarr", instances)

@@ -26,11 +26,11 @@ def ids_of(pages, **options):
 A, B, FAR = (2, 2, 12, 12), (3, 3, 13, 13), (20, 25, 28, 35)
 
 
-def test_what_overlaps_is_one_object_and_numbers_follow_the_first_slice():
+def test_overlapping_instances_are_one_object_and_numbers_follow_the_first_slice():
     assert ids_of([slice_of(A), slice_of(FAR, B), slice_of(A, FAR)]) == [[1], [2, 1], [1, 2]]
 
 
-def test_an_iou_below_the_least_begins_a_new_object():
+def test_an_iou_below_the_minimum_starts_a_new_object():
     pages = [slice_of(A), slice_of(B)]  # 81 of 119 pixels
     assert ids_of(pages, min_iou=81 / 120) == [[1], [1]]
     assert ids_of(pages, min_iou=82 / 119) == [[1], [2]]
@@ -40,7 +40,7 @@ def test_classes_are_never_linked():
     assert ids_of([slice_of(A), slice_of(A, class_ids=[2])]) == [[1], [2]]
 
 
-def test_a_branch_is_an_object_of_its_own_unless_asked_otherwise():
+def test_a_branch_is_a_separate_object_by_default():
     whole, left, right = (5, 5, 15, 25), (5, 5, 15, 16), (5, 18, 15, 25)
     pages = [slice_of(whole), slice_of(right, left), slice_of(whole)]
     assert ids_of(pages) == [[1], [2, 1], [1]]
@@ -62,7 +62,7 @@ def test_a_gap_is_bridged_up_to_its_length(gap, expected):
     assert ids_of([slice_of(A), slice_of(), slice_of(), slice_of(A)], max_gap=gap) == expected
 
 
-def test_a_gap_does_not_pass_over_what_is_there():
+def test_a_gap_does_not_skip_a_present_instance():
     pages = [slice_of(A, FAR), slice_of(A), slice_of(FAR, A)]
     assert ids_of(pages, max_gap=1) == [[1, 2], [1], [2, 1]]
 
@@ -77,18 +77,18 @@ def test_hysteresis_keeps_uncertain_slices_of_a_certain_object_only():
     assert ids_of(pages, low_score=0.4, high_score=0.6) == [[1, 2], [1, 2], [0, 2]]
 
 
-def test_a_score_of_just_the_high_one_is_enough():
+def test_a_score_equal_to_the_high_threshold_is_enough():
     assert ids_of([slice_of(A, scores=[0.7])], low_score=0.7, high_score=0.7) == [[1]]
 
 
-def test_short_objects_are_left_out_and_the_others_numbered_without_holes():
+def test_short_objects_are_left_out_and_the_others_numbered_without_gaps():
     assert ids_of([slice_of(FAR), slice_of(A), slice_of(A)], min_slices=2) == [[0], [1], [1]]
 
 
 @given(st.integers(0, 2**31), st.integers(1, 5))
 @settings(max_examples=25)
 def test_joining_all_that_touches_gives_the_components_of_the_volume(seed, depth):
-    """With any overlap enough, and branches joined, objects are 3-D components: 8-connected in a slice, 1 through z."""
+    """If any overlap suffices and branches join, objects are 3-D components: 8-connected in a slice, 1 through z."""
     volume = np.random.default_rng(seed).random((depth, 7, 8)) < 0.35
     flat = np.ones((3, 3))
     pages = [Instances.from_label_image(label(v, flat)[0]) for v in volume]
@@ -112,20 +112,20 @@ def test_joining_all_that_touches_gives_the_components_of_the_volume(seed, depth
         ({"high_score": "1"}, "high_score"),
     ],
 )
-def test_settings_that_cannot_work_are_named(options, message):
+def test_invalid_settings_are_named(options, message):
     with pytest.raises(ConfigError, match=message):
         LinkSettings(**options)
 
 
-def test_slices_that_do_not_fit_are_clear_errors():
+def test_mismatched_slices_are_clear_errors():
     with pytest.raises(ConfigError, match="Slice 1 is 30 x 41"):
         link_slices([slice_of(A), slice_of(A, shape=(30, 41))])
-    with pytest.raises(ConfigError, match="without a slice"):
+    with pytest.raises(ConfigError, match="at least one slice"):
         link_slices([])
 
 
 def test_a_real_stack_is_linked_to_its_components(real_data):
-    """Mitochondria of neighbouring slices, 5 nm apart, overlap nearly wholly: linking finds the 3-D components."""
+    """Mitochondria of neighbouring slices, 5 nm apart, overlap almost completely: linking finds the 3-D components."""
     with tifffile.TiffFile(real_data / "epfl_ca1" / "training_groundtruth.tif") as file:
         volume = file.asarray(key=slice(0, 30)) > 0
     pages = [Instances.from_label_image(label(v, np.ones((3, 3)))[0], pixel_size_nm=5) for v in volume]

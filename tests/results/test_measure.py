@@ -1,4 +1,4 @@
-"""Measurements against shapes whose answer is known, and their summaries."""
+"""Measurements against shapes with known results, and their summaries."""
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ def test_ellipse_in_pixels_and_nm(degrees):
         assert row[f"{name}_nm"] == pytest.approx(5 * row[f"{name}_px"])
 
 
-def test_oblong_pixels_measure_the_physical_shape():
+def test_shapes_are_physical_with_non_square_pixels():
     # 30 nm high, 10 nm wide pixels: a circle of 600 nm is 20 by 60 pixels
     mask = ellipse((80, 100), (40, 50), (30, 10), 0)
     row = measure(of_mask(mask), pixel_size_nm=(30, 10)).iloc[0]
@@ -72,7 +72,7 @@ def test_one_pixel_has_defined_values(size):
 
 
 @pytest.mark.parametrize("size", [None, 5, (3, 5)])
-def test_mask_without_a_pixel_has_zeros_and_the_centre_of_its_box(size):
+def test_empty_mask_has_zeros_and_the_centre_of_its_box(size):
     objects = Instances((9, 9), [[0, 2, 5, 4]], masks=[np.zeros((5, 2), bool)], pixel_size_nm=size)
     row = measure(objects, np.ones((9, 9))).iloc[0]
     assert (row["area_px"], row["centroid_y_px"], row["centroid_x_px"]) == (0, 2, 2.5)
@@ -80,10 +80,10 @@ def test_mask_without_a_pixel_has_zeros_and_the_centre_of_its_box(size):
     assert np.isnan(row["mean_intensity"])
 
 
-def test_overlapping_objects_are_each_measured_whole():
+def test_overlapping_objects_are_measured_in_full():
     masks = np.zeros((20, 20, 2), bool)
     masks[2:12, 2:12, 0] = True
-    masks[4:8, 4:8, 1] = True  # wholly inside the first
+    masks[4:8, 4:8, 1] = True  # completely inside the first
     objects = Instances.from_masks(masks, class_ids=[1, 2], scores=[0.5, 0.9])
     table = measure(objects, class_names=["BG", "cell", "nucleus"])
     assert table["area_px"].tolist() == [100, 16]
@@ -105,7 +105,7 @@ def test_mean_intensity_of_one_and_of_several_channels():
     assert table["mean_intensity_1"].tolist() == [2 * image[:2, :2].mean(), 2 * image[3:, 5:].mean()]
 
 
-def test_touching_the_border_is_of_the_mask_not_of_the_box():
+def test_touches_border_refers_to_the_mask_not_the_box():
     mask = np.zeros((5, 4), bool)
     mask[2, 2] = True
     objects = Instances((10, 10), [[0, 3, 5, 7], [5, 6, 10, 10]], masks=[mask, np.ones((5, 4), bool)])
@@ -137,7 +137,7 @@ def test_areas_and_centroids_agree_with_the_masks(seed, count):
     assert not table.isna().any(axis=None)
 
 
-def test_an_impossible_pixel_size_is_a_clear_error():
+def test_an_invalid_pixel_size_is_a_clear_error():
     with pytest.raises(ConfigError, match="pixel size .* not -5"):
         measure(of_mask(np.ones((3, 4))), pixel_size_nm=-5)
 
@@ -167,7 +167,7 @@ def test_summary_of_an_image_and_of_a_set():
     assert both["density_per_um2"] == pytest.approx(3 / 5)
     assert "area_total_um2" not in summarize_set([first, second], [(10, 10), (20, 10)], [100, None])
     assert summarize_set([first] * 2, [(10, 10)] * 2, 100)["area_total_um2"] == pytest.approx(0.6)
-    with pytest.raises(ConfigError, match="one length"):
+    with pytest.raises(ConfigError, match="same length"):
         summarize_set([first], [])
 
 
@@ -182,6 +182,6 @@ def test_csv_reads_back(tmp_path):
 @pytest.mark.parametrize(
     "size, expected", [((10, 10), 4 * 150 * np.hypot(10, 10)), ((10, 20), 4 * 150 * np.hypot(10, 20))]
 )
-def test_perimeter_of_a_diamond_of_oblong_pixels(size, expected):
+def test_perimeter_of_a_diamond_with_non_square_pixels(size, expected):
     y, x = np.mgrid[:400, :400]
     assert _crofton_perimeter(abs(x - 200) + abs(y - 200) <= 150, size) == pytest.approx(expected, rel=0.04)

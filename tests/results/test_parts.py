@@ -1,4 +1,4 @@
-"""Tables in parts: whole or not there, taken up by the same run only, joined as one."""
+"""Tables in parts: complete or absent, resumed only by the same run, joined into one."""
 
 import sys
 
@@ -17,7 +17,7 @@ def table(*values):
     )
 
 
-def test_parts_are_taken_up_and_joined_as_if_they_were_one(tmp_path):
+def test_parts_are_resumed_and_joined_into_one(tmp_path):
     store = PartStore(tmp_path / "parts", "csv", RUN)
     store.put(0, {"detections": table()}, {"count": 1})
     store.put(1, {"detections": table(1, 2)}, {"count": 2})
@@ -37,12 +37,12 @@ def test_parts_are_taken_up_and_joined_as_if_they_were_one(tmp_path):
     assert not (tmp_path / "parts").exists()
 
 
-def test_what_does_not_belong_to_the_run_is_refused_and_foreign_files_stay(tmp_path):
+def test_parts_of_another_run_are_rejected_and_other_files_stay(tmp_path):
     store = PartStore(tmp_path, "csv", RUN)
     (tmp_path / "mine.csv").write_text("kept")
     with pytest.raises(ConfigError, match="--resume"):
         PartStore(tmp_path, "csv", RUN)
-    with pytest.raises(ConfigError, match="other weights"):
+    with pytest.raises(ConfigError, match="different weights"):
         PartStore(tmp_path, "csv", {"weights": "b"}, resume=True)
     store.put(0, {}, {})
     (tmp_path / "run.json").write_text("[")
@@ -63,7 +63,7 @@ def test_parquet(tmp_path):
     assert full["x1"].tolist() == [4, 5] and full.dtypes.equals(empty.dtypes)
 
 
-def test_parquet_without_pyarrow_says_how_to_get_it_and_leaves_nothing(tmp_path, monkeypatch):
+def test_parquet_without_pyarrow_explains_how_to_install_it_and_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match="pip install pyarrow$"):
         PartStore(tmp_path / "parts", "parquet", RUN)

@@ -1,4 +1,4 @@
-"""The room `results` re-exports the container of objects without importing anything heavy."""
+"""`mrcnn.results` re-exports the container of objects without importing anything heavy."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Volumes of bodies whose volume is known; summaries; the label stack read back."""
+"""Volumes of bodies with known volume; summaries; the label stack read back."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def slice_of(*boxes, shape=(30, 40), scores=None, class_ids=None):
 
 
 def ball(depth=21, side=31, radius=9, step=1.0):
-    """A stack of slices of a ball, and their pictures' middle."""
+    """A stack of slices of a ball, and the centre of its images."""
     y, x = np.mgrid[:side, :side] - side // 2
     cuts = [(z - depth // 2) * step for z in range(depth)]
     return [Instances.from_masks((y**2 + x**2 + c**2 <= radius**2)[..., None], scores=[0.8]) for c in cuts]
@@ -38,14 +38,14 @@ def test_volume_of_a_ball():
     assert not row["touches_border"]
 
 
-def test_voxels_that_are_no_cubes():
+def test_non_cubic_voxels():
     pages = ball(depth=11, radius=12, step=3.0, side=31)
     ids = link_slices(pages, LinkSettings(min_iou=0.001))
     table = measure_volumes(pages, ids, (10, 20), 30)
     assert table["volume_um3"].tolist() == pytest.approx([table.loc[0, "voxels"] * 6e-6])
 
 
-def test_touching_the_border_is_of_any_side_of_the_stack():
+def test_touches_border_covers_every_side_of_the_stack():
     inside, edge = (2, 2, 12, 12), (0, 20, 8, 30)
     pages = [slice_of(), slice_of(inside, edge), slice_of(inside), slice_of()]
     table = measure_volumes(pages, link_slices(pages))
@@ -103,8 +103,8 @@ def test_an_instance_that_is_left_out_hides_nothing(tmp_path):
     assert (labels == 4).sum() == 100
 
 
-def test_slices_that_do_not_fit_are_clear_errors(tmp_path):
-    with pytest.raises(ConfigError, match="do not fit together"):
+def test_mismatched_slices_are_clear_errors(tmp_path):
+    with pytest.raises(ConfigError, match="do not match"):
         measure_volumes([slice_of(A)], [np.array([1, 2])])
     with pytest.raises(ConfigError, match="pixel size"):
         write_volume_tiff(tmp_path / "v.tif", [slice_of(A)], [np.array([1])], voxel_depth_nm=5)

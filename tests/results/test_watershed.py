@@ -1,4 +1,4 @@
-"""Objects from probabilities: what is parted, what is not, holes, sizes, scores, classes, and what is refused."""
+"""Objects from probabilities: what is split, what is not, holes, sizes, scores, classes, and invalid input."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def test_without_splitting_the_objects_are_the_connected_components(seed, share)
 
 @given(st.integers(0, 2**31), st.sampled_from([0.0, 0.5, 1.5, 4.0]))
 @settings(max_examples=25)
-def test_splitting_keeps_the_foreground_and_every_piece_in_one(seed, depth):
+def test_splitting_keeps_the_foreground_and_every_piece_connected(seed, depth):
     rng = np.random.default_rng(seed)
     mask = discs((40, 50), *zip(rng.uniform(0, 40, 6), rng.uniform(0, 50, 6), rng.uniform(1, 9, 6)))
     labels = split_objects(mask, depth)
@@ -47,7 +47,7 @@ def test_splitting_keeps_the_foreground_and_every_piece_in_one(seed, depth):
 
 @given(st.floats(4, 15), st.floats(0.5, 0.95), st.floats(0.3, 5))
 @settings(max_examples=40)
-def test_two_discs_are_parted_where_the_neck_is_deeper_than_asked(radius, apart, depth):
+def test_two_discs_are_split_if_the_neck_is_deep_enough(radius, apart, depth):
     """The distance at the saddle of two equal circles is half the length of their common chord."""
     centres = 2 * radius * apart
     neck = math.sqrt(radius**2 - (centres / 2) ** 2)
@@ -56,20 +56,20 @@ def test_two_discs_are_parted_where_the_neck_is_deeper_than_asked(radius, apart,
         (radius + 3, radius + 4, radius),
         (radius + 3, radius + 4 + centres, radius),
     )
-    fall, blur = radius - neck, 2.0  # of a distance measured on a grid
+    fall, blur = radius - neck, 2.0  # for a distance measured on a grid
     count = split_objects(mask, depth).max()
     if abs(fall - depth) > blur:
         assert count == (2 if fall > depth else 1)
 
 
-def test_a_long_object_of_one_width_is_not_parted():
+def test_a_long_object_of_constant_width_is_not_split():
     y, x = np.mgrid[:60, :120]
     bent = np.abs(np.hypot(y - 70, x - 60) - 50) < 6
     assert split_objects(bent, 0.75).max() == 1
 
 
-def test_an_object_that_leaves_the_image_is_not_parted_at_its_edge():
-    """Seen through a window, the distance grows towards the edge, where the object goes on."""
+def test_an_object_that_leaves_the_image_is_not_split_at_its_edge():
+    """In a window, the distance grows towards the edge, where the object continues."""
     half = discs((30, 60), (0, 30, 14))
     assert split_objects(half, 1).max() == 1
     assert split_objects(np.ones((8, 9), bool), 1).max() == 1
@@ -84,7 +84,7 @@ def test_parts_of_two_discs_are_their_halves():
     assert found.boxes[:, 1].tolist() == [8, 31] or found.boxes[:, 1].min() == 8
 
 
-def test_threshold_takes_its_own_value():
+def test_threshold_is_inclusive():
     probability = np.array([[0.2, 0.5, 0.5, 0.7]])
     assert instances_from_probability(probability, PLAIN).areas().tolist() == [3]
     assert instances_from_probability(probability, WatershedSettings(0.6)).areas().tolist() == [1]
@@ -114,14 +114,14 @@ def test_an_object_of_another_class_in_a_hole_stays():
     assert found.scores == pytest.approx([0.8, 0.6])
 
 
-def test_foreground_of_classes_is_their_sum():
+def test_foreground_is_the_sum_of_the_classes():
     probability = np.tile(np.array([0.4, 0.31, 0.29]), (4, 4, 1))
     found = instances_from_probability(probability)
     assert (found.class_ids.tolist(), found.areas().tolist()) == ([1], [16])
     assert found.scores == pytest.approx([0.31])
 
 
-def test_small_and_uncertain_objects_are_left_out():
+def test_small_and_uncertain_objects_are_discarded():
     probability = 0.9 * discs((30, 60), (15, 10, 2), (15, 25, 6)) + 0.6 * discs((30, 60), (15, 45, 6))
     assert len(instances_from_probability(probability)) == 3
     assert len(instances_from_probability(probability, WatershedSettings(min_size_px=50))) == 2
@@ -130,7 +130,7 @@ def test_small_and_uncertain_objects_are_left_out():
     assert kept.pixel_size_nm == (5, 5)
 
 
-def test_one_channel_is_as_none():
+def test_one_channel_equals_no_channel_axis():
     probability = np.random.default_rng(3).random((20, 20)).astype(np.float32)
     a, b = (instances_from_probability(p) for p in (probability, probability[..., None]))
     assert np.array_equal(a.to_label_image(), b.to_label_image())
@@ -158,7 +158,7 @@ def test_settings_survive_json():
         ("min_size_px", True),
     ],
 )
-def test_settings_that_cannot_work_are_named(name, bad):
+def test_invalid_settings_are_named(name, bad):
     with pytest.raises(ConfigError, match=name):
         WatershedSettings(**{name: bad})
 
@@ -166,6 +166,6 @@ def test_settings_that_cannot_work_are_named(name, bad):
 @pytest.mark.parametrize(
     "bad", [np.zeros(5), np.zeros((4, 4, 0)), np.zeros((4, 4), np.uint8), np.full((4, 4), 3.0), np.full((4, 4), np.nan)]
 )
-def test_what_is_no_probability_is_refused(bad):
+def test_invalid_probabilities_are_rejected(bad):
     with pytest.raises(ConfigError, match="robabilities"):
         instances_from_probability(bad)

@@ -1,4 +1,4 @@
-"""What the tests of the samples' scripts share."""
+"""Fixtures for the tests of the samples' scripts."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def sample(request):
-    """The modules MODULES of the sample SAMPLE, found beside one another as for a user who runs a script."""
+    """The modules MODULES of the sample SAMPLE, importable from its folder as for a user who runs a script."""
     folder, names = str(request.module.SAMPLE), request.module.MODULES
     sys.path.insert(0, folder)
     try:

@@ -1,4 +1,4 @@
-"""The scripts of samples/hpa_cells: settings, data and errors; what they do is tested in tests/cli/test_boxes.py."""
+"""The scripts of samples/hpa_cells: settings, data and errors; their commands are tested in tests/commands."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "hpa_cells"
 MODULES = ("hpa_cells", "train", "predict", "evaluate", "compare")
 
 
-def test_every_configuration_works_and_those_by_name_are_known_to_the_script(sample):
+def test_every_configuration_is_valid_and_the_script_knows_the_named_ones(sample):
     domain = sample["hpa_cells"].DOMAIN
     for config in domain.configs.values():
         config().validate(domain.class_names)
@@ -30,18 +30,18 @@ def test_synthetic_parts_share_no_field(sample, monkeypatch):
     for part in parts:
         monkeypatch.setitem(parts, part, (1, parts[part][1]))
     made = [sample["hpa_cells"].synthetic(part) for part in parts]
-    pictures = [dataset.load_image(0) for dataset in made]
-    assert all(p.shape == (256, 256, 3) for p in pictures)
-    assert not any((pictures[i] == pictures[j]).all() for i, j in ((0, 1), (0, 2), (1, 2)))
+    images = [dataset.load_image(0) for dataset in made]
+    assert all(p.shape == (256, 256, 3) for p in images)
+    assert not any((images[i] == images[j]).all() for i, j in ((0, 1), (0, 2), (1, 2)))
     assert tuple(made[0].class_names) == sample["hpa_cells"].CLASS_NAMES
     for name in ("flips", "light", "normal", "strong"):
         chosen = sample["hpa_cells"].augmentation(name)
-        image, objects = apply_augmentation(chosen, pictures[0], made[0].load_instances(0), np.random.default_rng(4))
-        assert image.shape == pictures[0].shape and objects.image_shape == (256, 256)
+        image, objects = apply_augmentation(chosen, images[0], made[0].load_instances(0), np.random.default_rng(4))
+        assert image.shape == images[0].shape and objects.image_shape == (256, 256)
     assert sample["hpa_cells"].augmentation("none") is None
 
 
-def test_what_cannot_work_is_one_line_and_exit_code_2(sample, tmp_path, capsys):
+def test_errors_are_one_line_with_exit_code_2(sample, tmp_path, capsys):
     missing = str(tmp_path / "missing")
     for name, arguments in (
         ("train", ["--annotations", missing]),

@@ -41,10 +41,10 @@ def test_fields_are_merged_and_failures_named(script, tmp_path, capsys):
     assert "failed: " in (text := capsys.readouterr().err) and "f1_blue.png: is missing" in text
     assert read_image(tmp_path / "four" / "f0.tif").shape == (8, 8, 4)
     assert script.main([str(source), "--out", str(tmp_path / "four"), "--mode", "four", "--missing", "zeros"]) == 0
-    assert "1 fields merged into" in (text := capsys.readouterr().out) and "2 were there already" in text
+    assert "1 fields merged into" in (text := capsys.readouterr().out) and "2 were already up to date" in text
 
 
-def test_when_nothing_can_be_done_the_code_says_so(script, tmp_path, capsys):
+def test_exit_code_2_if_nothing_can_be_done(script, tmp_path, capsys):
     assert script.main([str(tmp_path / "nothing"), "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     source = write_fields(tmp_path / "in", 25)
@@ -54,7 +54,7 @@ def test_when_nothing_can_be_done_the_code_says_so(script, tmp_path, capsys):
     assert "failed: 5 more fields" in capsys.readouterr().err
 
 
-def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, tmp_path):
+def test_a_killed_and_resumed_command_gives_the_same_files(script, tmp_path):
     source = write_fields(tmp_path / "in", 120, side=300)
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT), str(source), "--out", str(tmp_path / "a"), "--workers", "1"],
@@ -72,7 +72,7 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, tmp_pat
     assert len(found[0]) == 120 and found[0] == found[1]
 
 
-def test_help_names_every_option_and_needs_no_numpy(script):
+def test_help_covers_every_option_and_does_not_import_numpy(script):
     assert all(action.help for action in script.parser()._actions)
     code = (
         f"import runpy, sys\nsys.argv = ['merge.py', '--help']\ntry:\n    runpy.run_path({str(SCRIPT)!r}, "

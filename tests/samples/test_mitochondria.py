@@ -1,4 +1,4 @@
-"""The scripts of samples/mitochondria on a run of two steps: what they write, say and return."""
+"""The scripts of samples/mitochondria on a run of two steps: files, messages and exit codes."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=DETECTION_MIN_CONFIDENCE=0.0"]
 
 @pytest.fixture(scope="module")
 def demo_run(sample, tiny_network, tmp_path_factory):
-    """What the demonstration leaves after one step of training on two pictures: its folder and exit code."""
+    """Folder and exit code of the demonstration after one training step on two images."""
     out = tmp_path_factory.mktemp("demo")
     patch = pytest.MonkeyPatch()
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
@@ -36,7 +36,7 @@ def run_folder(demo_run):
 
 @pytest.fixture(scope="module")
 def stack(sample, tmp_path_factory):
-    """A stack of three synthetic pages and its truth."""
+    """A stack of three synthetic pages and its ground truth."""
     folder = tmp_path_factory.mktemp("stack")
     dataset = sample["mitochondria"].synthetic("test").subset([0, 1, 2])
     tifffile.imwrite(
@@ -47,9 +47,9 @@ def stack(sample, tmp_path_factory):
     return folder
 
 
-def test_demo_leaves_its_results_and_says_that_the_score_is_low(demo_run):
+def test_demo_writes_its_results_and_reports_the_low_score(demo_run):
     out, code = demo_run
-    assert code == 1  # one step of training reaches no score
+    assert code == 1  # one training step does not reach the score
     names = {p.name for p in out.iterdir()}
     assert {
         "instances.csv",
@@ -67,12 +67,12 @@ def test_demo_leaves_its_results_and_says_that_the_score_is_low(demo_run):
     assert len(pd.read_csv(out / "summary.csv")) == 2
 
 
-def test_run_folder_holds_what_is_needed_to_go_on_and_to_predict(run_folder):
+def test_run_folder_has_everything_to_resume_and_to_predict(run_folder):
     assert {"config.json", "training.json", "history.csv", "best.h5"} <= {p.name for p in run_folder.iterdir()}
     assert json.loads((run_folder / "config.json").read_text())["BACKBONE"] == "small_resnet"
 
 
-def test_resume_finds_nothing_left_and_trains_on_with_more_epochs(sample, demo_run, run_folder, tmp_path, capsys):
+def test_resume_finds_nothing_left_and_continues_with_more_epochs(sample, demo_run, run_folder, tmp_path, capsys):
     logs = tmp_path / "logs"
     shutil.copytree(run_folder, logs / run_folder.name)
     assert sample["train"].main(["--logs", str(logs), "--resume"]) == 0
@@ -83,7 +83,7 @@ def test_resume_finds_nothing_left_and_trains_on_with_more_epochs(sample, demo_r
     assert [p.name for p in logs.iterdir()] == [run_folder.name]
 
 
-def test_predict_a_stack_beside_a_broken_file(sample, run_folder, stack, tmp_path, capsys):
+def test_predict_a_stack_next_to_a_broken_file(sample, run_folder, stack, tmp_path, capsys):
     (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
     out = tmp_path / "found"
     code = sample["predict"].main(
@@ -145,7 +145,7 @@ def test_evaluate_on_slices_of_a_stack(sample, run_folder, stack, tmp_path, caps
 
 @pytest.fixture(scope="module")
 def unet_run(sample, tmp_path_factory):
-    """Folder of a U-Net that has learnt from two pictures for two steps, and what the script said."""
+    """Folder of a U-Net trained on two images for two steps, and the output of the script."""
     logs, patch = tmp_path_factory.mktemp("unet_logs"), pytest.MonkeyPatch()
     for part, seed in (("train", 1), ("validation", 2)):
         patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
@@ -181,7 +181,7 @@ def test_train_a_unet(unet_run):
     assert {"accuracy", "val_foreground_iou"} < set(pd.read_csv(unet_run / "history.csv").columns)
 
 
-def test_predict_and_evaluate_by_a_unet(sample, unet_run, stack, tmp_path, capsys):
+def test_predict_and_evaluate_with_a_unet(sample, unet_run, stack, tmp_path, capsys):
     weights, out = ["--weights", str(unet_run)], str(tmp_path / "found")
     assert sample["predict"].main([*weights, "--flips", "--out", out, str(stack / "stack.tif")]) == 0
     assert tifffile.imread(tmp_path / "found" / "stack_labels.tif").shape == (3, 256, 256)
@@ -191,10 +191,10 @@ def test_predict_and_evaluate_by_a_unet(sample, unet_run, stack, tmp_path, capsy
     assert 0 <= json.loads((tmp_path / "ev" / "metrics.json").read_text())["foreground_iou"] <= 1
 
 
-def test_a_unet_links_what_it_finds_in_the_slices_of_a_stack(sample, unet_run, stack, tmp_path):
+def test_a_unet_links_its_objects_in_the_slices_of_a_stack(sample, unet_run, stack, tmp_path):
     run, out = tmp_path / unet_run.name, tmp_path / "found"
     shutil.copytree(unet_run, run)
-    # So low that two steps of training find something.
+    # So low that something is found after two training steps.
     kept = json.loads((run / "watershed.json").read_text())
     (run / "watershed.json").write_text(json.dumps({**kept, "threshold": 0.01, "min_size_px": 1, "min_score": 0}))
     code = sample["predict"].main(
@@ -275,13 +275,13 @@ def test_compare_a_unet_with_a_mask_rcnn(sample, run_folder, unet_run, stack, tm
         (["--model", "unet", "--hours", "1", "--epochs", "2"], "give one of them"),
     ],
 )
-def test_options_that_do_not_go_together(sample, options, message, tmp_path, capsys):
+def test_incompatible_options(sample, options, message, tmp_path, capsys):
     assert sample["train"].main([*options, "--backbone", "small_resnet", "--logs", str(tmp_path / "logs")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "logs").exists()
 
 
-def test_flips_are_not_for_a_mask_rcnn(sample, run_folder, stack, capsys):
+def test_flips_are_refused_for_a_mask_rcnn(sample, run_folder, stack, capsys):
     assert sample["predict"].main(["--weights", str(run_folder), "--flips", str(stack / "stack.tif")]) == 2
     assert "--flips is for unet and fcn" in capsys.readouterr().err
 
@@ -314,7 +314,7 @@ def test_train_without_a_usable_object_is_an_error(sample, tiny_network, tmp_pat
         ]
     )
     assert code == 2
-    assert "nothing to learn" in capsys.readouterr().err
+    assert "Label some objects" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", ["train", "predict", "evaluate", "demo", "compare", "tune", "learning_curve"])
@@ -351,7 +351,7 @@ def test_settings_of_the_seed_system(sample):
         getattr(sample["mitochondria"], name)().validate(["BG", "mitochondrion"])
 
 
-def test_dataset_keeps_its_pictures_through_a_subset(sample, stack):
+def test_dataset_keeps_its_images_through_a_subset(sample, stack):
     dataset = sample["mitochondria"].MitochondriaDataset(stack / "stack.tif", stack / "truth.tif", pixel_size_nm=5)
     last = dataset.subset([2])
     assert np.array_equal(last.load_image(0), dataset.load_image(2))

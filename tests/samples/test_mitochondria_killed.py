@@ -1,4 +1,4 @@
-"""The training script of samples/mitochondria, killed by the system and resumed, ends as one that never was."""
+"""The training script of samples/mitochondria, killed and resumed, gives the same result as an uninterrupted one."""
 
 import json
 import os
@@ -39,8 +39,8 @@ OPTIONS = [
 
 
 def started(logs, *options):
-    """The script in a process of its own, its output in a file beside the logs."""
-    # JAX compiles a tiny network for a minute unless it is told not to try hard.
+    """The script in a separate process, with its output in a file next to the logs."""
+    # JAX compiles a tiny network for a minute unless optimizations are reduced.
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     with open(logs.with_suffix(".txt"), "a") as said:
         return subprocess.Popen(
@@ -66,7 +66,7 @@ def within_second_epoch(logs):
     first, within = (list(logs.glob(f"*/{name}")) for name in ("mask_rcnn_*_0001.h5", "interrupted.h5"))
     try:
         return bool(first and within) and within[0].stat().st_mtime_ns > first[0].stat().st_mtime_ns
-    except FileNotFoundError:  # that of the first epoch, removed meanwhile
+    except FileNotFoundError:  # the one of the first epoch, removed meanwhile
         return False
 
 

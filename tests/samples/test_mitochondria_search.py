@@ -14,7 +14,7 @@ ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=DETECTION_MIN_CONFIDENCE=0.0"]
 
 @pytest.fixture
 def unet_options(sample, monkeypatch):
-    """Options of a U-Net that learns from two pictures for one step."""
+    """Options of a U-Net trained on two images for one step."""
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
         monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
     settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=1", "WARMUP_STEPS=0")
@@ -85,7 +85,7 @@ def test_learning_curve_of_a_unet(sample, unet_options, tmp_path, capsys):
     assert table[["model", "images", "epochs"]].values.tolist() == [["unet", 1, 1]]
     assert table["foreground_iou"].between(0, 1).all()
     (result,) = (tmp_path / "curve").rglob("result.json")
-    result.unlink()  # killed before it was judged
+    result.unlink()  # killed before it was evaluated
     before = {p.name for p in result.parent.iterdir()}
     assert sample["learning_curve"].main(command) == 0
     assert "nothing is left to train" in capsys.readouterr().out  # the training is not repeated

@@ -1,4 +1,4 @@
-"""The command that makes artificial sets: its options, files, messages, and that a killed one goes on."""
+"""The command that makes artificial data sets: options, files, messages, and resuming after it was killed."""
 
 import importlib.util
 import subprocess
@@ -74,7 +74,7 @@ def test_channels_background_and_the_other_generator(script, wafer, tmp_path):
     assert PatchFolderDataset(out).load_image(0).shape == (150, 150, 2)
 
 
-def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, wafer, tmp_path):
+def test_a_killed_and_resumed_command_gives_the_same_files(script, wafer, tmp_path):
     arguments = [
         "--labels",
         str(wafer["few"]),
@@ -96,7 +96,7 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, wafer, 
         time.sleep(0.02)
         patches = list((tmp_path / "a" / "train").glob("patch_*"))
     process.kill()
-    process.communicate()  # ends when the workers, too, have closed their streams
+    process.communicate()  # returns once the workers have closed their streams too
     assert 3 <= len(list((tmp_path / "a" / "train").glob("patch_*"))) < 40
     for name in "ab":
         assert script.main([*arguments, "--workers", "1", "--out", str(tmp_path / name)]) == 0
@@ -104,7 +104,7 @@ def test_a_killed_command_goes_on_and_ends_as_if_it_had_not_been(script, wafer, 
     assert {n: contents(tmp_path / "a")[n] for n in there} == contents(tmp_path / "b")
 
 
-def test_help_names_every_option_and_needs_no_numpy(script):
+def test_help_covers_every_option_and_does_not_import_numpy(script):
     code = (
         f"import runpy, sys\nsys.argv = ['artificial.py', '--help']\ntry:\n    runpy.run_path({str(SCRIPT)!r}, "
         "run_name='__main__')\nexcept SystemExit:\n    assert 'numpy' not in sys.modules"
@@ -131,25 +131,25 @@ def test_help_names_every_option_and_needs_no_numpy(script):
         ["--own-sections", "--shared-sections"],
     ],
 )
-def test_a_mistyped_option_is_refused_at_once(script, wrong):
+def test_a_mistyped_option_is_rejected_at_once(script, wrong):
     with pytest.raises(SystemExit) as stop:
         script.main(["--labels", "x.json", "--out", "y", *wrong])
     assert stop.value.code == 2
 
 
-def test_what_cannot_be_done_is_said_in_one_line(script, wafer, tmp_path, capsys):
-    def says(*options, labels=wafer["few"]):
+def test_errors_are_one_line(script, wafer, tmp_path, capsys):
+    def error_of(*options, labels=wafer["few"]):
         assert script.main(["--labels", str(labels), "--out", str(tmp_path / "out"), *QUICK, *options]) == 2
         text = capsys.readouterr().err.strip()
         assert text.startswith("error: ") and "\n" not in text
         return text
 
-    assert "has no meaning for --generator paste" in says("--generator", "paste")
-    assert "no-such.json" in says(labels=tmp_path / "no-such.json")
-    assert "no-such.tif" in says("--channels", "grey=no-such.tif")
+    assert "has no effect with --generator paste" in error_of("--generator", "paste")
+    assert "no-such.json" in error_of(labels=tmp_path / "no-such.json")
+    assert "no-such.tif" in error_of("--channels", "grey=no-such.tif")
     alone = tmp_path / "alone.json"
     alone.write_text(wafer["few"].read_text().replace("wafer_grey.tif", "elsewhere.tif"))
-    assert "elsewhere.tif, which is not there" in says(labels=alone)
+    assert "elsewhere.tif, which does not exist" in error_of(labels=alone)
     (tmp_path / "elsewhere.tif").write_bytes(wafer["grey"].read_bytes())
-    assert "no fluorescence of its name beside it (such as elsewhere_fluo.tif)" in says(labels=alone)
-    assert "partly outside of the image" in says("--background", "400,400,700,600")
+    assert "no matching fluorescence image next to it (such as elsewhere_fluo.tif)" in error_of(labels=alone)
+    assert "partly outside the image" in error_of("--background", "400,400,700,600")

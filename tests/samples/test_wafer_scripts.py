@@ -1,4 +1,4 @@
-"""The prediction and evaluation scripts of samples/wafer_sections: help, errors, and the run of a real network."""
+"""The prediction and evaluation scripts of samples/wafer_sections: help, errors, and runs with a real network."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ MODULES = ("wafer_sections", "predict", "evaluate")
 
 @pytest.fixture(scope="module")
 def run_folder(sample, tmp_path_factory, quick_compiles):
-    """A run's weights and settings, of a small network that has learned nothing."""
+    """Weights and settings of a run with a small untrained network."""
     from mrcnn.engine.mask_rcnn import MaskRCNN
 
     config = sample["wafer_sections"].WaferSmallConfig()
@@ -39,21 +39,21 @@ def run_folder(sample, tmp_path_factory, quick_compiles):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Option --channels of a wafer of 100 x 130 pixels."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """Value of --channels for a wafer of 100 x 130 pixels."""
+    folder = tmp_path_factory.mktemp("images")
     for name in ("grey", "fluo"):
         tifffile.imwrite(folder / f"{name}.tif", np.random.default_rng(0).integers(0, 255, (100, 130)).astype(np.uint8))
     return f"grey={folder / 'grey.tif'},fluo={folder / 'fluo.tif'}"
 
 
-def test_predict_with_a_network(sample, run_folder, pictures, tmp_path, capsys):
+def test_predict_with_a_network(sample, run_folder, images, tmp_path, capsys):
     out = tmp_path / "found"
     arguments = [
         "--weights",
         str(run_folder),
         "--channels",
-        pictures,
+        images,
         "--out",
         str(out),
         "--tile",
@@ -89,7 +89,7 @@ def test_predict_with_a_network(sample, run_folder, pictures, tmp_path, capsys):
     assert (out / "sections_overlay.png").is_file()
 
 
-def test_evaluate_with_a_network(sample, run_folder, pictures, tmp_path):
+def test_evaluate_with_a_network(sample, run_folder, images, tmp_path):
     labels = {
         "imagePath": "grey.tif",
         "imageHeight": 100,
@@ -105,7 +105,7 @@ def test_evaluate_with_a_network(sample, run_folder, pictures, tmp_path):
             "--weights",
             str(run_folder),
             "--channels",
-            pictures,
+            images,
             "--labels",
             str(tmp_path / "labels.json"),
             "--out",
@@ -124,14 +124,14 @@ def test_evaluate_with_a_network(sample, run_folder, pictures, tmp_path):
 
 
 @pytest.mark.parametrize("script", ["predict", "evaluate"])
-def test_missing_weights_are_one_line_and_exit_code_2(sample, script, pictures, tmp_path, capsys):
-    more = ["--channels", pictures] if script == "predict" else []
+def test_missing_weights_give_a_one_line_error_and_exit_code_2(sample, script, images, tmp_path, capsys):
+    more = ["--channels", images] if script == "predict" else []
     assert sample[script].main(["--weights", str(tmp_path / "nothing"), "--out", str(tmp_path / "out"), *more]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ") and "nothing" in said and said.count("\n") == 1
 
 
-def test_a_missing_picture_is_one_line_and_exit_code_2(sample, run_folder, tmp_path, capsys):
+def test_a_missing_image_gives_a_one_line_error_and_exit_code_2(sample, run_folder, tmp_path, capsys):
     code = sample["predict"].main(
         [
             "--weights",

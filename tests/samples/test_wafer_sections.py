@@ -1,4 +1,4 @@
-"""The training script of samples/wafer_sections on a run of two steps, its settings and its augmentation."""
+"""The training script of samples/wafer_sections in a run of two steps, its settings and its augmentation."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def synthetic(sample):
 
 @pytest.fixture(scope="module")
 def folder(synthetic, tmp_path_factory):
-    """The same patches as files, in two subsets."""
+    """The same patches as files in two subsets."""
     root = tmp_path_factory.mktemp("patches")
     for i in synthetic.image_ids:
         pixels = synthetic.load_image(i)
@@ -41,7 +41,7 @@ def test_synthetic_patches_show_both_parts(synthetic):
         assert synthetic.load_image(i).shape == (256, 256, 2) and set(found.class_ids.tolist()) == {1, 2}
 
 
-def test_channels_and_mean_pixel_come_from_the_pictures(sample, folder, tiny_network, tmp_path):
+def test_channels_and_mean_pixel_come_from_the_images(sample, folder, tiny_network, tmp_path):
     code = sample["train"].main(
         [
             "--dataset",
@@ -80,7 +80,7 @@ def test_settings_given_by_hand_are_kept(sample, synthetic):
 
 @pytest.mark.parametrize("name", ["none", "flips", "light", "normal", "strong"])
 def test_augmentation_keeps_the_shape_of_sections(sample, synthetic, name):
-    """Lengths and angles stay: the area of a part that does not touch the border changes by its pixels' edge only."""
+    """Lengths and angles are preserved: the area of a part away from the border changes only by its edge pixels."""
 
     def inner(found):
         return [i for i, (y1, x1, y2, x2) in enumerate(found.boxes) if min(y1, x1) > 50 and max(y2, x2) < 206]
@@ -96,13 +96,13 @@ def test_augmentation_keeps_the_shape_of_sections(sample, synthetic, name):
         np.testing.assert_allclose(sorted(m.sum() for m in moved.masks), areas, rtol=0.05)
 
 
-def test_truth_beside_patches_is_refused(sample, folder):
-    with pytest.raises(ConfigError, match="lie in its own folder"):
+def test_separate_ground_truth_for_patches_is_rejected(sample, folder):
+    with pytest.raises(ConfigError, match="are in its own folder"):
         sample["wafer_sections"].WaferDataset(folder, "masks")
 
 
 def test_the_old_commands_name_a_subset(sample, folder, tmp_path, capsys):
-    """`train --dataset --subset --weights --logs`, as the first wafer projects had it; a subset that is not there."""
+    """`train --dataset --subset --weights --logs`, as in the first wafer projects, with a missing subset."""
     code = sample["wafer_sections"].main(
         ["train", "--dataset", str(folder), "--subset", "nothing", "--weights", "none", "--logs", str(tmp_path)]
     )

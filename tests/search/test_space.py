@@ -1,4 +1,4 @@
-"""What a search may choose: read from text, drawn, kept and put into a Config."""
+"""The space of a search: read from text, drawn, stored and put into a Config."""
 
 import numpy as np
 import optuna
@@ -41,7 +41,7 @@ def test_text_is_read(text, expected):
         "LEARNING_RATE=True..5",
     ],
 )
-def test_text_that_is_no_space_is_refused(text):
+def test_invalid_text_is_refused(text):
     with pytest.raises(ConfigError):
         parse_parameter(text)
 
@@ -58,7 +58,7 @@ def test_text_that_is_no_space_is_refused(text):
     ),
     st.integers(0, 1000),
 )
-def test_drawn_values_are_in_the_space_and_survive_being_kept(parameter, seed):
+def test_drawn_values_are_in_the_space_and_survive_storage(parameter, seed):
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed)).ask()
     value = parameter.suggest(trial)
     if parameter.choices:
@@ -70,7 +70,7 @@ def test_drawn_values_are_in_the_space_and_survive_being_kept(parameter, seed):
     assert parameter.stored(value) == trial.params["A"]
 
 
-def test_what_is_not_in_the_space_is_not_kept():
+def test_values_outside_of_the_space_are_not_stored():
     assert Parameter("A", (1, 2)).stored(3) is None
     assert Parameter("A", None, 1, 5).stored(2.5) is None
     assert Parameter("A", None, 1, 5).stored(7) is None

@@ -1,4 +1,4 @@
-"""Search of settings: trials, pruning, budgets, taking up, several processes, and files that cannot be used."""
+"""Studies: trials, pruning, budgets, resuming, several processes, and files that cannot be used."""
 
 import json
 import sqlite3
@@ -37,7 +37,7 @@ def counted(objective):
     return call
 
 
-def test_the_search_comes_near_the_best_and_writes_what_a_training_takes(tmp_path):
+def test_the_search_comes_close_to_the_best_and_writes_settings_for_a_training(tmp_path):
     study = tune(bowl, SPACE, tmp_path / "s.db", Budget(trials=15), start={"LEARNING_RATE": 0.05, "IMAGES_PER_GPU": 2})
     table = trials_table(study)
     assert len(table) == 15 and set(table["state"]) == {"complete"}
@@ -55,13 +55,13 @@ def test_the_search_comes_near_the_best_and_writes_what_a_training_takes(tmp_pat
     assert len(pd.read_csv(tmp_path / "trials.csv")) == 15
 
 
-def test_a_score_that_is_no_loss_is_to_be_high(tmp_path):
+def test_a_score_that_is_not_a_loss_is_maximised(tmp_path):
     study = tune(lambda v, w: -bowl(v, w), SPACE, tmp_path / "s.db", Budget(trials=8), "val_foreground_iou")
     table = trials_table(study)
     assert best_settings(study)[0] == table["score"].astype(float).idxmax()
 
 
-def test_the_search_is_taken_up_where_it_was(tmp_path):
+def test_the_search_continues_where_it_was(tmp_path):
     first, second = counted(bowl), counted(bowl)
     tune(first, SPACE, tmp_path / "s.db", Budget(trials=3))
     study = tune(second, SPACE, tmp_path / "s.db", Budget(trials=5))
@@ -86,7 +86,7 @@ def test_a_search_interrupted_in_a_trial_loses_only_that(tmp_path):
     assert table["state"].tolist()[2] == "failed"
 
 
-def test_a_search_that_was_killed_goes_on(tmp_path):
+def test_a_killed_search_continues(tmp_path):
     path = tmp_path / "s.db"
     code = textwrap.dedent(f"""
         import os
@@ -101,11 +101,11 @@ def test_a_search_that_was_killed_goes_on(tmp_path):
     assert subprocess.run([sys.executable, "-c", code]).returncode == 9
     table = trials_table(tune(lambda values, watch: values["LEARNING_RATE"], [RATE], path, Budget(trials=5)))
     states = table["state"].tolist()
-    assert states.pop(2) in ("running", "failed")  # that it was killed is noticed after some minutes
+    assert states.pop(2) in ("running", "failed")  # a kill is noticed after some minutes
     assert states == ["complete"] * 5
 
 
-def test_trials_worse_than_others_are_ended_early(tmp_path):
+def test_trials_worse_than_others_are_stopped_early(tmp_path):
     epochs = []
 
     def training(values, watch):
@@ -129,7 +129,7 @@ def test_trials_worse_than_others_are_ended_early(tmp_path):
 @pytest.mark.parametrize(
     ("monitor", "reported", "best"), [("val_loss", (4, 2, 9), 2), ("val_iou", (0.1, 0.6, 0.3), 0.6)]
 )
-def test_the_score_of_a_trial_that_was_ended_early_is_the_best_that_it_reported(tmp_path, monitor, reported, best):
+def test_the_score_of_a_trial_that_was_stopped_early_is_the_best_that_it_reported(tmp_path, monitor, reported, best):
     budget = Budget(hours=1)
 
     def cut_off(values, watch):
@@ -143,7 +143,7 @@ def test_the_score_of_a_trial_that_was_ended_early_is_the_best_that_it_reported(
     assert table[["state", "score"]].values.tolist() == [["pruned", best]]
 
 
-def test_settings_that_cannot_work_end_their_trial_only(tmp_path):
+def test_settings_that_cannot_work_end_only_their_trial(tmp_path):
     def picky(values, watch):
         if values["IMAGES_PER_GPU"] == 8:
             raise ConfigError("8 is too many.")
@@ -157,18 +157,18 @@ def test_settings_that_cannot_work_end_their_trial_only(tmp_path):
     assert set(table["state"][eight]) == {"pruned"} and set(table["state"][~eight]) == {"complete"}
 
 
-def test_a_search_whose_trials_all_fail_is_given_up(tmp_path):
+def test_a_search_whose_trials_all_fail_stops(tmp_path):
     def broken(values, watch):
         raise DataError("a.tif", "is cut off", "Copy it again")
 
     tried = counted(broken)
-    with pytest.raises(ConfigError, match="All 3 trials failed, the last one so: a.tif: is cut off. Copy it again"):
+    with pytest.raises(ConfigError, match="All 3 trials failed; the last error was: a.tif: is cut off. Copy it again"):
         tune(tried, SPACE, tmp_path / "s.db", Budget(trials=50))
     assert len(tried.seen) == 3
 
 
 def running_out(budget, epochs):
-    """An objective in whose first trial the time is over after so many epochs."""
+    """An objective whose time is over in the first trial after so many epochs."""
 
     def objective(values, watch):
         for epoch in range(1, 100):
@@ -206,7 +206,7 @@ def test_a_budget_too_short_for_one_epoch_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"trials": 0}, {"trials": 1.5}, {"hours": 0}, {"hours": float("nan")}])
-def test_budgets_that_cannot_be(options):
+def test_invalid_budgets_are_refused(options):
     with pytest.raises(ConfigError):
         Budget(**options)
 
@@ -215,14 +215,14 @@ def test_budgets_that_cannot_be(options):
     ("change", "named"),
     [({"monitor": "loss"}, "monitor"), ({"space": [RATE]}, "space"), ({"about": {"epochs": 6}}, "epochs")],
 )
-def test_scores_that_cannot_be_compared_do_not_go_into_one_file(tmp_path, change, named):
+def test_scores_that_cannot_be_compared_are_not_mixed_in_one_file(tmp_path, change, named):
     arguments = {"space": SPACE, "monitor": "val_loss", "about": {"epochs": 5}}
 
     def search(space, monitor, about):
         return tune(bowl, space, tmp_path / "s.db", Budget(trials=1), monitor, about)
 
     search(**arguments)
-    with pytest.raises(ConfigError, match=f"another {named}"):
+    with pytest.raises(ConfigError, match=f"different {named}"):
         search(**{**arguments, **change})
 
 
@@ -279,7 +279,7 @@ def test_damaged_files_are_one_clear_error(tmp_path):
     sound = path.read_bytes()
     damaged = {
         "cut": sound[: len(sound) // 2],
-        "text": b"no data base, but some text\n" * 200,
+        "text": b"not a database, but some text\n" * 200,
         "zeros": sound[:4096] + bytes(len(sound) - 4096),
     }
     for name, content in damaged.items():
@@ -289,19 +289,19 @@ def test_damaged_files_are_one_clear_error(tmp_path):
         assert path.read_bytes() == content, name
 
 
-def test_a_data_base_of_something_else_is_left_alone(tmp_path):
+def test_a_database_of_something_else_is_left_alone(tmp_path):
     path = tmp_path / "library.db"
     other = sqlite3.connect(path)
     other.execute("CREATE TABLE books (title TEXT)")
     other.commit()
     other.close()
     before = path.read_bytes()
-    with pytest.raises(DataError, match="of something else"):
+    with pytest.raises(DataError, match="not of a search"):
         tune(bowl, SPACE, path, Budget(trials=1))
     assert path.read_bytes() == before
 
 
-def test_places_where_no_file_can_be(tmp_path):
+def test_paths_where_no_file_can_be_created(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError):
         tune(bowl, SPACE, tmp_path / "file" / "s.db", Budget(trials=1))

@@ -1,4 +1,4 @@
-"""Trials that are trainings: what they report, when they stop, what they leave on the disk."""
+"""Trials that are trainings: the scores they report, when they stop, the files they leave."""
 
 import keras
 import numpy as np
@@ -90,20 +90,20 @@ def test_training_stops_when_the_trial_is_ended(tmp_path, watch, epochs):
     assert watch.values == history.history["loss"]
 
 
-def test_a_stage_does_not_begin_after_the_end(tmp_path):
+def test_no_stage_begins_after_the_end(tmp_path):
     watch, built = Watched(reports=1), []
     trial_of(tmp_path, built, stages=(4, 4, 4))({"LEARNING_RATE": 0.1}, watch)
     assert watch.epochs == [1]
 
 
-def test_epochs_without_the_score_are_passed_over_and_a_training_without_it_is_an_error(tmp_path):
+def test_epochs_without_the_score_are_skipped_and_a_training_without_it_is_an_error(tmp_path):
     watch = Watched()
     callback = TrialCallback(watch, "val_iou")
     for epoch, logs in enumerate(({"loss": 1.0}, {"loss": 1.0, "val_iou": 0.3}, {"val_iou": float("nan")})):
         callback.on_epoch_end(epoch, logs)
     assert (watch.epochs, watch.values) == ([2], [0.3])
     assert callback.seen == ["loss", "val_iou"]
-    with pytest.raises(ConfigError, match="tells no val_threat; it tells loss"):
+    with pytest.raises(ConfigError, match="does not report val_threat; it reports loss"):
         trial_of(tmp_path, monitor="val_threat")({"LEARNING_RATE": 0.1}, Watched())
 
 
@@ -122,7 +122,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_built(tmp_path
         (ZeroDivisionError("our own fault"), ZeroDivisionError),
     ],
 )
-def test_memory_of_the_device_is_told_from_other_faults(tmp_path, raised, seen):
+def test_running_out_of_device_memory_is_told_from_other_errors(tmp_path, raised, seen):
     class Failing(Line):
         def train(self, epochs, callbacks):
             super().train(1, callbacks)

@@ -1,4 +1,4 @@
-"""Tuning of the watershed on drawn images whose best settings are known."""
+"""Tuning of the watershed on synthetic images whose best settings are known."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from mrcnn.search.tune_watershed import score_watershed, tune_watershed
 
 
 def scene(rng, pairs=4, specks=5):
-    """Probability and truth of pairs of touching discs, with specks that are nothing, all a little blurred."""
+    """Probability and ground truth of pairs of touching discs, with specks that are no objects, slightly blurred."""
     y, x = np.mgrid[:80, :160]
     labels = np.zeros(y.shape, int)
     for i in range(pairs):
@@ -31,7 +31,7 @@ def scenes():
     return [scene(rng) for _ in range(3)]
 
 
-def test_tuned_settings_part_the_pairs_and_leave_the_specks_out(scenes):
+def test_tuned_settings_separate_the_pairs_and_leave_the_specks_out(scenes):
     probabilities, truths = zip(*scenes)
     tuned = tune_watershed(iter(probabilities), truths)
     assert tuned.seed_depth_px is not None
@@ -68,11 +68,11 @@ def test_nothing_to_tune_on_is_a_clear_error(scenes):
     probability, truth = scenes[0]
     with pytest.raises(ConfigError, match="have none"):
         tune_watershed([probability], [Instances(truth.image_shape)])
-    with pytest.raises(ConfigError, match="another number"):
+    with pytest.raises(ConfigError, match="different number"):
         tune_watershed([probability], [truth, truth])
     with pytest.raises(ConfigError, match="there are none"):
         tune_watershed([], [], min_sizes_px=(0,))
     with pytest.raises(ConfigError, match="there are none"):
         tune_watershed([probability], [truth], thresholds=())
-    with pytest.raises(ConfigError, match="from 0 to 1"):
+    with pytest.raises(ConfigError, match="0 to 1"):
         tune_watershed([probability * 5], [truth])

@@ -1,4 +1,4 @@
-"""A small domain, and a detector that needs no training: what is bright is an object."""
+"""A small domain, and a detector that needs no training: bright areas are objects."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def domain():
 
 
 class BrightIsObject:
-    """Stands for a `MaskRCNN`: each connected bright area is a detection."""
+    """Replaces a `MaskRCNN`: each connected bright area is a detection."""
 
     def __init__(self):
         self.config = SmallConfig()
@@ -56,7 +56,7 @@ def detector():
 
 
 def blobs(count, shape=(40, 50), value=200):
-    """A dark picture with `count` bright squares of 5 x 5 pixels in a row."""
+    """A dark image with `count` bright squares of 5 x 5 pixels in a row."""
     image = np.zeros(shape, np.uint8)
     for i in range(count):
         image[10:15, 3 + 8 * i : 8 + 8 * i] = value

@@ -1,7 +1,7 @@
-"""Detects in the tiles of an image, and kills itself (SIGKILL) on the way; run by test_tiling.py.
+"""A tiled detection that kills its own process (SIGKILL) while running; started by test_tiling.py.
 
-python killed_tiling.py FOLDER TILES PLACE, where PLACE is predict (at work on the tile after so many) or writing (its
-file is written, but not in its place).
+python killed_tiling.py FOLDER TILES PLACE, where PLACE is predict (while processing the tile after TILES tiles) or
+writing (after its file is written, but before it is moved into place).
 """
 
 import os

@@ -190,7 +190,7 @@ SETTINGS = {
     },
 }
 
-# What his modules had imported, as an import of each names it.
+# Names that his modules had imported.
 IMPORTED = {
     "model": {
         "os": "os",

@@ -1,4 +1,4 @@
-"""Sections drawn as polygons: what the tests of sections, their files and pictures share."""
+"""Sections drawn as polygons, shared by the tests of sections, section files and images."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ LENGTH, TISSUE_DEPTH, MAGNET_DEPTH = 60.0, 25.0, 28.0
 def section_polygons(centre, angle_deg, length=LENGTH, tissue_depth=TISSUE_DEPTH, magnet_depth=MAGNET_DEPTH, gap=1.0):
     """Tissue and magnetic part, rectangles float [4, 2] (y, x), on both sides of a point (y, x).
 
-    The way from magnetic part to tissue has this angle: 0 to the right, counter-clockwise as seen on the screen.
+    `angle_deg` is the direction from magnetic part to tissue: 0 to the right, counterclockwise as seen on the screen.
     """
     along = np.array([-np.sin(np.radians(angle_deg)), np.cos(np.radians(angle_deg))])  # (y, x), y downwards
     across = np.array([along[1], -along[0]])
@@ -40,7 +40,7 @@ def section_of():
 
 @pytest.fixture(scope="session")
 def wafer():
-    """Callable (rng, rows, columns): polygons of a grid of sections at random angles, and those angles."""
+    """Callable (rng, rows, columns): polygons of a grid of sections at random angles, the angles, the image shape."""
 
     def make(rng, rows=3, columns=4, pitch=110):
         angles = rng.uniform(0, 360, rows * columns)

@@ -1,4 +1,4 @@
-"""Models of a few layers, for what does not need a Mask R-CNN."""
+"""Models with few layers, for tests that do not need a Mask R-CNN."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 
 def small_model(channels=3, classes=2, seed=0):
-    """A convolution, a batch norm and a nested model named as the original's; weights are random."""
+    """A convolution, a batch norm and a nested model with the names of the original; weights are random."""
     keras.utils.set_random_seed(seed)
     image = keras.Input((8, 8, channels))
     x = keras.layers.Conv2D(4, 3, name="conv1")(image)
@@ -41,7 +41,7 @@ def small():
 
 @pytest.fixture
 def unchanged():
-    """Context manager: the model's weights at its end are those at its beginning, bit for bit."""
+    """Context manager: checks that the weights of the model do not change, bit for bit."""
     import contextlib
 
     @contextlib.contextmanager

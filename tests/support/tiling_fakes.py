@@ -1,4 +1,4 @@
-"""A detector without a network, for tests of tiling: the value of a pixel is the number of the object that it is of."""
+"""A detector without a network, for tests of tiling: the value of a pixel is the number of its object."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from mrcnn.inference.tiling import ArraySource
 
 
 class Exact:
-    """Finds every object of a tile, cut by the tile. Objects of odd numbers are of class 1, of even ones of class 2."""
+    """Finds every object in a tile, cut at the tile border. Odd object numbers have class 1, even ones class 2."""
 
     def __init__(self, folder=None, delay=0.0):
         self.folder, self.delay, self.calls = folder, delay, []
@@ -28,20 +28,20 @@ class Exact:
 
 
 def found(image):
-    """The objects of an image that `encoded` made."""
+    """The objects of an image created by `encoded`."""
     labels = image[..., 0] + 256 * image[..., 1].astype(np.int32)
     values = np.unique(labels[labels > 0])
     return Instances.from_label_image(labels, 2 - values % 2, 0.5 + values / 2000)
 
 
 def encoded(truth):
-    """An image uint8 [H, W, 2] that `Exact` finds these objects in, whatever the window."""
+    """An image uint8 [H, W, 2] in which `Exact` finds these objects, whatever the window."""
     labels = truth.to_label_image()
     return np.stack([labels % 256, labels // 256], axis=-1).astype(np.uint8)
 
 
 def squares(shape, count, side, seed=0):
-    """Up to `count` rectangles of at most `side` pixels that do not touch, classes and scores as `Exact` finds them."""
+    """Up to `count` non-touching rectangles of at most `side` pixels, with classes and scores as found by `Exact`."""
     rng = np.random.default_rng(seed)
     taken, boxes = np.zeros(shape, bool), []
     for _ in range(count):
@@ -56,13 +56,13 @@ def squares(shape, count, side, seed=0):
 
 
 def as_set(instances):
-    """What two results are compared by: boxes, classes, scores and masks in any order."""
+    """Boxes, classes, scores and masks in a fixed order, to compare two results."""
     rows = zip(instances.boxes.tolist(), instances.class_ids.tolist(), instances.scores.tolist(), instances.masks)
     return sorted((tuple(box), c, round(s, 5), m.tobytes()) for box, c, s, m in rows)
 
 
 class Broken(ArraySource):
-    """A source that cannot be read from a row on, until a file `mended` is there."""
+    """A source that cannot be read below a given row until a file `mended` exists."""
 
     def __init__(self, array, row, folder):
         super().__init__(array, "wafer.tif")
@@ -75,7 +75,7 @@ class Broken(ArraySource):
 
 
 class Factory:
-    """Makes `Suicidal` detectors; notes in a folder in which processes it arrived, and in which it was called."""
+    """Creates `SelfKilling` detectors; records in a folder in which processes it arrived and was called."""
 
     def __init__(self, folder, deaths=1):
         self.folder, self.deaths = str(folder), deaths
@@ -86,7 +86,7 @@ class Factory:
 
     def __call__(self):
         _note(self.folder, "built")
-        return Suicidal(self.folder, self.deaths)
+        return SelfKilling(self.folder, self.deaths)
 
 
 def _note(folder, what):
@@ -94,8 +94,8 @@ def _note(folder, what):
         file.write("x")
 
 
-class Suicidal(Exact):
-    """In the middle of the work the process is killed by signal, as often as said; a file for each time."""
+class SelfKilling(Exact):
+    """Kills its own process by a signal while working, `deaths` times in total, with one file per kill."""
 
     def __init__(self, folder, deaths):
         super().__init__(folder, delay=0.02)
@@ -108,7 +108,7 @@ class Suicidal(Exact):
         return super().predict(images)
 
     def _has_a_turn(self):
-        """Whether this death is still to come; two processes never take the same one."""
+        """Whether a kill is left for this process; two processes never take the same one."""
         for turn in range(self.deaths):
             with contextlib.suppress(FileExistsError):
                 (Path(self.folder) / f"turn_{turn}").touch(exist_ok=False)

@@ -1,4 +1,4 @@
-"""A wafer as files, and a detector that needs no training: what the tests of the wafer scripts share."""
+"""A wafer as files, and a detector that needs no training, shared by the tests of the wafer scripts."""
 
 import numpy as np
 import tifffile
@@ -26,9 +26,9 @@ class WaferConfig(Config):
 
 
 class GreySaysWhat:
-    """Stands for a `MaskRCNN`: connected pixels of one grey are an object, of the class that the grey stands for.
+    """Replaces a `MaskRCNN`: connected pixels of the same grey value are an object, whose class is given by the value.
 
-    The channels must come as grey, fluorescence: the magnetic part is told by both.
+    The channels must be in the order grey, fluorescence: magnetic parts are recognised by both.
     """
 
     def __init__(self):
@@ -69,7 +69,7 @@ def rectangle(y, x, height, width):
 
 
 def wafer_labels():
-    """Fifteen sections, tissue above its magnetic part (angle 90), across all borders of tiles of 128 pixels."""
+    """Fifteen sections, tissue above its magnetic part (angle 90), across all borders of 128-pixel tiles."""
     places = [(18 + 108 * (i // 5), 20 + 101 * (i % 5)) for i in range(15)]
     return WaferLabels(
         [Section(n, rectangle(y, x, 20, 40), rectangle(y + 22, x, 22, 40)) for n, (y, x) in enumerate(places, start=1)],
@@ -78,7 +78,7 @@ def wafer_labels():
 
 
 def write_wafer(folder, labels=None):
-    """Write grey.tif, fluo.tif and labels.json; gives the labels."""
+    """Write grey.tif, fluo.tif and labels.json; returns the labels."""
     labels = wafer_labels() if labels is None else labels
     grey, fluo = np.full(SHAPE, 30, np.uint8), np.full(SHAPE, 5, np.uint8)
     objects = labels.instances()

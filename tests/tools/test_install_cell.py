@@ -86,7 +86,7 @@ def test_check_changes_nothing_and_names_what_differs(script, notebooks, pyproje
     pyproject(ADDRESS)
     assert script.main([*options, "--check"]) == 1
     assert {p: p.read_bytes() for p in notebooks.iterdir()} == before
-    assert capsys.readouterr().out.count(": differs; run python tools/install_cell.py") == len(before)
+    assert capsys.readouterr().out.count(": out of date; run python tools/install_cell.py") == len(before)
 
 
 def test_a_notebook_without_the_cell_is_named(script, notebooks):
@@ -97,7 +97,7 @@ def test_a_notebook_without_the_cell_is_named(script, notebooks):
         ),
         path,
     )
-    with pytest.raises(SystemExit, match="own.ipynb: the second cell is not the install cell; put"):
+    with pytest.raises(SystemExit, match="own.ipynb: the second cell is not the install cell. Insert"):
         script.main(["--notebooks", str(notebooks)])
 
 

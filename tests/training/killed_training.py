@@ -1,4 +1,4 @@
-"""Trains a tiny network in two stages, and kills itself (SIGKILL) at the place asked for; run by test_resume.py.
+"""Train a tiny network in two stages, and kill this process (SIGKILL) at the given place; run by test_resume.py.
 
 python killed_training.py FOLDER PLACE start|resume, where PLACE is none, boundary, step or writing.
 """
@@ -74,8 +74,8 @@ def kill_while_writing(number):
 
 
 def run(folder, place="none", resume=False):
-    """Train, or go on with training, to the end or to the kill; the detector."""
-    keras.utils.set_random_seed(99)  # what the program draws elsewhere must not matter
+    """Train, or continue a training, to the end or until the kill; returns the detector."""
+    keras.utils.set_random_seed(99)  # random numbers drawn elsewhere must not matter
     detector = MaskRCNN("training", config(), folder)
     if resume:
         assert detector.resume()

@@ -1,4 +1,4 @@
-"""Batches: a function of seed, epoch and step alone, every image once a pass, errors kept as they were."""
+"""Batches: they depend only on seed, epoch and step; every image once per pass; original errors are kept."""
 
 import types
 
@@ -24,7 +24,7 @@ class SmallConfig(Config):
 
 
 def numbered(count):
-    """A data set of ids only."""
+    """A data set with ids only."""
     return types.SimpleNamespace(image_ids=np.arange(count), image_info=[{"source": "s"}] * count)
 
 
@@ -40,7 +40,7 @@ def same(one, other):
 
 
 @given(count=st.integers(1, 23), batch=st.integers(1, 7), steps=st.none() | st.integers(1, 9), seed=st.integers(0, 5))
-def test_every_image_once_a_pass(count, batch, steps, seed):
+def test_every_image_once_per_pass(count, batch, steps, seed):
     batches = SampleBatches(numbered(count), SmallConfig(IMAGES_PER_GPU=batch, SEED=seed), steps)
     epochs = -(-3 * count // (batches.steps * batch))
     order = [i for epoch in range(epochs) for step in range(batches.steps) for i in batches.ids_of(epoch, step)]
@@ -54,7 +54,7 @@ def test_every_image_once_a_pass(count, batch, steps, seed):
     steps=st.integers(1, 5),
     places=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4)), min_size=1, max_size=9),
 )
-def test_a_batch_does_not_depend_on_what_was_asked_before(count, batch, steps, places):
+def test_a_batch_does_not_depend_on_earlier_batches(count, batch, steps, places):
     config = SmallConfig(IMAGES_PER_GPU=batch)
     used = SampleBatches(numbered(count), config, steps)
     for epoch, step in places:
@@ -107,7 +107,7 @@ def test_shapes_and_types():
 
 
 class SomeBoxes(ShapesDataset):
-    """Of images with odd ids only the boxes are known."""
+    """For images with odd ids, only the boxes are known."""
 
     def has_masks(self, image_id):
         return image_id % 2 == 0
@@ -140,7 +140,7 @@ class NaNPictures(Dataset):
         return np.ones((64, 64, 1), bool), np.ones(1, np.int32)
 
 
-def test_the_error_of_a_picture_is_kept_and_named():
+def test_the_error_of_an_image_is_kept_and_named():
     dataset = NaNPictures()
     dataset.add_class("s", 1, "thing")
     dataset.add_image("s", 0, "broken.tif")
@@ -151,13 +151,13 @@ def test_the_error_of_a_picture_is_kept_and_named():
     assert batches.error is caught.value
 
 
-def test_a_picture_that_does_not_become_the_models_size():
+def test_an_image_that_does_not_get_the_models_size():
     with pytest.raises(DataError, match=r"square, .*|.*\(100, 100, 3\) after resizing.*'square' or 'crop'"):
         SampleBatches(shapes(side=100), SmallConfig(IMAGE_RESIZE_MODE="none"), None)[0]
 
 
 def test_keras_takes_them_in_order():
-    """What `fit` with shuffle=False hands to the model are the batches in their order."""
+    """`fit` with shuffle=False passes the batches to the model in their order."""
     batches, seen = SampleBatches(shapes(), SmallConfig(), 5), []
 
     class Watch(keras.Model):

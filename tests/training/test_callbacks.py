@@ -1,4 +1,4 @@
-"""Records, checkpoints kept, and reasons to stop, without a training."""
+"""Callbacks without a training: records, checkpoints that are kept, and reasons to stop."""
 
 import math
 import subprocess
@@ -17,7 +17,7 @@ from mrcnn.training.checkpoints import Progress, read_progress
 from mrcnn.training.history import read_history
 
 BATCHES = types.SimpleNamespace(
-    epoch=0, first_step=0, steps=4, names_of=lambda epoch, step: [f"picture_{epoch}_{step}_{i}.png" for i in range(2)]
+    epoch=0, first_step=0, steps=4, names_of=lambda epoch, step: [f"image_{epoch}_{step}_{i}.png" for i in range(2)]
 )
 
 
@@ -54,7 +54,7 @@ def test_history_keeps_numbers_and_drops_what_a_killed_run_wrote_beyond_its_chec
 
 # --- Checkpoints ---
 def epochs_of(folder, monitor, values, small, before=None, **settings):
-    """Run the callback over epochs that measured these values."""
+    """Run the callback over epochs with these measured values."""
     progress = before or Progress(0, monitor=monitor)
     callback = attached(Checkpoints(folder, "x", Config(**settings), progress, BATCHES), fitted(small))
     best = []
@@ -81,7 +81,7 @@ def test_best_survives_a_restart(tmp_path, small):
 
 
 @pytest.mark.parametrize("keep", [1, 3])
-def test_the_last_so_many_are_kept(keep, tmp_path, small):
+def test_the_last_checkpoints_are_kept(keep, tmp_path, small):
     (tmp_path / "mask_rcnn_other_0001.h5").touch()
     (tmp_path / "mask_rcnn_x_0099.h5").touch()  # of another training, ahead: not this one's to remove
     epochs_of(tmp_path, "loss", [5, 4, 3, 2, 1], small, KEEP_CHECKPOINTS=keep)
@@ -90,7 +90,7 @@ def test_the_last_so_many_are_kept(keep, tmp_path, small):
 
 
 def test_the_epoch_of_the_lowest_validation_loss_is_kept(tmp_path, small):
-    """Scripts look for its checkpoint by the number."""
+    """Scripts look up its checkpoint by the number."""
     losses = [3.0, 1.0, 2.0, 4.0, 5.0]
     rows = "".join(f"{epoch},{loss}\n" for epoch, loss in enumerate(losses, start=1))
     (tmp_path / "history.csv").write_text("epoch,val_loss\n" + rows)
@@ -113,22 +113,22 @@ def test_within_an_epoch(tmp_path, small):
     assert (progress.epoch, progress.step) == (3, 0)
 
 
-def test_weights_that_are_no_numbers_are_never_saved(tmp_path, small):
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, small):
     model = fitted(small)
     callback = attached(Checkpoints(tmp_path, "x", Config(), Progress(0), BATCHES), model)
     callback.on_epoch_end(0, {"loss": 1.0})
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     model.weights[0].assign(np.full(model.weights[0].shape, np.nan))
-    with pytest.raises(DataError, match=r"picture_0_3_0.png, picture_0_3_1.png: .*largest weight is nan"):
+    with pytest.raises(DataError, match=r"image_0_3_0.png, image_0_3_1.png: .*largest weight is nan"):
         callback.on_epoch_end(1, {"loss": 0.5})
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
 # --- Reasons to stop ---
-def test_a_loss_that_is_no_number_names_the_pictures(small):
+def test_the_error_for_a_nan_loss_names_the_images(small):
     callback = attached(StopOnNaN(BATCHES), fitted(small))
     callback.on_train_batch_end(0, {"loss": 1.0})
-    with pytest.raises(DataError, match=r"picture_0_2_0.png, picture_0_2_1.png: .*epoch 1, step 3 .*a_loss is nan"):
+    with pytest.raises(DataError, match=r"image_0_2_0.png, image_0_2_1.png: .*epoch 1, step 3 .*a_loss is nan"):
         callback.on_train_batch_end(2, {"loss": 1.0, "a_loss": math.nan})
 
 
@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_names_the_pictures(small):
         ("val_loss", [3, 2, 2.5, 2.1, 2.2], 0, 4),
         ("val_loss", [5, 4, 3, 2, 1], 0, None),
         ("val_threat_score", [0.1, 0.5, 0.4, 0.6, 0.5, 0.3], 0, 6),
-        # Another stage begins: what was best before it does not count.
+        # Another stage begins: the best value before it does not count.
         ("val_threat_score", [0.9, 0.8, 0.1, 0.2, 0.3], 2, None),
         ("val_threat_score", [math.nan] * 5, 0, None),
         # Measured every fourth epoch (VALIDATE_EVERY).
@@ -165,7 +165,7 @@ def test_stop_early(monitor, values, start, stops, small, capsys):
 
 # --- Validation ---
 def test_validation_counts_the_images_that_it_detects_in(monkeypatch):
-    """By the progress that it was given, only in the epochs that are validated."""
+    """With the progress that it was given, only in the epochs with validation."""
     counted = []
 
     def evaluated(detector, dataset, limit, keep, progress):
@@ -182,7 +182,7 @@ def test_validation_counts_the_images_that_it_detects_in(monkeypatch):
 
 
 # --- TensorBoard ---
-# A process of its own: the limit is on all files that a process writes, also on the one that a test's output may go to.
+# A separate process: the limit applies to all files that a process writes, including a file for the test's output.
 ON_A_FULL_DISK = """
 import resource, sys
 import numpy as np
@@ -202,7 +202,7 @@ print("trained to its end")
 
 
 def test_a_full_disk_ends_tensorboard_and_not_the_training(tmp_path):
-    """The system refuses to let files grow beyond 300 bytes, as it refuses when the disk is full."""
+    """The system does not let files grow beyond 300 bytes, as if the disk were full."""
     pytest.importorskip("resource", reason="Windows sets no limit on the size of files")
     done = subprocess.run([sys.executable, "-c", ON_A_FULL_DISK, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -212,10 +212,10 @@ def test_a_full_disk_ends_tensorboard_and_not_the_training(tmp_path):
     assert said.count("cannot be written") == 1 and f"{tmp_path / 'tensorboard'}: " in said and "too large" in said
 
 
-def test_a_folder_that_cannot_be_made_ends_tensorboard_only(tmp_path, capsys):
+def test_a_folder_that_cannot_be_created_ends_only_tensorboard(tmp_path, capsys):
     (tmp_path / "tensorboard").write_text("a file is in the way")
     board = Board(tmp_path)
     board.on_epoch_end(0, {"loss": 1.0})
     board.picture(1, 0, np.zeros((8, 8, 1), np.uint8), Instances((8, 8)), Instances((8, 8)))
     board.on_train_end()
-    assert capsys.readouterr().out.count("goes on without TensorBoard") == 1
+    assert capsys.readouterr().out.count("continues without TensorBoard") == 1

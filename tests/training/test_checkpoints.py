@@ -1,4 +1,4 @@
-"""Checkpoints are written whole or not at all, and hold all that is needed to go on."""
+"""Checkpoints: they are written completely or not at all, and contain everything needed to resume."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ from mrcnn.weights.load import load_weights
 
 
 def trained(small, seed=0):
-    """A small model after a step, with momentum, and a random generator inside."""
+    """A small model after one step, with momentum and an internal random generator."""
     model = small(seed=seed)
     generated = keras.layers.Dropout(0.5, seed=3, name="drop")(model.output)
     model = keras.Model(model.input, generated)
@@ -83,7 +83,9 @@ def test_state_of_another_model_changes_nothing(tmp_path, small):
     path, model = tmp_path / "c.h5", trained(small)
     save_checkpoint(path, model, Config(), PROGRESS)
     before, state = everything(model), read_state(path)
-    with pytest.raises(WeightsError, match="c.h5: its optimizer belongs to another model or another choice of layers"):
+    with pytest.raises(
+        WeightsError, match="c.h5: its optimizer state belongs to a different model or choice of layers"
+    ):
         restore(model.optimizer.variables, state.optimizer[:-1], path, "optimizer")
     assert_same(everything(model), before)
 
@@ -110,7 +112,7 @@ CHANGES = {
     "unknown progress": (lambda s: s.attrs.__setitem__("progress", '{"a": 1}'), "cannot be read as a checkpoint"),
     "no progress": (lambda s: s.attrs.__delitem__("progress"), "cannot be read as a checkpoint"),
     "no seeds": (lambda s: s.__delitem__("seeds"), "'/training_state/seeds' is missing"),
-    "external": (external, "link to somewhere else"),
+    "external": (external, "link to another location"),
     "giant": (giant, "more than the whole file. It is refused"),
 }
 
@@ -144,7 +146,7 @@ def test_disk_full_leaves_the_checkpoint_that_was_there(where, tmp_path, small, 
     save_checkpoint(path, model, Config(), PROGRESS)
     before = path.read_bytes()
     monkeypatch.setattr(where, no_space)
-    with pytest.raises(WeightsError, match="No space left on device.*unharmed. Free some space") as caught:
+    with pytest.raises(WeightsError, match="No space left on device.*unchanged. Free some space") as caught:
         save_checkpoint(path, model, Config(), PROGRESS)
     with pytest.raises(WeightsError, match="Nothing was written. Free some space"):
         save_checkpoint(tmp_path / "new.h5", model, Config(), PROGRESS)
@@ -193,13 +195,13 @@ def test_a_real_limit_of_the_system(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        f"{path}: cannot be written (File too large). The file that was there is unharmed. Free some space or choose "
+        f"{path}: cannot be written (File too large). The existing file is unchanged. Free some space or choose "
         "another folder.\n"
     )
     assert done.stderr == ""
 
 
-def test_no_right_to_write(tmp_path, small):
+def test_no_write_permission(tmp_path, small):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(WeightsError, match="cannot be written.*Nothing was written"):
         save_checkpoint(tmp_path / "file" / "c.h5", trained(small), Config(), PROGRESS)
@@ -250,9 +252,9 @@ def test_resolve_weights(tmp_path):
     later = touched(logs / "b20230101T1200", "mask_rcnn_b_0001.h5")
     os.utime(later / "mask_rcnn_b_0001.h5", (2e9, 2e9))
     assert resolve_weights(logs) == later / "mask_rcnn_b_0001.h5"
-    with pytest.raises(WeightsError, match="'' is no path.*found none"):
+    with pytest.raises(WeightsError, match="path of the weight file is empty"):
         resolve_weights("")
-    with pytest.raises(WeightsError, match="0007.h5: there is no such.*mask_rcnn_a_0002.h5 are kept; KEEP_CHECKPOINTS"):
+    with pytest.raises(WeightsError, match="0007.h5: there is no such.*mask_rcnn_a_0002.h5; KEEP_CHECKPOINTS"):
         resolve_weights(run / "mask_rcnn_a_0007.h5")
     with pytest.raises(WeightsError, match="nothing.h5: there is no such file or run folder. Check the path"):
         resolve_weights(run / "nothing.h5")

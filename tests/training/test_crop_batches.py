@@ -1,4 +1,4 @@
-"""Batches of crops: which, how often, and the same again after a restart."""
+"""Batches of crops: the choice of crops, how often, and the same crops after a restart."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from mrcnn.training.crop_batches import CropBatches, GridBatches
 
 
 class Numbered(Dataset):
-    """Pictures in which every pixel has a value of its own picture, and the right half is an object."""
+    """Images in which all pixels have one value per image, and the right half is an object."""
 
     channels = 1
 
@@ -45,7 +45,7 @@ def config(**overrides):
 SHAPES = [(32, 32), (64, 96), (40, 50)]
 
 
-def test_an_image_is_visited_as_often_as_crops_cover_it():
+def test_an_image_is_visited_as_often_as_needed_to_cover_it():
     batches = CropBatches(Numbered(SHAPES), config())
     assert batches.steps == -(-(1 + 6 + 4) // 3)
     ids = [i for epoch in range(3) for step in range(batches.steps) for i in batches.ids_of(epoch, step)]
@@ -62,7 +62,7 @@ def test_arrays_of_a_batch():
             assert np.array_equal(image[..., 0] + 5, 10 * image_id + label)
 
 
-def test_crops_are_of_seed_epoch_and_step_alone():
+def test_crops_depend_only_on_seed_epoch_and_step():
     one, other = (CropBatches(Numbered(SHAPES), config(), augmentation=FlipLR()) for _ in range(2))
     other.first_step, other.epoch = 2, 1
     one.epoch = 1
@@ -73,7 +73,7 @@ def test_crops_are_of_seed_epoch_and_step_alone():
     assert not np.array_equal(labels[0], labels[1]) and not np.array_equal(labels[0], labels[2])
 
 
-def test_sources_without_augmentation_are_left_as_they_are():
+def test_sources_without_augmentation_are_unchanged():
     def negative(image, instances, rng):
         return 255 - image, instances
 
@@ -82,7 +82,7 @@ def test_sources_without_augmentation_are_left_as_they_are():
     assert plain.max() < 100 and np.array_equal(turned, 255 - 2 * 5 - plain)
 
 
-def test_validation_looks_at_every_pixel_in_the_same_way_each_time():
+def test_validation_uses_every_pixel_in_the_same_way_each_time():
     batches = GridBatches(Numbered(SHAPES), config())
     assert [w for _, w in batches.windows[:1]] == [[0, 0, 32, 32]] and len(batches.windows) == 11
     ids = [i for step in range(batches.steps) for i in batches.ids_of(0, step)]
@@ -99,9 +99,9 @@ def test_few_validation_steps_are_spread_over_the_data_set():
     assert GridBatches(Numbered([(32, 32)] * 2), config(), steps=5).steps == 1
 
 
-def test_pictures_smaller_than_a_crop_are_named():
+def test_images_smaller_than_a_crop_are_named():
     for kind in (CropBatches, GridBatches):
-        with pytest.raises(DataError, match="n_1.png: has 31 x 40 pixels, too few for the crops of 32 x 32"):
+        with pytest.raises(DataError, match="n_1.png: has 31 x 40 pixels, too few for training crops of 32 x 32"):
             kind(Numbered([(32, 32), (31, 40)]), config())
     batches = CropBatches(Numbered(SHAPES), config())
     assert batches.names_of(0, 0) == [f"n_{i}.png" for i in batches.ids_of(0, 0)]

@@ -1,4 +1,4 @@
-"""What `train` returns: the rows of `history.csv`, shown as one line."""
+"""`TrainingHistory`: the rows of `history.csv`, displayed as one line."""
 
 import math
 import pickle
@@ -14,7 +14,7 @@ ROWS = "epoch,seconds,loss,val_loss\n1,60.5,2.3123,\n2,30.0,1.5,1.25\n3,31.0,0.7
 
 @pytest.fixture
 def history(tmp_path):
-    """Callable: the history of a file with this text."""
+    """A function that returns the history of a file with the given text."""
 
     def make(text):
         (tmp_path / "history.csv").write_text(text, encoding="utf-8")
@@ -23,9 +23,9 @@ def history(tmp_path):
     return make
 
 
-def test_no_file_and_a_file_that_is_none(tmp_path, history):
+def test_no_file_and_an_invalid_file(tmp_path, history):
     assert read_history(tmp_path / "history.csv") == TrainingHistory(tmp_path / "history.csv") == []
-    with pytest.raises(DataError, match="history.csv: is no history of a training"):
+    with pytest.raises(DataError, match="history.csv: is not the history of a training"):
         history("epoch,loss\n1,abc\n")
 
 
@@ -55,4 +55,4 @@ def test_it_can_be_used_as_keras_history(history):
 )
 def test_it_is_shown_as_one_line(text, shown, history):
     found = history(text)
-    assert repr(found) == pretty(found) == f"{shown}{found.path}"  # IPython prints a list's items itself
+    assert repr(found) == pretty(found) == f"{shown}{found.path}"  # IPython prints the items of a list itself

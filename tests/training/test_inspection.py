@@ -1,4 +1,4 @@
-"""Why detections are dropped, against the network's own; parts of networks; gradients, against those of one step."""
+"""Reasons for dropped detections, against the network's own; parts of networks; gradients, against those of a step."""
 
 import keras
 import numpy as np
@@ -57,7 +57,7 @@ def test_each_reason_and_its_sentence():
 
 
 def test_the_proposal_that_came_farthest():
-    """The kept one rather than the nearest, the suppressed one rather than background; else the nearest."""
+    """The kept one rather than the nearest, the suppressed one rather than background; otherwise the nearest."""
     boxes = [[10, 40, 50, 80], [12, 40, 52, 80], [60, 100, 90, 130], [62, 100, 92, 130], [65, 100, 95, 130],
              [90, 180, 120, 210]]  # fmt: skip
     probabilities = [[0.1, 0.9, 0], [0.05, 0.95, 0], [0.9, 0.1, 0], [0.4, 0.6, 0], [0.45, 0.55, 0], [0.8, 0.2, 0]]
@@ -119,7 +119,7 @@ def names(parts):
     return {part: {layer.name for layer in layers} for part, layers in parts.items()}
 
 
-def test_parts_of_a_backbone_of_ones_own(trainer):
+def test_parts_of_a_custom_backbone(trainer):
     found = names(layers_by_part(trainer))
     assert list(found) == ["backbone to C2", "backbone to C3", "backbone to C4", "backbone to C5", "feature pyramid",
                            "region proposals", "box and class head", "mask head"]  # fmt: skip
@@ -164,7 +164,7 @@ def test_gradients_are_those_of_the_losses(trainer, batch, unchanged, gradients_
         again = gradient_norms(trainer, batch)
     assert found == again
     assert list(found) == list(layers_by_part(trainer))
-    # What a loss cannot reach it does not pull at.
+    # A loss does not pull at parts that it cannot reach.
     assert found["mask head"]["rpn_class_loss"] == found["box and class head"]["mrcnn_mask_loss"] == 0
     assert found["region proposals"]["mrcnn_class_loss"] == 0 < found["region proposals"]["rpn_class_loss"]
     assert found["backbone to C2"]["mrcnn_mask_loss"] > 0
@@ -176,7 +176,7 @@ def test_gradients_are_those_of_the_losses(trainer, batch, unchanged, gradients_
 
 
 def norm_of_a_step(model, inputs):
-    """Global norm of the gradients of the summed losses, by the backend's own means."""
+    """Global norm of the gradients of the summed losses, computed by the backend itself."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -198,7 +198,7 @@ def norm_of_a_step(model, inputs):
 
 
 def test_gradients_are_those_of_a_step(trainer, batch):
-    found = gradient_norms(trainer, batch)  # before the step, which moves seeds and statistics on
+    found = gradient_norms(trainer, batch)  # before the step, which changes seeds and statistics
     norm = np.sqrt(sum(part["loss"] ** 2 for part in found.values()))
     assert norm == pytest.approx(norm_of_a_step(trainer, batch), rel=1e-4)
 
@@ -215,7 +215,7 @@ def test_weighted_losses_pull_by_their_weight_and_frozen_parts_are_left_out(tiny
         assert two[part]["rpn_class_loss"] == pytest.approx(one[part]["rpn_class_loss"], rel=1e-4)
 
 
-def test_what_has_no_gradients_is_refused(tiny, trainer, batch):
+def test_models_without_gradients_are_refused(tiny, trainer, batch):
     with pytest.raises(ConfigError, match="mode='training'"):
         gradient_norms(tiny.graph_of(tiny.config()).inference_model(), batch)
     frozen = tiny.graph_of(tiny.config()).training_model()

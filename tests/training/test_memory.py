@@ -1,4 +1,4 @@
-"""The forecast of memory: of a size that was measured, and larger for what takes more."""
+"""The memory forecast: close to measured sizes, and larger for larger trainings."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_peaks_that_were_measured(forecast, layers, settings, measured):
     assert forecast(layers, **SIZE, **settings) == pytest.approx(measured, rel=0.35)
 
 
-def test_more_of_anything_takes_more(forecast):
+def test_larger_settings_need_more_memory(forecast):
     base = {"BACKBONE": "resnet50", "IMAGES_PER_GPU": 1, **SIZE}
     least = forecast(**base)
     assert forecast("heads", **base) < forecast("5+", **base) < least

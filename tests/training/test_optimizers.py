@@ -1,4 +1,4 @@
-"""The optimizers beside Keras' own and beside the formulas of decay and clipping."""
+"""The optimizers, compared with those of Keras and with the formulas of decay and clipping."""
 
 import keras
 import numpy as np
@@ -81,18 +81,18 @@ def test_decay_is_left_out_only_where_it_could_change_nothing():
 
 
 @pytest.mark.parametrize("kind", [optimizers.DecayedSGD, optimizers.DecayedAdam])
-def test_the_learning_rate_by_its_old_name(kind):
-    """As callbacks written for Keras 2 read and set it."""
+def test_the_learning_rate_under_its_old_name(kind):
+    """Callbacks written for Keras 2 read and set it."""
     optimizer = kind(0.1)
     assert float(ops.convert_to_numpy(optimizer.lr)) == pytest.approx(0.1)
     optimizer.lr = 0.02
     optimizer.lr *= 0.5
     assert float(ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.01)
-    optimizer.lr.assign(0.3)  # as K.set_value does
+    optimizer.lr.assign(0.3)  # like K.set_value
     assert float(ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.3)
 
 
-def test_decay_knows_gamma_and_beta_whatever_they_are_called():
+def test_decay_skips_gamma_and_beta_even_if_they_are_renamed():
     layer = keras.layers.BatchNormalization(name="bn_conv1")
     layer.build((None, 4))
     for variable in layer.weights:
@@ -101,7 +101,7 @@ def test_decay_knows_gamma_and_beta_whatever_they_are_called():
     assert optimizers.decays(keras.Variable([1.0], name="kernel"))
 
 
-def test_weights_without_a_gradient_stay_as_they_are():
+def test_weights_without_a_gradient_are_unchanged():
     variables = variables_of()
     before = [ops.convert_to_numpy(v) for v in variables]
     optimizer = optimizers.DecayedSGD(0.1, momentum=0.9)

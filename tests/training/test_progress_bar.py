@@ -1,4 +1,4 @@
-"""What is shown while a model trains, in a terminal, in a notebook and in a log file."""
+"""Progress output of a training, in a terminal, in a notebook and in a log file."""
 
 import io
 import re
@@ -24,7 +24,7 @@ class Notebook(io.StringIO):
 
 
 class Bare:
-    """What some programs put in the place of standard output."""
+    """What some programs use in place of standard output."""
 
     def write(self, text):
         pass
@@ -95,7 +95,7 @@ def test_names_of_epochs_are_equally_long(epochs, data):
 # --- The bar ---
 def test_an_epoch_from_its_first_step_to_its_end(screen):
     bar = ProgressBar([None] * 2, 10)
-    bar.batches = batches(8, first_step=5)  # what is left of an epoch that was interrupted
+    bar.batches = batches(8, first_step=5)  # the rest of an interrupted epoch
     with bar:
         bar.on_epoch_begin(2)
         for step in range(3):
@@ -142,7 +142,7 @@ def test_a_loss_is_fetched_only_when_it_is_drawn(screen, monkeypatch):
 
 @given(st.integers(0, 5), st.lists(st.floats(0, 2), min_size=1, max_size=20))
 def test_every_step_is_counted_once(first, waits):
-    """However long the steps take, and so whichever of them are drawn."""
+    """However long the steps take, and whichever of them are drawn."""
     now = [0.0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", Terminal())
@@ -157,8 +157,8 @@ def test_every_step_is_counted_once(first, waits):
         bar.close()
 
 
-def test_an_epoch_that_breaks_off_leaves_its_bar(screen):
-    """What comes next, the error, begins a line of its own."""
+def test_an_interrupted_epoch_leaves_its_bar(screen):
+    """What comes next, the error, begins on a new line."""
     with pytest.raises(KeyboardInterrupt), ProgressBar() as bar:
         bar.batches = batches(9)
         bar.on_epoch_begin(0)

@@ -1,4 +1,4 @@
-"""A training that is killed, again and again, and resumed ends as one that never was."""
+"""A training that is repeatedly killed and resumed gives the same result as an uninterrupted one."""
 
 import importlib.util
 import os
@@ -68,7 +68,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, killed_training):
     assert last_state(run).name == "interrupted.h5"
     assert (read_progress(last_state(run)).epoch, read_progress(last_state(run)).step) == (1, 2)
 
-    # In the middle of writing a checkpoint: what is there is whole, and goes on from where it was.
+    # In the middle of writing a checkpoint: the existing one is complete, and the run resumes from it.
     before = {p.name: p.read_bytes() for p in run.glob("*.h5")}
     killed(tmp_path / "killed", "writing", "resume")
     assert {p.name: p.read_bytes() for p in run.glob("*.h5")} == before

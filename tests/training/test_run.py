@@ -1,4 +1,4 @@
-"""Training a tiny network: stages, records, refusals, and that it learns."""
+"""Training of a tiny network: stages, records, refusals, and that it learns."""
 
 import csv
 import math
@@ -17,7 +17,7 @@ from mrcnn.training.checkpoints import read_progress
 
 
 class SomeEmpty(ShapesDataset):
-    """Shapes on every second picture only."""
+    """Shapes only in every second image."""
 
     def load_shapes(self, count, height=64, width=64, seed=0):
         super().load_shapes(count, height, width, seed)
@@ -41,7 +41,7 @@ def changed(before, after):
 
 
 class Count(keras.callbacks.Callback):
-    """Notes what is called, and with which measures."""
+    """Records what is called, and with which measures."""
 
     def __init__(self):
         super().__init__()
@@ -61,7 +61,7 @@ def config(tiny):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, config):
-    """Three stages of a training, with everything on; what each left."""
+    """Three stages of a training with all options enabled, and the results of each."""
     detector = MaskRCNN("training", config(VALIDATION_IMAGES=2), tmp_path_factory.mktemp("logs"))
     weights, count, histories = [values_of(detector.keras_model)], Count(), []
     train, validation = shapes(5, kind=SomeEmpty), shapes(3, seed=1)
@@ -96,14 +96,14 @@ def test_only_the_chosen_layers_change(run):
     assert {f"stage{i}" for i in range(1, 6)} <= everything
 
 
-def test_measures_on_the_validation_images_reach_everyone(run):
+def test_measures_on_the_validation_images_reach_all_callbacks(run):
     _, histories, _, count = run
     for name in ("val_threat_score", "val_ap50", "val_foreground_iou"):
         assert all(0 <= logs[name] <= 1 for logs in count.logs if not math.isnan(logs[name]))
         assert name in histories[-1][0]
 
 
-def test_what_a_run_leaves(run):
+def test_files_of_a_run(run):
     detector = run[0]
     names = {p.name for p in detector.log_dir.iterdir()}
     assert names == {
@@ -122,7 +122,7 @@ def test_what_a_run_leaves(run):
     assert progress.monitor == "val_threat_score" and 1 <= progress.epoch <= 3
 
 
-def test_tensorboard_has_losses_and_pictures(run):
+def test_tensorboard_has_losses_and_images(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found = EventAccumulator(str(run[0].log_dir / "tensorboard")).Reload()
@@ -132,12 +132,12 @@ def test_tensorboard_has_losses_and_pictures(run):
     assert {f"validation_{i}_truth_and_prediction" for i in range(2)} <= names
 
 
-def test_the_trained_model_detects_as_a_fresh_one_with_its_weights(run, config, tmp_path):
+def test_the_trained_model_detects_like_a_new_one_with_its_weights(run, config, tmp_path):
     detector = run[0]
     fresh = MaskRCNN("inference", config(), detector.model_dir)
     fresh.load_weights(detector.checkpoint_path, verbose=0)
     assert fresh.epoch == 3 and fresh.log_dir == detector.log_dir
-    # So short a training may call everything background.
+    # After such a short training, everything may be background.
     bias = next(w for w in detector.keras_model.weights if w.path == "mrcnn_class_logits/bias")
     trained = keras.ops.convert_to_numpy(bias).copy()
     bias.assign(trained - [100, 0, 0, 0])
@@ -154,7 +154,7 @@ def test_the_trained_model_detects_as_a_fresh_one_with_its_weights(run, config, 
         assert all(np.array_equal(a, b) for a, b in zip(found.masks, other.masks))
 
 
-def test_a_training_from_an_earlier_checkpoint_harms_no_later_one(run, config, tmp_path):
+def test_a_training_from_an_earlier_checkpoint_keeps_the_later_ones(run, config, tmp_path):
     detector = run[0]
     before = {p.name: p.read_bytes() for p in detector.log_dir.glob("*.h5")}
     other = MaskRCNN("training", config(VALIDATE_EVERY=0, STEPS_PER_EPOCH=1), detector.model_dir)
@@ -176,7 +176,7 @@ def empty(count):
     for i in range(3):
         dataset.add_class("s", i + 1, f"class {i}")
     for i in range(count):
-        dataset.add_image("s", i, f"picture_{i}.png")
+        dataset.add_image("s", i, f"image_{i}.png")
     dataset.prepare()
     return dataset
 
@@ -184,8 +184,8 @@ def empty(count):
 @pytest.mark.parametrize(
     "change, error, message",
     [
-        ({"train_dataset": empty(4)}, MrcnnError, "nor any other of the 4 pictures of Empty has an object"),
-        ({"train_dataset": empty(0)}, MrcnnError, "has no pictures"),
+        ({"train_dataset": empty(4)}, MrcnnError, "nor any other of the 4 images of Empty has an object"),
+        ({"train_dataset": empty(0)}, MrcnnError, "has no images"),
         ({"layers": "head"}, ConfigError, "matches no layer"),
         ({"epochs": 0}, ConfigError, "epochs must be a whole number"),
         ({"epochs": 2.5}, ConfigError, "epochs must be a whole number"),
@@ -195,7 +195,7 @@ def empty(count):
         ({"verbose": "loud"}, ConfigError, "verbose must be 'auto', 0"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_first(change, error, message, config, tmp_path):
+def test_invalid_trainings_are_refused_first(change, error, message, config, tmp_path):
     detector = MaskRCNN("training", config(), tmp_path / "logs")
     call = {"train_dataset": shapes(2), "val_dataset": None, "learning_rate": 0.01, "epochs": 1, "layers": "heads"}
     with pytest.raises(error, match=message):
@@ -229,9 +229,9 @@ def test_nothing_to_resume(config, tmp_path):
         detector.resume(tmp_path / "w.h5")
 
 
-# --- Pictures and rates that break a training ---
+# --- Images and rates that break a training ---
 class Poisoned(ShapesDataset):
-    """The fourth picture holds NaN."""
+    """The fourth image contains NaN."""
 
     def load_image(self, image_id):
         image = super().load_image(image_id)
@@ -241,7 +241,7 @@ class Poisoned(ShapesDataset):
         return self.image_info[image_id]["id"]
 
 
-def test_broken_pictures_and_rates_stop_with_names_and_leave_the_checkpoint(config, tmp_path, capsys):
+def test_broken_images_and_rates_stop_with_names_and_leave_the_checkpoint(config, tmp_path, capsys):
     settings = config(STEPS_PER_EPOCH=2, IMAGES_PER_GPU=1)
     detector = MaskRCNN("training", settings, tmp_path)
     train = shapes(6)
@@ -256,14 +256,16 @@ def test_broken_pictures_and_rates_stop_with_names_and_leave_the_checkpoint(conf
     assert detector.epoch == read_progress(detector.find_last()).epoch
     assert all(later[name] == before[name] for name in before if name in later and name != "best.h5")
 
-    with pytest.raises(DataError, match=r"broke the network in epoch .*lower the learning rate.*intact") as caught:
+    with pytest.raises(
+        DataError, match=r"made the network diverge in epoch .*lower the learning rate.*intact"
+    ) as caught:
         detector.train(train, None, 1e30, 20, "heads", verbose=0)
     assert caught.value.path in {"".join(train.image_reference(i)) for i in train.image_ids}
     assert {p.name: p.read_bytes() for p in detector.log_dir.glob("*.h5")} == later
 
 
 def test_what_a_user_sees(config, tmp_path, capsys):
-    """A log file has a line an epoch; a terminal a bar, too, which is gone when the epoch is over."""
+    """A log file has one line per epoch; a terminal also has a bar, which disappears when the epoch is over."""
     settings = config(STEPS_PER_EPOCH=2, IMAGES_PER_GPU=1, VALIDATE_EVERY=1)
     detector, train, validation = MaskRCNN("training", settings, tmp_path), shapes(3), shapes(2, seed=1)
     history = detector.train(train, validation, 0.01, 1, "heads")  # to a file: pytest's
@@ -282,7 +284,7 @@ def test_what_a_user_sees(config, tmp_path, capsys):
 
 
 def test_it_learns(config, tmp_path):
-    """Two pictures are learnt by heart: losses fall, the objects are found."""
+    """Two images are learned by heart: losses fall, and the objects are found."""
     settings = config(
         STEPS_PER_EPOCH=40,
         OPTIMIZER="adam",
@@ -302,7 +304,7 @@ def test_it_learns(config, tmp_path):
 def test_early_stopping_ends_a_stage_and_the_next_one_begins(config, tmp_path, capsys):
     settings = config(EARLY_STOPPING=1, STEPS_PER_EPOCH=1, IMAGES_PER_GPU=1, VALIDATE_EVERY=0)
     detector = MaskRCNN("training", settings, tmp_path)
-    # A rate so small that the loss is the pictures' own: it does not fall for ever.
+    # The rate is so small that the loss depends only on the images, and does not fall forever.
     history = detector.train(shapes(9), None, 1e-12, 30, "heads", verbose=0)
     assert 2 <= len(history) < 30 and "loss has not improved since epoch" in capsys.readouterr().out
     losses = [r["loss"] for r in history]

@@ -1,4 +1,4 @@
-"""Folders of runs: which is the last, which is new, and what may be resumed."""
+"""Folders of runs: the last one, a new one, and the run that may be resumed."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_folders_in_their_order_and_of_their_name_only(tmp_path):
     assert run_folders(tmp_path / "none", "cells") == []
 
 
-def test_names_are_no_patterns(tmp_path):
+def test_names_are_not_patterns(tmp_path):
     made(tmp_path / "a[b]20240101T1200"), made(tmp_path / "ab20240101T1300")
     assert [f.name for f in run_folders(tmp_path, "a[b]")] == ["a[b]20240101T1200"]
 
@@ -63,7 +63,7 @@ def test_the_last_run_is_resumed_and_not_one_before_it(tmp_path):
     assert last_resumable(tmp_path, "cells") == old / "mask_rcnn_cells_0002.h5"
     new = made(tmp_path / "cells20240102T1200")
     assert last_resumable(tmp_path, "cells") == old / "mask_rcnn_cells_0002.h5"
-    (new / "config.json").touch()  # it began, so going on with the old one would be another training
+    (new / "config.json").touch()  # it began, so resuming the old one would continue a different training
     assert last_resumable(tmp_path, "cells") is None
 
 

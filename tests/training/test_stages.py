@@ -1,4 +1,4 @@
-"""Which layers train: the original's stages, regular expressions, names, and what matches nothing."""
+"""Selection of layers: the original's stages, regular expressions, names, and no match."""
 
 import keras
 import pytest
@@ -43,7 +43,7 @@ def test_stages_of_resnet(resnet, layers, stages):
     found, every = names(resnet, layers), names(resnet, ".*")
     assert backbone_stages(found) == stages
     assert {n for n in every if is_head(n)} <= found
-    # Whole stages: no layer of a chosen stage is left out.
+    # Complete stages: no layer of a selected stage is left out.
     assert found == {n for n in every if is_head(n) or backbone_stages([n]) <= stages}
 
 
@@ -62,7 +62,7 @@ def test_heads_are_the_originals(resnet):
     }
 
 
-def test_expressions_have_to_match_whole_names(resnet):
+def test_expressions_must_match_whole_names(resnet):
     assert names(resnet, "conv1") == {"conv1"}
     assert names(resnet, "conv1|bn_conv1") == {"conv1", "bn_conv1"}
     assert names(resnet, "res5.*") == {n for n in names(resnet, ".*") if n.startswith("res5")}
@@ -78,7 +78,7 @@ def test_parts_joined_by_plus(resnet, layers, parts):
 
 
 @pytest.mark.parametrize("layers", ["conv", "Heads", "backbone", "", "heads+conv7", "relu", "flatten"])
-def test_what_matches_nothing_is_refused(resnet, layers):
+def test_names_that_match_nothing_are_refused(resnet, layers):
     with pytest.raises(ConfigError, match="matches no layer with weights, so nothing would be trained"):
         select_layers(resnet, layers)
 
@@ -88,10 +88,10 @@ def test_the_part_that_matches_nothing_is_named(resnet):
         select_layers(resnet, "heads+conv7")
 
 
-def test_no_expression_at_all(resnet):
-    with pytest.raises(ConfigError, match=r"layers='res5\(' is no regular expression"):
+def test_invalid_expressions(resnet):
+    with pytest.raises(ConfigError, match=r"layers='res5\(' is not a valid regular expression"):
         select_layers(resnet, "res5(")
-    with pytest.raises(ConfigError, match="layers must be a text such as 'heads'"):
+    with pytest.raises(ConfigError, match="layers must be a string such as 'heads'"):
         select_layers(resnet, None)
 
 
@@ -108,13 +108,13 @@ def test_stages_of_a_nested_network(mobilenet):
 
 
 def test_stages_of_a_custom_backbone_are_not_guessed(custom):
-    with pytest.raises(ConfigError, match="layers='4\\+': the stages of this backbone have no names"):
+    with pytest.raises(ConfigError, match="layers='4\\+': the stages of this backbone have no known names"):
         select_layers(custom, "4+")
     assert names(custom, "heads+stage5") == names(custom, "heads") | {"stage5"}
 
 
 @pytest.mark.parametrize("layers", ["heads", "4+", "all", "conv1", "heads+conv1"])
-def test_only_what_was_chosen_trains(resnet, layers):
+def test_only_the_selected_layers_train(resnet, layers):
     chosen = names(resnet, layers)
     assert set(set_trainable(resnet, layers)) == chosen
     owners = {v.path.split("/")[-2] for v in resnet.trainable_variables}

@@ -1,4 +1,4 @@
-"""A training that ends by the clock, with a clock that the test moves."""
+"""A training limited by hours, with a clock that the test moves."""
 
 import types
 
@@ -38,7 +38,7 @@ def budget(seconds, rows=(), stage_start=0, step=0, **settings):
 
 
 def trained(callback, clock, first=0, step_seconds=1.0, compiling=0.0, validating=0.0):
-    """Epochs until the callback stops the training, every third one with validation; their learning rates."""
+    """The learning rates of the epochs until the callback stops the training; every third epoch has validation."""
     callback.on_train_begin()
     epoch, rates = first, []
     while not callback.model.stop_training:
@@ -75,26 +75,26 @@ def test_the_learning_rate_follows_the_time(clock):
     assert warm[0] < warm[1] < warm[2] < RATE
 
 
-def test_what_was_done_before_a_kill_counts(clock, capsys):
+def test_time_before_a_kill_counts(clock, capsys):
     again = budget(100, rows=[(1, 500.0), (2, 30.0), (3, 30.0)], stage_start=1)
     assert not again.is_over() and len(trained(again, clock, first=3)) == 4
     assert budget(60, rows=[(1, 30.0), (2, 30.0)]).is_over() and "nothing is left to train" in capsys.readouterr().out
 
 
-def test_a_training_taken_up_begins_no_epoch_that_would_not_end_in_time(clock, capsys):
+def test_a_resumed_training_begins_no_epoch_that_would_not_end_in_time(clock, capsys):
     assert budget(99, rows=[(1, 30.0), (2, 40.0)]).is_over() and "nothing is left to train" in capsys.readouterr().out
     assert not budget(110, rows=[(1, 30.0), (2, 40.0)]).is_over()
-    assert not budget(99, rows=[(1, 30.0), (2, 40.0)], step=9).is_over()  # one step is left of its epoch
+    assert not budget(99, rows=[(1, 30.0), (2, 40.0)], step=9).is_over()  # one step of its epoch is left
 
 
 @pytest.mark.parametrize(("seconds", "after"), [(3, 4), (6, 5), (8, 9)])
-def test_too_short_for_one_epoch_is_said_as_soon_as_it_is_clear(seconds, after, clock):
-    """By the time, or by a guess from the first steps where that is far off."""
+def test_the_error_for_too_little_time_comes_as_soon_as_it_is_clear(seconds, after, clock):
+    """When the time is over, or when an estimate from the first steps far exceeds it."""
     start = clock.now
     with pytest.raises(ConfigError, match=r"hours = .* is too short for one epoch: its 10 steps take about 0.0\d+ ho"):
         trained(budget(seconds), clock)
     assert clock.now - start == after
 
 
-def test_compiling_is_not_taken_for_the_length_of_a_step(clock):
+def test_compiling_does_not_count_as_the_duration_of_a_step(clock):
     assert len(trained(budget(40), clock, compiling=20)) == 1

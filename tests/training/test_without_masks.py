@@ -1,4 +1,4 @@
-"""Faster R-CNN (USE_MASK_HEAD = False) from the first step to the evaluation; and scores where there are no masks."""
+"""Faster R-CNN (USE_MASK_HEAD = False) from the first step to the evaluation; and scores without masks."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ LOSSES = [name for name in LOSS_NAMES if name != "mrcnn_mask_loss"]
 
 
 class OddOnesAreBoxes(ShapesDataset):
-    """Of every second picture only the boxes are known; no mask of it is to be decoded for a training."""
+    """For every second image only the boxes are known; a training must not decode its masks."""
 
     def has_masks(self, image_id):
         return image_id % 2 == 0
@@ -82,20 +82,20 @@ class Finds:
 
 
 def hollow(instances):
-    """The same boxes; of each mask only the first row."""
+    """The same boxes, but only the first row of each mask."""
     for mask in instances.masks:
         mask[1:] = False
     return instances
 
 
-def test_where_masks_are_missing_boxes_are_compared():
+def test_boxes_are_compared_if_masks_are_missing():
     real, some = shapes(2), shapes(2, OddOnesAreBoxes)
     faster, _ = evaluate_dataset(Finds(real, lambda a: a.as_boxes(), USE_MASK_HEAD=False), real)
     assert faster["threat_score"]["0.95"] == 1 and faster["images_by_boxes"] == 2
-    assert "2 images are compared by boxes" in format_table(faster)
+    assert "2 images have no masks and are compared by their filled boxes" in format_table(faster)
     mixed, _ = evaluate_dataset(Finds(some, hollow, USE_MASK_HEAD=True), some)
     scores = [image["threat_score_50"] for image in mixed["per_image"]]
     assert scores == [0, 1] and mixed["images_by_boxes"] == 1
     masks, _ = evaluate_dataset(Finds(real, lambda a: a, USE_MASK_HEAD=True), real)
     assert masks["threat_score"]["0.95"] == 1 and masks["images_by_boxes"] == 0
-    assert "compared by boxes" not in format_table(masks)
+    assert "compared by their filled boxes" not in format_table(masks)

@@ -1,4 +1,4 @@
-"""Trains a tiny network on one device and, from the same weights on the same batches, on two that share each batch.
+"""Train a tiny network on one device and, from the same weights on the same batches, on two that share each batch.
 
 python two_devices.py FOLDER; prints one JSON object; run by test_devices.py.
 """
@@ -31,7 +31,7 @@ from mrcnn.training.devices import devices_for  # noqa: E402
 
 
 def config(count):
-    """Sampling leaves nothing out, because TensorFlow's devices draw each for themselves."""
+    """Sampling selects everything, because each TensorFlow device draws its own random numbers."""
     return tiny.config(
         NUM_CLASSES=4,
         GPU_COUNT=count,

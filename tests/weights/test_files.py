@@ -1,4 +1,4 @@
-"""Files that are no weights, or not only: one error each that names file and cure; nothing allocated or changed."""
+"""Invalid or malicious weight files: each gives one error that names the file and the cure, and changes nothing."""
 
 import contextlib
 import io
@@ -42,7 +42,7 @@ def raw(content):
 
 
 def replaced(change):
-    """A good file in which `change(group of conv1, name of its kernel)` has taken the kernel's place."""
+    """A valid file in which `change(group of conv1, name of its kernel)` has replaced the kernel."""
 
     def make(path, small):
         good_file(path, small)
@@ -96,7 +96,7 @@ def hard_link_cycle(group, name):
 
 
 def hard_link_fan(group, name):
-    """Few groups that look like 8 ** 8 of them."""
+    """A few groups that look like 8 ** 8 groups."""
     top = group.create_group(name)
     for level in range(7):
         below = group.file.create_group(f"rpn_model/level{level}")
@@ -154,38 +154,38 @@ BAD = {
     "text": (raw(b"<html>404 not found</html>" * 50), "is neither an HDF5 file"),
     "pickle": (raw(pickle.dumps({"conv1": 1})), "is neither an HDF5 file"),
     "npy": (raw(npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576), }\n")), "is neither"),
-    "other zip": (lambda path, small: zipfile.ZipFile(path, "w").close(), "not of arrays"),
-    "external link": (replaced(external_link), "link to somewhere else"),
-    "soft link": (replaced(soft_link), "link to somewhere else"),
+    "other zip": (lambda path, small: zipfile.ZipFile(path, "w").close(), "not an archive of arrays"),
+    "external link": (replaced(external_link), "link to another location"),
+    "soft link": (replaced(soft_link), "link to another location"),
     "external storage": (replaced(external_storage), "other files"),
     "virtual dataset": (replaced(virtual_dataset), "other files"),
-    "giant shape": (replaced(giant_shape), r"another shape.*\n.*1048576"),
-    "text for numbers": (replaced(text), "which are no weights"),
-    "wide numbers": (replaced(wide_numbers), "which are no weights"),
-    "a type": (replaced(named_type), "holds no numbers"),
-    "no space": (replaced(empty_space), "holds no numbers"),
+    "giant shape": (replaced(giant_shape), r"different shape.*\n.*1048576"),
+    "text for numbers": (replaced(text), "which are not weights"),
+    "wide numbers": (replaced(wide_numbers), "which are not weights"),
+    "a type": (replaced(named_type), "contains no numbers"),
+    "no space": (replaced(empty_space), "contains no numbers"),
     "cycle of hard links": (replaced(hard_link_cycle), "nested too deeply"),
     "fan of hard links": (replaced(hard_link_fan), "too many groups"),
     "broken names": (layer_names_that_are_text_of_no_kind, "cannot be read"),
-    "dataset as root": (dataset_as_root, "no group of layers"),
-    "npz of objects": (npz(**{"conv1/kernel": np.array([{}], object)}), "which are no weights"),
-    "npz of text": (npz(**{"conv1/kernel": np.array(["a" * 1000])}), "which are no weights"),
+    "dataset as root": (dataset_as_root, "not a group of layers"),
+    "npz of objects": (npz(**{"conv1/kernel": np.array([{}], object)}), "which are not weights"),
+    "npz of text": (npz(**{"conv1/kernel": np.array(["a" * 1000])}), "which are not weights"),
     "npz of giant shape": (
         npz_member(npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576), }\n")),
-        r"another shape.*\n.*1048576",
+        r"different shape.*\n.*1048576",
     ),
     "npz that ends early": (
         npz_member(npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 3, 3, 4), }\n")),
         "cannot be read",
     ),
-    "npz with a giant header": (npz_member(npy_header("{" + " " * 100_000, version=2)), "not written as plain numbers"),
+    "npz with a giant header": (npz_member(npy_header("{" + " " * 100_000, version=2)), "not stored as plain numbers"),
     "npz with a header of code": (npz_member(npy_header("__import__('os').abort()\n")), "cannot be read"),
     "npz with a bad checksum": (npz_with_bad_checksum, "cannot be read"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_refused_and_changes_nothing(kind, tmp_path, small, unchanged):
+def test_a_bad_file_is_rejected_and_changes_nothing(kind, tmp_path, small, unchanged):
     make, message = BAD[kind]
     path, model = tmp_path / "weights.h5", small(seed=1)
     make(path, small)
@@ -226,7 +226,7 @@ def test_more_arrays_than_a_model_has(tmp_path, monkeypatch):
         pass
 
 
-def test_names_longer_than_an_attribute_are_cut_and_joined(tmp_path):
+def test_names_longer_than_an_attribute_are_split_and_joined(tmp_path):
     path, names = tmp_path / "long.h5", [f"a_rather_long_name_of_a_layer_{i:05d}" for i in range(3000)]
     with h5py.File(path, "w") as file:
         write_legacy_group(file, [("backbone", [(n, "bias", np.zeros(1, np.float32)) for n in reversed(names)])])
@@ -246,7 +246,7 @@ def test_arrays_come_in_the_order_of_the_file_and_not_of_the_alphabet(tmp_path):
 
 
 def test_reading_stays_inside_the_file(tmp_path):
-    """An archive member's name is a key and never a path."""
+    """The name of an archive member is a key and never a path."""
     path, content = tmp_path / "odd.npz", io.BytesIO()
     np.save(content, np.zeros(2, np.float32))
     with zipfile.ZipFile(path, "w") as archive:
@@ -270,7 +270,7 @@ def test_written_whole_or_not_at_all(tmp_path):
         assert list(file) == ["whole"] and file["whole"][-1] == 99_999
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path):
+def test_leftovers_of_a_killed_run_are_removed(tmp_path):
     (tmp_path / ".writing-0123456789abcdef.tmp").write_bytes(b"half")
     (tmp_path / "best.h5").write_bytes(b"whole")
     remove_leftovers(tmp_path)

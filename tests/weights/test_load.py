@@ -1,4 +1,4 @@
-"""Weights in and out of files: the legacy layout, what was loaded, and a model that is unchanged after any failure."""
+"""Load and save weights: the legacy layout, the report, and a model that is unchanged after any failure."""
 
 import h5py
 import keras
@@ -131,7 +131,7 @@ def test_depthwise_kernels_of_keras_2_load(tmp_path):
     np.testing.assert_array_equal(values_of(model)[0], kernel)
 
 
-def test_layers_of_one_name_in_two_blocks_are_told_apart(tmp_path):
+def test_layers_with_the_same_name_in_two_blocks_are_distinguished(tmp_path):
     class Block(keras.layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -151,7 +151,7 @@ def test_layers_of_one_name_in_two_blocks_are_told_apart(tmp_path):
     assert_same(values_of(other), values_of(one))
 
 
-# --- What is loaded, left out, refused ---
+# --- What is loaded, excluded, rejected ---
 def test_report_is_printed_with_its_contents(tmp_path, tiny, capsys):
     path = tmp_path / "w.npz"
     np.savez(path, **{"stage1/bias": np.ones(4, np.float32), "elsewhere/kernel": np.zeros((2, 2), np.float32)})
@@ -160,14 +160,14 @@ def test_report_is_printed_with_its_contents(tmp_path, tiny, capsys):
     text = capsys.readouterr().out
     count = len(detector.keras_model.weights)
     assert report.loaded == ["stage1/bias"] and report.skipped == ["elsewhere/kernel"]
-    assert f"1 arrays loaded, {count - 3} of the model not in the file, 1 of the file not in the model" in text
+    assert f"1 arrays loaded, {count - 3} in the model but not in the file, 1 in the file but not in the model" in text
     assert "2 excluded" in text and "not in the model: elsewhere" in text and "excluded: stage5" in text
-    assert "to be excluded, but nowhere: stage_six" in text
+    assert "to be excluded, but not found: stage_six" in text
     detector.load_weights(path, by_name=True, verbose=0)
     assert capsys.readouterr().out == ""
 
 
-def test_other_class_count_names_the_layers_to_exclude(tmp_path, small, unchanged):
+def test_different_class_count_names_the_layers_to_exclude(tmp_path, small, unchanged):
     path, model = tmp_path / "w.h5", small(classes=5, seed=3)
     save_weights(small(classes=2), path)
     with unchanged(model), pytest.raises(WeightsError, match=r"exclude=\['mrcnn_class_logits'\]") as caught:
@@ -183,14 +183,14 @@ def test_other_class_count_names_the_layers_to_exclude(tmp_path, small, unchange
 def test_nothing_matches(tmp_path, small, unchanged):
     path, model = tmp_path / "w.npz", small()
     np.savez(path, **{"other_net/kernel": np.zeros(3, np.float32)})
-    with unchanged(model), pytest.raises(WeightsError, match=r"only 0 arrays fit.*other_net.*another architecture"):
+    with unchanged(model), pytest.raises(WeightsError, match=r"only 0 arrays fit.*other_net.*different architecture"):
         load_weights(model, path, by_name=True)
 
 
 def test_at_least(tmp_path, small, unchanged):
     path, model = tmp_path / "w.npz", small()
     np.savez(path, **{"mrcnn_class_logits/bias": np.ones(2, np.float32)})
-    with unchanged(model), pytest.raises(WeightsError, match="only 1 arrays fit the model, of at least 2"):
+    with unchanged(model), pytest.raises(WeightsError, match="only 1 arrays fit the model, but at least 2"):
         load_weights(model, path, by_name=True, at_least=2)
     assert load_weights(model, path, by_name=True, at_least=1).loaded == ["mrcnn_class_logits/bias"]
 
@@ -204,7 +204,7 @@ def test_missing_arrays_need_by_name(tmp_path, small, unchanged):
     assert load_weights(model, path, by_name=True).missing == ["rpn_class_raw/bias"]
 
 
-def test_weights_that_are_no_numbers(tmp_path, small, unchanged):
+def test_weights_that_are_nan(tmp_path, small, unchanged):
     path, model = tmp_path / "w.h5", small(seed=1)
     save_weights(small(), path)
 
@@ -212,13 +212,13 @@ def test_weights_that_are_no_numbers(tmp_path, small, unchanged):
         file["conv1/conv1/bias:0"][2] = np.nan
 
     rewritten(path, spoil)
-    with unchanged(model), pytest.raises(WeightsError, match="'conv1/bias' holds NaN.*earlier checkpoint"):
+    with unchanged(model), pytest.raises(WeightsError, match="'conv1/bias' contains NaN.*earlier checkpoint"):
         load_weights(model, path)
 
 
 # --- Channels ---
 @pytest.mark.parametrize("stored, wanted", [(3, 1), (3, 2), (3, 4), (1, 3), (4, 2)])
-def test_first_convolution_is_spread_over_other_channels(stored, wanted, tmp_path, small):
+def test_first_convolution_is_adapted_to_other_channels(stored, wanted, tmp_path, small):
     path, model = tmp_path / "w.h5", small(channels=wanted, seed=1)
     source = small(channels=stored)
     save_weights(source, path)
@@ -229,14 +229,14 @@ def test_first_convolution_is_spread_over_other_channels(stored, wanted, tmp_pat
     np.testing.assert_allclose(keras.ops.convert_to_numpy(after), keras.ops.convert_to_numpy(before), atol=1e-4)
 
 
-def test_channels_are_not_changed_unasked(tmp_path, small, unchanged):
+def test_channels_are_not_adapted_without_request(tmp_path, small, unchanged):
     path, model = tmp_path / "w.h5", small(channels=1)
     save_weights(small(channels=3), path)
     with unchanged(model), pytest.raises(WeightsError, match=r"conv1/kernel: \(3, 3, 3, 4\) in the file"):
         load_weights(model, path)
 
 
-def test_normalisation_of_the_image_is_spread_too(tmp_path):
+def test_normalisation_of_the_image_is_adapted_too(tmp_path):
     def model(channels):
         image = keras.Input((8, 8, channels))
         return keras.Model(image, keras.layers.Normalization(name="normalization", axis=-1)(image))
@@ -247,18 +247,18 @@ def test_normalisation_of_the_image_is_spread_too(tmp_path):
     grey = model(1)
     load_weights(grey, path, by_name=True, image_channels=1)
     np.testing.assert_array_equal(values_of(grey)[0], [3])
-    # What it computes with, too: the mean of the means is 3, of the variances 4.
+    # Also the values used for computation: the mean of the means is 3, the mean of the variances 4.
     found = keras.ops.convert_to_numpy(grey(np.full((1, 8, 8, 1), 7, np.float32)))
     np.testing.assert_allclose(found, 2, rtol=1e-5)
 
 
-def test_a_first_convolution_of_absurdly_many_channels_is_not_spread(tmp_path):
+def test_a_first_convolution_of_absurdly_many_channels_is_not_adapted(tmp_path):
     """A few bytes can declare gigabytes, which must not be read."""
     image = keras.Input((8, 8, 1))
     model = keras.Model(image, keras.layers.Conv2D(2, 3, name="first")(image))
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.create_dataset("first/first/kernel:0", (3, 3, 100_000_000, 2), "float32", chunks=(3, 3, 1000, 2))
-    with pytest.raises(WeightsError, match="another shape"):
+    with pytest.raises(WeightsError, match="different shape"):
         load_weights(model, tmp_path / "w.h5", by_name=True, image_channels=1)
 
 

@@ -1,4 +1,4 @@
-"""Weights of others: names and shapes fit, and without a connection the message says what to do."""
+"""Pretrained weights: names and shapes match, and without a connection the message states what to do."""
 
 import http.client
 import types
@@ -17,7 +17,7 @@ from mrcnn.weights.pretrained import load_backbone, load_coco, load_imagenet, ma
 
 @pytest.fixture(scope="module")
 def small():
-    """A detector of one grey channel on MobileNetV2."""
+    """A detector for one grey channel on MobileNetV2."""
     from mrcnn.config import Config
 
     return MaskRCNN(
@@ -74,8 +74,8 @@ def test_a_backbone_is_copied_and_its_first_convolution_inflated(small):
     assert small.always_trained == ["Conv1"]
 
 
-def test_factors_that_keras_has_only_beside_imagenet_weights_are_kept():
-    """Its EfficientNets scale the normalised picture once more, but not when they are built with random weights."""
+def test_factors_that_keras_has_only_with_imagenet_weights_are_kept():
+    """Its EfficientNets scale the normalised image once more, but not when they are built with random weights."""
 
     def stem(*more):
         image = x = keras.Input((8, 8, 3))
@@ -94,8 +94,8 @@ def test_factors_that_keras_has_only_beside_imagenet_weights_are_kept():
         load_weights=lambda path, by_name: load_weights(ours, path, by_name),
     )
     load_backbone(detector, trained)
-    picture = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3)).astype(np.float32)
-    expected, found = (keras.ops.convert_to_numpy(model(picture)) for model in (trained, ours))
+    image = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3)).astype(np.float32)
+    expected, found = (keras.ops.convert_to_numpy(model(image)) for model in (trained, ours))
     assert np.abs(expected).max() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -108,7 +108,7 @@ def cut_off(*args, **kwargs):
     raise OSError("Name or service not known")
 
 
-def test_without_a_connection_the_message_says_where_to_put_the_file(small, monkeypatch, tmp_path):
+def test_without_a_connection_the_message_states_where_to_put_the_file(small, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(download.urllib.request, "urlopen", cut_off)
@@ -121,7 +121,7 @@ def test_without_a_connection_the_message_says_where_to_put_the_file(small, monk
 
 
 @pytest.mark.parametrize("error", [TypeError("keyword"), AttributeError("no attribute"), ValueError("shape")])
-def test_a_bug_is_no_failed_download(small, monkeypatch, error):
+def test_a_bug_is_not_a_failed_download(small, monkeypatch, error):
     def build(**_):
         raise error
 
@@ -137,7 +137,7 @@ def test_a_file_with_another_checksum_is_a_failed_download():
 
 
 def test_a_coco_file_in_the_working_directory_is_taken(small, monkeypatch, tmp_path):
-    """Else one in Keras' cache."""
+    """Otherwise the file in the Keras cache is used."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(download.urllib.request, "urlopen", cut_off)
@@ -148,7 +148,7 @@ def test_a_coco_file_in_the_working_directory_is_taken(small, monkeypatch, tmp_p
             load_coco(small)
 
 
-def test_a_backbone_of_ones_own_has_no_imagenet_weights(small, monkeypatch):
+def test_a_custom_backbone_has_no_imagenet_weights(small, monkeypatch):
     monkeypatch.setattr(small.config, "BACKBONE", resnet)
     with pytest.raises(ConfigError, match="no ImageNet weights for the backbone resnet"):
         load_imagenet(small)

@@ -1,4 +1,4 @@
-"""Augmentation: image, masks and boxes move together, because one coordinate map moves all of them."""
+"""Augmentation: one coordinate map moves image, masks and boxes together."""
 
 from mrcnn.data.augment.compose import Compose, OneOf, SomeOf, Sometimes, apply_augmentation
 from mrcnn.data.augment.geometric import Affine, Elastic, FlipLR, FlipUD, Geometric, Rot90

@@ -1,4 +1,4 @@
-"""Applying augmentation: one transform, several in a row, some of several, or an imgaug pipeline."""
+"""Apply augmentation: one transform, a sequence, a random choice, or an imgaug pipeline."""
 
 import numbers
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ def apply_augmentation(
     Parameters
     ----------
     augmentation : None, transform, list of transforms, or imgaug augmenter
-        A transform is anything called as ``transform(image, instances, rng)`` that returns the changed pair; a list is
-        applied in its order.
+        A transform is any callable ``transform(image, instances, rng)`` that returns the changed pair; a list is
+        applied in order.
     image : [H, W, C]
         uint8, uint16 or float.
     instances : Instances
-        Objects of the image.
+        Objects in the image.
     rng : numpy.random.Generator
         The only source of randomness: the same state gives the same result.
 
     Returns
     -------
     (image, instances)
-        Of the same height, width, channels and dtype. Neither input is changed.
+        With the same height, width, channels and dtype. The inputs are not modified.
 
     Raises
     ------
     ConfigError
-        `augmentation` is none of the above, or changed the picture's shape or dtype.
+        `augmentation` is none of the above, or it changed the shape or dtype of the image.
     MissingExtra
-        An imgaug pipeline without the module `imgaug`.
+        An imgaug pipeline is given, but the module `imgaug` is not installed.
     """
     if augmentation is None:
         return image, instances
@@ -54,7 +54,7 @@ def apply_augmentation(
         changed, moved = augmentation(image, instances, rng)
     else:
         raise ConfigError(
-            f"augmentation is {augmentation!r}; it takes None, a transform of mrcnn.data.augment, a "
+            f"augmentation is {augmentation!r}; it must be None, a transform of mrcnn.data.augment, a "
             "list of them, or an imgaug augmenter."
         )
     _check_kept(augmentation, image, changed, moved)
@@ -62,20 +62,20 @@ def apply_augmentation(
 
 
 def _check_kept(augmentation, image, changed, moved):
-    """Raise `ConfigError` where a picture changed its shape or dtype: everything behind needs static shapes."""
+    """Raise `ConfigError` if the image changed its shape or dtype: all later steps need static shapes."""
     name = type(augmentation).__name__
     if changed.shape != image.shape or moved.image_shape != image.shape[:2]:
         raise ConfigError(
-            f"The augmentation {name} made an image of shape {changed.shape} (objects: "
-            f"{moved.image_shape}) out of {image.shape}. Use one that keeps the size."
+            f"The augmentation {name} returned an image of shape {changed.shape} (objects: "
+            f"{moved.image_shape}) for {image.shape}. Use one that keeps the size."
         )
     if changed.dtype != image.dtype:
-        raise ConfigError(f"The augmentation {name} made {changed.dtype} out of {image.dtype}. Let it keep the dtype.")
+        raise ConfigError(f"The augmentation {name} changed {image.dtype} to {changed.dtype}. It must keep the dtype.")
 
 
 @dataclass(frozen=True)
 class Compose:
-    """All of these, in order."""
+    """Apply all transforms in order."""
 
     transforms: tuple
 
@@ -88,7 +88,7 @@ class Compose:
 
 @dataclass(frozen=True)
 class Sometimes:
-    """The transform (or list) with probability p, else nothing."""
+    """Apply the transform (or list) with probability p."""
 
     p: float
     transform: Any
@@ -102,7 +102,7 @@ class Sometimes:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A random one of these."""
+    """Apply one of the transforms, chosen at random."""
 
     transforms: tuple
 
@@ -115,9 +115,9 @@ class OneOf:
 
 @dataclass(frozen=True)
 class SomeOf:
-    """A random choice of these, without repetition, in the order given.
+    """Apply a random selection of the transforms, without repetition, in the given order.
 
-    `count` is a number or a range (low, high), both included.
+    `count` is a number or an inclusive range (low, high).
     """
 
     count: int | tuple
@@ -129,7 +129,7 @@ class SomeOf:
         if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= len(self.transforms):
             raise ConfigError(
                 f"SomeOf(count=...) takes a number or a pair from 0 to the {len(self.transforms)} "
-                f"transforms given, not {self.count!r}."
+                f"transforms, not {self.count!r}."
             )
 
     def __call__(self, image, instances, rng):

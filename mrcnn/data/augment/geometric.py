@@ -1,4 +1,4 @@
-"""Geometric transforms: each draws one coordinate map, which moves the image and every mask."""
+"""Geometric transforms: each draws one coordinate map, which moves the image and all masks."""
 
 import math
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from mrcnn.errors import ConfigError
 
 
 class Geometric:
-    """Base of the geometric transforms; a subclass says in `draw_map` where the pixels come from, and nothing else."""
+    """Base class of the geometric transforms; a subclass only defines in `draw_map` where the pixels come from."""
 
     def draw_map(self, shape, rng):
-        """A map of `mrcnn.data.augment.maps` for a picture of this (height, width), or None to leave it as it is."""
+        """A map of `mrcnn.data.augment.maps` for an image of this (height, width), or None to leave it unchanged."""
         raise NotImplementedError
 
     def __call__(self, image, instances, rng):
@@ -30,8 +30,8 @@ class Geometric:
         Returns
         -------
         (image, instances)
-            Of the same shape and dtype. Objects keep their order; one of which fewer than 4 pixels are left, and not
-            all that it had, is dropped.
+            With the same shape and dtype. Objects keep their order; an object that lost pixels and has fewer than 4
+            left is dropped.
         """
         drawn = self.draw_map(image.shape[:2], rng)
         return (image, instances) if drawn is None else (drawn.image(image), drawn.instances(instances))
@@ -39,7 +39,7 @@ class Geometric:
 
 @dataclass(frozen=True)
 class FlipLR(Geometric):
-    """Mirror left and right with probability p; exact."""
+    """Flip left to right with probability p; exact."""
 
     p: float = 0.5
 
@@ -52,7 +52,7 @@ class FlipLR(Geometric):
 
 @dataclass(frozen=True)
 class FlipUD(Geometric):
-    """Mirror top and bottom with probability p; exact."""
+    """Flip top to bottom with probability p; exact."""
 
     p: float = 0.5
 
@@ -65,39 +65,39 @@ class FlipUD(Geometric):
 
 @dataclass(frozen=True)
 class Rot90(Geometric):
-    """Turn counter-clockwise by a random one of these multiples of 90 degrees; exact.
+    """Rotate counter-clockwise by a random multiple of 90 degrees from `turns`; exact.
 
-    Shapes stay as they are, so a picture that is not square is turned by 0 or 180 degrees only: by those of `turns`
-    that are even, or not at all where none is.
+    The shape never changes, so an image that is not square is only rotated by 0 or 180 degrees: by the even values in
+    `turns`, or not at all if there are none.
     """
 
     turns: tuple = (0, 1, 2, 3)
 
     def __post_init__(self):
         if not len(self.turns) or not all(turn in (0, 1, 2, 3) for turn in self.turns):
-            raise ConfigError(f"Rot90(turns=...) takes some of (0, 1, 2, 3), not {self.turns!r}.")
+            raise ConfigError(f"Rot90(turns=...) takes values from (0, 1, 2, 3), not {self.turns!r}.")
 
     def draw_map(self, shape, rng):
         turns = self.turns if shape[0] == shape[1] else [t for t in self.turns if t % 2 == 0] or [0]
         turn = turns[rng.integers(len(turns))]
         if turn == 0:
             return None
-        # A counter-clockwise quarter turn is a transposition mirrored top to bottom.
+        # A counter-clockwise quarter turn is a transposition flipped top to bottom.
         return RightAngleMap(transpose=turn != 2, mirror_y=turn != 3, mirror_x=turn != 1)
 
 
 @dataclass(frozen=True)
 class Affine(Geometric):
-    """Rotation, scale, shear and shift about the centre of the picture. Each a number or a range (low, high).
+    """Rotation, scale, shear and shift about the centre of the image. Each is a number or a range (low, high).
 
     Attributes
     ----------
     rotate : degrees, counter-clockwise
     scale : factor; above 1 objects grow
-    translate : fraction of the height (downwards) and, drawn anew, of the width (to the right)
+    translate : fraction of the height (downwards) and, drawn separately, of the width (to the right)
     shear : degrees
     mode : {"reflect", "constant"}
-        Outside of the picture lies its mirror image, objects included, or black.
+        The area outside the image is filled with its reflection, objects included, or with black.
     p : float
         Probability.
     """
@@ -123,7 +123,7 @@ class Affine(Geometric):
         angle, shear = (math.radians(draw(rng, value)) for value in (self.rotate, self.shear))
         scale = draw(rng, self.scale)
         down, right = (draw(rng, self.translate) * side for side in shape)
-        # Output to input, in (x, y) with y downwards: turn back, shear back, shrink back, all about the centre.
+        # Output to input, in (x, y) with y down: undo rotation, shear and scale, all about the centre.
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         linear = np.array([[1, -math.tan(shear)], [0, 1]]) @ turn / scale
         centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
@@ -140,11 +140,12 @@ class Elastic(Geometric):
     Attributes
     ----------
     alpha : pixels, number or range
-        Standard deviation of the displacement in y and in x. At most a quarter of sigma: above that pictures fold.
+        Standard deviation of the displacement in y and in x. At most a quarter of sigma: above that, the image folds
+        over itself.
     sigma : pixels
-        Of the Gaussian that smooths the displacements: the larger, the longer the waves.
+        Of the Gaussian that smooths the displacements: the larger, the smoother.
     mode : {"reflect", "constant"}
-        Outside of the picture lies its mirror image, objects included, or black.
+        The area outside the image is filled with its reflection, objects included, or with black.
     p : float
         Probability.
     """
@@ -170,4 +171,4 @@ class Elastic(Geometric):
 
 def _check_mode(owner):
     if owner.mode not in ("reflect", "constant"):
-        raise ConfigError(f"{type(owner).__name__}(mode=...) is 'reflect' or 'constant', not {owner.mode!r}.")
+        raise ConfigError(f"{type(owner).__name__}(mode=...) must be 'reflect' or 'constant', not {owner.mode!r}.")

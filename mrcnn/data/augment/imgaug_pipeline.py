@@ -1,8 +1,8 @@
-"""imgaug pipelines (the package `imaug` provides the module `imgaug`).
+"""Support for imgaug pipelines (the package `imaug` provides the module `imgaug`).
 
-Matterport moved masks by a list of augmenter names that are known to be geometric; any other geometric one left the
-masks behind. Here the masks travel as imgaug's own segmentation maps, which every geometric augmenter moves and no
-photometric one touches. The few augmenters that move pixels and know nothing of segmentation maps are refused.
+Matterport's code moved masks for a list of augmenters known to be geometric; any other geometric augmenter left the
+masks behind. Here the masks are imgaug's own segmentation maps, which every geometric augmenter moves and no
+photometric one changes. The few augmenters that move pixels but do not support segmentation maps are rejected.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ from mrcnn.geometry.instances import Instances
 
 
 def apply_imgaug(augmentation, image, instances, rng):
-    """Augment image and objects by an imgaug augmenter, its randomness seeded from `rng`.
+    """Augment image and objects with an imgaug augmenter, seeded from `rng`.
 
     Parameters
     ----------
     augmentation : imgaug.augmenters.Augmenter
-        Left unchanged, as is imgaug's global random state.
+        Not modified, nor is imgaug's global random state.
     image : [H, W, C]
     instances : Instances
     rng : numpy.random.Generator
@@ -26,13 +26,13 @@ def apply_imgaug(augmentation, image, instances, rng):
     Returns
     -------
     (image, instances)
-        Objects in their order; one of which fewer than 4 pixels are left, and not as many as it had, is dropped with
-        its class and score.
+        Objects in their order; an object that lost pixels and has fewer than 4 left is dropped with its class and
+        score.
 
     Raises
     ------
     ConfigError
-        The pipeline changes the size of the picture, or holds an augmenter that would leave masks behind.
+        The pipeline changes the size of the image, or contains an augmenter that would leave masks behind.
     MissingExtra
         The module `imgaug` cannot be imported.
     """
@@ -46,7 +46,7 @@ def apply_imgaug(augmentation, image, instances, rng):
     pipeline.seed_(int(rng.integers(2**31)))
     pipeline = pipeline.to_deterministic()
     layer_of = assign_layers(instances.boxes)
-    # An image without objects has one empty layer: imgaug takes no map without channels.
+    # An image without objects has one empty layer: imgaug rejects a map without channels.
     layers = np.zeros((*instances.image_shape, max(layer_of, default=0) + 1), np.int32)
     for i, (y1, x1, y2, x2) in enumerate(instances.boxes):
         layers[y1:y2, x1:x2, layer_of[i]][instances.masks[i]] = i + 1
@@ -54,14 +54,14 @@ def apply_imgaug(augmentation, image, instances, rng):
     moved = pipeline.augment_segmentation_maps([SegmentationMapsOnImage(layers, shape=image.shape)])[0].get_arr()
     if changed.shape != image.shape or moved.shape != layers.shape:
         raise ConfigError(
-            f"The imgaug pipeline {augmentation.name} made an image of shape {changed.shape} out of "
+            f"The imgaug pipeline {augmentation.name} returned an image of shape {changed.shape} for "
             f"{image.shape}. Use augmenters that keep the size, for example with keep_size=True."
         )
     return changed, _collect(moved, layer_of, instances)
 
 
 def assign_layers(boxes):
-    """A layer, numbered from 0, for each box [N, 4], so that boxes of one layer do not overlap and layers are few."""
+    """A layer, numbered from 0, for each box [N, 4], so that boxes in one layer do not overlap; uses few layers."""
     layer_of, members = [], []
     for box in np.asarray(boxes):
         for layer, placed in enumerate(members):
@@ -77,7 +77,7 @@ def assign_layers(boxes):
 
 
 def _collect(layers, layer_of, instances):
-    """The objects in label layers [H, W, L], object i with the value i + 1 in its layer."""
+    """The objects in label layers [H, W, L]; object i has the value i + 1 in its layer."""
     from scipy.ndimage import find_objects
 
     windows = [find_objects(layers[..., layer], max_label=len(instances)) for layer in range(layers.shape[-1])]
@@ -107,18 +107,18 @@ def _refuse_left_behind(augmentation):
         kind = type(augmenter)
         if kind.__name__ == "ElasticTransform" and kind.__module__.endswith("imgcorruptlike"):
             raise ConfigError(
-                "imgaug's imgcorruptlike.ElasticTransform moves the image and leaves masks behind. "
+                "imgaug's imgcorruptlike.ElasticTransform moves the image but leaves the masks behind. "
                 "Use imgaug.augmenters.ElasticTransformation."
             )
         if kind.__name__ == "Lambda" and augmenter.func_images is not None and not _leaves_places(augmenter):
             raise ConfigError(
-                "An imgaug Lambda with func_images and without func_segmentation_maps may leave masks "
-                "behind. Where no pixel moves, add func_segmentation_maps=lambda maps, *_: maps."
+                "An imgaug Lambda with func_images but without func_segmentation_maps may leave masks "
+                "behind. If it moves no pixels, add func_segmentation_maps=lambda maps, *_: maps."
             )
 
 
 def _leaves_places(augmenter):
-    """Whether a Lambda takes care of segmentation maps, or shows by its keypoints or heat maps that nothing moves."""
+    """Whether a Lambda handles segmentation maps, or its keypoint or heat map function shows that nothing moves."""
     if augmenter.func_segmentation_maps is not None:
         return True
     from imgaug.augmentables.heatmaps import HeatmapsOnImage

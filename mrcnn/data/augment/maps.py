@@ -1,4 +1,4 @@
-"""Coordinate maps: where each pixel of the augmented picture comes from. One map moves the image and every mask."""
+"""Coordinate maps: where each pixel of the augmented image comes from. One map moves the image and all masks."""
 
 import math
 
@@ -7,12 +7,12 @@ import numpy as np
 from mrcnn.geometry.boxes import tight_box
 from mrcnn.geometry.instances import Instances
 
-MIN_AREA_PX = 4  # what is left of an object below this is no object any more
-HALF = 0.5 - 1e-4  # of a mask's bilinear value; the slack keeps ties of float32 inside
+MIN_AREA_PX = 4  # objects with less than this left are dropped
+HALF = 0.5 - 1e-4  # threshold for a mask's bilinear values; the slack keeps float32 ties inside
 
 
 class RightAngleMap:
-    """Exact flips and right angles: transposed (only where H == W), then mirrored; no pixel is interpolated."""
+    """Exact flips and right-angle rotations: transposed (only if H == W), then flipped; no pixel is interpolated."""
 
     def __init__(self, transpose=False, mirror_y=False, mirror_x=False):
         self.transpose, self.mirror_y, self.mirror_x = transpose, mirror_y, mirror_x
@@ -26,7 +26,7 @@ class RightAngleMap:
         return self._move(image)
 
     def instances(self, instances):
-        """The moved objects; all of them stay."""
+        """The moved objects; all are kept."""
         height, width = instances.image_shape
         y1, x1, y2, x2 = instances.boxes.T
         if self.transpose:
@@ -46,16 +46,16 @@ class RightAngleMap:
 
 
 class ResamplingMap:
-    """A map with values between the pixels; subclasses say `sample`, `window` and `extent`.
+    """A map that interpolates between pixels; subclasses define `sample`, `window` and `extent`.
 
     Parameters
     ----------
     shape : (int, int)
-        Height and width of the picture, the same before and after.
+        Height and width of the image, unchanged by the map.
     mode : {"reflect", "constant"}
-        What lies outside of the input: its mirror image (``d c b a | a b c d | d c b a``) or black. Mirrored objects
-        are objects too: they join the original where it touches the border, else they become objects of their own, so
-        that the picture shows none without a mask.
+        What lies outside the input: its reflection (``d c b a | a b c d | d c b a``) or black. Reflected objects are
+        objects too: they join the original if it touches the border, otherwise they become separate objects, so every
+        visible object has a mask.
     """
 
     def __init__(self, shape, mode):
@@ -67,7 +67,7 @@ class ResamplingMap:
         return each_channel(image, lambda plane: self.sample(plane, (0, 0), everything, self.mode))
 
     def instances(self, instances):
-        """The resampled objects, in their order, mirrored ones last; vanished ones are dropped with class and score."""
+        """The resampled objects in order, reflected ones last; vanished ones are dropped with class and score."""
         found = []
         for index, (box, mask) in enumerate(zip(instances.boxes.tolist(), instances.masks)):
             smallest = min(MIN_AREA_PX, np.count_nonzero(mask))
@@ -95,7 +95,7 @@ class ResamplingMap:
         corners = np.array([w for w, _, _ in windows])
         (y0, x0), (y3, x3) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
         total = np.zeros((y3 - y0, x3 - x0), np.float32)
-        # Bilinear values add up to those of the union, so no seam opens where an object meets its mirror image.
+        # Bilinear values add up to those of the union, so no seam opens where an object meets its reflection.
         for (y1, x1, y2, x2), box, mask in windows:
             total[y1 - y0 : y2 - y0, x1 - x0 : x2 - x0] += self.sample(
                 mask.astype(np.float32), box[:2], (y1, x1, y2, x2), "constant"
@@ -103,7 +103,7 @@ class ResamplingMap:
         return tight_crop(total >= HALF, (y0, x0))
 
     def _copies(self, box, mask):
-        """Yield (is_mirrored, [(box, mask), ...]) for the object and those mirror images that the output may show."""
+        """Yield (is_mirrored, [(box, mask), ...]) for the object and its reflections that the output may show."""
         if self.mode == "constant":
             yield False, [(box, mask)]
             return
@@ -119,7 +119,7 @@ class ResamplingMap:
                 key = (_joined_tile(tile_y, *touches_y), _joined_tile(tile_x, *touches_x))
                 groups.setdefault(key, []).append(((y1, x1, y2, x2), mask[::flip_y, ::flip_x]))
         for key, copies in groups.items():
-            yield key != (0, 0), copies  # the object itself lies in tile (0, 0), which always joins group (0, 0)
+            yield key != (0, 0), copies  # the object itself is in tile (0, 0), which is always in group (0, 0)
 
 
 class AffineMap(ResamplingMap):
@@ -128,9 +128,9 @@ class AffineMap(ResamplingMap):
     Parameters
     ----------
     shape, mode
-        As of `ResamplingMap`.
+        As in `ResamplingMap`.
     matrix : [3, 3]
-        From an output pixel (x, y, 1) to its place in the input.
+        Maps an output pixel (x, y, 1) to its position in the input.
     """
 
     def __init__(self, shape, mode, matrix):
@@ -159,7 +159,7 @@ class AffineMap(ResamplingMap):
 
     def window(self, box):
         """The part (y1, x1, y2, x2) of the output to which a box of the input can map."""
-        y1, x1, y2, x2 = box[0] - 1, box[1] - 1, box[2], box[3]  # bilinear values reach one pixel further
+        y1, x1, y2, x2 = box[0] - 1, box[1] - 1, box[2], box[3]  # bilinear values extend one pixel further
         x, y, _ = self.inverse @ np.array([[x1, x2, x1, x2], [y1, y1, y2, y2], [1, 1, 1, 1]], float)
         return (
             max(0, math.floor(y.min())),
@@ -169,21 +169,21 @@ class AffineMap(ResamplingMap):
         )
 
     def extent(self):
-        """(y_low, x_low, y_high, x_high) of all places in the input that the output looks at."""
+        """(y_low, x_low, y_high, x_high) of all input positions that the output samples."""
         bottom, right = self.shape[0] - 1, self.shape[1] - 1
         x, y, _ = self.matrix @ np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]], float)
         return y.min(), x.min(), y.max(), x.max()
 
 
 class DisplacementMap(ResamplingMap):
-    """Every pixel comes from beside itself.
+    """A displacement for every pixel.
 
     Parameters
     ----------
     shape, mode
-        As of `ResamplingMap`.
+        As in `ResamplingMap`.
     dy, dx : float32 [H, W]
-        From each output pixel to its place in the input.
+        From each output pixel to its position in the input.
     """
 
     def __init__(self, shape, mode, dy, dx):
@@ -216,13 +216,13 @@ class DisplacementMap(ResamplingMap):
         )
 
     def extent(self):
-        """(y_low, x_low, y_high, x_high) of all places in the input that the output looks at."""
+        """(y_low, x_low, y_high, x_high) of all input positions that the output samples."""
         y_low, x_low, y_high, x_high = self.reach
         return y_low, x_low, self.shape[0] - 1 + y_high, self.shape[1] - 1 + x_high
 
 
 def tight_crop(mask, origin=(0, 0)):
-    """(box, crop) of the True pixels of a mask whose first pixel lies at `origin` (y, x), or None without any."""
+    """(box, crop) of the True pixels of a mask whose first pixel lies at `origin` (y, x); None if there are none."""
     box = tight_box(mask)
     if box is None:
         return None
@@ -231,9 +231,9 @@ def tight_crop(mask, origin=(0, 0)):
 
 
 def each_channel(image, function):
-    """`function` of every channel [H, W] as float32, in the dtype of the image [H, W, C].
+    """Apply `function` to every channel [H, W] as float32; the result has the dtype of the image [H, W, C].
 
-    It is computed once for channels that are the same, as those of a grey picture shown as RGB.
+    Identical channels, as in a grey image stored as RGB, are computed once.
     """
 
     def made(plane):
@@ -266,7 +266,7 @@ def _mirrored_side(low, high, side, tile):
 
 
 def _joined_tile(tile, touches_low, touches_high):
-    """One number for those tiles in which an object and its mirror images meet at the borders that it touches."""
+    """A group number for tiles in which an object and its reflections meet at the borders that it touches."""
     if touches_low and touches_high:
         return 0
     if touches_low:

@@ -1,4 +1,4 @@
-"""Photometric transforms: they change grey values of the image and never see the masks."""
+"""Photometric transforms: they change the grey values of the image and leave the masks alone."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from mrcnn.data.augment.ranges import check_probability, check_range, draw
 
 
 class Photometric:
-    """Base of the photometric transforms; a subclass says in `change` what becomes of the image."""
+    """Base class of the photometric transforms; a subclass defines in `change` how the image changes."""
 
     p: float = 1.0
 
@@ -18,21 +18,21 @@ class Photometric:
         raise NotImplementedError
 
     def __call__(self, image, instances, rng):
-        """Change the image [H, W, C] with probability p; the objects are handed through.
+        """Change the image [H, W, C] with probability p; the objects are passed through.
 
-        Whole-number images are rounded and clipped to their dtype's range, never wrapped.
+        Integer images are rounded and clipped to the range of their dtype; values never wrap around.
         """
         return (self.change(image, rng) if rng.random() < self.p else image), instances
 
 
 @dataclass(frozen=True)
 class BrightnessContrast(Photometric):
-    """Stretch grey values about the image's mean, then shift them.
+    """Stretch grey values about the mean of the image, then shift them.
 
     Attributes
     ----------
     brightness : number or range
-        Shift, as a fraction of the full range (255 for uint8; of a float image, its own range).
+        Shift, as a fraction of the full range (255 for uint8; for a float image its own range).
     contrast : number or range
         Factor.
     p : float
@@ -57,7 +57,7 @@ class BrightnessContrast(Photometric):
 
 @dataclass(frozen=True)
 class Multiply(Photometric):
-    """Multiply all grey values by one factor, as a longer or shorter exposure does.
+    """Multiply all grey values by one factor, like a longer or shorter exposure.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Multiply(Photometric):
 
 @dataclass(frozen=True)
 class Gamma(Photometric):
-    """Raise grey values, scaled to [0, 1], to a power: below 1 brighter, above 1 darker."""
+    """Raise grey values, scaled to [0, 1], to a power: below 1 brightens, above 1 darkens."""
 
     gamma: float | tuple = (0.7, 1.4)
     p: float = 1.0
@@ -112,7 +112,7 @@ class GaussianBlur(Photometric):
         from scipy.ndimage import gaussian_filter
 
         sigma = draw(rng, self.sigma)
-        if sigma < 0.1:  # no pixel would change by a grey value
+        if sigma < 0.1:  # too small to change any pixel by a grey value
             return image
         return each_channel(image, lambda plane: gaussian_filter(plane, sigma, mode="reflect", truncate=3))
 
@@ -124,9 +124,9 @@ class GaussianNoise(Photometric):
     Attributes
     ----------
     sigma : number or range
-        Standard deviation, as a fraction of the full range (255 for uint8; of a float image, its own range).
+        Standard deviation, as a fraction of the full range (255 for uint8; for a float image its own range).
     per_channel : bool
-        False: all channels get the same noise, as the copies of one grey picture would.
+        False: all channels get the same noise, as befits copies of one grey channel.
     p : float
         Probability.
     """
@@ -150,14 +150,14 @@ class GaussianNoise(Photometric):
 
 
 def _full_range(image):
-    """(low, high) that grey values of this image can take: of whole numbers by dtype, of floats the image's own."""
+    """(low, high) of possible grey values: from the dtype for integers, from the image itself for floats."""
     if np.issubdtype(image.dtype, np.integer):
         return 0.0, float(np.iinfo(image.dtype).max)
     return float(image.min()), float(image.max())
 
 
 def _pointwise(image, function):
-    """`function` of every grey value; of uint8 through a table of its 256 values, which is many times faster."""
+    """Apply `function` to every grey value; for uint8 with a table of all 256 values, which is many times faster."""
     if image.dtype == np.uint8:
         return restore_dtype(function(np.arange(256.0)), image.dtype)[image]
     return restore_dtype(function(image.astype(np.float64)), image.dtype)

@@ -1,4 +1,4 @@
-"""Ready-made augmentation."""
+"""Ready-made augmentation for electron micrographs."""
 
 from mrcnn.data.augment.compose import Compose, Sometimes
 from mrcnn.data.augment.geometric import Affine, Elastic, FlipLR, FlipUD, Rot90
@@ -9,14 +9,14 @@ _FACTORS = {"light": 0.5, "normal": 1.0, "strong": 1.75}
 
 
 def micrograph_augmentation(strength: str = "normal") -> Compose:
-    """Augmentation for electron micrographs, which have no up and no left.
+    """Augmentation for electron micrographs, which have no preferred orientation.
 
     Flips, right angles, mild rotation and scale, brightness and contrast, blur and noise.
 
     Parameters
     ----------
     strength : {"light", "normal", "strong"}
-        How far everything but the flips and right angles goes. "strong" also deforms elastically.
+        Strength of everything except flips and right angles. "strong" adds elastic deformation.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def micrograph_augmentation(strength: str = "normal") -> Compose:
         There is no such strength.
     """
     if strength not in _FACTORS:
-        raise ConfigError(f"strength is one of {', '.join(map(repr, _FACTORS))}, not {strength!r}.")
+        raise ConfigError(f"strength must be one of {', '.join(map(repr, _FACTORS))}, not {strength!r}.")
     k = _FACTORS[strength]
     transforms = [
         FlipLR(),

@@ -1,4 +1,4 @@
-"""Parameters of transforms: a fixed number, or a (low, high) range to draw from."""
+"""Transform parameters: a fixed number, or a (low, high) range to draw from."""
 
 import math
 import numbers
@@ -7,7 +7,7 @@ from mrcnn.errors import ConfigError
 
 
 def bounds(value):
-    """(low, high) of a parameter that is one number or a pair."""
+    """(low, high) of a parameter given as one number or a pair."""
     return (value, value) if isinstance(value, numbers.Real) else tuple(value)
 
 

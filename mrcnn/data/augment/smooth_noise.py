@@ -1,4 +1,4 @@
-"""Smooth random fields, at the cost of a coarse grid."""
+"""Smooth random fields, computed on a coarse grid."""
 
 import math
 
@@ -8,8 +8,8 @@ import numpy as np
 def smooth_noise(rng, shape, sigma):
     """White noise smoothed by a Gaussian, scaled to a standard deviation of about 1.
 
-    It is drawn on a grid four times finer than `sigma` and interpolated from there, so that a wide field costs no more
-    than a narrow one.
+    It is drawn on a grid four times finer than `sigma` and interpolated, so a large sigma costs no more than a small
+    one.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def smooth_noise(rng, shape, sigma):
     narrow = sigma / step
     coarse_shape = [math.ceil((side - 1) / step) + 2 for side in shape]
     coarse = gaussian_filter(rng.standard_normal(coarse_shape, dtype=np.float32), narrow, mode="reflect", truncate=3)
-    coarse *= 2 * math.sqrt(math.pi) * narrow  # white noise behind a 2-D Gaussian has 1 / (2 sqrt(pi) sigma)
+    coarse *= 2 * math.sqrt(math.pi) * narrow  # filtered by a 2-D Gaussian, white noise has 1 / (2 sqrt(pi) sigma)
     if step == 1:
         return coarse[: shape[0], : shape[1]]
     wide = _stretched(coarse.T, shape[1], step).T
@@ -37,7 +37,7 @@ def smooth_noise(rng, shape, sigma):
 
 
 def _stretched(values, side, step):
-    """Rows [side, W], linear between those of `values` [h, W], which lie `step` pixels apart."""
+    """Rows [side, W], interpolated linearly between the rows of `values` [h, W], which are `step` pixels apart."""
     places = np.arange(side) / step
     low = places.astype(int)
     part = (places - low).astype(np.float32)[:, None]

@@ -1,4 +1,4 @@
-"""`ChannelStack`: the channels of a wafer by name, read by window, as 8 bit."""
+"""`ChannelStack`: named channels of a wafer image, read by window as 8 bit."""
 
 from pathlib import Path
 
@@ -7,27 +7,27 @@ import numpy as np
 from mrcnn.data.large.planes import ArrayPlane, open_plane
 from mrcnn.errors import ConfigError, DataError
 
-DERIVED = ("edges", "zeros")  # made here; all other names are planes of files
+DERIVED = ("edges", "zeros")  # computed here; all other names are planes of files
 PERCENTILES = (0.1, 99.9)
-_ROWS = 256  # read at a time by what looks at whole pictures
+_ROWS = 256  # rows read at a time when a whole image is scanned
 
 
 class ChannelStack:
-    """The channels of one picture, in any order and number, read by window.
+    """Any selection of channels of one image, read by window.
 
-    `grey` and `fluo` (or any other name) are planes of files; `edges` is the Sobel magnitude of `grey`, `zeros` is
-    nothing. A name may come several times, as in ("grey", "grey", "fluo"). Nothing is loaded that is not read: TIFF
-    without compression is mapped, large TIFF with compression read by strip or tile, OME-Zarr by chunk, and smaller
-    compressed images are decoded once. The object can be pickled.
+    `grey` and `fluo` (or any other name) are planes of files; `edges` is the Sobel magnitude of `grey`, `zeros` is all
+    0. A name may occur several times, as in ("grey", "grey", "fluo"). Only the requested parts are loaded: uncompressed
+    TIFF is memory-mapped, large compressed TIFF is read by strip or tile, OME-Zarr by chunk, and smaller compressed
+    images are decoded once. The object can be pickled.
 
     Parameters
     ----------
     names : sequence of str
-        Channels of the picture.
+        Channels of the stack.
     files : dict of str to path, or to (path, int)
-        The file of each name; with a number that channel of it. Colour is averaged.
+        The file for each name; a number selects that channel. Colours are averaged.
     percentiles : (float, float)
-        Of all pixels of a plane that is not 8 bit: these become 0 and 255.
+        Percentiles over all pixels of a plane that is not 8 bit; they become 0 and 255.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class ChannelStack:
     Raises
     ------
     ConfigError
-        A channel without a file, a file without a channel, or no channel.
+        A channel has no file, a file has no channel, or there is no channel.
     DataError
         A file cannot be used, or differs in size from the first.
     MissingExtra
-        A Zarr file, and zarr is not installed.
+        A Zarr file is given, but zarr is not installed.
     """
 
     def __init__(self, names, files, percentiles=PERCENTILES):
@@ -53,7 +53,7 @@ class ChannelStack:
 
     @classmethod
     def from_arrays(cls, arrays, names=None, percentiles=PERCENTILES):
-        """A stack of arrays [H, W] by name; its channels are `names`, by default those of the arrays in their order."""
+        """A stack of named arrays [H, W]; its channels are `names`, by default all arrays in their order."""
         names = tuple(arrays) if names is None else names
         stack = cls.__new__(cls)
         stack._set(names, {name: ArrayPlane(a, name) for name, a in _needed(names, arrays).items()}, percentiles)
@@ -69,7 +69,7 @@ class ChannelStack:
                     plane.where,
                     f"is {plane.shape[0]} x {plane.shape[1]} pixels (rows x columns), but "
                     f"{first.where} is {first.shape[0]} x {first.shape[1]}",
-                    "All channels must show the same field: register them to one another first",
+                    "All channels must show the same field of view: register them first",
                 )
         self.shape = (*first.shape, len(self.names))
         self._ranges = {
@@ -87,11 +87,11 @@ class ChannelStack:
 
     @property
     def plane_names(self):
-        """Names of the pictures behind the channels, each once."""
+        """Names of the planes behind the channels, without duplicates."""
         return tuple(self._planes)
 
     def with_names(self, names):
-        """The same planes as other channels; raises `ConfigError` for one that has no plane."""
+        """The same planes with other channels; raises `ConfigError` for a channel without a plane."""
         needed = _needed(names, self._planes, strict=False)
         stack = type(self).__new__(type(self))
         stack.names, stack.shape = tuple(names), (*self.shape[:2], len(names))
@@ -105,7 +105,7 @@ class ChannelStack:
         Parameters
         ----------
         y1, x1, y2, x2 : int
-            Pixels inside of the picture, y2 and x2 exclusive.
+            Pixels inside the image, y2 and x2 exclusive.
 
         Returns
         -------
@@ -115,15 +115,15 @@ class ChannelStack:
         Raises
         ------
         ConfigError
-            The window is empty or reaches beyond the picture.
+            The window is empty or extends beyond the image.
         DataError
-            A file is damaged, or was cut off since it was opened.
+            A file is damaged, or has been truncated since it was opened.
         """
         y1, x1, y2, x2 = (int(v) for v in (y1, x1, y2, x2))
         height, width, count = self.shape
         if not (0 <= y1 < y2 <= height and 0 <= x1 < x2 <= width):
             raise ConfigError(
-                f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {height} x {width} "
+                f"The window ({y1}, {x1}, {y2}, {x2}) does not lie inside the image of {height} x {width} "
                 "pixels (rows x columns)."
             )
         pixels = np.empty((y2 - y1, x2 - x1, count), np.uint8)
@@ -138,39 +138,39 @@ class ChannelStack:
             return 0
         if name != "edges":
             return to_8_bit(self._planes[name].block(y1, x1, y2, x2), self._ranges[name])
-        # One pixel more on every side that is not the picture's border, so that windows have no edges of their own.
+        # One extra pixel on every side that is not the image border, so window borders do not appear as edges.
         top, left = max(y1 - 1, 0), max(x1 - 1, 0)
         grey = self._channel("grey", top, left, min(y2 + 1, self.shape[0]), min(x2 + 1, self.shape[1]))
         return sobel(grey)[y1 - top : y2 - top, x1 - left : x2 - left]
 
 
 def _needed(names, sources, strict=True):
-    """The sources by name that these channels need; `ConfigError` for what does not fit."""
+    """The sources by name that these channels need; raises `ConfigError` for a mismatch."""
     if isinstance(names, str) or not len(names):
-        raise ConfigError(f"Channels are a sequence of names, as ('grey', 'fluo'), not {names!r}.")
+        raise ConfigError(f"Channels must be a sequence of names such as ('grey', 'fluo'), not {names!r}.")
     needed = tuple(dict.fromkeys("grey" if name == "edges" else name for name in names if name != "zeros"))
     for name in needed:
         if name not in sources:
-            raise ConfigError(f"There is no picture for the channel '{name}'; there are: {', '.join(sources)}.")
+            raise ConfigError(f"There is no image for the channel '{name}'; available: {', '.join(sources)}.")
     for name in sources if strict else ():
         if name not in needed:
-            raise ConfigError(f"There is a picture for '{name}', which is none of the channels {', '.join(names)}.")
+            raise ConfigError(f"There is an image for '{name}', which is not one of the channels {', '.join(names)}.")
     if not needed:
-        raise ConfigError(f"The channels {', '.join(names)} hold no picture.")
+        raise ConfigError(f"The channels {', '.join(names)} contain no image.")
     return {name: sources[name] for name in needed}
 
 
 def sobel(grey):
-    """Sobel magnitude of an 8-bit picture [H, W] as uint8: that of `skimage.filters.sobel` times 255, rounded."""
+    """Sobel magnitude of an 8-bit image [H, W] as uint8: `skimage.filters.sobel` times 255, rounded."""
     from scipy.ndimage import sobel as derivative
 
     grey = grey.astype(np.float32)
-    # 4: sum of the positive weights; sqrt 2: of two directions. So the strongest edge that there is stays below 255.
+    # 4: sum of the positive weights; sqrt 2: two directions. So the strongest possible edge stays below 255.
     return np.rint(np.hypot(derivative(grey, 0), derivative(grey, 1)) / (4 * np.sqrt(2))).astype(np.uint8)
 
 
 def to_8_bit(block, limits):
-    """Values as uint8: (low, high) become 0 and 255, what is beyond is cut; uint8 with limits None stays as it is."""
+    """Values as uint8: (low, high) become 0 and 255, values beyond are clipped; uint8 with limits None is unchanged."""
     if limits is None:
         return block
     low, high = limits
@@ -179,7 +179,7 @@ def to_8_bit(block, limits):
 
 
 def intensity_range(plane, percentiles=PERCENTILES):
-    """Two percentiles of all pixels of a plane, from a histogram of 65536 bins made by reading some rows at a time.
+    """Two percentiles of all pixels of a plane, from a histogram of 65536 bins; the plane is read a few rows at a time.
 
     Exact for 16 bit. Raises `DataError` for NaN and infinite values.
     """
@@ -208,7 +208,7 @@ def mean_pixel(source):
     Parameters
     ----------
     source : ChannelStack or Dataset
-        A data set's pictures, all of the same channels, are loaded one after another.
+        The images of a data set, all with the same channels, are loaded one by one.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def mean_pixel(source):
     Raises
     ------
     DataError
-        The data set has no picture, or pictures of different channels.
+        The data set has no image, or its images have different numbers of channels.
     """
     total, count = 0.0, 0
     for pixels in _pictures(source):
@@ -225,12 +225,12 @@ def mean_pixel(source):
         if count and len(total) != pixels.shape[1]:
             raise DataError(
                 type(source).__name__,
-                f"has pictures of {len(total)} and of {pixels.shape[1]} channels",
-                "A model takes one number of channels",
+                f"has images with {len(total)} and with {pixels.shape[1]} channels",
+                "All images of a data set must have the same number of channels",
             )
         total, count = total + pixels.sum(axis=0, dtype=np.float64), count + len(pixels)
     if not count:
-        raise DataError(type(source).__name__, "has no pictures", "Check the folder that it was made from")
+        raise DataError(type(source).__name__, "has no images", "Check the folder that it was created from")
     return total / count
 
 

@@ -1,7 +1,7 @@
-"""Grey planes of large pictures, read by window: arrays, TIFF mapped from the disk or decoded, and Zarr.
+"""Grey planes of large images, read by window: arrays, memory-mapped or decoded TIFF, and Zarr.
 
-Every plane has `shape` (H, W), `dtype`, `where` for messages and `block(y1, x1, y2, x2)`, an array [h, w] of the
-file's own type. Planes can be pickled: files are opened anew where they arrive.
+Every plane has `shape` (H, W), `dtype`, `where` for messages and `block(y1, x1, y2, x2)`, an array [h, w] with the data
+type of the file. Planes can be pickled: the receiving process reopens the files.
 """
 
 import math
@@ -18,9 +18,9 @@ from mrcnn.images.read import image_shape, is_tiff, read_image
 from mrcnn.images.tiff import open_tiff, tiff_layout
 from mrcnn.images.tiff_segments import TiffSegments
 
-# Compressed images up to this size are decoded once and kept; of larger TIFF only the strips and tiles of a window are.
+# Compressed images up to this size are decoded once and kept; larger TIFF files are decoded per strip or tile.
 KEPT_BYTES = 512 * 2**20
-_ZARR_EXPECTED = "Expected is a Zarr array, or an OME-Zarr with multiscales"
+_ZARR_EXPECTED = "Expected a Zarr array, or an OME-Zarr with multiscales"
 
 
 def open_plane(source):
@@ -29,15 +29,15 @@ def open_plane(source):
     Parameters
     ----------
     source : str, Path or (str or Path, int)
-        TIFF, PNG, JPEG, BMP, Zarr array or OME-Zarr; with a number that channel of it. Without one, a picture of 3 or 4
-        channels becomes the mean of the first three, and other numbers, of Zarr more than 1, are an error.
+        TIFF, PNG, JPEG, BMP, Zarr array or OME-Zarr; a number selects that channel. Without it, an image with 3 or 4
+        channels becomes the mean of the first three; other numbers of channels (more than 1 for Zarr) are an error.
 
     Raises
     ------
     DataError
-        The file is missing, damaged, cut off, a stack, or has channels of which none was chosen.
+        The file is missing, damaged, truncated, a stack, or has several channels and none was selected.
     MissingExtra
-        A Zarr file, and zarr is not installed.
+        A Zarr file is given, but zarr is not installed.
     """
     path, channel = (source[0], int(source[1])) if isinstance(source, (tuple, list)) else (source, None)
     path = Path(path)
@@ -49,13 +49,13 @@ def open_plane(source):
     if layout.count > 1 or not layout.pages:
         raise DataError(
             path,
-            f"is a stack of {layout.count} pictures, where one plane is expected",
-            "Save the page that is wanted as a file of its own",
+            f"is a stack of {layout.count} images, but a single plane is expected",
+            "Save the page that you need as a separate file",
         )
     pages = layout.pages[0]
     channels = layout.shape[2] if len(layout.shape) == 3 else 1
     _check_channel(path, channels, channel)
-    # Channels are planes of one page, or pages of their own.
+    # Channels are planes of one page, or separate pages.
     page, sample = (pages[0], channel) if len(pages) == 1 else (pages[channel or 0], None)
     with open_tiff(path) as tif:
         found = tif.pages[page]
@@ -85,8 +85,8 @@ class ArrayPlane:
         if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "buif":
             raise DataError(
                 where,
-                f"is an array {array.shape} of {array.dtype}, which is no plane of grey values",
-                "Give numbers [height, width]",
+                f"is an array of shape {array.shape} and type {array.dtype}, which is not a plane of grey values",
+                "Use a numeric array [height, width]",
             )
         self.array, self.shape, self.dtype, self.where = array, array.shape, array.dtype, where
 
@@ -96,21 +96,21 @@ class ArrayPlane:
 
 
 class _FilePlane:
-    """A plane of a file with one or more channels. Subclasses give `_open`, an array-like [H, W] or [H, W, S]."""
+    """A plane of a file with one or more channels. Subclasses define `_open`: an array-like [H, W] or [H, W, S]."""
 
-    errors = decoder_errors.FILE  # that `_open` and `_cut` raise on damaged bytes, but for `DataError`
+    errors = decoder_errors.FILE  # raised by `_open` and `_cut` on damaged bytes, besides `DataError`
 
     def __init__(self, path, shape, dtype, channel):
         self.where, self.shape, self.dtype, self.channel = path, tuple(int(v) for v in shape), np.dtype(dtype), channel
         self._pixels = None
         if self.dtype.kind not in "buif":
-            raise DataError(path, f"has pixels of the type {self.dtype}", "Convert it to 8 or 16 bit")
+            raise DataError(path, f"has pixels of type {self.dtype}", "Convert it to 8 or 16 bit")
 
     def __getstate__(self):
         return {**vars(self), "_pixels": None}
 
     def block(self, y1, x1, y2, x2):
-        """Grey values [h, w] of a window; raises `DataError` when the file is damaged there."""
+        """Grey values [h, w] of a window; raises `DataError` if the file is damaged there."""
         with damage_named(self.errors, self.where, f"cannot be read in rows {y1} to {y2}"):
             if self._pixels is None:
                 self._pixels = self._open()
@@ -122,7 +122,7 @@ class _FilePlane:
 
 
 class MappedPlane(_FilePlane):
-    """An uncompressed TIFF page, mapped: only what is read comes from the disk."""
+    """An uncompressed, memory-mapped TIFF page: only the requested parts are read from disk."""
 
     def __init__(self, path, dtype, offset, raw_shape, axes, channel):
         self.offset, self.raw_shape, self.axes = index(offset), tuple(index(n) for n in raw_shape), axes
@@ -136,21 +136,21 @@ class MappedPlane(_FilePlane):
         _check_size(self.where, self.offset + math.prod(self.raw_shape) * self.dtype.itemsize)
 
     def _cut(self, pixels, rows, columns):
-        self._check_size()  # a file cut off while it is mapped would end the process, not raise
+        self._check_size()  # a file truncated while mapped would crash the process instead of raising
         if self.axes.startswith("S"):
             return np.moveaxis(pixels[:, rows, columns], 0, -1)
         return pixels[rows, columns]
 
 
 class DecodedPlane(_FilePlane):
-    """A compressed picture, decoded whole at the first reading and kept."""
+    """A compressed image, decoded completely at the first access and kept."""
 
     def __init__(self, path, channel):
         shape = image_shape(path)
         _check_channel(path, shape[2] if len(shape) == 3 else 1, channel)
         dtype = tiff_layout(path).dtype if is_tiff(path) else None
         super().__init__(path, shape[:2], np.uint8 if dtype is None else dtype, channel)
-        if dtype is None:  # the header of the other formats does not say it plainly
+        if dtype is None:  # the header of the other formats does not state it directly
             self._pixels = self._open()
             self.dtype = self._pixels.dtype
 
@@ -159,17 +159,15 @@ class DecodedPlane(_FilePlane):
 
 
 class SegmentedPlane(_FilePlane):
-    """A compressed TIFF page of which only the strips or tiles of a window are decoded.
+    """A compressed TIFF page; only the strips or tiles of a window are decoded.
 
-    Raises `DataError` for axes beside rows, columns and channels.
+    Raises `DataError` for axes other than rows, columns and channels.
     """
 
     def __init__(self, path, page, found, channel):
         self.page = page
         if found.axes not in ("YX", "YXS", "SYX"):
-            raise DataError(
-                path, f"is compressed, with the axes {found.axes}", "Save each channel as a file of its own"
-            )
+            raise DataError(path, f"is compressed, with the axes {found.axes}", "Save each channel as a separate file")
         super().__init__(path, (found.shape[found.axes.index(a)] for a in "YX"), found.dtype, channel)
 
     def _open(self):
@@ -180,9 +178,9 @@ class SegmentedPlane(_FilePlane):
 
 
 class ZarrPlane(_FilePlane):
-    """A Zarr array, or the full resolution of an OME-Zarr (0.4 or 0.5) of one time and one z.
+    """A Zarr array, or the full resolution of an OME-Zarr (0.4 or 0.5) with one time point and one z.
 
-    Raises `DataError` when it is damaged or no plane, `MissingExtra` without the package zarr.
+    Raises `DataError` if it is damaged or not a plane, `MissingExtra` without the package zarr.
     """
 
     errors = decoder_errors.ZARR
@@ -194,8 +192,8 @@ class ZarrPlane(_FilePlane):
         if array.ndim < 2 or len(outer) > 1:
             raise DataError(
                 path,
-                f"is an array {array.shape}, where one plane is expected",
-                "Save one time and one z as an OME-Zarr of its own",
+                f"is an array of shape {array.shape}, but a single plane is expected",
+                "Save one time point and one z as a separate OME-Zarr",
             )
         _check_channel(path, outer[0] if outer else 1, channel, averaged=False)
         self._leading = tuple(channel or 0 if n != 1 else 0 for n in array.shape[:-2])
@@ -217,18 +215,18 @@ class ZarrPlane(_FilePlane):
 
 
 def _full_resolution(attributes):
-    """Name of the largest array of an OME-Zarr; raises `ValueError` where its attributes do not say it."""
+    """Name of the largest array of an OME-Zarr; raises `ValueError` if its attributes do not give it."""
     found = attributes.get("ome", attributes)
     for key, kind in (("multiscales", list), (0, dict), ("datasets", list), (0, dict), ("path", str)):
         inside = found.get(key) if isinstance(found, dict) else found[0] if found else None
         if not isinstance(inside, kind):
-            raise ValueError("its attributes hold no multiscales with the path of an array")
+            raise ValueError("its attributes have no multiscales with the path of an array")
         found = inside
     return found
 
 
 def import_zarr():
-    """The package zarr, or `MissingExtra`."""
+    """The package zarr; raises `MissingExtra` if it is not installed."""
     try:
         import zarr
     except ImportError as error:
@@ -253,7 +251,7 @@ def _check_channel(path, channels, channel, averaged=True):
     if channel is None and channels not in ((1, 3, 4) if averaged else (1,)):
         raise DataError(
             path,
-            f"has {channels} channels, where one plane is expected",
+            f"has {channels} channels, but a single plane is expected",
             "Choose one by its number: (path, 0) for the first",
         )
 
@@ -262,6 +260,6 @@ def _check_size(path, end):
     try:
         size = os.stat(path).st_size
     except OSError as error:
-        raise DataError(path, f"cannot be opened ({error.strerror})", "Check the name and your rights on it") from error
+        raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
     if end > size:
-        raise DataError(path, f"is cut off: it declares {end} bytes and holds {size}", "Export or copy it again")
+        raise DataError(path, f"is truncated: it declares {end} bytes and holds {size}", "Export or copy it again")

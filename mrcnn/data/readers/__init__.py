@@ -1,1 +1,1 @@
-"""Readers: one format of annotated pictures a file. `open_dataset` in `open.py` recognises the layout."""
+"""Readers: one module per layout of annotated images. `open_dataset` in `open.py` detects the layout."""

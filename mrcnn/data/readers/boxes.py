@@ -1,4 +1,4 @@
-"""Pictures with annotated boxes, of any format of `mrcnn.formats`; where there are outlines, with masks."""
+"""Images with annotated boxes in any format of `mrcnn.formats`, and with masks if there are outlines."""
 
 from collections import Counter
 
@@ -16,44 +16,44 @@ DIFFICULT = ("keep", "drop")
 
 
 class BoxDataset(FileDataset):
-    """The annotated pictures and their objects; the mask of an object without an outline is its box, filled.
+    """Annotated images and their objects; the mask of an object without an outline is its filled box.
 
-    A crowd has the class id below 0 that training and evaluation pass over. `has_masks` tells for each picture whether
-    its masks are real, so that the mask loss is not taught that cells are rectangles.
+    A crowd has a negative class id, which training and evaluation ignore. `has_masks` tells for each image whether its
+    masks are real, so the mask head does not learn that cells are rectangles.
 
     Parameters
     ----------
     path : str, Path, or sequence of ImageAnnotation
-        A file or folder that `mrcnn.formats.open.read_annotations` reads, or what it gives.
+        A file or folder that `mrcnn.formats.open.read_annotations` reads, or its result.
     images : str or Path, optional
-        The folder of the pictures; by default where the format usually has them.
+        The folder of the images; by default where the format usually has them.
     classes : sequence of str, optional
-        Class names in the order of their ids, from 1; by default those of `class_map`, or those that occur, in
-        alphabetical order. Give them where several data sets must agree.
+        Class names in the order of their ids, from 1; by default those of `class_map`, or those used, in alphabetical
+        order. Set them if several data sets must agree.
     class_map : dict of str to (str or None), optional
-        The class of each annotated label; None: objects of this label are left out. Labels that it does not name are an
+        The class of each annotated label; None: objects with this label are left out. Labels that are not in it are an
         error. By default labels are classes.
     difficult : "keep" or "drop"
         What to do with objects marked as difficult.
     boxes_as_masks : bool
-        True: filled boxes count as masks, so that a mask head is trained on them.
+        True: filled boxes count as masks, so the mask head is trained on them.
     outlines : bool
-        False: outlines are not decoded, and every object is its box; enough for a Faster R-CNN.
+        False: outlines are not decoded, and every object is its box; sufficient for a Faster R-CNN.
     outside : "error" or "clip"
-        What to do with a box that is partly outside of its picture.
+        What to do with a box that is partly outside its image.
     annotation_format : str, optional
-        Instead of finding it out.
+        By default it is detected.
     source, pixel_size_nm, channels
         As in `FileDataset`.
     **options
-        Of the format, such as `class_file` (YOLO) or `attribute` (VIA).
+        Options of the format, such as `class_file` (YOLO) or `attribute` (VIA).
 
     Raises
     ------
     DataError
-        As `read_annotations`; or a picture is not there, or there is no object of any class.
+        As `read_annotations`; or an image does not exist, or there are no objects at all.
     ConfigError
-        `class_map` and `classes` do not fit one another.
+        `class_map` and `classes` contradict each other.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class BoxDataset(FileDataset):
         if not classes:
             raise DataError(
                 path,
-                f"has no object in any of its {len(annotations)} pictures",
-                "Label some, or pass classes if there is truly none",
+                f"has no object in any of its {len(annotations)} images",
+                "Label some objects, or pass classes if there really are none",
             )
         del self.class_info[1:]
         for class_id, name in enumerate(classes, start=1):
@@ -99,8 +99,8 @@ class BoxDataset(FileDataset):
             if not annotation.image.is_file():
                 raise DataError(
                     annotation.where,
-                    f"is of the picture {annotation.image}, which is not there",
-                    "Pass the folder that holds the pictures as images, or correct the name",
+                    f"is for the image {annotation.image}, which does not exist",
+                    "Pass the image folder as images=..., or correct the name",
                 )
             class_ids = np.array([0 if name is None else classes.index(name) + 1 for name in found], np.int32)
             if difficult == "drop":
@@ -118,7 +118,7 @@ class BoxDataset(FileDataset):
         self.prepare()
 
     def has_masks(self, image_id):
-        """Whether each of the picture's objects has an outline, or `boxes_as_masks` was asked for."""
+        """Whether every object in the image has an outline, or `boxes_as_masks` is True."""
         info = self.image_info[image_id]
         return (
             self._boxes_as_masks
@@ -127,23 +127,23 @@ class BoxDataset(FileDataset):
         )
 
     def object_count(self, image_id):
-        """Number of the picture's objects, without those left out and crowds."""
+        """Number of objects in the image, without crowds and those left out."""
         return int(np.count_nonzero(self.image_info[image_id]["class_ids"] > 0))
 
     def read_instances(self, info):
-        """The objects, each with the mask of its outline; of its box where it has none, or one without a pixel.
+        """The objects with the masks of their outlines, or of their boxes if the outline is missing or empty.
 
-        Raises `DataError` when the picture has another size than the annotation says, or an outline cannot be used.
+        Raises `DataError` if the image size differs from the annotation, or an outline cannot be used.
         """
         annotation, path = info["annotation"], info["path"]
         shape = image_shape(path)[:2]
         if annotation.image_shape not in (None, shape):
             raise DataError(
                 annotation.where,
-                "says that {} has {} rows and {} columns, but it has {} and {}".format(
+                "states that {} has {} rows and {} columns, but it has {} and {}".format(
                     path, *annotation.image_shape, *shape
                 ),
-                "Put back the picture that was labelled, or label this one",
+                "Restore the image that was labelled, or label this one",
             )
         boxes, masks, kept = [], [], np.flatnonzero(info["class_ids"])
         for i in kept:
@@ -161,11 +161,11 @@ class BoxDataset(FileDataset):
 
 
 def _checked_classes(classes, class_map):
-    """`classes` as a list, of those in `class_map` if not given, and `class_map` as a dict; None where not known."""
+    """`classes` as a list, by default from `class_map`, and `class_map` as a dict; None if unknown."""
     if classes is not None:
         classes = [classes] if isinstance(classes, str) else list(classes)
         if not classes or len(set(classes)) < len(classes) or not all(isinstance(n, str) and n for n in classes):
-            raise ConfigError(f"classes must be class names, each once, not {classes!r}.")
+            raise ConfigError(f"classes must be distinct class names, not {classes!r}.")
     if class_map is None:
         return classes, None
     class_map = dict(class_map)
@@ -174,7 +174,9 @@ def _checked_classes(classes, class_map):
         raise ConfigError("class_map must name at least one class.")
     for name in targets:
         if classes is not None and name not in classes:
-            raise ConfigError(f"class_map gives the class '{name}', which is not in the list ({', '.join(classes)}).")
+            raise ConfigError(
+                f"class_map contains the class '{name}', which is not in the list ({', '.join(classes)})."
+            )
     return classes or targets, class_map
 
 

@@ -1,4 +1,4 @@
-"""The layout of the 2018 Data Science Bowl: `<id>/images/<id>.png` and `<id>/masks/*.png`, one file an object."""
+"""The layout of the 2018 Data Science Bowl: `<id>/images/<id>.png` and `<id>/masks/*.png`, one file per object."""
 
 from mrcnn.data.readers.file_dataset import MISSING, FileDataset, check_choice, child_folder, existing_folder
 from mrcnn.data.readers.masks import check_threshold, read_mask_files
@@ -7,24 +7,24 @@ from mrcnn.images.read import list_images, natural_key
 
 
 class DSBDataset(FileDataset):
-    """One folder a picture, with the folders `images` (one picture) and `masks` (one file an object) inside.
+    """One folder per image, with the folders `images` (one image) and `masks` (one file per object) inside.
 
-    A set in which no picture has a folder `masks`, as the competition's test sets, is read for prediction: `load_image`
-    works, `load_instances` says that there is no truth.
+    A set in which no image has a folder `masks`, like the competition's test sets, is read for prediction: `load_image`
+    works, `load_instances` raises an error because there is no ground truth.
 
     Parameters
     ----------
     path : str or Path
-        The folder that holds the pictures' folders.
+        The folder that holds the image folders.
     threshold, images_without_masks, drop_empty
-        As in `MaskFolderDataset`; a picture without a folder `masks` among others that have one is an error by default.
+        As in `MaskFolderDataset`; by default it is an error if only some images have a folder `masks`.
     class_name, source, pixel_size_nm, channels
         As in `FileDataset`.
 
     Raises
     ------
     DataError
-        There is no picture, a folder has masks and no picture, several pictures, or no masks.
+        There is no image, or a folder has masks but no image, several images, or no masks.
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class DSBDataset(FileDataset):
         if not members:
             raise DataError(
                 path,
-                "holds no folder with a folder images inside",
-                "Expected are <id>/images/<id>.png and <id>/masks/*.png",
+                "holds no folder that contains a folder images",
+                "Expected: <id>/images/<id>.png and <id>/masks/*.png",
             )
         truth = any(masks is not None for *_, masks in members)
         for folder, picture, masks in members:
             if truth and masks is None and images_without_masks == "error":
                 raise DataError(
                     folder,
-                    "has no folder masks, while others have one",
-                    "Add it (empty if the picture has no object), or pass images_without_masks='background'",
+                    "has no folder masks, but others have one",
+                    "Add it (empty if the image has no object), or pass images_without_masks='background'",
                 )
             files = list_images(masks) if masks is not None else None
             self.add_image(
@@ -78,18 +78,18 @@ class DSBDataset(FileDataset):
         if len(found) != 1:
             raise DataError(
                 folder,
-                f"has {len(found)} pictures in its folder images, where one is expected",
-                "Put exactly one picture there, or move the folder away",
+                f"has {len(found)} images in its folder images, but one is expected",
+                "Put exactly one image there, or move the folder elsewhere",
             )
         return found[0]
 
     def read_instances(self, info):
-        """Decode the mask files of one picture."""
+        """Decode the mask files of one image."""
         if info["masks"] is None:
             return super().read_instances(info)
         return read_mask_files(info["masks"], info["path"], self._threshold, self._drop_empty)
 
     def object_count(self, image_id):
-        """Number of mask files, unless empty ones are dropped: then they are decoded."""
+        """Number of mask files; if empty ones are dropped, the masks are decoded and counted."""
         files = self.image_info[image_id]["masks"]
         return super().object_count(image_id) if files is None or self._drop_empty else len(files)

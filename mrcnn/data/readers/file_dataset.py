@@ -1,4 +1,4 @@
-"""What the readers share: pictures by path, objects decoded when asked for and remembered box-local."""
+"""Base class of the readers: images by path, objects decoded on demand and cached as box-sized masks."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
 from mrcnn.images.recent import Recent
 
-CACHE_BYTES = 512 * 2**20  # of box-local masks that one data set remembers
+CACHE_BYTES = 512 * 2**20  # of box-sized masks cached per data set
 MISSING = ("error", "background")
 
 
 class FileDataset(Dataset):
-    """A data set whose pictures and objects lie in files. Subclasses give `read_instances`, and more classes than one.
+    """A data set whose images and objects are in files. Subclasses define `read_instances`, and any further classes.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ class FileDataset(Dataset):
     source : str
         Name of the data set, for `image_info` and `class_info`.
     pixel_size_nm : float or (float, float), optional
-        Height and width of a pixel in nm; by default what each picture's file says.
+        Height and width of a pixel in nm; by default as stated in each image's file.
     channels : int, optional
-        Channels that `load_image` gives; by default Matterport's contract.
+        Channels returned by `load_image`; by default as in Matterport's package (grey becomes RGB).
 
     Raises
     ------
     ConfigError
-        A pixel size or number of channels that cannot be.
+        The pixel size or number of channels is invalid.
     """
 
     def __init__(self, class_name="mitochondrion", source="files", pixel_size_nm=None, channels=None):
@@ -45,18 +45,18 @@ class FileDataset(Dataset):
         self.add_class(source, 1, class_name)
 
     def read_instances(self, info):
-        """Decode the objects of the picture of this `image_info` entry; raises `DataError` where there is no truth.
+        """Decode the objects of the image of this `image_info` entry; raises `DataError` if it has no ground truth.
 
-        Here there is none; subclasses know where it lies.
+        The base class has none; subclasses know where to find it.
         """
         raise DataError(
             info["path"],
-            "has no objects beside it, as pictures for prediction",
-            "To train or evaluate, give the truth too",
+            "contains images without ground truth",
+            "To train or evaluate, provide the ground truth too",
         )
 
     def load_instances(self, image_id):
-        """A picture's objects, box-local; decoded one mask at a time, and remembered for the next time.
+        """The objects of an image with box-sized masks; decoded one mask at a time, and cached.
 
         Raises `DataError` naming the file at fault.
         """
@@ -66,7 +66,7 @@ class FileDataset(Dataset):
         if found is None:
             found = self.read_instances(info)
             self._cache.put(key, found, _bytes(found))
-        # Own arrays for the caller, who may change them.
+        # Copies for the caller, who may modify them.
         return Instances(
             found.image_shape,
             found.boxes.copy(),
@@ -77,13 +77,13 @@ class FileDataset(Dataset):
         )
 
     def image_shape(self, image_id):
-        """Rows, columns and channels of the picture as stored, without alpha, from its header."""
+        """Rows, columns and channels of the stored image, without alpha, from its header."""
         info = self.image_info[image_id]
         shape = image_shape(info["path"], info.get("page"))
         return shape if len(shape) == 3 else (*shape, 1)
 
     def pixel_size_nm(self, image_id):
-        """Height and width of a pixel in nm, (y, x): as given, else from the file, else None."""
+        """Height and width of a pixel in nm, (y, x): as given, or from the file, or None."""
         info = self.image_info[image_id]
         if self._given_pixel_size is not None:
             return self._given_pixel_size
@@ -97,17 +97,17 @@ def _bytes(instances):
 
 
 def existing_folder(path, what):
-    """`path` as a `Path`; raises `DataError` when it is no folder."""
+    """`path` as a `Path`; raises `DataError` if it is not a folder."""
     path = Path(path)
     if not path.is_dir():
-        raise DataError(path, f"is no folder ({what} expected)", "Check the path")
+        raise DataError(path, f"is not a folder ({what} expected)", "Check the path")
     return path
 
 
 def child_folder(path, *names):
-    """The folder of one of these names (in lower case) under `path`, whatever its case, or None.
+    """The folder in `path` with one of these names (given in lower case), ignoring case, or None.
 
-    Raises `DataError` when there are two.
+    Raises `DataError` if there are two.
     """
     found = sorted(p for p in Path(path).iterdir() if p.is_dir() and p.name.lower() in names)
     if len(found) > 1:
@@ -116,28 +116,28 @@ def child_folder(path, *names):
 
 
 def pictures_by_stem(folder):
-    """The folder's pictures as {stem: path} in natural order; raises `DataError` when a stem is there twice."""
+    """The images of a folder as {stem: path} in natural order; raises `DataError` for a duplicate stem."""
     pictures = {}
     for path in list_images(folder):
         if path.stem in pictures:
             raise DataError(path, f"has the same name as {pictures[path.stem].name}", "Keep one of them, or rename one")
         pictures[path.stem] = path
     if not pictures:
-        raise DataError(folder, "holds no picture", f"Readable are {', '.join(EXTENSIONS)}")
+        raise DataError(folder, "holds no image", f"Supported formats are {', '.join(EXTENSIONS)}")
     return pictures
 
 
 def check_choice(name, value, choices):
-    """Raise `ConfigError` unless the option has one of the values allowed."""
+    """Raise `ConfigError` unless the option has one of the allowed values."""
     if value not in choices:
         raise ConfigError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
 
 
-# Copies that `mrcnn.data.preprocess` writes beside a picture; the double underscore keeps them apart from users' names.
+# Endings of copies written by `mrcnn.data.preprocess`; the double underscore distinguishes them from users' own names.
 COPY_SUFFIXES = ("__mirror", "__rot180", "__mirror_rot180")
 _COPY = re.compile(rf"({'|'.join(COPY_SUFFIXES[::-1])})$")
 
 
 def source_name(stem):
-    """Name of the picture that a copy was made from: `cell_3__mirror` and `cell_3__rot180` give `cell_3`."""
+    """Name of the image that a copy was made from: `cell_3__mirror` and `cell_3__rot180` give `cell_3`."""
     return _COPY.sub("", stem)

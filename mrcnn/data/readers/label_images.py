@@ -1,4 +1,4 @@
-"""Label images: a folder of pictures and a folder of label images of equal names, each value an object."""
+"""Label images: a folder of images and a folder of label images with the same names; each value is an object."""
 
 from pathlib import Path
 
@@ -13,24 +13,24 @@ TRUTH_FOLDERS = ("labels", "label", "masks", "truth", "groundtruth", "ground_tru
 
 
 class LabelImageDataset(FileDataset):
-    """Pictures, and for each a label image of the same name: 0 is background, each other value an object.
+    """Images, and for each a label image of the same name: 0 is background, every other value is an object.
 
     Label images are TIFF, PNG or BMP with whole numbers (8, 16 or 32 bit, or a palette); JPEG changes values and is
-    refused. A label image of zeros says that the picture has no object.
+    rejected. A label image of zeros means that the image has no object.
 
     Parameters
     ----------
     path : str or Path
-        The folder of pictures; or, without `truth`, a folder that holds `images` and `labels` (or `masks`).
+        The folder of images; or, without `truth`, a folder that holds `images` and `labels` (or `masks`).
     truth : str or Path, optional
         The folder of label images.
     suffix : str
-        What follows the picture's name in the label image's, such as "_labels".
+        What follows the name of the image in the name of the label image, such as "_labels".
     mode : "instances", "semantic" or "auto"
-        "instances": each value is an object. "semantic": the connected components of all that is not 0 are the objects.
-        "auto": each file is semantic when 0 and one other value are all that it holds.
+        "instances": each value is an object. "semantic": the connected components of the non-zero pixels are the
+        objects. "auto": a file is semantic if it holds only 0 and one other value.
     class_map : dict, optional
-        Class name of each label value, for more than one class ("instances" only).
+        Class name for each label value, if there is more than one class ("instances" only).
     connectivity, watershed_distance_px, min_size_px
         As in `LabelRules`.
     class_name, source, pixel_size_nm, channels
@@ -39,7 +39,7 @@ class LabelImageDataset(FileDataset):
     Raises
     ------
     DataError
-        A folder is missing or empty, a picture has no label image, or the reverse.
+        A folder is missing or empty, an image has no label image, or a label image has no image.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class LabelImageDataset(FileDataset):
             if name not in wanted:
                 raise DataError(
                     file,
-                    f"is a label image, but {images} has no picture {name.removesuffix(suffix) if suffix else name}",
-                    "Add the picture, or give both files the same name",
+                    f"is a label image, but {images} has no image {name.removesuffix(suffix) if suffix else name}",
+                    "Add the image, or give both files the same name",
                 )
             if file.suffix.lower() in (".jpg", ".jpeg"):
-                raise DataError(file, "is a label image in JPEG, which changes the values", "Save it as TIFF or PNG")
+                raise DataError(file, "is a JPEG label image, and JPEG changes the values", "Save it as TIFF or PNG")
         for name, stem in wanted.items():
             if name not in found:
                 raise DataError(
                     pictures[stem],
                     f"has no label image {name} in {labels}",
-                    "Add it (all zeros if the picture has no object), or give both files the same name",
+                    "Add it (all zeros if the image has no object), or give both files the same name",
                 )
             self.add_image(source, stem, pictures[stem], labels=found[name], group=str(images / source_name(stem)))
         self.prepare()
@@ -86,7 +86,7 @@ class LabelImageDataset(FileDataset):
         if class_map is None:
             return None
         if not class_map or self._rules.mode != "instances":
-            raise ConfigError("class_map must hold label values and class names, and needs mode='instances'.")
+            raise ConfigError("class_map must map label values to class names, and needs mode='instances'.")
         del self.class_info[1:]
         names = list(dict.fromkeys(class_map.values()))
         for number, name in enumerate(names, start=1):
@@ -94,7 +94,7 @@ class LabelImageDataset(FileDataset):
         return {int(value): names.index(name) + 1 for value, name in class_map.items()}
 
     def read_instances(self, info):
-        """Objects of one picture's label image; raises `DataError` when it cannot be used."""
+        """Objects from the label image of one image; raises `DataError` if it cannot be used."""
         path = info["labels"]
         check_shape(path, image_shape(path), image_shape(info["path"]), info["path"])
         labels = read_image(path, indices=True)
@@ -106,7 +106,7 @@ class LabelImageDataset(FileDataset):
             if unknown:
                 raise DataError(
                     path,
-                    f"has the label {unknown[0]}, which class_map does not name",
+                    f"has the label {unknown[0]}, which is not in class_map",
                     "Add it to class_map, or correct the label image",
                 )
             objects.class_ids = np.array([self._class_of[v] for v in values.tolist()], np.int32)
@@ -114,7 +114,7 @@ class LabelImageDataset(FileDataset):
 
 
 def _folders(path, truth):
-    path = existing_folder(path, "pictures inside")
+    path = existing_folder(path, "images inside")
     if truth is not None:
         return path, existing_folder(truth, "label images inside")
     images = child_folder(path, "images")
@@ -123,6 +123,6 @@ def _folders(path, truth):
         raise DataError(
             path,
             "does not hold the folders images and labels",
-            "Give the folder of label images as truth, or arrange images/<name>.tif and labels/<name>.tif",
+            "Pass the folder of label images as truth, or arrange images/<name>.tif and labels/<name>.tif",
         )
     return Path(images), Path(labels)

@@ -1,4 +1,4 @@
-"""Label images to objects: checks of type, connected components, watershed split, smallest size."""
+"""Convert label images to objects: type checks, connected components, watershed split, minimum size."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 
 MODES = ("auto", "semantic", "instances")
-BLURRED_SHADES = 6  # between 0 and 255; fewer may be the numbers of objects
+BLURRED_SHADES = 6  # between 0 and 255; fewer may be object numbers
 
 
 @dataclass(frozen=True)
 class LabelRules:
-    """How the values of a label image become objects.
+    """Rules for converting the values of a label image to objects.
 
     Attributes
     ----------
     mode : "auto", "semantic" or "instances"
-        "instances": each value but 0 is an object. "semantic": everything but 0 is foreground, and its connected
-        components are the objects. "auto": semantic when 0 and one other value are all there is.
+        "instances": each value except 0 is an object. "semantic": everything except 0 is foreground, and its connected
+        components are the objects. "auto": semantic if there are only 0 and one other value.
     connectivity : 1 or 2
-        Of the components: 1 joins pixels by their edges, 2 by their corners too (`skimage.measure.label`).
+        Connectivity of the components: 1 joins pixels that share an edge, 2 also a corner (`skimage.measure.label`).
     watershed_distance_px : int or None
-        Semantic only: touching objects are split by a watershed on the distance to the background, seeded at its peaks,
-        which are at least this far apart. None: no split.
+        Semantic only: touching objects are split by a watershed on the distance to the background, seeded at peaks at
+        least this far apart. None: no split.
     min_size_px : int
         Objects with fewer pixels are left out.
     """
@@ -47,41 +47,41 @@ class LabelRules:
 
 
 def check_labels(labels, path, mode="instances"):
-    """Raise `DataError` unless the array can be a label image: [H, W], whole numbers, none negative.
+    """Raise `DataError` unless the array can be a label image: [H, W], non-negative whole numbers.
 
-    In another `mode` than "instances", what must be a foreground with blurred edges is refused, too: its numbers
-    between 0 and 255 would pass for objects, or all for foreground.
+    Unless `mode` is "instances", a foreground with blurred edges is also rejected: its values between 0 and 255 would
+    be taken for objects, or all for foreground.
     """
     if labels.ndim != 2:
         raise DataError(
             path,
             f"has {labels.shape[-1]} channels, but a label image has one",
-            "Save the label numbers, not a coloured picture of them",
+            "Save the label numbers, not a colour image of them",
         )
     if labels.dtype.kind not in "bui":
         raise DataError(
             path,
-            f"has values of the type {labels.dtype}, but labels are whole numbers",
-            "Convert it to 8, 16 or 32 bit whole numbers",
+            f"has values of type {labels.dtype}, but labels must be whole numbers",
+            "Convert it to 8-, 16- or 32-bit integers",
         )
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
-        raise DataError(path, f"has the negative label {labels.min()}", "Labels are 0 (background) and up")
+        raise DataError(path, f"has the negative label {labels.min()}", "Labels must be 0 (background) or positive")
     if mode != "instances" and labels.dtype == np.uint8 and _is_blurred_foreground(labels):
         raise DataError(
             path,
-            "holds shades of grey between 0 and 255, as a foreground does that was saved as JPEG or enlarged smoothly",
-            "Save it as 0 and 255 without loss, cut at 128; or give mode='instances', if each number is an object",
+            "holds shades of grey between 0 and 255, like a binary mask saved as JPEG or resized with interpolation",
+            "Threshold it at 128 and save it losslessly; or pass mode='instances' if each number is an object",
         )
 
 
 def _is_blurred_foreground(labels):
-    """Many shades, but what is not almost black is nearly all almost white: a few numbered objects do not look so."""
+    """Many shades, but nearly all pixels that are not almost black are almost white, unlike a few numbered objects."""
     counts = np.bincount(labels.ravel(), minlength=256)
     return np.count_nonzero(counts[1:255]) >= BLURRED_SHADES and counts[225:].sum() > 0.8 * counts[31:].sum()
 
 
 def is_semantic(label_images):
-    """Whether these label images hold only 0 and one other value between them; stops at the first one that tells."""
+    """Whether these label images together hold only 0 and one other value; stops at the first that decides it."""
     values = set()
     for labels in label_images:
         values.update(np.unique(labels).tolist())
@@ -99,7 +99,7 @@ def objects_from_labels(labels, rules, semantic):
         0 is background.
     rules : LabelRules
     semantic : bool
-        What `rules.mode` came to.
+        Outcome of `rules.mode`.
     """
     if semantic:
         from skimage.measure import label
@@ -117,10 +117,10 @@ def objects_from_labels(labels, rules, semantic):
 
 
 def split_touching(components, distance_px, connectivity=2):
-    """Split touching objects of a label image [H, W] by a watershed on the distance transform.
+    """Split touching objects in a label image [H, W] by a watershed on the distance transform.
 
     Seeds are the peaks of the distance to the background, smoothed by a Gaussian of one pixel, at least `distance_px`
-    apart. An object with one peak stays as it is. `connectivity` is that of the components.
+    apart. An object with one peak is unchanged. `connectivity` is the connectivity of the components.
 
     Returns
     -------
@@ -131,12 +131,12 @@ def split_touching(components, distance_px, connectivity=2):
     from skimage.feature import peak_local_max
     from skimage.segmentation import watershed
 
-    # Smoothed, for the ridge of an elongated object is a row of many peaks of nearly the same height.
+    # Smoothed, because the ridge of an elongated object is a row of many peaks of similar height.
     distance = gaussian_filter(distance_transform_edt(components > 0), 1.0)
     peaks = peak_local_max(distance, min_distance=distance_px, labels=components, exclude_border=False)
     seeds = np.zeros(components.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    # An object too small or flat for a peak of its own keeps its place, or the watershed would lose it.
+    # An object too small or flat for its own peak is seeded as a whole, otherwise the watershed would lose it.
     missing = np.setdiff1d(np.unique(components[components > 0]), np.unique(components[tuple(peaks.T)]))
     for offset, value in enumerate(missing, start=len(peaks) + 1):
         seeds[components == value] = offset

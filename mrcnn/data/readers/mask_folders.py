@@ -1,4 +1,4 @@
-"""Instance-mask folders: `Images/<name>.jpg` and `Masks/<name>/<name>_Mask_<i>.jpg`, one file an object."""
+"""Instance-mask folders: `Images/<name>.jpg` and `Masks/<name>/<name>_Mask_<i>.jpg`, one file per object."""
 
 from mrcnn.data.readers.file_dataset import (
     MISSING,
@@ -15,11 +15,11 @@ from mrcnn.images.read import list_images
 
 
 class MaskFolderDataset(FileDataset):
-    """Pictures in `Images`, and in `Masks` a folder of each picture's name with one mask file an object.
+    """Images in `Images`, and in `Masks` one folder per image, with the same name and one mask file per object.
 
-    Masks may be grey or colour, TIFF, PNG, JPEG or BMP, of any file name; their order is the natural one of the names.
-    Dot-files and files that are no pictures are left out. An empty mask folder says that the picture has no object.
-    Copies written by `mrcnn.data.preprocess` share the group of their source picture.
+    Masks may be grey or colour, TIFF, PNG, JPEG or BMP, with any file name; they are sorted naturally by name.
+    Dot-files and files that are not images are ignored. An empty mask folder means that the image has no object.
+    Copies written by `mrcnn.data.preprocess` share the group of their source image.
 
     Parameters
     ----------
@@ -28,16 +28,16 @@ class MaskFolderDataset(FileDataset):
     threshold : number, optional
         Grey value above which a pixel belongs to the object; by default 30 for JPEG masks and 0 for lossless ones.
     images_without_masks : "error" or "background"
-        What a picture without a mask folder is: an error, or a picture without objects.
+        Treat an image without a mask folder as an error, or as an image without objects.
     drop_empty : bool
-        True: masks without a pixel are left out; False: they are an error when they are read.
+        True: empty masks are left out; False: they are an error when read.
     class_name, source, pixel_size_nm, channels
         As in `FileDataset`.
 
     Raises
     ------
     DataError
-        A folder is missing or empty, a mask folder has no picture or a picture no mask folder.
+        A folder is missing or empty, a mask folder has no image, or an image has no mask folder.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class MaskFolderDataset(FileDataset):
                 raise DataError(
                     path,
                     f"holds no folder {name}",
-                    "Expected are Images/<name>.jpg and Masks/<name>/<name>_Mask_<i>.jpg (or png, tif)",
+                    "Expected: Images/<name>.jpg and Masks/<name>/<name>_Mask_<i>.jpg (or png, tif)",
                 )
         pictures = pictures_by_stem(images)
         folders = {p.name: p for p in sorted(masks.iterdir()) if p.is_dir() and not p.name.startswith(".")}
@@ -70,15 +70,15 @@ class MaskFolderDataset(FileDataset):
             if name not in pictures:
                 raise DataError(
                     folder,
-                    f"has masks, but there is no picture {name} in {images}",
-                    "Add the picture, rename the folder to its picture's name, or move the folder away",
+                    f"has masks, but there is no image {name} in {images}",
+                    "Add the image, rename the folder after its image, or move the folder elsewhere",
                 )
         for stem, picture in pictures.items():
             if stem not in folders and images_without_masks == "error":
                 raise DataError(
                     picture,
                     f"has no masks: there is no folder {masks / stem}",
-                    "Add the folder (an empty one if the picture has no object), or pass "
+                    "Add the folder (an empty one if the image has no object), or pass "
                     "images_without_masks='background'",
                 )
             files = list_images(folders[stem]) if stem in folders else []
@@ -86,9 +86,9 @@ class MaskFolderDataset(FileDataset):
         self.prepare()
 
     def read_instances(self, info):
-        """Decode the mask files of one picture."""
+        """Decode the mask files of one image."""
         return read_mask_files(info["masks"], info["path"], self._threshold, self._drop_empty)
 
     def object_count(self, image_id):
-        """Number of mask files, unless empty ones are dropped: then they are decoded."""
+        """Number of mask files; if empty ones are dropped, the masks are decoded and counted."""
         return super().object_count(image_id) if self._drop_empty else len(self.image_info[image_id]["masks"])

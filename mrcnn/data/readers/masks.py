@@ -1,4 +1,4 @@
-"""One file a mask: thresholds, checks, and decoding one at a time."""
+"""Masks in one file per object: thresholds, checks, and decoding one at a time."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.images.read import check_shape, image_shape, read_image
 
-JPEG_THRESHOLD = 30  # JPEG leaves faint blocks around a mask's outline
+JPEG_THRESHOLD = 30  # JPEG leaves faint artefacts around the outline of a mask
 
 
 def default_threshold(path):
@@ -15,9 +15,9 @@ def default_threshold(path):
 
 
 def read_mask(path, threshold=None):
-    """A mask file as bool [H, W]: pixels above the threshold; of a colour mask those with any channel above it.
+    """A mask file as bool [H, W]: pixels above the threshold; in a colour mask, pixels with any channel above it.
 
-    Raises `DataError` when the file cannot be read.
+    Raises `DataError` if the file cannot be read.
     """
     pixels = read_image(path)
     inside = pixels > (default_threshold(path) if threshold is None else threshold)
@@ -25,19 +25,19 @@ def read_mask(path, threshold=None):
 
 
 def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=None):
-    """Objects from files of one mask each, decoded one at a time.
+    """Objects from files with one mask each, decoded one at a time.
 
     Parameters
     ----------
     paths : list of Path
     reference : Path
-        The picture; each mask must have its rows and columns.
+        The image; each mask must have the same number of rows and columns.
     threshold : number, optional
         By default 30 for JPEG and 0 for lossless files.
     drop_empty : bool
-        True: a mask without a pixel is left out. False: it is an error.
+        True: an empty mask is left out. False: it is an error.
     page : int, optional
-        Of the picture, when it is a stack.
+        Page of the image, if it is a stack.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=Non
     Raises
     ------
     DataError
-        A mask cannot be read, differs in size from the picture, or has no pixel.
+        A mask cannot be read, differs in size from the image, or is empty.
     """
     shape = image_shape(reference, page)[:2]
 
@@ -59,8 +59,8 @@ def read_mask_files(paths, reference, threshold=None, drop_empty=False, page=Non
                 above = default_threshold(path) if threshold is None else threshold
                 raise DataError(
                     path,
-                    f"is a mask without an object: no pixel is above {above}",
-                    "Delete the file, choose another threshold, or pass drop_empty=True",
+                    f"is an empty mask: no pixel is above {above}",
+                    "Delete the file, choose a different threshold, or pass drop_empty=True",
                 )
             yield mask
 

@@ -1,4 +1,4 @@
-"""`open_dataset`: recognise how a folder or file of annotated pictures is laid out."""
+"""`open_dataset`: detect the layout of a folder or file of annotated images."""
 
 import inspect
 import os
@@ -13,24 +13,24 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.images.read import is_tiff, list_images
 
 _LOOKED_FOR = (
-    "Looked for: Images/<name>.jpg with Masks/<name>/<name>_Mask_<i>.jpg; <id>/images with <id>/masks; "
-    "images/<name>.tif with labels/<name>.tif (or the folder of label images given as truth); "
-    "a TIFF stack, its truth given beside it"
+    "Supported layouts: Images/<name>.jpg with Masks/<name>/<name>_Mask_<i>.jpg; <id>/images with <id>/masks; "
+    "images/<name>.tif with labels/<name>.tif (or the folder of label images passed as truth); "
+    "a TIFF stack, with its ground truth passed as truth"
 )
 
 
 def open_dataset(path: str | os.PathLike, truth: str | os.PathLike | None = None, **options) -> FileDataset:
-    """The data set at a path, of the reader that fits its layout.
+    """The data set at a path, opened by the reader for its layout.
 
     Parameters
     ----------
     path : str or Path
-        A TIFF stack; or a folder of pictures (with `truth`), of `Images` and `Masks`, of `images` and `labels`, or of
+        A TIFF stack; or a folder of images (with `truth`), of `Images` and `Masks`, of `images` and `labels`, or of
         `<id>/images` and `<id>/masks`.
     truth : str or Path, optional
-        The stack's truth, or the folder of label images.
+        The ground truth of the stack, or the folder of label images.
     **options
-        Passed to the reader: `class_name`, `pixel_size_nm`, `channels`, and what the format has.
+        Passed to the reader: `class_name`, `pixel_size_nm`, `channels`, and options of the layout.
 
     Returns
     -------
@@ -40,9 +40,9 @@ def open_dataset(path: str | os.PathLike, truth: str | os.PathLike | None = None
     Raises
     ------
     DataError
-        No layout fits; the message says which were looked for.
+        No layout fits; the message lists the supported ones.
     ConfigError
-        The format has no such option.
+        The reader has no such option.
     """
     path = Path(path)
     reader = _reader(path, truth)
@@ -50,7 +50,7 @@ def open_dataset(path: str | os.PathLike, truth: str | os.PathLike | None = None
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ConfigError(
-            f"{path} is read by {reader.__name__}, which has no option {unknown[0]}. It has: {', '.join(known)}."
+            f"{path} is read by {reader.__name__}, which has no option {unknown[0]}. Options: {', '.join(known)}."
         )
     return reader(path, **options) if truth is None else reader(path, truth, **options)
 
@@ -59,7 +59,7 @@ def _reader(path, truth):
     if path.is_file():
         if is_tiff(path):
             return StackDataset
-        raise DataError(path, "is one picture, not a data set", _LOOKED_FOR)
+        raise DataError(path, "is a single image, not a data set", _LOOKED_FOR)
     if not path.is_dir():
         raise DataError(path, "does not exist", "Check the path")
     if truth is not None:
@@ -67,8 +67,8 @@ def _reader(path, truth):
             return LabelImageDataset
         raise DataError(
             truth,
-            f"is no folder, while {path} is one" if Path(truth).exists() else "does not exist",
-            "Give the folder of label images that belongs to the folder of pictures",
+            f"is not a folder, although {path} is one" if Path(truth).exists() else "does not exist",
+            "Provide the folder of label images that belongs to the folder of images",
         )
     if child_folder(path, "images") is not None:
         masks = child_folder(path, "masks")
@@ -80,7 +80,7 @@ def _reader(path, truth):
             return LabelImageDataset
     elif any(_one_picture(p) for p in path.iterdir() if p.is_dir()):
         return DSBDataset
-    raise DataError(path, "fits none of the known layouts", _LOOKED_FOR)
+    raise DataError(path, "does not match any known layout", _LOOKED_FOR)
 
 
 def _one_picture(folder):

@@ -1,4 +1,4 @@
-"""TIFF stacks: each page a picture, with a semantic or instance stack beside it."""
+"""TIFF stacks: each page is an image; a second stack holds semantic or instance labels."""
 
 from pathlib import Path
 
@@ -9,38 +9,38 @@ from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, obj
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.images.read import image_shape, is_tiff, page_count, read_image
 
-AUTO_PAGES = 32  # pages, spread over the stack, that "auto" looks at before it takes a truth for semantic
+AUTO_PAGES = 32  # pages, spread over the stack, that "auto" checks before it treats a ground truth as semantic
 
 
 class StackDataset(FileDataset):
-    """A multi-page TIFF and its truth; pages are read one at a time, the stack never as a whole.
+    """A multi-page TIFF and its ground truth; pages are read one at a time, never the whole stack.
 
-    Neighbouring slices are nearly the same picture: `group` is a block of slices, so that a split by group keeps
-    neighbours together.
+    Neighbouring slices are nearly identical: `group` is a block of slices, so a split by group keeps neighbours
+    together.
 
     Parameters
     ----------
     path : str or Path
-        TIFF of one or more pages; Z and T are pages, C are channels.
+        TIFF with one or more pages; Z and T become pages, C becomes channels.
     truth : str or Path, optional
-        TIFF of as many pages of the same size. Without it the stack can be predicted on, not trained.
+        TIFF with the same number of pages of the same size. Without it, the stack can only be used for prediction.
     mode : "auto", "semantic" or "instances"
-        As in `LabelRules`; "auto" looks at up to 32 pages, spread evenly over those in use.
+        As in `LabelRules`; "auto" checks up to 32 pages, spread evenly over those in use.
     connectivity, watershed_distance_px, min_size_px
-        As in `LabelRules`; components are of each page by itself.
+        As in `LabelRules`; components are computed per page.
     slices : (int, int), optional
-        First page and the one behind the last; by default all.
+        First page and end page (exclusive); by default all.
     block : int
-        Slices of one group. Blocks are counted from page 0 of the file, whatever `slices` is.
+        Slices per group. Blocks are counted from page 0 of the file, regardless of `slices`.
     class_name, source, pixel_size_nm, channels
         As in `FileDataset`.
 
     Raises
     ------
     DataError
-        A file is no TIFF, or picture and truth differ in their number of pages or in size.
+        A file is not a TIFF, or the stack and its ground truth differ in the number of pages or in size.
     ConfigError
-        `slices` or `block` cannot work.
+        `slices` or `block` is invalid.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class StackDataset(FileDataset):
             raise ConfigError(f"block must be a whole number of at least 1, not {block!r}.")
         if truth is not None:
             _check_truth(path, truth, pages)
-        self._semantic = None  # what "auto" comes to, found out when first needed
+        self._semantic = None  # result of "auto", determined when first needed
         for page in range(start, stop):
             self.add_image(
                 source,
@@ -86,7 +86,7 @@ class StackDataset(FileDataset):
         return f"{info['path']}, page {info['page']}"
 
     def read_instances(self, info):
-        """Objects of one page of the truth."""
+        """Objects of one page of the ground truth."""
         if info["truth"] is None:
             return super().read_instances(info)
         if self._semantic is None:
@@ -108,7 +108,7 @@ class StackDataset(FileDataset):
 
 def _pages(path):
     if not is_tiff(path):
-        raise DataError(path, "is no TIFF, so it cannot be a stack", "Save it as a multi-page TIFF")
+        raise DataError(path, "is not a TIFF, so it cannot be a stack", "Save it as a multi-page TIFF")
     return page_count(path)
 
 
@@ -118,11 +118,11 @@ def _checked_slices(slices, pages, path):
     try:
         start, stop = (int(v) for v in slices)
     except (TypeError, ValueError):
-        raise ConfigError(f"slices must be (first, behind the last), for example (0, 120), not {slices!r}.") from None
+        raise ConfigError(f"slices must be (first, end), for example (0, 120), not {slices!r}.") from None
     if not 0 <= start < stop <= pages:
         raise ConfigError(
             f"slices are {start} to {stop}, but {path} has the pages 0 to {pages - 1}: choose "
-            f"0 <= first < behind the last <= {pages}."
+            f"0 <= first < end <= {pages}."
         )
     return start, stop
 
@@ -130,17 +130,19 @@ def _checked_slices(slices, pages, path):
 def _check_truth(path, truth, pages):
     found = _pages(truth)
     if found != pages:
-        raise DataError(truth, f"has {found} pages, but {path} has {pages}", "Give the truth of this very stack")
+        raise DataError(
+            truth, f"has {found} pages, but {path} has {pages}", "Provide the ground truth that belongs to this stack"
+        )
     shape, expected = image_shape(truth, 0), image_shape(path, 0)
     if shape[:2] != expected[:2]:
         raise DataError(
             truth,
             f"has pages of {shape[0]} x {shape[1]} pixels, but those of {path} are {expected[0]} x {expected[1]}",
-            "Give the truth of this very stack",
+            "Provide the ground truth that belongs to this stack",
         )
     if len(shape) != 2:
         raise DataError(
             truth,
-            f"has pages of {shape[2]} channels, but a label image has one",
-            "Save the label numbers, not a coloured picture of them",
+            f"has pages with {shape[2]} channels, but a label image has one",
+            "Save the label numbers, not a colour image of them",
         )

@@ -1,1 +1,1 @@
-"""Pictures with known truth, drawn by this package: schematic electron micrographs and plain shapes."""
+"""Synthetic images with known ground truth: schematic electron micrographs and plain shapes."""

@@ -1,4 +1,4 @@
-"""Everything in a schematic electron micrograph that is no organelle: cytoplasm, cell borders, reticulum, light, noise.
+"""Background of a schematic electron micrograph: cytoplasm, cell borders, reticulum, illumination and noise.
 
 Grey values are float32, 0 black and 1 white; canvases [H, W] are changed in place. Lengths are in pixels.
 """
@@ -38,14 +38,14 @@ def _cells(rng, shape, cell_size):
         nearest[closer] = index
     gap = (second - first) / 2
     slope_y, slope_x = np.gradient(gap)
-    return nearest, gap / np.clip(np.hypot(slope_y, slope_x), 0.3, 1)  # in pixels also where it rises slowly
+    return nearest, gap / np.clip(np.hypot(slope_y, slope_x), 0.3, 1)  # in pixels even where the slope is small
 
 
 def add_reticulum(rng, canvas, coverage=0.3):
-    """Pieces of endoplasmic reticulum: pairs of thin dark lines, in parts of the picture."""
+    """Pieces of endoplasmic reticulum: pairs of thin dark lines in parts of the image."""
     field = smooth_noise(rng, canvas.shape, 22)
     slope_y, slope_x = np.gradient(field)
-    # Dividing by the slope turns differences of the field into pixels, so that lines are equally thin everywhere.
+    # Dividing by the slope converts field differences to pixels, so the lines are equally thin everywhere.
     distance = np.abs(np.mod(field + 0.5, 1.0) - 0.5) / np.maximum(np.hypot(slope_y, slope_x), 0.008)
     patches = smooth_noise(rng, canvas.shape, 18)
     present = np.clip((patches - np.quantile(patches, 1 - coverage)) * 4, 0, 1)
@@ -62,7 +62,7 @@ def add_granules(rng, canvas, density=0.006):
 
 
 def develop(rng, canvas, blur, noise, light):
-    """The picture that a camera takes: uneven light, blur, shot and read-out noise; uint8 [H, W].
+    """The image that a camera records: uneven illumination, blur, shot and read-out noise; uint8 [H, W].
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def develop(rng, canvas, blur, noise, light):
     blur : float
         Sigma in pixels.
     noise : float
-        Standard deviation at a middle grey, as a fraction of white.
+        Standard deviation at medium grey, as a fraction of white.
     light : float
         How much the corners differ from the centre and from one another, as a fraction.
     """
@@ -81,7 +81,7 @@ def develop(rng, canvas, blur, noise, light):
     tilt_y, tilt_x, bowl = (rng.uniform(-light, light, 3) / (1, 1, 1.5)).astype(np.float32)
     lit = canvas * (1 + tilt_y * y[:, None] + tilt_x * x + bowl * (y[:, None] ** 2 + x**2 - 0.66))
     seen = gaussian_filter(lit, blur, truncate=3)
-    grain = noise * np.sqrt(np.clip(seen, 0.05, 1) / 0.5)  # shot noise grows with the root of the signal
+    grain = noise * np.sqrt(np.clip(seen, 0.05, 1) / 0.5)  # shot noise grows with the square root of the signal
     white = rng.standard_normal(canvas.shape, dtype=np.float32)
     grey = seen + grain * (0.75 * white + 0.9 * smooth_noise(rng, canvas.shape, 1.0))
     return np.clip(np.rint(255 * grey), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Schematic electron micrographs of mitochondria with known truth: for demonstrations, tests and pre-training."""
+"""Schematic electron micrographs of mitochondria with known ground truth, for demos, tests and pre-training."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.pixel_sizes import as_pixel_size
 
 SOURCE = "synthetic"
-MITOCHONDRION = "mitochondrion"  # the kind of body that is an object
+MITOCHONDRION = "mitochondrion"  # the kind of body that is a target object
 
 
 def generate_micrograph(
@@ -26,9 +26,9 @@ def generate_micrograph(
 ):
     """Draw one schematic transmission electron micrograph.
 
-    Mitochondria have a double membrane and cristae; some touch in pairs and some are cut by the border of the picture.
-    Lysosomes, vacuoles and multivesicular bodies are drawn too, and are no objects: they tempt a detector as they tempt
-    in real pictures.
+    Mitochondria have a double membrane and cristae; some touch in pairs and some are cut by the image border.
+    Lysosomes, vacuoles and multivesicular bodies are drawn too, but are not target objects: as in real images, a
+    detector may mistake them for mitochondria.
 
     Parameters
     ----------
@@ -37,27 +37,27 @@ def generate_micrograph(
     shape : (int, int)
         Height and width in pixels, at least 64.
     objects : (int, int)
-        Fewest and most mitochondria; where the picture is too full, fewer.
+        Minimum and maximum number of mitochondria; fewer if the image is too full.
     touching : float
         Probability that a mitochondrion is placed against another, sharing a border.
     size_px : (float, float)
-        Shortest and longest long axis of a mitochondrion in pixels.
+        Minimum and maximum length of a mitochondrion's long axis in pixels.
     distractors : (int, int)
-        Fewest and most other bodies.
+        Minimum and maximum number of other bodies.
     noise : (float, float)
-        Range of the noise's standard deviation, as a fraction of white.
+        Range of the standard deviation of the noise, as a fraction of white.
     pixel_size_nm : float or (float, float), optional
-        Handed on to the objects.
+        Passed on to the objects.
 
     Returns
     -------
     (image, instances)
-        uint8 [H, W], and `Instances` of class 1 whose masks reach to the outer edge of the outer membrane.
+        uint8 [H, W], and `Instances` of class 1 whose masks extend to the outer edge of the outer membrane.
 
     Raises
     ------
     ConfigError
-        A parameter that cannot work.
+        A parameter is invalid.
     """
     check_parameters(shape, size_px, touching, objects=objects, distractors=distractors)
     arrangement = arrange(rng, shape, objects, touching, size_px, distractors)
@@ -69,7 +69,7 @@ def generate_micrograph(
 
 
 def arrange(rng, shape, objects, touching, size_px, distractors):
-    """Places of all bodies: mitochondria first, so that the picture holds as many as asked where that is possible."""
+    """Positions of all bodies: mitochondria first, so the image holds the requested number if possible."""
     arrangement = Arrangement(shape)
     for _ in range(rng.integers(objects[0], objects[1] + 1)):
         length = rng.uniform(*size_px)
@@ -98,7 +98,7 @@ def arrange(rng, shape, objects, touching, size_px, distractors):
 
 
 def _draw(rng, arrangement):
-    """The scene before the camera: grey values [H, W] float32."""
+    """The scene in front of the camera: grey values [H, W] float32."""
     canvas = surroundings(rng, arrangement)
     for placed in arrangement.placed:
         draw_body(rng, canvas, placed)
@@ -106,7 +106,7 @@ def _draw(rng, arrangement):
 
 
 def surroundings(rng, arrangement):
-    """What lies around the bodies: grey values [H, W] float32."""
+    """The surroundings of the bodies: grey values [H, W] float32."""
     shape = arrangement.shape
     canvas = background.cytoplasm(rng, shape, cell_size=rng.uniform(90, 150))
     background.add_reticulum(rng, canvas, coverage=rng.uniform(0.1, 0.35))
@@ -141,16 +141,16 @@ def truth_of(bodies, shape, pixel_size_nm):
 
 def check_parameters(shape, size_px, touching, **counts):
     if len(shape) != 2 or min(shape) < 64:
-        raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
+        raise ConfigError(f"shape must be (height, width) of at least 64 pixels each, not {shape!r}.")
     if len(size_px) != 2 or not 16 <= size_px[0] <= size_px[1] <= min(shape):
         raise ConfigError(
-            f"size_px is (shortest, longest) from 16 to the shorter side of the picture, {min(shape)}, not {size_px!r}."
+            f"size_px must be (shortest, longest), from 16 to the shorter image side ({min(shape)}), not {size_px!r}."
         )
     if not 0 <= touching <= 1:
-        raise ConfigError(f"touching is a probability from 0 to 1, not {touching!r}.")
+        raise ConfigError(f"touching must be a probability from 0 to 1, not {touching!r}.")
     for name, pair in counts.items():
         if len(pair) != 2 or not 0 <= pair[0] <= pair[1]:
-            raise ConfigError(f"{name} is (fewest, most), not {pair!r}.")
+            raise ConfigError(f"{name} must be (fewest, most), not {pair!r}.")
 
 
 _DISTRACTORS = {
@@ -161,17 +161,17 @@ _DISTRACTORS = {
 
 
 class SyntheticMitochondria(Dataset):
-    """A data set of schematic electron micrographs, drawn when they are asked for; ready for use, like a reader.
+    """A data set of schematic electron micrographs, drawn on demand; ready for use, like a reader.
 
-    Picture i depends on `seed` and i alone, so it is the same in whichever order pictures are loaded, and the first
-    ten of a hundred are the ten of a set of ten. Sets of different seeds share no picture.
+    Image i depends only on `seed` and i, so it does not depend on the loading order, and the first ten of a hundred
+    images equal those of a set of ten. Sets with different seeds share no image.
 
     Parameters
     ----------
     count : int
-        Number of pictures.
+        Number of images.
     shape : (int, int) or list of (int, int)
-        Height and width in pixels; of a list each picture takes the next one, in turn.
+        Height and width in pixels; from a list, images take the shapes in turn.
     seed : int
     pixel_size_nm : float or (float, float)
     objects, touching, **look
@@ -192,29 +192,29 @@ class SyntheticMitochondria(Dataset):
             self.add_image(SOURCE, name, None, index=index, group=name, pixel_size_nm=pixel_size_nm)
         self.prepare()
         for image_id in range(min(count, len(self.shapes))):
-            self._generate(image_id)  # a parameter that cannot work is refused here, not in the middle of a training
+            self._generate(image_id)  # fails here for an invalid parameter, not in the middle of training
 
     def _generate(self, image_id):
         index = self.image_info[image_id]["index"]
         last, result = self._last
-        if last != index:  # image and objects are asked for one after the other: the last picture is kept
+        if last != index:  # image and objects are requested one after the other, so the last image is kept
             rng = np.random.default_rng([self.seed, index])
             result = generate_micrograph(rng, self.shapes[index % len(self.shapes)], **self.look)
             self._last = (index, result)
         return result
 
     def load_image(self, image_id):
-        """The picture, uint8 [H, W, 1]."""
+        """The image, uint8 [H, W, 1]."""
         return self._generate(image_id)[0][..., None].copy()
 
     def load_instances(self, image_id):
-        """The picture's mitochondria as `Instances`."""
+        """The image's mitochondria as `Instances`."""
         return self._generate(image_id)[1]
 
     def image_shape(self, image_id):
-        """(H, W, 1), without drawing the picture."""
+        """(H, W, 1), without drawing the image."""
         return (*self.shapes[self.image_info[image_id]["index"] % len(self.shapes)], 1)
 
     def image_reference(self, image_id):
-        """The picture's name, of its seed and number."""
+        """Name of the image, made from seed and number."""
         return self.image_info[image_id]["id"]

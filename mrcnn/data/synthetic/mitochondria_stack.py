@@ -1,4 +1,4 @@
-"""A stack of schematic electron micrographs: the same mitochondria in slice after slice, with their truth in 3-D."""
+"""Stacks of schematic electron micrographs: mitochondria followed through the slices, with 3-D ground truth."""
 
 from dataclasses import dataclass, replace
 
@@ -16,23 +16,23 @@ from mrcnn.data.synthetic.mitochondria import (
 from mrcnn.data.synthetic.placing import Placed
 from mrcnn.errors import ConfigError
 
-# Half the extent in z of a body by half its width: round in z, or drawn out along it.
+# Ratio of a body's half extent in z to its half width: round in z, or elongated along z.
 ELONGATION = (1.0, 2.2)
-TIP = 0.3  # of the largest section's width; what is narrower is a speck that nobody would outline
+TIP = 0.3  # of the largest section's width; narrower sections are specks that would not be annotated
 
 
 @dataclass
 class _Body:
-    """A body with its place in z: the slice of its largest section, and slices from there to its end."""
+    """A body with its position in z: the slice of its largest section, and the slices from there to its end."""
 
     placed: Placed
     middle: float
     half: float
     seed: int
-    number: int = 0  # of a mitochondrion, from 1
+    number: int = 0  # of the mitochondrion, from 1
 
     def section(self, z):
-        """The body cut at slice z as a `Placed`, or None."""
+        """The section of the body in slice z as a `Placed`, or None."""
         root = np.sqrt(max(0.0, 1 - ((z - self.middle) / self.half) ** 2))
         if root < TIP:
             return None
@@ -54,8 +54,8 @@ def generate_stack(
 ):
     """Draw a stack of slices through the same bodies.
 
-    Every body is an ellipsoid in z, cut at its height: its section grows and shrinks from slice to slice, and some
-    begin or end within the stack. What lies around them is the same in all slices; the noise is not.
+    Every body is an ellipsoid in z: its section grows and shrinks from slice to slice, and some bodies begin or end
+    within the stack. The surroundings are the same in all slices; the noise is not.
 
     Parameters
     ----------
@@ -64,23 +64,23 @@ def generate_stack(
     shape : (int, int, int)
         Slices, height and width.
     objects, touching, size_px, distractors, noise
-        As of `mrcnn.data.synthetic.mitochondria.generate_micrograph`, of the largest sections.
+        As in `mrcnn.data.synthetic.mitochondria.generate_micrograph`, for the largest sections.
     pixel_size_nm, voxel_depth_nm : float
-        How flat a voxel is says through how many slices a body goes.
+        Pixel size and slice thickness; their ratio determines how many slices a body spans.
 
     Returns
     -------
     (images, pages, ids)
-        uint8 [Z, H, W]; for each slice the true `Instances`, and the numbers of their objects, int32, from 1: those of
-        an object are the same in all its slices.
+        uint8 [Z, H, W]; for each slice the ground-truth `Instances`, and the numbers of their objects, int32, from 1:
+        an object has the same number in all its slices.
 
     Raises
     ------
     ConfigError
-        A parameter that cannot work.
+        A parameter is invalid.
     """
     if len(shape) != 3 or shape[0] < 1:
-        raise ConfigError(f"shape is (slices, height, width), with at least one slice, not {shape!r}.")
+        raise ConfigError(f"shape must be (slices, height, width) with at least one slice, not {shape!r}.")
     for name, value in (("pixel_size_nm", pixel_size_nm), ("voxel_depth_nm", voxel_depth_nm)):
         if not value > 0:
             raise ConfigError(f"{name} must be above 0, not {value!r}.")
@@ -106,7 +106,7 @@ def generate_stack(
         sections = _sections(bodies, z, plane)
         canvas = around.copy()
         for body, section in sections:
-            draw_body(np.random.default_rng(body.seed), canvas, section)  # the same inside in every slice
+            draw_body(np.random.default_rng(body.seed), canvas, section)  # the same interior in every slice
         images[z] = background.develop(rng, canvas, **camera)
         pages.append(truth_of([section for _, section in sections], plane, pixel_size_nm))
         ids.append(np.array([body.number for body, _ in sections if body.number], np.int32))
@@ -114,7 +114,7 @@ def generate_stack(
 
 
 def _sections(bodies, z, plane):
-    """The bodies that slice z cuts, and their sections, as far as they lie in the picture."""
+    """The bodies cut by slice z, and their sections, as far as they lie inside the image."""
     cut = [(body, body.section(z)) for body in bodies]
     return [
         (body, section) for body, section in cut if section is not None and (section.cropped(plane)[1].depth > 0).any()

@@ -1,4 +1,4 @@
-"""Outlines of organelles, and how each kind is drawn into a schematic electron micrograph.
+"""Outlines of organelles, and functions that draw each kind into a schematic electron micrograph.
 
 An outline is given by its depth: pixels from the border, positive inside. Grey values are float32, 0 black and 1 white.
 """
@@ -10,17 +10,17 @@ import numpy as np
 from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.data.synthetic.background import line_profile
 
-MARGIN_PX = 6  # around an outline, for what is drawn just outside of it
+MARGIN_PX = 6  # around an outline, for details drawn just outside it
 
 
 @dataclass
 class Outline:
-    """One organelle's shape, on its own small window.
+    """The shape of one organelle, on its own small window.
 
     Attributes
     ----------
     depth : float32 [h, w]
-        Distance to the border in pixels, positive inside; exact near the border only.
+        Distance to the border in pixels, positive inside; exact only near the border.
     along, across : float32 [h, w]
         Coordinates in pixels along the (bent) long axis and across it.
     length, width : float
@@ -66,7 +66,7 @@ def make_outline(rng, length, width, angle, wobble, bend):
 
 
 def draw_mitochondrion(rng, canvas, outline):
-    """Double dark membrane, a matrix lighter or darker than the cytoplasm, and cristae across."""
+    """A double dark membrane, a matrix lighter or darker than the cytoplasm, and transverse cristae."""
     depth = outline.depth
     grey = rng.uniform(0.40, 0.62)
     inside = np.full(depth.shape, grey, np.float32)
@@ -150,6 +150,6 @@ def draw_vesicles(rng, canvas, free, clusters, per_cluster=(5, 18)):
 
 
 def _blend(canvas, inside, coverage):
-    """Lay `inside` over the canvas, as far as coverage (clipped to 0..1) says."""
+    """Blend `inside` into the canvas with the opacity `coverage` (clipped to 0..1)."""
     alpha = np.clip(coverage, 0, 1)
     canvas += alpha * (inside - canvas)

@@ -1,4 +1,4 @@
-"""Finding places for organelles: apart from one another, or touching and sharing a border."""
+"""Place organelles in a synthetic image: apart from one another, or touching and sharing a border."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ ATTEMPTS = 30
 
 @dataclass
 class Placed:
-    """An outline at its place: `top`, `left` of its window in the picture, which may begin outside of it."""
+    """An outline with its position: `top`, `left` of its window, which may begin outside the image."""
 
     outline: Outline
     kind: str
@@ -21,28 +21,28 @@ class Placed:
     touches: bool = False
 
     def windows(self, shape):
-        """(slices into the picture, slices into the outline's window) of the part inside the picture."""
+        """(slices into the image, slices into the outline's window) for the part inside the image."""
         height, width = self.outline.depth.shape
         y1, x1 = min(max(0, self.top), shape[0]), min(max(0, self.left), shape[1])
         y2, x2 = max(y1, min(shape[0], self.top + height)), max(x1, min(shape[1], self.left + width))
         return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top : y2 - self.top, x1 - self.left : x2 - self.left]
 
     def cropped(self, shape):
-        """(slices into the picture, the outline of that part)."""
+        """(slices into the image, the outline of that part)."""
         picture, own = self.windows(shape)
         o = self.outline
         return picture, replace(o, depth=o.depth[own], along=o.along[own], across=o.across[own])
 
 
 class Arrangement:
-    """Organelles of one picture, none of which overlap.
+    """The non-overlapping organelles of one image.
 
     Parameters
     ----------
     shape : (int, int)
-        Height and width of the picture.
+        Height and width of the image.
     least_visible : float
-        Part of an organelle that must lie inside the picture, in one piece.
+        Fraction of an organelle that must lie inside the image, in one piece.
     """
 
     def __init__(self, shape, least_visible=0.35):
@@ -51,7 +51,7 @@ class Arrangement:
         self.owner = np.full(shape, -1, np.int32)  # index into `placed`, with a gap around each
 
     def place_apart(self, rng, outline, kind):
-        """Place it at random, apart from all others; returns whether a place was found."""
+        """Place an organelle at random, apart from all others; returns whether a place was found."""
         window = np.array(outline.depth.shape)
         for _ in range(ATTEMPTS):
             top, left = (rng.uniform((0, 0), self.shape) - window / 2).astype(int)
@@ -64,7 +64,7 @@ class Arrangement:
         return False
 
     def place_touching(self, rng, outline, kind):
-        """Place it against one that touches none yet, sharing a border; returns whether a place was found."""
+        """Place an organelle against an isolated one, sharing a border; returns whether a place was found."""
         partners = [i for i, p in enumerate(self.placed) if p.kind == kind and not p.touches]
         rng.shuffle(partners)
         for index in partners:
@@ -96,7 +96,7 @@ class Arrangement:
         return candidate if free and 0 < overlap < 0.2 * inside else None
 
     def _shared_border(self, partner, candidate):
-        """Both with overlapping pixels given to the one in which they lie deeper; the border between is both one's."""
+        """Both outlines, which share a border: overlapping pixels go to the one in which they lie deeper."""
         cut = []
         for one, other in ((partner, candidate), (candidate, partner)):
             depth = np.minimum(one.outline.depth, (one.outline.depth - self._depth_in(other, one)) / 2)
@@ -105,7 +105,7 @@ class Arrangement:
 
     @staticmethod
     def _depth_in(placed, other):
-        """The depth of `placed` on the window of `other`; far outside where its own window ends."""
+        """The depth of `placed` on the window of `other`; a large negative value beyond its own window."""
         height, width = other.outline.depth.shape
         result = np.full((height, width), -1e3, np.float32)
         y, x = placed.top - other.top, placed.left - other.left
@@ -116,7 +116,7 @@ class Arrangement:
         return result
 
     def _shown_well(self, candidate):
-        """Whether enough of it lies inside the picture, in one piece."""
+        """Whether enough of the organelle lies inside the image, in one piece."""
         from scipy.ndimage import label
 
         _, own = candidate.windows(self.shape)

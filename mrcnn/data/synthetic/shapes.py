@@ -1,4 +1,4 @@
-"""Squares, circles and triangles on a plain background, as in Matterport's first notebook: a data set to learn with."""
+"""Squares, circles and triangles on a plain background, as in Matterport's first notebook: a practice data set."""
 
 import numpy as np
 
@@ -9,25 +9,25 @@ from mrcnn.geometry.instances import Instances
 SOURCE = "shapes"
 KINDS = ("square", "circle", "triangle")
 MOST_SHAPES = 4
-LARGEST_OVERLAP = 0.3  # of two shapes' boxes, as a part of the smaller one; more would hide one behind the other
+LARGEST_OVERLAP = 0.3  # of the boxes of two shapes, as a fraction of the smaller one; more would hide a shape
 
 
 class ShapesDataset(Dataset):
-    """Random shapes of three classes, drawn when they are asked for. Call `load_shapes`, then `prepare`.
+    """Random shapes of three classes, drawn on demand. Call `load_shapes`, then `prepare`.
 
-    A picture's shapes are listed in `image_info` under "shapes", from back to front; what lies behind another shape is
-    no part of the mask.
+    An image's shapes are listed in `image_info` under "shapes", from back to front; the hidden part of a shape is not
+    in its mask.
     """
 
     channels = 3
 
     def load_shapes(self, count, height=128, width=128, seed=0):
-        """Add `count` pictures of this size in pixels (at least 64 each); picture i depends on `seed` and i alone.
+        """Add `count` images of this size in pixels (at least 64 each); image i depends only on `seed` and i.
 
         Raises `ConfigError` for a smaller size.
         """
         if min(height, width) < 64:
-            raise ConfigError(f"Shapes need a picture of at least 64 x 64 pixels, not {height} x {width}.")
+            raise ConfigError(f"Shapes need images of at least 64 x 64 pixels, not {height} x {width}.")
         for class_id, kind in enumerate(KINDS, start=1):
             self.add_class(SOURCE, class_id, kind)
         for index in range(count):
@@ -44,7 +44,7 @@ class ShapesDataset(Dataset):
             )
 
     def load_image(self, image_id):
-        """The picture, uint8 [H, W, 3]."""
+        """The image, uint8 [H, W, 3]."""
         info = self.image_info[image_id]
         image = np.empty(self.image_shape(image_id), np.uint8)
         image[:] = info["bg_color"]
@@ -53,7 +53,7 @@ class ShapesDataset(Dataset):
         return image
 
     def load_instances(self, image_id):
-        """The visible parts of the shapes as `Instances`, from back to front; a hidden one is left out."""
+        """The visible parts of the shapes as `Instances`, from back to front; fully hidden shapes are left out."""
         info = self.image_info[image_id]
         labels = np.zeros((info["height"], info["width"]), np.int32)
         for number, shape in enumerate(info["shapes"], start=1):
@@ -64,12 +64,12 @@ class ShapesDataset(Dataset):
         return Instances.from_label_image(labels, class_ids)
 
     def image_shape(self, image_id):
-        """(H, W, 3), without drawing the picture."""
+        """(H, W, 3), without drawing the image."""
         info = self.image_info[image_id]
         return info["height"], info["width"], 3
 
     def image_reference(self, image_id):
-        """The picture's shapes, from back to front."""
+        """The image's shapes, from back to front."""
         return ", ".join(shape["kind"] for shape in self.image_info[image_id]["shapes"])
 
 
@@ -92,7 +92,7 @@ def _random_scene(rng, height, width):
 
 
 def _box_overlap(a, b):
-    """Area that the squares about two shapes share, as a part of the smaller square."""
+    """Overlap of the bounding squares of two shapes, as a fraction of the smaller square."""
     sides = [
         max(0, min(a[axis] + a["size"], b[axis] + b["size"]) - max(a[axis] - a["size"], b[axis] - b["size"]))
         for axis in "yx"
@@ -101,7 +101,7 @@ def _box_overlap(a, b):
 
 
 def _draw(shape, info):
-    """Pixels of a shape, bool [H, W]; `size` is half a square's side, a circle's radius, half a triangle's height."""
+    """Pixels of a shape, bool [H, W]; `size` is the radius of a circle, or half the side or height."""
     y = np.arange(info["height"])[:, None] - shape["y"]
     x = np.arange(info["width"]) - shape["x"]
     size = shape["size"]
@@ -109,4 +109,4 @@ def _draw(shape, info):
         return (abs(y) <= size) & (abs(x) <= size)
     if shape["kind"] == "circle":
         return y**2 + x**2 <= size**2
-    return (y <= size) & (abs(x) * 2 <= y + size)  # tip on top, as wide as high
+    return (y <= size) & (abs(x) * 2 <= y + size)  # apex at the top, as wide as high

@@ -1,4 +1,4 @@
-"""Writing a data set as files that people and other programs can read."""
+"""Write a data set as image files that people and other programs can read."""
 
 from pathlib import Path
 
@@ -8,30 +8,29 @@ from mrcnn.errors import DataError
 
 
 def write_mask_folders(dataset, folder, image_ids=None):
-    """Write pictures and one mask file an object, as `mrcnn.data.readers.mask_folders` reads them.
+    """Write images and one mask file per object, as `mrcnn.data.readers.mask_folders` reads them.
 
-    The layout is `Images/<name>.png` and `Masks/<name>/<name>_Mask_<i>.png`, masks 0 and 255, i from 0. A picture
-    without objects gets an empty mask folder. Class ids and pixel sizes have no place in this layout.
+    The layout is `Images/<name>.png` and `Masks/<name>/<name>_Mask_<i>.png`, masks 0 and 255, i from 0. An image
+    without objects gets an empty mask folder. This layout does not store class ids and pixel sizes.
 
     Parameters
     ----------
     dataset : Dataset
         Its ids become the file names.
     folder : str or Path
-        Made when missing.
+        Created if missing.
     image_ids : iterable of int, optional
         All by default.
 
     Returns
     -------
     list of Path
-        The pictures written.
+        The images written.
 
     Raises
     ------
     DataError
-        There are masks of an earlier writing under the same name, a picture is nothing that PNG can hold, or a file
-        cannot be written.
+        Masks with the same name already exist, PNG cannot store an image, or a file cannot be written.
     """
     folder = Path(folder)
     written = []
@@ -43,14 +42,14 @@ def write_mask_folders(dataset, folder, image_ids=None):
             picture.parent.mkdir(parents=True, exist_ok=True)
             masks.mkdir(parents=True, exist_ok=True)
             if any(masks.iterdir()):
-                raise DataError(masks, "holds masks already", "Choose an empty folder")
+                raise DataError(masks, "already holds masks", "Choose an empty folder")
             _write_png(picture, dataset.load_image(image_id))
             _write_masks(masks, name, dataset.load_instances(image_id))
         except OSError as error:
             raise DataError(
                 picture,
                 f"cannot be written ({error.strerror or error})",
-                "Check the folder's permissions and the space left",
+                "Check the folder's permissions and the free space",
             ) from error
         written.append(picture)
     return written
@@ -75,7 +74,7 @@ def _write_png(path, image):
     ):
         raise DataError(
             path,
-            f"cannot hold an image {image.shape} of {image.dtype}",
-            "PNG takes grey uint8 and uint16, and RGB or RGBA uint8: convert it first",
+            f"cannot store an image of shape {image.shape} and type {image.dtype}",
+            "PNG supports grey uint8 and uint16, and RGB or RGBA uint8: convert it first",
         )
     iio.imwrite(path, image, extension=".png")

@@ -1,1 +1,1 @@
-"""Fields of the Human Protein Atlas: four stains, merged and labelled."""
+"""Fields of view of the Human Protein Atlas: reading and merging their four stains, reading their labels."""

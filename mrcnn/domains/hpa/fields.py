@@ -1,4 +1,4 @@
-"""Fields of the Human Protein Atlas: a grey picture for each of four stains, merged to RGB or stacked."""
+"""Read fields of view of the Human Protein Atlas, one grey image per stain, and merge the four stains to RGB."""
 
 import re
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ _FILE = re.compile(rf"(.+)_({'|'.join(CHANNELS)})\.(?:png|tiff?)", re.IGNORECASE
 
 @dataclass(frozen=True)
 class Field:
-    """One field.
+    """One field of view.
 
     Attributes
     ----------
     field_id : str
     files : dict of str to Path
-        The pictures of the channels that are there, by `CHANNELS`.
+        Image files of the available channels, keyed by the names in `CHANNELS`.
     """
 
     field_id: str
@@ -31,7 +31,7 @@ class Field:
 
 
 def find_fields(folder):
-    """The fields of a folder, of files `<id>_red|green|blue|yellow.png` (or `.tif`); other files are passed over.
+    """Find the fields in a folder of files `<id>_red|green|blue|yellow.png` (or `.tif`); other files are ignored.
 
     Parameters
     ----------
@@ -40,16 +40,16 @@ def find_fields(folder):
     Returns
     -------
     list of Field
-        In natural order of their ids, also those that lack a channel.
+        In natural order of their ids, including fields that lack a channel.
 
     Raises
     ------
     DataError
-        There is no field, or two files are the same channel of one.
+        There is no field, or two files contain the same channel of a field.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(folder, "is no folder", "Name the folder with the fields' pictures")
+        raise DataError(folder, "is not a folder", "Give the folder that contains the images of the fields")
     found = {}
     for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.name)
@@ -59,25 +59,25 @@ def find_fields(folder):
         if channel in files:
             raise DataError(
                 path,
-                f"is the {channel} channel of the field {match[1]}, as {files[channel].name} is",
+                f"is the {channel} channel of field {match[1]}, and so is {files[channel].name}",
                 "Keep one of them",
             )
         files[channel] = path
     if not found:
         raise DataError(
-            folder, "holds no field", "Expected are files such as <id>_red.png, _green, _blue and _yellow (or .tif)"
+            folder, "contains no field", "Expected files: <id>_red.png, _green.png, _blue.png and _yellow.png, or .tif"
         )
     return [Field(name, found[name]) for name in sorted(found, key=natural_key)]
 
 
 def read_field(field, missing="error"):
-    """The four channels of a field.
+    """Read the four channels of a field.
 
     Parameters
     ----------
     field : Field
     missing : "error" or "zeros"
-        What to do for a channel that is not there.
+        What to do if a channel is missing.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def read_field(field, missing="error"):
     Raises
     ------
     DataError
-        A channel is missing, unreadable, no grey picture of 8 or 16 bits, or of another size or type than the others.
+        A channel is missing, unreadable, not a grey image of 8 or 16 bits, or differs in size or type from the others.
     """
     check_choice("missing", missing, MISSING)
     absent = [channel for channel in CHANNELS if channel not in field.files]
@@ -95,8 +95,8 @@ def read_field(field, missing="error"):
     if absent and missing == "error":
         raise DataError(
             first.with_name(f"{field.field_id}_{absent[0]}{first.suffix}"),
-            f"is missing, while there is {first.name}",
-            "Add the channel, or ask for zeros in its place",
+            f"is missing, but {first.name} exists",
+            "Add the channel, or choose zeros for missing channels",
         )
     planes = {channel: _read_channel(path) for channel, path in field.files.items()}
     reference = planes[next(iter(planes))]
@@ -106,13 +106,13 @@ def read_field(field, missing="error"):
             raise DataError(
                 field.files[channel],
                 f"is {plane.dtype}, but {first.name} is {reference.dtype}",
-                "Export all channels of a field with the same number of bits",
+                "Export all channels of a field with the same bit depth",
             )
     return np.stack([planes.get(channel, np.zeros_like(reference)) for channel in CHANNELS], axis=-1)
 
 
 def merge_rgb(stains):
-    """RGB of the four channels: R = red + yellow/2, G = green + yellow/2, B = blue; clipped at white, not wrapped.
+    """Merge the four channels to RGB: R = red + yellow/2, G = green + yellow/2, B = blue; clipped at white.
 
     Parameters
     ----------
@@ -122,16 +122,18 @@ def merge_rgb(stains):
     Returns
     -------
     uint8 or uint16 [..., 3]
-        Of the same type; halves are rounded down.
+        Same type as the input; halves are rounded down.
 
     Raises
     ------
     ConfigError
-        Other channels or another type.
+        The number of channels or the type is not supported.
     """
     stains = np.asarray(stains)
     if stains.dtype not in (np.uint8, np.uint16) or stains.ndim < 1 or stains.shape[-1] != len(CHANNELS):
-        raise ConfigError(f"merge_rgb takes four channels of uint8 or uint16, not {stains.shape} of {stains.dtype}.")
+        raise ConfigError(
+            f"merge_rgb expects four channels of uint8 or uint16, not an array {stains.shape} of {stains.dtype}."
+        )
     merged, half = stains[..., :3].copy(), stains[..., 3:] // 2
     merged[..., :2] += np.minimum(half, np.iinfo(stains.dtype).max - merged[..., :2])
     return merged
@@ -142,9 +144,9 @@ def _read_channel(path):
     if plane.ndim != 2:
         raise DataError(
             path,
-            f"has {plane.shape[-1]} channels, where one stain is expected",
-            "Save it as a grey picture, without a colour table",
+            f"has {plane.shape[-1]} channels, but a single stain is expected",
+            "Save it as a grey image without a colour table",
         )
     if plane.dtype not in (np.uint8, np.uint16):
-        raise DataError(path, f"has pixels of the type {plane.dtype}", "Convert it to 8 or 16 bits")
+        raise DataError(path, f"has pixels of type {plane.dtype}", "Convert it to 8 or 16 bits")
     return plane

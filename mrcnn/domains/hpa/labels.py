@@ -1,4 +1,4 @@
-"""Labels of the Human Protein Atlas competition: where in the cell a field's protein is, several places at a time."""
+"""Labels of the Human Protein Atlas competition: the locations of a field's protein in the cell, one or several."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import numpy as np
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.formats.paths import read_text
 
-# Number i of the competition's 28 labels.
+# The competition's 28 labels; label i is the entry at index i.
 HPA_CLASSES = (
     "Nucleoplasm",
     "Nuclear membrane",
@@ -39,13 +39,13 @@ HPA_CLASSES = (
     "Cytoplasmic bodies",
     "Rods & rings",
 )
-# Spots within the nucleus, which look alike.
+# Structures inside the nucleus that look alike: bright spots.
 NUCLEOLI_GROUP = {"Nucleoli": (2, 3, 4, 5)}
 _COLUMNS = ("Id", "Target")
 
 
 def read_hpa_csv(path):
-    """Labels of each field, from rows `Id,Target` under a header of these names; a target is such as "25 0".
+    """Read the labels of each field from a CSV file with the columns `Id` and `Target`; a target looks like "25 0".
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def read_hpa_csv(path):
     Returns
     -------
     dict of str to tuple of int
-        Numbers in `HPA_CLASSES`, as they are in the file.
+        Indices into `HPA_CLASSES`, in the order of the file.
 
     Raises
     ------
     DataError
-        Naming the file and the line: no such columns, a row without one of them or without a label, a label that is
-        none of the 28 or there twice, a field listed twice.
+        A column is missing, a row is incomplete or has no label, a label is invalid or repeated, or a field is listed
+        twice. The message names the file and the line.
     """
     rows = csv.reader(io.StringIO(read_text(path), newline=""), skipinitialspace=True, strict=True)
     try:
@@ -70,7 +70,7 @@ def read_hpa_csv(path):
             raise DataError(
                 f"{path}, line 1",
                 f"has no column {missing[0]}",
-                f"The first line names the columns: {','.join(_COLUMNS)}",
+                f"The first line must contain the column names {','.join(_COLUMNS)}",
             )
         places, targets, lines = [header.index(name) for name in _COLUMNS], {}, {}
         for row in rows:
@@ -80,52 +80,56 @@ def read_hpa_csv(path):
             if len(row) != len(header):
                 raise DataError(
                     where,
-                    f"has {len(row)} columns, where the header has {len(header)}",
-                    "Complete the row: Id,Target with spaces between the labels of a field",
+                    f"has {len(row)} columns, but the header has {len(header)}",
+                    "Correct the row: Id,Target with spaces between the labels of a field",
                 )
             name, labels = (row[place].strip() for place in places)
             if name in targets:
-                raise DataError(where, f"lists the field {name}, which is in line {lines[name]}", "Keep one of them")
+                raise DataError(
+                    where, f"lists field {name}, which is already in line {lines[name]}", "Keep one of them"
+                )
             targets[name], lines[name] = _labels(where, name, labels), rows.line_num
     except csv.Error as error:
-        raise DataError(f"{path}, line {rows.line_num}", f"cannot be parsed ({error})", "Check its quotes") from error
+        raise DataError(
+            f"{path}, line {rows.line_num}", f"cannot be parsed ({error})", "Check the quotation marks"
+        ) from error
     return targets
 
 
 def class_counts(targets):
-    """Fields that have each label, int64 [28], in the order of `HPA_CLASSES`; `targets` is of `read_hpa_csv`."""
+    """Number of fields with each label, int64 [28], in the order of `HPA_CLASSES`; `targets` as from `read_hpa_csv`."""
     labels = [label for found in targets.values() for label in found]
     return np.bincount(np.array(labels, np.int64), minlength=len(HPA_CLASSES))
 
 
 def map_targets(targets, groups=None, otherwise="Not Nucleoli"):
-    """Classes of each field by a table.
+    """Map the labels of each field to classes.
 
     Parameters
     ----------
     targets : dict of str to tuple of int
-        Of `read_hpa_csv`.
+        As returned by `read_hpa_csv`.
     groups : dict of str to collection of int, optional
         The labels that make up each class; by default `NUCLEOLI_GROUP`.
     otherwise : str or None
-        The class of a field with none of these labels; None: it has no class.
+        The class of a field with none of these labels; None for no class.
 
     Returns
     -------
     dict of str to tuple of str
-        A field's classes in the order of the table: each of which it has a label.
+        The classes of each field, in the order of `groups`. A field has a class if it has any of the class's labels.
 
     Raises
     ------
     ConfigError
-        The table names a label that is none of the 28.
+        `groups` contains a label that is not one of the 28.
     """
     groups = NUCLEOLI_GROUP if groups is None else groups
     for name, labels in groups.items():
         strange = [label for label in labels if label not in range(len(HPA_CLASSES))]
         if strange:
             raise ConfigError(
-                f"The class '{name}' is to be of the label {strange[0]!r}, but labels are 0 to {len(HPA_CLASSES) - 1}."
+                f"The class '{name}' contains the label {strange[0]!r}, but labels are 0 to {len(HPA_CLASSES) - 1}."
             )
     rest = () if otherwise is None else (otherwise,)
     return {
@@ -139,7 +143,7 @@ def _labels(where, name, text):
     if not name or not parts:
         raise DataError(
             where,
-            "has no field's name" if not name else f"gives the field {name} no label",
+            "has no field id" if not name else f"has no label for field {name}",
             "Complete the row, or delete it",
         )
     for part in parts:
@@ -151,5 +155,5 @@ def _labels(where, name, text):
             )
     labels = tuple(int(part) for part in parts)
     if len(set(labels)) < len(labels):
-        raise DataError(where, f"has a label twice ({text})", "Keep one of them")
+        raise DataError(where, f"repeats a label ({text})", "List each label once")
     return labels

@@ -1,4 +1,4 @@
-"""Merging whole folders of Human Protein Atlas fields: in parallel, field by field, going on where it stopped."""
+"""Merge whole folders of Human Protein Atlas fields, in parallel and resumable."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,14 +15,14 @@ SUFFIXES = {"rgb": ".png", "four": ".tif"}
 
 @dataclass
 class MergeSummary:
-    """What `merge_fields` did.
+    """Result of `merge_fields`.
 
     Attributes
     ----------
     written, kept : int
-        Fields merged now, and those that were there already.
+        Number of fields merged by this call, and number of fields that were already up to date.
     errors : list of DataError
-        Of the fields that could not be read, in the order of their ids.
+        Errors of the fields that could not be read, in the order of their ids.
     """
 
     written: int = 0
@@ -31,25 +31,26 @@ class MergeSummary:
 
 
 def merge_fields(source, target, mode="rgb", missing="error", workers=None, progress=True):
-    """Write one picture for each field of a folder.
+    """Write one merged image per field of a folder.
 
-    A picture that is there, and of which no channel was changed or put there since, is kept, so an interrupted call
-    goes on where it stopped. A field that cannot be read does not stop the others.
+    An existing image is kept unless one of its channels was changed or added since, so an interrupted call can be
+    resumed by repeating it. A field that cannot be read does not stop the others.
 
     Parameters
     ----------
     source : str or Path
-        As for `mrcnn.domains.hpa.fields.find_fields`.
+        Folder of fields, see `mrcnn.domains.hpa.fields.find_fields`.
     target : str or Path
-        Folder, made when missing.
+        Output folder, created if missing.
     mode : "rgb" or "four"
-        "rgb": `<id>.png` by `merge_rgb`. "four": `<id>.tif` with four channels.
+        "rgb": `<id>.png`, merged by `merge_rgb`. "four": `<id>.tif` with four channels.
     missing : "error" or "zeros"
-        What to do for a channel that is not there. With "error" a picture that was made of zeros before does not count.
+        What to do if a channel is missing. With "error", such a field is reported as an error, even if an image with
+        zeros was written before.
     workers : int, optional
-        Threads; by default as many as there are processors. They do not change the files.
+        Number of threads; by default the number of processors. It does not affect the files.
     progress : bool
-        Show a bar with the time left.
+        Show a progress bar.
 
     Returns
     -------
@@ -58,21 +59,21 @@ def merge_fields(source, target, mode="rgb", missing="error", workers=None, prog
     Raises
     ------
     DataError
-        There is no field in `source`, or a file cannot be written.
+        `source` contains no field, or a file cannot be written.
     ConfigError
-        An option that cannot work.
+        An option is invalid.
     """
     from tqdm import tqdm
 
     check_choice("mode", mode, tuple(SUFFIXES))
     check_choice("missing", missing, MISSING)
     if workers is not None and workers < 1:
-        raise ConfigError(f"workers is at least 1, not {workers!r}.")
+        raise ConfigError(f"workers must be at least 1, not {workers!r}.")
     fields = find_fields(source)
     targets = [Path(target) / f"{found.field_id}{SUFFIXES[mode]}" for found in fields]
     left = [i for i, path in enumerate(targets) if not _is_current(path, fields[i], missing)]
     summary, errors = MergeSummary(kept=len(fields) - len(left)), {}
-    # Reading, merging and packing all let other threads run meanwhile.
+    # Threads suffice, because reading, merging and compressing release the GIL.
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         futures = {pool.submit(_merge, fields[i], targets[i], mode, missing): i for i in left}
         try:
@@ -96,12 +97,12 @@ def merge_fields(source, target, mode="rgb", missing="error", workers=None, prog
 
 
 def write_merged(path, image):
-    """Write RGB, uint8 or uint16 [H, W, 3], as PNG, or four channels [H, W, 4] as TIFF: whole, or not at all."""
+    """Write RGB, uint8 or uint16 [H, W, 3], as PNG, or four channels [H, W, 4] as TIFF; never leaves a partial file."""
     with whole_file(path) as draft:
         if image.shape[-1] == 3:
             import imagecodecs
 
-            # Most of a field is noise: packing it harder takes three times as long, and leaves a seventh less.
+            # Most of a field is noise: stronger compression takes three times as long and saves only a seventh.
             draft.write_bytes(imagecodecs.png_encode(image, level=1))
         else:
             import tifffile
@@ -116,7 +117,7 @@ def _is_current(path, found, missing):
         return False
     try:
         written = path.stat().st_mtime_ns
-        # A file that was unpacked or copied may keep the time of its original: the later time is that of its arrival.
+        # A file that was unpacked or copied may keep the original's mtime; its ctime is then the time of arrival.
         return all(
             max(state.st_mtime_ns, state.st_ctime_ns) <= written
             for state in (file.stat() for file in found.files.values())
@@ -126,7 +127,7 @@ def _is_current(path, found, missing):
 
 
 def _merge(found, path, mode, missing):
-    """Write one field; returns the error of one that cannot be read."""
+    """Merge and write one field; returns the error if it cannot be read, or None."""
     try:
         stains = read_field(found, missing)
     except DataError as error:

@@ -1,1 +1,1 @@
-"""Wafers of brain sections: labels, patches, artificial data, sections, evaluation, plots, commands."""
+"""Wafers of brain sections: labels, patches, artificial and synthetic data, sections, evaluation, plots, commands."""

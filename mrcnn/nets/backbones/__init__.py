@@ -1,4 +1,4 @@
-"""Backbones: from the molded image to the feature maps C2..C5 at strides 4, 8, 16 and 32."""
+"""Backbones: networks that compute the feature maps C2..C5, at strides 4, 8, 16 and 32, from the molded image."""
 
 from mrcnn.nets.backbones import small_resnet
 

@@ -1,4 +1,4 @@
-"""Any network of `keras.applications` as a backbone."""
+"""Use any network of `keras.applications` as a backbone."""
 
 import difflib
 
@@ -8,7 +8,7 @@ import numpy as np
 from mrcnn.errors import ConfigError
 
 STRIDES = (4, 8, 16, 32)
-# How each family was trained to see pixels; the others carry their own scaling as first layers and take 0..255.
+# Pixel scaling with which each family was trained. The others include their own scaling layers and take 0..255.
 SCALED_TO_ONE = (
     "MobileNet",
     "MobileNetV2",
@@ -22,14 +22,14 @@ SCALED_TO_ONE = (
 )
 SCALED_BY_STD = ("DenseNet",)
 CAFFE_ORDER = ("VGG", "ResNet50", "ResNet101", "ResNet152")
-# Of ImageNet's red, green and blue in 0..255; keras.applications gives the first two as parts of 255.
+# Red, green and blue of ImageNet in 0..255; keras.applications defines the first two as fractions of 255.
 MEAN_BY_STD = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 MEAN_CAFFE = (123.68, 116.779, 103.939)
 
 
 def architecture_names():
-    """The names that can be used, in lower case with underscores: 'mobilenet_v2', 'efficientnet_b0', ..."""
+    """Dict from plain names (lower case without separators, such as 'mobilenetv2') to names in `keras.applications`."""
     return {_plain_name(n): n for n in dir(keras.applications) if n[0].isupper()}
 
 
@@ -38,7 +38,7 @@ def _plain_name(name):
 
 
 def find_class(name):
-    """The constructor in `keras.applications`; `ConfigError` with the nearest name when there is none."""
+    """Name and constructor in `keras.applications`; raises `ConfigError` with the closest name if there is none."""
     known = architecture_names()
     plain = _plain_name(name)
     if plain not in known:
@@ -51,15 +51,15 @@ def find_class(name):
 
 
 def is_application(name):
-    """Whether `name` is a network of keras.applications (and not one of the two ResNets in Matterport's layout)."""
+    """Whether `name` refers to a network of keras.applications (and not to one of Matterport's two ResNets)."""
     return isinstance(name, str) and name not in ("resnet50", "resnet101")
 
 
 class PixelsAsTrained(keras.layers.Layer):
-    """Undo the molding (add the mean pixel) and scale as the backbone's pretrained weights expect.
+    """Undo the molding (add the mean pixel) and scale pixels as the pretrained weights of the backbone expect.
 
-    Three channels are scaled as `preprocess_input` of the network in `keras.applications` does; of another number,
-    which ImageNet does not have, each is scaled by the mean of its three.
+    Three channels are scaled as by `preprocess_input` of the network in `keras.applications`. With a different number
+    of channels, which ImageNet does not have, every channel is scaled by the mean of the three values.
     """
 
     def __init__(self, mean_pixel, family, **kwargs):
@@ -86,10 +86,10 @@ class PixelsAsTrained(keras.layers.Layer):
 
 
 def _last_layer_of_each_stride(model, size, strides):
-    """Names of the layers whose outputs are the maps at these strides: of each, the last that has that size.
+    """Names of the layers whose outputs are the maps at these strides: for each stride, the last layer of this size.
 
-    A stage's map is what enters the next stage's first strided layer, so padding layers, which some networks put before
-    that layer, do not count.
+    The map of a stage is the input of the first strided layer of the next stage. Padding layers, which some networks
+    insert before that layer, are skipped.
     """
     found = {}
     for layer in model.layers:
@@ -102,8 +102,8 @@ def _last_layer_of_each_stride(model, size, strides):
     missing = [s for s in strides if s not in found]
     if missing:
         raise ConfigError(
-            f"The backbone {model.name} has no feature map at stride {missing[0]}: it cannot carry a feature pyramid "
-            "or a decoder. Choose another."
+            f"The backbone {model.name} has no feature map at stride {missing[0]}, so it cannot be used with a feature "
+            "pyramid or a decoder. Choose another backbone."
         )
     return [found[s] for s in strides]
 
@@ -111,19 +111,19 @@ def _last_layer_of_each_stride(model, size, strides):
 def application(x, name, mean_pixel, train_bn=False, strides=STRIDES):
     """Maps at these strides (C2..C5) of a molded image [B, H, W, C], from the network `name` with random weights.
 
-    The network is one nested layer named "backbone". Its batch norm follows `train_bn` as everywhere.
+    The network is one nested layer named "backbone". Its batch norm follows `train_bn`, as everywhere.
     """
     class_name, constructor = find_class(name)
     channels, size = x.shape[-1], 256
     probe = constructor(include_top=False, weights=None, input_shape=(size, size, channels))
     names = _last_layer_of_each_stride(probe, size, strides)
     whole = constructor(include_top=False, weights=None, input_shape=(None, None, channels))
-    # Automatic names ("add_3") count on from network to network: find the layers by position.
+    # Keras continues the numbers of automatic names ("add_3") from network to network: find the layers by position.
     positions = {layer.name: i for i, layer in enumerate(probe.layers)}
     outputs = [whole.layers[positions[n]].output for n in names]
     network = keras.Model(whole.input, outputs, name=class_name.lower())
     for layer in network.layers:
-        # Published with 0.99 or 0.999, which the few steps of a small data set do not catch up with.
+        # Published with 0.99 or 0.999, which is too slow for the few steps of a small data set.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, 0.9)
     x = PixelsAsTrained(mean_pixel, class_name, name="pixels_as_trained")(x)
@@ -131,10 +131,10 @@ def application(x, name, mean_pixel, train_bn=False, strides=STRIDES):
 
 
 class Backbone(keras.layers.Layer):
-    """A network whose batch norm keeps its mode whatever the model around it does.
+    """A network whose batch norm keeps its mode whatever the mode of the surrounding model.
 
-    A functional model hands its own `training` down to nested models, over what they were called with; a layer stands
-    in between.
+    A functional model passes its own `training` to nested models and overrides the value they were called with. This
+    layer prevents that.
     """
 
     def __init__(self, network, train_bn=False, **kwargs):

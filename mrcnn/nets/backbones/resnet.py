@@ -1,5 +1,5 @@
-"""ResNet 50 and 101 as Matterport built them: stride in the 1 x 1 convolutions, biases before batch norm, his layer
-names.
+"""ResNet-50 and ResNet-101 as built by Matterport: stride in the 1 x 1 convolutions, biases before batch norm, and
+Matterport's layer names.
 """
 
 from keras import layers
@@ -15,20 +15,20 @@ def _conv_bn(x, filters, size, conv_name, bn_name, strides=1, padding="valid", t
 
 
 def bottleneck(x, filters, stage, block, strides=None, train_bn=False, kernel_size=3, use_bias=True):
-    """A residual block of three convolutions (He et al. 2015, fig. 5).
+    """A residual block with three convolutions (He et al. 2015, fig. 5).
 
     Parameters
     ----------
     x : [B, H, W, C]
     filters : (int, int, int)
     stage, block : int, str
-        For the layers' names: `res{stage}{block}_branch2a` and so on.
+        Used in the layer names: `res{stage}{block}_branch2a` and so on.
     strides : int, optional
-        Given, the shortcut is a projection (Matterport's `conv_block`); otherwise the identity (`identity_block`).
+        If given, the shortcut is a projection (Matterport's `conv_block`), otherwise the identity (`identity_block`).
     kernel_size : int
-        Of the convolution in the middle.
+        Kernel size of the middle convolution.
     use_bias : bool
-        Whether convolutions have biases beside the batch norm.
+        Whether convolutions have biases in addition to the batch norm.
     """
     name, options = f"{stage}{block}_branch", {"train_bn": train_bn, "use_bias": use_bias}
     y = _conv_bn(x, filters[0], 1, f"res{name}2a", f"bn{name}2a", strides or 1, **options)
@@ -45,7 +45,7 @@ def bottleneck(x, filters, stage, block, strides=None, train_bn=False, kernel_si
 def resnet(x, architecture, train_bn=False, last_stage=5):
     """C1..C5 of a molded image [B, H, W, C] (Matterport's `resnet_graph`); C1 is after the max pool.
 
-    Maps of stages beyond `last_stage` are left out.
+    Stages after `last_stage` are omitted.
     """
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
     x = _conv_bn(x, 64, 7, "conv1", "bn_conv1", strides=2, train_bn=train_bn)

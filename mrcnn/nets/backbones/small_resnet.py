@@ -1,36 +1,37 @@
-"""A small ResNet with group normalisation, and an example of a custom backbone.
+"""A small ResNet with group normalisation, also an example of a custom backbone.
 
-After He et al. 2015 (residual networks) and Wu & He 2018 (group normalisation). Pretrained networks carry batch
-normalisation, whose running statistics need thousands of steps to follow weights that start at random. Group
-normalisation has none: it computes the same in training and detection from the first step.
+Based on He et al. 2015 (residual networks) and Wu & He 2018 (group normalisation). Pretrained networks use batch
+normalisation, whose running statistics need thousands of steps to follow randomly initialised weights. Group
+normalisation has no running statistics, so it computes the same in training and detection from the first step.
 
-A custom backbone consists of two functions, as here: one returns the feature maps C1 to C5 of an image, the other the
-sizes of the pyramid levels P2 to P6. Both go into the settings:
+A custom backbone consists of two functions. One returns the feature maps C1 to C5 of an image, the other the sizes of
+the pyramid levels P2 to P6. Both are set in the config:
 
     class CellConfig(Config):
         BACKBONE = staticmethod(small_resnet)
         COMPUTE_BACKBONE_SHAPE = staticmethod(small_resnet_shapes)
 
-A settings file stores only the function's name. The programs look it up in `Domain.backbones` (see
-`mrcnn.commands.domain`), where a custom backbone must be listed; those of `mrcnn.nets.backbones` are always known.
+A settings file stores only the name of the function. The programs look it up in `Domain.backbones` (see
+`mrcnn.commands.domain`), where a custom backbone must be listed. The backbones in `mrcnn.nets.backbones` are always
+available.
 """
 
 import numpy as np
 
 STRIDES = (4, 8, 16, 32, 64)  # of P2..P6
 
-# Keras is imported inside the functions: the presets refer to them, and settings must load without Keras.
+# Keras is imported inside the functions, because presets refer to them and settings must load without Keras.
 
 
 def small_resnet(image, stage5=True, train_bn=False):
     """C1..C5 of a molded image [B, H, W, C], at strides 2, 4, 8, 16 and 32.
 
-    The signature is the one that `Config.BACKBONE` asks of a callable (Matterport's); `stage5` and `train_bn` have no
-    effect, as stage 5 is always there and batch normalisation never.
+    The signature is the one required of a callable `Config.BACKBONE` (Matterport's). `stage5` and `train_bn` have no
+    effect, because stage 5 is always included and batch normalisation is not used.
     """
     from keras import layers
 
-    x = layers.Rescaling(1 / 64)(image)  # molded grey values have a standard deviation of about that
+    x = layers.Rescaling(1 / 64)(image)  # molded grey values have a standard deviation of about 64
     x = layers.Conv2D(24, 5, strides=2, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem")(x)
     x = layers.ReLU()(layers.GroupNormalization(8, name="stem_norm")(x))
     outputs = [x]

@@ -1,1 +1,1 @@
-"""Networks that give every pixel a class: encoders, U-Net, FCN, and the model that trains them."""
+"""Networks for semantic segmentation: encoders, U-Net, FCN, and the model that trains them."""

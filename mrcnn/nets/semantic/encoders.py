@@ -6,20 +6,20 @@ from mrcnn.errors import ConfigError
 from mrcnn.nets.backbones.applications import application
 
 STRIDES = (2, 4, 8, 16, 32)
-PROBE = 64  # pixels; the side of the image on which the strides of a callable are looked at
+PROBE = 64  # pixels; side length of the image used to check the strides of a callable
 
 
 def encode(image, config):
     """C1..C5 of a molded image [B, H, W, C], at strides 2, 4, 8, 16 and 32; sides are multiples of 32.
 
-    A network of `keras.applications` (also "resnet50" and "resnet101", which here have the layers of Keras) is one
-    nested layer named "backbone", as in Mask R-CNN, so that its weights load and inflate in the same way. A callable
-    BACKBONE is called as Matterport's: `backbone(image, stage5=True, train_bn=...)`.
+    A network of `keras.applications` (also "resnet50" and "resnet101", which here are the networks of Keras) is one
+    nested layer named "backbone", as in Mask R-CNN, so its weights load and inflate in the same way. A callable
+    BACKBONE is called as by Matterport: `backbone(image, stage5=True, train_bn=...)`.
 
     Raises
     ------
     ConfigError
-        There is no such network, or it lacks one of the strides.
+        There is no such network, or it has no map at one of the strides.
     """
     if not callable(config.BACKBONE):
         return application(image, config.BACKBONE, config.MEAN_PIXEL, config.TRAIN_BN, STRIDES)
@@ -33,6 +33,6 @@ def _check_strides(config):
     found = [PROBE // m.shape[1] if m.shape[1] else 0 for m in maps]
     if found != list(STRIDES):
         raise ConfigError(
-            f"BACKBONE gives maps at strides {found}, but the decoder needs {list(STRIDES)}. Use a network of "
+            f"BACKBONE returns maps at strides {found}, but the decoder needs {list(STRIDES)}. Use a network of "
             "keras.applications, such as 'efficientnet_b0', or one whose first map has stride 2."
         )

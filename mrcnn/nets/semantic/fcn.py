@@ -1,4 +1,4 @@
-"""FCN-8s (Long et al. 2015) on any encoder: scores of three depths, enlarged and added."""
+"""FCN-8s (Long et al. 2015) on any encoder: class scores at three depths, upsampled and added."""
 
 import keras
 import numpy as np
@@ -9,12 +9,12 @@ from mrcnn.nets.semantic.scores import Enlarge, output_channels, prior_bias
 
 
 def build_fcn(config):
-    """FCN-8s with random weights; parameters and result as `mrcnn.nets.semantic.unet.build_unet`.
+    """FCN-8s with random weights; parameters and result as for `mrcnn.nets.semantic.unet.build_unet`.
 
-    Scores are made by 1 x 1 convolutions at strides 32, 16 and 8, those of the skips starting at 0. They are enlarged
-    twofold by learnt transposed convolutions that start as bilinear interpolation, the sum eightfold by bilinear
-    interpolation itself. The two fully connected layers of the original's VGG belong to the encoder's top, which is
-    left out.
+    Scores are computed by 1 x 1 convolutions at strides 32, 16 and 8. The convolutions of the skip connections are
+    initialised with 0. Scores are upsampled by 2 with learned transposed convolutions, which are initialised with
+    bilinear interpolation. The final sum is upsampled by 8 with plain bilinear interpolation. The two fully connected
+    layers of the original's VGG belong to the top of the encoder, which is omitted.
     """
     image = keras.Input((None, None, int(config.IMAGE_SHAPE[2])), name="input_image", dtype="float32")
     _, _, c3, c4, c5 = encode(image, config)
@@ -25,7 +25,7 @@ def build_fcn(config):
         return layers.Conv2D(channels, 1, dtype="float32", name=name, **initializers)(maps)
 
     x = scores(c5, 32, use_bias=False)
-    # The prior is added last: transposed convolutions would let it fade at the borders, beyond which they see zeros.
+    # The prior is added last, because transposed convolutions pad with zeros and would reduce it at the borders.
     for stride, skip, bias in ((16, c4, "zeros"), (8, c3, prior_bias(channels))):
         x = layers.Conv2DTranspose(
             channels, 4, strides=2, padding="same", use_bias=False, kernel_initializer=bilinear_kernel,

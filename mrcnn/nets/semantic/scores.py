@@ -1,22 +1,24 @@
-"""From maps to scores of classes: the last layers of both networks."""
+"""The last layers of both networks, which turn feature maps into class scores."""
 
 import math
 
 import keras
 from keras import layers, ops
 
-# Share of foreground that a fresh network expects, so that a rare class does not drown in the first steps (Lin et al.
-# 2017, section 3.3).
+# Fraction of foreground that a new network predicts, so background does not dominate a rare class in the first steps
+# (Lin et al. 2017, section 3.3).
 PRIOR = 0.1
 
 
 def output_channels(class_count):
-    """Channels of the logits: 1 for background and one class, else one a class."""
+    """Channels of the logits: 1 for background and one class, otherwise one per class."""
     return 1 if class_count == 2 else class_count
 
 
 def prior_bias(channels):
-    """Bias initializer with which softmax or sigmoid give the foreground PRIOR, evenly shared by its classes."""
+    """Bias initializer with which softmax or sigmoid give the foreground the probability PRIOR, split evenly between
+    its classes.
+    """
     if channels == 1:
         return keras.initializers.Constant(math.log(PRIOR / (1 - PRIOR)))
 
@@ -28,7 +30,7 @@ def prior_bias(channels):
 
 
 class Enlarge(layers.Layer):
-    """Bilinear enlargement [B, h, w, K] -> [B, factor h, factor w, K] by half-pixel centres, in float32."""
+    """Bilinear upsampling [B, h, w, K] -> [B, factor h, factor w, K] with half-pixel centres, in float32."""
 
     def __init__(self, factor, **kwargs):
         kwargs.setdefault("dtype", "float32")

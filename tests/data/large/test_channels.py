@@ -1,4 +1,4 @@
-"""Channels of a wafer by name: every window is the crop of the whole picture, whatever the file and the channel."""
+"""Named channels of a wafer: every window is the crop of the whole image, for every file and channel."""
 
 import pickle
 
@@ -95,7 +95,7 @@ def test_one_channel_of_a_file_is_chosen_by_its_number(tmp_path, name):
         write_zarr(path, np.stack([GREY, FLUO])[None], "0.4")
     stack = ChannelStack(("grey", "fluo"), {"grey": (path, 0), "fluo": (path, 1)})
     assert np.array_equal(stack.read(3, 4, 50, 60), np.dstack([GREY, FLUO])[3:50, 4:60])
-    with pytest.raises(DataError, match="2 channels, where one plane"):
+    with pytest.raises(DataError, match="2 channels, but a single plane"):
         ChannelStack(["grey"], {"grey": path})
     with pytest.raises(DataError, match="no channel 2"):
         ChannelStack(["grey"], {"grey": (path, 2)})
@@ -126,7 +126,7 @@ def test_edges_are_those_of_skimage():
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, ">u2", np.float32, np.int32, bool])
-def test_other_types_are_scaled_by_percentiles_of_the_whole_picture(tmp_path, dtype):
+def test_other_types_are_scaled_by_percentiles_of_the_whole_image(tmp_path, dtype):
     values = (GREY.astype(np.float64) * 100 + np.arange(H * W).reshape(H, W) % 100).astype(dtype)
     stack = ChannelStack.from_arrays({"grey": values}, percentiles=(1, 99))
     whole = stack.read(0, 0, H, W)[..., 0]
@@ -142,7 +142,7 @@ def test_other_types_are_scaled_by_percentiles_of_the_whole_picture(tmp_path, dt
     assert np.array_equal(from_file.read(0, 0, H, W)[..., 0], whole)
 
 
-def test_16_bit_percentiles_are_exact_and_a_flat_picture_is_black():
+def test_16_bit_percentiles_are_exact_and_a_flat_image_is_black():
     values = np.random.default_rng(2).integers(0, 5000, (300, 40)).astype(np.uint16)
     assert intensity_range(ArrayPlane(values), (10, 90)) == tuple(
         np.percentile(values, (10, 90), method="lower").tolist()
@@ -165,7 +165,7 @@ def test_mean_pixel_of_a_data_set():
             return np.full((10 * (image_id + 1), 10, self.channels_of[image_id]), [10 * image_id, 50], np.uint8)
 
     dataset = Two()
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         mean_pixel(dataset)
     for i in range(2):
         dataset.add_image("own", i, None)
@@ -188,7 +188,7 @@ def test_a_truncated_file_is_named(tmp_path, monkeypatch, compression, kept_byte
     path = tmp_path / "grey.tif"
     tifffile.imwrite(path, GREY, compression=compression)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match="grey.tif: .*cut off"):
+    with pytest.raises(DataError, match="grey.tif: .*truncated"):
         ChannelStack(["grey"], {"grey": path}).read(0, 0, H, W)
 
 
@@ -199,7 +199,7 @@ def test_a_file_cut_off_in_the_middle_of_a_run_raises_and_does_not_crash(tmp_pat
     stack.read(0, 0, 10, 10)
     with open(path, "r+b") as file:
         file.truncate(20000)
-    with pytest.raises(DataError, match="grey.tif: is cut off: it declares"):
+    with pytest.raises(DataError, match="grey.tif: is truncated: it declares"):
         stack.read(100 * H - 10, 0, 100 * H, 10)
     path.unlink()
     with pytest.raises(DataError, match="cannot be opened"):
@@ -232,13 +232,13 @@ def test_what_is_no_plane_is_named(tmp_path):
         open_plane(tmp_path / "stack.tif")
     with pytest.raises(DataError, match="cannot be read as a Zarr image"):
         open_plane(tmp_path)
-    with pytest.raises(DataError, match="one time and one z"):
+    with pytest.raises(DataError, match="one time point and one z"):
         open_plane(write_zarr(tmp_path / "stack.zarr", np.zeros((2, 2, 20, 30), np.uint8), "0.4"))
     with pytest.raises(DataError, match="complex"):
         tifffile.imwrite(tmp_path / "complex.tif", GREY.astype(np.complex64))
         open_plane(tmp_path / "complex.tif")
     for array in (np.zeros((2, 3, 4)), np.zeros((0, 4)), np.zeros((3, 4), complex)):
-        with pytest.raises(DataError, match="no plane"):
+        with pytest.raises(DataError, match="not a plane"):
             ArrayPlane(array)
     with pytest.raises(DataError, match="NaN or infinite"):
         ChannelStack.from_arrays({"grey": np.array([[0, np.nan]])})
@@ -257,18 +257,18 @@ def test_without_zarr_the_extra_is_named(tmp_path, monkeypatch):
     [
         ("grey", ["grey"], "sequence of names"),
         ((), ["grey"], "sequence of names"),
-        (("grey", "fluo"), ["grey"], "no picture for the channel 'fluo'"),
-        (("edges",), ["fluo"], "no picture for the channel 'grey'"),
-        (("grey",), ["grey", "flou"], "picture for 'flou', which is none of the channels grey"),
-        (("zeros",), [], "hold no picture"),
+        (("grey", "fluo"), ["grey"], "no image for the channel 'fluo'"),
+        (("edges",), ["fluo"], "no image for the channel 'grey'"),
+        (("grey",), ["grey", "flou"], "image for 'flou', which is not one of the channels grey"),
+        (("zeros",), [], "contain no image"),
     ],
 )
-def test_channels_that_do_not_fit_the_pictures(names, files, problem):
+def test_channels_that_do_not_fit_the_images(names, files, problem):
     with pytest.raises(ConfigError, match=problem):
         ChannelStack.from_arrays(dict.fromkeys(files, GREY), names)
 
 
 @pytest.mark.parametrize("window", [(-1, 0, 5, 5), (0, 0, 0, 5), (0, 0, H + 1, 5), (5, 5, 4, 9), (0, W, 5, W + 1)])
-def test_a_window_beyond_the_picture_is_refused(window):
-    with pytest.raises(ConfigError, match="does not lie in the picture"):
+def test_a_window_beyond_the_image_is_refused(window):
+    with pytest.raises(ConfigError, match="does not lie inside the image"):
         ChannelStack.from_arrays({"grey": GREY}).read(*window)

@@ -1,4 +1,4 @@
-"""Planes of damaged files: pixels, or a `DataError` that names the file; and bugs, which are not damage."""
+"""Planes of damaged files give pixels or a `DataError` that names the file; bugs are not reported as damage."""
 
 import json
 import random
@@ -35,7 +35,7 @@ METADATA = (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")
 
 
 def write_zarr(path, name):
-    """The files of a Zarr array, or of an OME-Zarr with one."""
+    """Write a Zarr array, or an OME-Zarr that contains one."""
     version, compressor = COMPRESSORS.get(name, (2 if name == "ome 0.4" else 3, None))
     options = {"shape": GREY.shape, "chunks": (20, 30), "dtype": GREY.dtype}
     if name in COMPRESSORS:
@@ -49,7 +49,7 @@ def write_zarr(path, name):
 
 
 def damaged(data, rng):
-    """(what was done, the bytes) of a file, again and again."""
+    """Yield (description of the damage, damaged bytes) of a file."""
     size = len(data)
     for end in range(0, size, max(1, size // 10)):
         yield f"cut off at {end}", data[:end]
@@ -97,7 +97,7 @@ def test_metadata_that_are_json_and_nonsense_are_damage(tmp_path, change):
     write_zarr(tmp_path / "a.zarr", "v3 none")
     file = tmp_path / "a.zarr" / "zarr.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    with pytest.raises(DataError, match="a.zarr: .*Zarr.*Expected is a Zarr array"):
+    with pytest.raises(DataError, match="a.zarr: .*Zarr.*Expected a Zarr array"):
         open_plane(tmp_path / "a.zarr")
 
 

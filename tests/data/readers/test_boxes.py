@@ -19,7 +19,7 @@ TRIANGLE = Polygons([np.array([[2.0, 4], [2, 14], [12, 4]])])
 
 @pytest.fixture
 def annotations(tmp_path):
-    """Two pictures: a box with an outline, boxes of three labels of which one is difficult."""
+    """Two images: a box with an outline, and boxes with three labels, one of them difficult."""
     for name in ("a", "b"):
         Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / f"{name}.png")
     return [
@@ -52,7 +52,7 @@ def test_masks_are_real_only_where_all_objects_have_outlines(annotations):
     assert [dataset.has_masks(i) for i in (0, 1)] == [True, False]
     assert not dataset.subset([1]).has_masks(0) and not PreparedDataset(dataset, downscale=2).has_masks(1)
     assert BoxDataset(annotations, boxes_as_masks=True).has_masks(1)
-    # Of a picture without objects there is no mask that is not real.
+    # An image without objects has no mask that is not real.
     left_out = BoxDataset(annotations, class_map={"nucleoli": "n", "speckles": None, "none": None})
     assert left_out.has_masks(0) and not left_out.has_masks(1)
     assert BoxDataset([ImageAnnotation(annotations[0].image)], classes=["x"]).has_masks(0)
@@ -91,7 +91,7 @@ def test_any_format_is_read(annotations, tmp_path):
     assert len(pickle.loads(pickle.dumps(with_masks)).load_instances(0)) == 1
 
 
-def test_pictures_of_one_name_in_two_folders_are_told_apart(tmp_path):
+def test_images_of_one_name_in_two_folders_are_told_apart(tmp_path):
     found = []
     for i, folder in enumerate(("x", "y")):
         (tmp_path / folder).mkdir()
@@ -114,20 +114,22 @@ def test_what_does_not_fit_is_named(annotations, tmp_path):
             BoxDataset(list(changed or annotations), **options).load_instances(0)
 
     refused("b.png, object 2: has the class 'none', which is not in the list", classes=["nucleoli", "speckles"])
-    refused("is of the picture .*a.png, which is listed before", annotations[0], annotations[0])
-    refused("is of the picture .*c.png, which is not there", ImageAnnotation(tmp_path / "c.png"), classes="x")
+    refused("is for the image .*a.png, which is already listed", annotations[0], annotations[0])
+    refused("is for the image .*c.png, which does not exist", ImageAnnotation(tmp_path / "c.png"), classes="x")
     refused(
-        "says that .*a.png has 30 rows and 20 columns, but it has 20 and 30",
+        "states that .*a.png has 30 rows and 20 columns, but it has 20 and 30",
         ImageAnnotation(tmp_path / "a.png", (30, 20), [(0, 0, 1, 1)], ["x"]),
     )
     refused(
         "a.png, object 1: has a box .* partly outside",
         ImageAnnotation(tmp_path / "a.png", None, [(0, 0, 21, 1)], ["x"]),
     )
-    refused("annotations: has no object in any of its 1 pictures", ImageAnnotation(tmp_path / "a.png"))
-    refused("gives the class 'z', which is not in the list", error=ConfigError, classes=["a"], class_map={"none": "z"})
+    refused("annotations: has no object in any of its 1 images", ImageAnnotation(tmp_path / "a.png"))
+    refused(
+        "contains the class 'z', which is not in the list", error=ConfigError, classes=["a"], class_map={"none": "z"}
+    )
     refused("must name at least one class", error=ConfigError, class_map={"none": None})
-    refused("classes must be class names", error=ConfigError, classes=["a", "a"])
+    refused("classes must be distinct class names", error=ConfigError, classes=["a", "a"])
     refused("difficult must be one of", error=ConfigError, difficult="maybe")
     refused("outside must be", error=ConfigError, outside="maybe")
 

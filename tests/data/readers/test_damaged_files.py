@@ -1,4 +1,4 @@
-"""Files cut off, with changed bytes or zeros in their header: each gives pixels, or a `DataError` that names it."""
+"""Truncated files, and files with changed bytes or zeros: each gives pixels or a `DataError` that names it."""
 
 import io
 import random
@@ -73,13 +73,13 @@ SOUND = {
 
 
 def damaged(data, rng):
-    """(what was done, the bytes) of a file, again and again."""
+    """Yield (description of the damage, damaged bytes) of a file."""
     size, step = len(data), max(1, len(data) // 25)
     for end in (*range(min(size, 16)), *range(16, size, step)):
         yield f"cut off at {end}", data[:end]
     for start in range(0, min(size, 128), 4):
         yield f"zeros from {start}", data[:start] + b"\0" * min(4, size - start) + data[start + 4 :]
-    # Most of a file is pixels, and most of what can go wrong is in the header and what tags refer to.
+    # Most of a file is pixels, but most errors come from the header and from what tags refer to.
     for reach in (*[size] * 25, *[min(size, 400)] * 50):
         place, value = rng.randrange(reach), rng.randrange(256)
         yield f"byte {place} is {value}", data[:place] + bytes([value]) + data[place + 1 :]
@@ -89,7 +89,7 @@ def damaged(data, rng):
 
 
 def read_all(path):
-    """Every way to read the file, as far as it goes; the arrays that it gave."""
+    """Read the file in every way, as far as possible; the arrays returned."""
 
     def window(source):
         plane = open_plane(source)
@@ -108,7 +108,7 @@ def read_all(path):
             found.append(read())
         except DataError as error:
             assert str(path) in str(error)
-        except MemoryError:  # of a header that declares a size that no memory holds
+        except MemoryError:  # a header that declares a size too large for the memory
             pass
     return [array for array in found if array is not None]
 
@@ -116,7 +116,7 @@ def read_all(path):
 @pytest.mark.parametrize("name", SOUND)
 def test_a_damaged_file_gives_pixels_or_one_clear_error(tmp_path, monkeypatch, name):
     monkeypatch.setattr(images, "MAX_PIXELS", 2_000_000)
-    monkeypatch.setattr(planes, "KEPT_BYTES", 0)  # large TIFF are read by strips and tiles
+    monkeypatch.setattr(planes, "KEPT_BYTES", 0)  # large TIFF files are read by strips and tiles
     path, sound = tmp_path / name, SOUND[name]()
     path.write_bytes(sound)
     assert read_all(path)

@@ -28,12 +28,12 @@ def test_round_trip(tmp_path):
     assert dataset.group(0) != dataset.group(1)
 
 
-def test_a_test_set_has_pictures_only(tmp_path):
+def test_a_test_set_has_images_only(tmp_path):
     write(tmp_path, "a", masks=None)
     dataset = DSBDataset(tmp_path)
     assert dataset.load_image(0).shape == (30, 40, 3)
     for call in (dataset.load_instances, dataset.load_mask, dataset.object_count):
-        with pytest.raises(DataError, match=r"a\.png: has no objects beside it"):
+        with pytest.raises(DataError, match=r"a\.png: contains images without ground truth"):
             call(0)
 
 
@@ -45,16 +45,16 @@ def test_one_folder_without_masks(tmp_path):
     assert DSBDataset(tmp_path, images_without_masks="background").object_count(1) == 0
 
 
-def test_missing_and_double_pictures(tmp_path):
-    with pytest.raises(DataError, match="no folder with a folder images"):
+def test_missing_and_double_images(tmp_path):
+    with pytest.raises(DataError, match="no folder that contains a folder images"):
         DSBDataset(tmp_path)
     (tmp_path / "a" / "masks").mkdir(parents=True)
-    with pytest.raises(DataError, match="a: has 0 pictures"):
+    with pytest.raises(DataError, match="a: has 0 images"):
         DSBDataset(tmp_path)
     write(tmp_path, "b")
     (tmp_path / "a" / "masks").rmdir()
     Image.fromarray(np.zeros((30, 40), np.uint8)).save(tmp_path / "b" / "images" / "second.png")
-    with pytest.raises(DataError, match="b: has 2 pictures"):
+    with pytest.raises(DataError, match="b: has 2 images"):
         DSBDataset(tmp_path)
 
 
@@ -65,7 +65,7 @@ def test_a_mask_of_wrong_size_names_the_file(tmp_path):
         DSBDataset(tmp_path).load_instances(0)
 
 
-def test_real_pictures(real_data):
+def test_real_images(real_data):
     dataset = DSBDataset(real_data / "dsb2018" / "stage1_train")
     assert dataset.num_images == 120
     for image_id in (0, 60, 119):

@@ -72,7 +72,7 @@ def test_class_map(tmp_path):
     dataset = LabelImageDataset(tmp_path, class_map={1: "red cell", 2: "white cell", 200: "red cell"})
     assert dataset.class_names == ["BG", "red cell", "white cell"]
     assert dataset.load_instances(0).class_ids.tolist() == [1, 2, 1]
-    with pytest.raises(DataError, match="a.tif: has the label 200, which class_map does not name"):
+    with pytest.raises(DataError, match="a.tif: has the label 200, which is not in class_map"):
         LabelImageDataset(tmp_path, class_map={1: "x", 2: "y"}).load_instances(0)
     with pytest.raises(ConfigError, match="class_map"):
         LabelImageDataset(tmp_path, class_map={1: "x"}, mode="semantic")
@@ -96,7 +96,7 @@ def test_bad_label_images_name_the_file(tmp_path, labels, problem):
 def test_unpaired_files(tmp_path):
     path = write(tmp_path)
     (tmp_path / "images" / "a.tif").rename(tmp_path / "images" / "b.tif")
-    with pytest.raises(DataError, match="labels/a.tif: is a label image, but .* has no picture a"):
+    with pytest.raises(DataError, match="labels/a.tif: is a label image, but .* has no image a"):
         LabelImageDataset(tmp_path)
     path.unlink()
     write(tmp_path, "c")

@@ -80,13 +80,13 @@ def test_refusals():
 
 @pytest.mark.parametrize("mode", ["auto", "semantic"])
 def test_a_blurred_foreground_is_refused(mode):
-    """As a JPEG that was saved as PNG later; numbered objects are not taken for it, however many."""
+    """Like a JPEG saved as PNG later; numbered objects are never mistaken for it."""
     from scipy.ndimage import gaussian_filter
 
     rows, columns = np.indices((64, 64))
     sharp = np.where((rows - 30) ** 2 + (columns - 30) ** 2 < 400, 255.0, 0.0)
     blurred = gaussian_filter(sharp, 0.4).round().astype(np.uint8)
-    with pytest.raises(DataError, match="mask_3.png.*shades of grey.*Save it as 0 and 255"):
+    with pytest.raises(DataError, match="mask_3.png.*shades of grey.*save it losslessly"):
         check_labels(blurred, "mask_3.png", mode)
     check_labels(blurred, "mask_3.png", "instances")
     for fine in (sharp.astype(np.uint8), np.arange(256, dtype=np.uint8).repeat(16).reshape(64, 64)):

@@ -74,7 +74,7 @@ def test_dot_files_and_notes_are_left_out(tmp_path):
     assert len(MaskFolderDataset(tmp_path).load_instances(0)) == 2
 
 
-def test_picture_without_masks(tmp_path):
+def test_image_without_masks(tmp_path):
     write(tmp_path, "a")
     Image.fromarray(np.zeros((60, 80), np.uint8)).save(tmp_path / "Images" / "b.png")
     with pytest.raises(DataError, match=r"b\.png: has no masks.*images_without_masks='background'"):
@@ -84,25 +84,25 @@ def test_picture_without_masks(tmp_path):
     assert dataset.load_mask(1)[0].shape == (60, 80, 0)
     with pytest.raises(ConfigError, match="images_without_masks"):
         MaskFolderDataset(tmp_path, images_without_masks="ignore")
-    (tmp_path / "Masks" / "b").mkdir()  # an empty folder says that there is no object
+    (tmp_path / "Masks" / "b").mkdir()  # an empty folder means that there is no object
     assert MaskFolderDataset(tmp_path).object_count(1) == 0
 
 
-def test_masks_without_picture(tmp_path):
+def test_masks_without_image(tmp_path):
     write(tmp_path, "a")
     (tmp_path / "Masks" / "b").mkdir()
-    with pytest.raises(DataError, match=r"Masks/b: has masks, but there is no picture b"):
+    with pytest.raises(DataError, match=r"Masks/b: has masks, but there is no image b"):
         MaskFolderDataset(tmp_path)
 
 
 def test_missing_folders_and_double_names(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         MaskFolderDataset(tmp_path / "none")
     (tmp_path / "Images").mkdir()
     with pytest.raises(DataError, match="holds no folder Masks"):
         MaskFolderDataset(tmp_path)
     (tmp_path / "Masks").mkdir()
-    with pytest.raises(DataError, match="Images: holds no picture"):
+    with pytest.raises(DataError, match="Images: holds no image"):
         MaskFolderDataset(tmp_path)
     write(tmp_path, "a")
     Image.fromarray(np.zeros((60, 80), np.uint8)).save(tmp_path / "Images" / "a.tif")
@@ -114,9 +114,9 @@ def test_missing_folders_and_double_names(tmp_path):
     "content, problem",
     [
         (np.zeros((60, 81), np.uint8), r"is 60 x 81 pixels, but .*cell\.png is 60 x 80"),
-        (np.zeros((60, 80), np.uint8), "without an object: no pixel is above 0"),
+        (np.zeros((60, 80), np.uint8), "is an empty mask: no pixel is above 0"),
         (b"", "0 bytes"),
-        (b"text", "no TIFF, PNG, JPEG"),
+        (b"text", "not a TIFF, PNG, JPEG"),
         ("cut", "cannot be decoded"),
     ],
 )
@@ -183,7 +183,7 @@ def test_objects_are_decoded_once_and_belong_to_the_caller(tmp_path):
     (tmp_path / "Masks" / "cell" / "cell_Mask_0.png").unlink()
     assert dataset.load_instances(0).areas().tolist() == before.tolist()
     copy = pickle.loads(pickle.dumps(dataset))
-    with pytest.raises(DataError, match="cell_Mask_0.png"):  # the copy starts with nothing remembered
+    with pytest.raises(DataError, match="cell_Mask_0.png"):  # the copy starts with an empty cache
         copy.load_instances(0)
 
 
@@ -196,7 +196,7 @@ def test_memory_of_remembered_objects_is_bounded(tmp_path):
     assert areas[0] == areas[3] and len(dataset._cache.entries) <= 1 and dataset._cache.size <= 1000
 
 
-def test_real_pictures(real_data):
+def test_real_images(real_data):
     dataset = MaskFolderDataset(real_data / "mitochondria_masks", pixel_size_nm=22.25**0.5)
     assert [info["id"] for info in dataset.image_info] == ["Image_1", "Image_2"]
     assert [len(dataset.load_instances(i)) for i in (0, 1)] == [21, 36]
@@ -216,8 +216,8 @@ print(len(objects), objects.image_shape, peak * 1024)
 """
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="The peak is read from Linux' /proc.")
-def test_300_instances_of_a_large_picture_need_little_memory(tmp_path):
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="The peak is read from /proc on Linux.")
+def test_300_instances_of_a_large_image_need_little_memory(tmp_path):
     (tmp_path / "Images").mkdir()
     (tmp_path / "Masks" / "big").mkdir(parents=True)
     Image.fromarray(np.zeros((3704, 4864), np.uint8)).save(tmp_path / "Images" / "big.png")
@@ -229,4 +229,4 @@ def test_300_instances_of_a_large_picture_need_little_memory(tmp_path):
     done = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path)], capture_output=True, text=True, check=True)
     count, shape, peak = done.stdout.split(" ", 1)[0], done.stdout.split("(")[1].split(")")[0], done.stdout.split()[-1]
     assert (count, shape) == ("300", "3704, 4864")
-    assert int(peak) < 1e9  # asked for are less than 2 GB; full-size masks would take 5.4 GB
+    assert int(peak) < 1e9  # the limit is below 2 GB; full-size masks would take 5.4 GB

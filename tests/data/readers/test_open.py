@@ -47,20 +47,20 @@ def test_stack_and_label_folder_given_as_truth(tmp_path):
 
 
 def test_what_fits_nothing_is_told_what_was_looked_for(tmp_path):
-    with pytest.raises(DataError, match=r"fits none of the known layouts\. Looked for: Images/<name>\.jpg"):
+    with pytest.raises(DataError, match=r"does not match any known layout\. Supported layouts: Images/<name>\.jpg"):
         open_dataset(tmp_path)
     save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="a.png: is one picture, not a data set"):
+    with pytest.raises(DataError, match="a.png: is a single image, not a data set"):
         open_dataset(tmp_path / "a.png")
     with pytest.raises(DataError, match="none: does not exist"):
         open_dataset(tmp_path / "none")
     with pytest.raises(DataError, match="none: does not exist"):
         open_dataset(tmp_path, tmp_path / "none")
-    with pytest.raises(DataError, match="a.png: is no folder"):
+    with pytest.raises(DataError, match="a.png: is not a folder"):
         open_dataset(tmp_path, tmp_path / "a.png")
     tifffile.imwrite(tmp_path / "s.tif", OBJECT)
     with pytest.raises(ConfigError, match="StackDataset, which has no option threshold"):
         open_dataset(tmp_path / "s.tif", threshold=3)
     save(tmp_path / "Images" / "a.png")
-    with pytest.raises(DataError, match="fits none"):
+    with pytest.raises(DataError, match="does not match any known layout"):
         open_dataset(tmp_path)

@@ -26,7 +26,7 @@ def write(folder, truth=TRUTH, pictures=IMAGES, **options):
     return folder / "s.tif", folder / "t.tif"
 
 
-def test_each_page_is_a_picture(tmp_path):
+def test_each_page_is_an_image(tmp_path):
     dataset = StackDataset(*write(tmp_path))
     assert dataset.num_images == PAGES and dataset.image_info[7]["id"] == "s_0007"
     assert dataset.image_reference(7).endswith("s.tif, page 7")
@@ -53,7 +53,7 @@ def test_modes_and_smallest_size(tmp_path):
     assert len(StackDataset(*paths).load_instances(5)) == 3
     assert len(StackDataset(*paths, min_size_px=5).load_instances(5)) == 2
     assert len(StackDataset(*paths, mode="instances").load_instances(5)) == 1
-    # Page 40 holds two pieces of value 3 by itself: only the other pages tell that values are instances.
+    # Page 40 alone holds two pieces of value 3: only the other pages show that values are instances.
     truth = TRUTH.copy()
     truth[40] = 0
     truth[40, 0:3, 0:3] = truth[40, 9:12, 9:12] = 3
@@ -91,7 +91,7 @@ def test_one_page_and_no_truth(tmp_path):
     assert len(StackDataset(tmp_path / "s.tif", tmp_path / "t.tif").load_instances(0)) == 3
     dataset = StackDataset(tmp_path / "s.tif")
     assert dataset.load_image(0).shape == (30, 40, 3)
-    with pytest.raises(DataError, match="s.tif: has no objects beside it"):
+    with pytest.raises(DataError, match="s.tif: contains images without ground truth"):
         dataset.load_instances(0)
 
 
@@ -100,7 +100,7 @@ def test_one_page_and_no_truth(tmp_path):
     [
         (TRUTH[1:], "t.tif: has 44 pages, but .*s.tif has 45"),
         (TRUTH[:, 1:], "t.tif: has pages of 29 x 40 pixels"),
-        (TRUTH.astype(np.float32), "t.tif: has values of the type float32"),
+        (TRUTH.astype(np.float32), "t.tif: has values of type float32"),
         (-TRUTH.astype(np.int16), "t.tif: has the negative label"),
     ],
 )
@@ -113,12 +113,12 @@ def test_truth_that_does_not_fit(tmp_path, truth, problem):
 def test_what_is_no_stack(tmp_path):
     stack, truth = write(tmp_path)
     Image.fromarray(IMAGES[0]).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="a.png: is no TIFF"):
+    with pytest.raises(DataError, match="a.png: is not a TIFF"):
         StackDataset(tmp_path / "a.png")
-    with pytest.raises(DataError, match="a.png: is no TIFF"):
+    with pytest.raises(DataError, match="a.png: is not a TIFF"):
         StackDataset(stack, tmp_path / "a.png")
     tifffile.imwrite(truth, np.zeros((PAGES, 30, 40, 3), np.uint8), photometric="rgb")
-    with pytest.raises(DataError, match="t.tif: has pages of 3 channels"):
+    with pytest.raises(DataError, match="t.tif: has pages with 3 channels"):
         StackDataset(stack, truth)
     with tifffile.TiffWriter(truth) as tif:
         for i in range(PAGES):

@@ -1,4 +1,4 @@
-"""The schematic micrographs: the truth is what was drawn, and a set is the same whenever it is asked for."""
+"""Schematic micrographs: the ground truth is what was drawn, and a set is always the same."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_distractors_are_no_objects():
     assert image.std() > without.std()
 
 
-def test_a_picture_depends_on_seed_and_number_alone():
+def test_an_image_depends_on_seed_and_number_alone():
     forwards, backwards = SyntheticMitochondria(5, seed=7), SyntheticMitochondria(20, seed=7)
     first = [(forwards.load_image(i), forwards.load_mask(i)[0]) for i in range(5)]
     for i in reversed(range(5)):

@@ -1,4 +1,4 @@
-"""The drawn stack: its truth in 3-D is what linking by overlap finds, and every part of it can be asked for again."""
+"""The synthetic stack: linking by overlap finds its 3-D ground truth, and every part is reproducible."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_linking_finds_the_true_objects_again():
         sides = [np.unique(side, return_counts=True) for side in zip(*pairs)]
         whole += np.count_nonzero(sides[0][1] == 1)
         total += len(sides[0][0])
-        assert (sides[1][1] == 1).all()  # no two objects became one
+        assert (sides[1][1] == 1).all()  # no two objects were merged
     assert total > 20 and whole / total > 0.9
 
 

@@ -1,4 +1,4 @@
-"""Squares, circles and triangles: drawn, hidden behind one another, and the same by seed."""
+"""Squares, circles and triangles: drawn, hidden behind one another, and reproducible by seed."""
 
 import numpy as np
 import pytest
@@ -62,6 +62,6 @@ def test_the_same_seed_gives_the_same_set_and_all_kinds_occur():
     assert first.image_reference(0) == ", ".join(s["kind"] for s in first.image_info[0]["shapes"])
 
 
-def test_a_picture_too_small_for_shapes_is_refused():
+def test_an_image_too_small_for_shapes_is_refused():
     with pytest.raises(ConfigError, match="64 x 64"):
         ShapesDataset().load_shapes(1, 20, 128)

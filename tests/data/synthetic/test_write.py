@@ -1,4 +1,4 @@
-"""What is written as mask folders reads back as the same pictures and objects."""
+"""Mask folders written by the package read back as the same images and objects."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_round_trip(kind, tmp_path):
         np.testing.assert_array_equal(read.load_mask(i)[0], dataset.load_mask(i)[0])
 
 
-def test_only_the_pictures_asked_for_are_written(tmp_path):
+def test_only_the_images_asked_for_are_written(tmp_path):
     dataset = SyntheticMitochondria(3, shape=(64, 64), size_px=(20, 30))
     write_mask_folders(dataset, tmp_path, [1])
     assert [p.stem for p in (tmp_path / "Images").iterdir()] == [dataset.image_info[1]["id"]]
@@ -38,12 +38,12 @@ def test_only_the_pictures_asked_for_are_written(tmp_path):
 def test_masks_of_an_earlier_set_are_not_mixed_with_new_ones(tmp_path):
     dataset = SyntheticMitochondria(1, shape=(64, 64), size_px=(20, 30), objects=(1, 1))
     write_mask_folders(dataset, tmp_path)
-    with pytest.raises(DataError, match="holds masks already"):
+    with pytest.raises(DataError, match="already holds masks"):
         write_mask_folders(dataset, tmp_path)
 
 
 class OnePicture(Dataset):
-    """One picture of any array."""
+    """A data set of one given image."""
 
     def __init__(self, image):
         super().__init__()
@@ -70,7 +70,7 @@ def test_sixteen_bits_are_kept(tmp_path):
     "image", [np.zeros((8, 8, 1), np.float32), np.zeros((8, 8, 2), np.uint8), np.zeros((8, 8, 3), np.uint16)]
 )
 def test_what_png_cannot_hold_is_refused(image, tmp_path):
-    with pytest.raises(DataError, match="PNG takes"):
+    with pytest.raises(DataError, match="PNG supports"):
         write_mask_folders(OnePicture(image), tmp_path)
 
 

@@ -15,7 +15,7 @@ STAINS = st.sampled_from([np.uint8, np.uint16]).flatmap(
 
 
 def write_field(folder, name="f", suffix="png", dtype=np.uint8, channels=CHANNELS, shape=(6, 7), seed=0):
-    """The four planes that were written."""
+    """Write the channels of a field; returns all four planes."""
     top = np.iinfo(dtype).max
     stains = np.random.default_rng(seed).integers(0, top, (*shape, 4), dtype, endpoint=True)
     for channel in channels:
@@ -45,7 +45,7 @@ def test_fields_are_found_and_read(tmp_path, suffix, dtype):
 def test_a_missing_channel_is_named_or_zero(tmp_path):
     stains = write_field(tmp_path, channels=("red", "blue", "yellow"))
     (field,) = find_fields(tmp_path)
-    with pytest.raises(DataError, match="f_green.png: is missing, while there is f_blue.png. Add the channel, or ask"):
+    with pytest.raises(DataError, match="f_green.png: is missing, but f_blue.png exists. Add the channel, or choose"):
         read_field(field)
     stains[..., 1] = 0
     np.testing.assert_array_equal(read_field(field, missing="zeros"), stains)
@@ -53,32 +53,32 @@ def test_a_missing_channel_is_named_or_zero(tmp_path):
         read_field(field, missing="guess")
 
 
-def test_channels_that_do_not_fit_are_named(tmp_path):
-    def refused(message, replacement):
+def test_mismatched_channels_are_named(tmp_path):
+    def rejected(message, replacement):
         Image.fromarray(replacement).save(tmp_path / "f_green.png")
         with pytest.raises(DataError, match=message):
             read_field(find_fields(tmp_path)[0])
 
     write_field(tmp_path)
-    refused(r"f_green.png: is 6 x 8 pixels, but .*f_blue.png is 6 x 7", np.zeros((6, 8), np.uint8))
-    refused("f_green.png: is uint16, but f_blue.png is uint8", np.zeros((6, 7), np.uint16))
-    refused("f_green.png: has 3 channels, where one stain is expected", np.zeros((6, 7, 3), np.uint8))
+    rejected(r"f_green.png: is 6 x 8 pixels, but .*f_blue.png is 6 x 7", np.zeros((6, 8), np.uint8))
+    rejected("f_green.png: is uint16, but f_blue.png is uint8", np.zeros((6, 7), np.uint16))
+    rejected("f_green.png: has 3 channels, but a single stain is expected", np.zeros((6, 7, 3), np.uint8))
     (tmp_path / "f_green.png").write_bytes((tmp_path / "f_red.png").read_bytes()[:60])
     with pytest.raises(DataError, match="f_green.png: cannot be decoded"):
         read_field(find_fields(tmp_path)[0])
     (tmp_path / "f_green.png").unlink()
     tifffile.imwrite(tmp_path / "f_green.tif", np.zeros((6, 7), np.float32))
-    with pytest.raises(DataError, match="f_green.tif: has pixels of the type float32"):
+    with pytest.raises(DataError, match="f_green.tif: has pixels of type float32"):
         read_field(find_fields(tmp_path)[0])
     write_field(tmp_path)
-    with pytest.raises(DataError, match="f_green.tif: is the green channel of the field f, as f_green.png is"):
+    with pytest.raises(DataError, match="f_green.tif: is the green channel of field f, and so is f_green.png"):
         find_fields(tmp_path)
 
 
-def test_a_folder_without_fields_is_refused(tmp_path):
-    with pytest.raises(DataError, match="holds no field. Expected are files such as <id>_red.png"):
+def test_a_folder_without_fields_is_rejected(tmp_path):
+    with pytest.raises(DataError, match="contains no field. Expected files: <id>_red.png"):
         find_fields(tmp_path)
-    with pytest.raises(DataError, match="nothing: is no folder"):
+    with pytest.raises(DataError, match="nothing: is not a folder"):
         find_fields(tmp_path / "nothing")
 
 
@@ -93,8 +93,8 @@ def test_merging_follows_the_rule_and_clips(stains):
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 4)), np.uint8(3)])
-def test_merging_takes_four_channels_of_whole_numbers(wrong):
-    with pytest.raises(ConfigError, match="merge_rgb takes four channels of uint8 or uint16"):
+def test_merging_expects_four_integer_channels(wrong):
+    with pytest.raises(ConfigError, match="merge_rgb expects four channels of uint8 or uint16"):
         merge_rgb(wrong)
 
 

@@ -36,7 +36,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("mode, suffix", [("rgb", "png"), ("four", "tif")])
-def test_each_field_becomes_a_picture_whatever_the_workers(source, tmp_path, mode, suffix):
+def test_each_field_becomes_an_image_whatever_the_workers(source, tmp_path, mode, suffix):
     done = merge_fields(source, tmp_path / "a", mode, workers=1, progress=False)
     assert (done.written, done.kept, done.errors) == (5, 0, [])
     merge_fields(source, tmp_path / "b", mode, workers=3, progress=False)
@@ -48,7 +48,7 @@ def test_each_field_becomes_a_picture_whatever_the_workers(source, tmp_path, mod
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels, suffix", [(3, "png"), (4, "tif")])
-def test_pictures_of_both_depths_are_read_as_written(tmp_path, dtype, channels, suffix):
+def test_images_of_both_bit_depths_are_read_as_written(tmp_path, dtype, channels, suffix):
     image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 8, channels), dtype)
     write_merged(tmp_path / f"a.{suffix}", image)
     read = read_image(tmp_path / f"a.{suffix}")
@@ -56,7 +56,7 @@ def test_pictures_of_both_depths_are_read_as_written(tmp_path, dtype, channels, 
     np.testing.assert_array_equal(read, image)
 
 
-def test_an_interrupted_call_goes_on_where_it_stopped(source, tmp_path, monkeypatch):
+def test_an_interrupted_call_can_be_resumed(source, tmp_path, monkeypatch):
     write, seen = hpa_merge.write_merged, []
 
     def interrupted(path, image):
@@ -87,15 +87,15 @@ def test_a_field_with_a_newer_channel_is_merged_again(source, tmp_path):
     assert (read_image(tmp_path / "a" / "f1.png")[..., 2] == 7).all()
 
 
-def test_zeros_are_replaced_by_a_channel_that_comes_later_and_are_no_answer_to_an_error(source, tmp_path):
+def test_zeros_are_replaced_once_the_channel_exists_and_remain_an_error_without_it(source, tmp_path):
     (source / "f2_blue.png").rename(tmp_path / "f2_blue.png")
     assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).written == 5
     done = merge_fields(source, tmp_path / "a", progress=False)
     assert (done.kept, [Path(error.path).name for error in done.errors]) == (4, ["f2_blue.png"])
     assert merge_fields(source, tmp_path / "a", missing="zeros", progress=False).kept == 5
     written, arrived = (tmp_path / "a" / "f2.png").stat().st_mtime_ns, 0
-    while arrived <= written:  # the clock of files goes in steps
-        shutil.copy2(tmp_path / "f2_blue.png", source)  # with the time of the original, as from an archive
+    while arrived <= written:  # file times have a limited resolution
+        shutil.copy2(tmp_path / "f2_blue.png", source)  # keeps the original's mtime, like unpacking an archive
         arrived = (source / "f2_blue.png").stat().st_ctime_ns
     assert (source / "f2_blue.png").stat().st_mtime_ns < written
     assert merge_fields(source, tmp_path / "a", progress=False).written == 1
@@ -103,7 +103,7 @@ def test_zeros_are_replaced_by_a_channel_that_comes_later_and_are_no_answer_to_a
 
 
 def test_fields_that_cannot_be_read_do_not_stop_the_others(source, tmp_path):
-    (source / "f1_red.png").write_bytes(b"no picture")
+    (source / "f1_red.png").write_bytes(b"no image")
     (source / "f3_yellow.png").unlink()
     done = merge_fields(source, tmp_path / "a", progress=False)
     assert done.written == 3 and list(contents(tmp_path / "a")) == ["f0.png", "f2.png", "f4.png"]
@@ -128,17 +128,17 @@ def test_fields_that_cannot_be_read_do_not_stay_in_memory(source, tmp_path, monk
     assert len(done.errors) == 5 and len(planes) >= 10 and not any(ref() is not None for ref in planes)
 
 
-def test_a_folder_that_cannot_be_written_stops_at_once(source, tmp_path):
+def test_an_unwritable_folder_stops_at_once(source, tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(DataError, match="a/f0.png: cannot be written"):
         merge_fields(source, tmp_path / "a", workers=1, progress=False)
 
 
-def test_options_that_cannot_work(source, tmp_path):
+def test_invalid_options_are_rejected(source, tmp_path):
     for options, message in (
         ({"mode": "hsv"}, "mode must be one of"),
         ({"missing": "guess"}, "missing must be one of"),
-        ({"workers": 0}, "workers is at least 1"),
+        ({"workers": 0}, "workers must be at least 1"),
     ):
         with pytest.raises(ConfigError, match=message):
             merge_fields(source, tmp_path / "a", progress=False, **options)

@@ -1,4 +1,4 @@
-"""U-Net and FCN: shapes, how fresh networks begin, which statistics move, and encoders that cannot carry them."""
+"""U-Net and FCN: shapes, outputs of new networks, updates of statistics, and encoders that cannot be used."""
 
 import keras
 import numpy as np
@@ -44,16 +44,16 @@ def test_logits_of_every_pixel_begin_with_little_foreground(name, classes, chann
 
 
 def test_the_default_encoder_is_an_efficientnet():
-    """Of the widths of its skip connections those of EfficientNetB0 are known (Tan and Le 2019, table 1)."""
+    """The widths of its skip connections are known from EfficientNetB0 (Tan and Le 2019, table 1)."""
     network = build_unet(SemanticConfig(IMAGE_CHANNEL_COUNT=1, MEAN_PIXEL=128.0))
     widths = [m.shape[-1] for m in network.get_layer("backbone").output]
-    # A stage ends with the expansion of the next one, six times as wide; the last with the 1 x 1 convolution on top.
+    # A stage ends with the expansion of the next one, six times as wide; the last one ends with the 1 x 1 convolution.
     assert widths == [16 * 6, 24 * 6, 40 * 6, 112 * 6, 1280]
     assert tuple(network(np.zeros((1, 64, 64, 1), np.float32)).shape) == (1, 64, 64, 1)
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_layers_beside_the_encoder_are_called_decoder(name, config):
+def test_layers_after_the_encoder_are_called_decoder(name, config):
     network = BUILDERS[name](config())
     own = [layer.name for layer in network.layers if layer.weights and not layer.name.startswith("stage")]
     assert own and all(n.startswith("decoder_") for n in own)
@@ -72,7 +72,7 @@ def test_logits_are_float32_in_mixed_precision(config):
 
 
 @pytest.mark.parametrize(("train_bn", "moved"), [(False, {"decoder"}), (None, {"decoder", "stage2"})])
-def test_statistics_of_the_decoder_are_learnt_also_where_the_encoders_are_frozen(train_bn, moved, config):
+def test_statistics_of_the_decoder_are_learned_even_if_the_encoders_are_frozen(train_bn, moved, config):
     network = build_unet(config(TRAIN_BN=train_bn))
     before = {w.path: ops.convert_to_numpy(w) for w in network.weights if "moving_mean" in w.path}
     network(np.random.default_rng(0).normal(0, 50, (2, 32, 32, 1)).astype(np.float32), training=True)
@@ -93,7 +93,7 @@ def test_fcn_begins_as_bilinear_enlargement_of_its_deepest_scores(config):
     scores = keras.Model(network.input, network.get_layer("decoder_32_scores").output)(image)
     prior = np.log(PRIOR / (1 - PRIOR))
     found, expected = (ops.convert_to_numpy(v) for v in (network(image), Enlarge(8)(Enlarge(2)(Enlarge(2)(scores)))))
-    inside = np.s_[:, 32:-32, 32:-32]  # beyond the borders a transposed convolution sees zeros
+    inside = np.s_[:, 32:-32, 32:-32]  # a transposed convolution pads the borders with zeros
     np.testing.assert_allclose(found[inside], expected[inside] + prior, atol=1e-5)
     assert np.ptp(expected[inside]) > 1e-3
     kernel = ops.convert_to_numpy(bilinear_kernel((4, 4, 3, 3)))
@@ -104,7 +104,7 @@ def test_fcn_begins_as_bilinear_enlargement_of_its_deepest_scores(config):
 
 
 def test_an_encoder_of_keras_applications_has_the_stride_2(monkeypatch):
-    # Drawing random numbers is nearly all the time that building a large network takes.
+    # Drawing random numbers takes almost all of the time to build a large network.
     monkeypatch.setattr(
         keras.initializers.VarianceScaling,
         "__call__",

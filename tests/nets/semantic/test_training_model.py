@@ -1,4 +1,4 @@
-"""A semantic model in training: it learns, and what it reports is of the whole epoch."""
+"""Training of a semantic model: it learns, and its metrics cover the whole epoch."""
 
 import numpy as np
 import pytest

@@ -1,1 +1,1 @@
-"""Synthetic fields of cells in four stains."""
+"""Synthetic fields of view with cells in four stains."""

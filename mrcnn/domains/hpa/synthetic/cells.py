@@ -1,4 +1,4 @@
-"""Schematic fields of cells in four stains, like those of the Human Protein Atlas, with boxes and masks as truth."""
+"""Synthetic fields of cells in four stains, in the style of the Human Protein Atlas, with exact boxes and masks."""
 
 import numpy as np
 
@@ -29,12 +29,12 @@ def generate_field(
     outlines="nuclei",
     pixel_size_nm=None,
 ):
-    """Draw one field of cells as a confocal microscope shows it in four stains.
+    """Draw one field of cells as imaged by a confocal microscope in four stains.
 
-    Cells have a nucleus with dark nucleoli, cytoplasm with endoplasmic reticulum, and microtubules; some touch, some
-    are cut by the border of the picture. The protein is in bright spots within some of the nuclei, on top of what the
+    Cells have a nucleus with dark nucleoli, cytoplasm with endoplasmic reticulum, and microtubules; some touch, and
+    some are cut off by the image border. The protein forms bright spots in some of the nuclei, in addition to what the
     field's antibody stains in all cells: the nuclei evenly, their envelope, the cytoplasm, or vesicles as bright as the
-    spots. Specks of dirt, uneven light, blur and noise are drawn too.
+    spots. Specks of dirt, uneven illumination, blur and noise are added.
 
     Parameters
     ----------
@@ -43,39 +43,39 @@ def generate_field(
     shape : (int, int)
         Height and width in pixels, at least 64.
     cells : (int, int)
-        Fewest and most cells; where the picture is too full, fewer.
+        Minimum and maximum number of cells; cells that do not fit into the image are left out.
     touching : float
-        Probability that a cell is placed against another, sharing a border.
+        Probability that a cell is placed against another one, with a common border.
     nucleoli : float
-        Probability that a cell has the bright spots.
+        Probability that a cell has bright spots.
     nucleus_px : (float, float)
-        Shortest and longest long axis of a nucleus in pixels.
+        Range of the long axis of a nucleus in pixels.
     protein : str, optional
-        Which spots, a name in `SPOTS` ("nucleoli", "fibrillar centres", "speckles", "bodies"); by default drawn for
-        each field, nucleoli the most often.
+        Kind of spots, a name in `SPOTS` ("nucleoli", "fibrillar centres", "speckles", "bodies"); by default chosen at
+        random for each field, most often nucleoli.
     noise : (float, float)
-        Range of the variance of the noise by light at white.
+        Range of the variance of the shot noise at white.
     bits : {8, 16}
-        Of the picture's numbers.
+        Bit depth of the image.
     outlines : {"nuclei", "cells"}
-        What the truth outlines; boxes drawn by hand are mostly about the nuclei.
+        Objects of the ground truth; boxes drawn by hand mostly enclose the nuclei.
     pixel_size_nm : float or (float, float), optional
-        Handed on to the objects.
+        Pixel size of the returned objects.
 
     Returns
     -------
     (image, instances)
         uint8 or uint16 [H, W, 4]: red (microtubules), green (the protein), blue (DNA), yellow (reticulum); and
-        `Instances` of the classes 1 (Nucleoli: with bright spots) and 2 (Not Nucleoli), no two of which share a pixel.
+        `Instances` of the classes 1 (Nucleoli: with bright spots) and 2 (Not Nucleoli), which do not overlap.
 
     Raises
     ------
     ConfigError
-        A parameter that cannot work.
+        A parameter is invalid.
     """
     _check_parameters(shape, cells, touching, nucleoli, nucleus_px, protein, noise, bits, outlines)
     layout = Layout(tuple(shape))
-    # Cells of one line are alike: what differs from field to field is drawn once.
+    # Cells of one cell line look alike: these parameters are drawn once per field.
     usual, lobed, tails = rng.uniform(*nucleus_px), rng.uniform(0, 0.5), rng.uniform(0.5, 1.6)
     for _ in range(rng.integers(cells[0], cells[1] + 1)):
         cell = make_cell(rng, np.clip(usual * rng.lognormal(0, 0.16), *nucleus_px), lobed, tails)
@@ -88,7 +88,7 @@ def generate_field(
 
 
 def _develop(rng, stains, noise, bits):
-    """The four stains [H, W, 4] as whole numbers, each with its own light and noise."""
+    """Expose the four stains [H, W, 4], each with its own illumination and noise, and convert them to integers."""
     white = 2**bits - 1
     image = np.empty(stains.shape, _DTYPES[bits])
     for channel in range(stains.shape[-1]):
@@ -105,7 +105,7 @@ def _develop(rng, stains, noise, bits):
 
 
 def _truth(maps, bright, outlines, pixel_size_nm):
-    """The nuclei or the cells as `Instances`, in the order in which they were placed."""
+    """`Instances` of the nuclei or the cells, in the order of placement."""
     labels = np.where((maps.nucleus if outlines == "nuclei" else maps.body) > 0, maps.owner + 1, 0)
     present = np.unique(labels[labels > 0])
     class_ids = np.where(bright[present - 1], 1, 2)
@@ -114,33 +114,33 @@ def _truth(maps, bright, outlines, pixel_size_nm):
 
 def _check_parameters(shape, cells, touching, nucleoli, nucleus_px, protein, noise, bits, outlines):
     if len(shape) != 2 or min(shape) < 64:
-        raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
+        raise ConfigError(f"shape must be (height, width) of at least 64 pixels each, not {shape!r}.")
     if len(nucleus_px) != 2 or not 16 <= nucleus_px[0] <= nucleus_px[1] <= min(shape):
         raise ConfigError(
-            f"nucleus_px is (shortest, longest) from 16 to the shorter side of the picture, "
-            f"{min(shape)}, not {nucleus_px!r}."
+            f"nucleus_px must be (shortest, longest), from 16 to the shorter image side ({min(shape)}), "
+            f"not {nucleus_px!r}."
         )
     if len(cells) != 2 or not 0 <= cells[0] <= cells[1]:
-        raise ConfigError(f"cells is (fewest, most), not {cells!r}.")
+        raise ConfigError(f"cells must be (minimum, maximum), not {cells!r}.")
     for name, value in (("touching", touching), ("nucleoli", nucleoli)):
         if not 0 <= value <= 1:
-            raise ConfigError(f"{name} is a probability from 0 to 1, not {value!r}.")
+            raise ConfigError(f"{name} must be a probability from 0 to 1, not {value!r}.")
     if len(noise) != 2 or not 0 <= noise[0] <= noise[1] <= 1:
-        raise ConfigError(f"noise is (least, most) from 0 to 1, not {noise!r}.")
+        raise ConfigError(f"noise must be (minimum, maximum) from 0 to 1, not {noise!r}.")
     for name, value, known in (
         ("protein", protein, (None, *SPOTS)),
         ("bits", bits, tuple(_DTYPES)),
         ("outlines", outlines, OUTLINES),
     ):
         if value not in known:
-            raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}.")
+            raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}, not {value!r}.")
 
 
 class SyntheticCells(Dataset):
-    """A data set of schematic fields of cells, drawn when they are asked for; ready for use, like a reader.
+    """A data set of synthetic fields of cells, drawn on demand; already prepared, like the readers.
 
-    Field i depends on `seed` and i alone, so it is the same in whichever order fields are loaded, and the first ten of
-    a hundred are the ten of a set of ten. Sets of different seeds share no field.
+    Field i depends only on `seed` and i. It does not depend on the order of loading, and the first ten fields of a set
+    of a hundred are those of a set of ten. Sets with different seeds have no field in common.
 
     Parameters
     ----------
@@ -153,9 +153,9 @@ class SyntheticCells(Dataset):
         True: images are RGB, merged from the four stains by `mrcnn.domains.hpa.fields.merge_rgb`. False: four
         channels.
     pixel_size_nm : float or (float, float), optional
-        About 320 nm in the Atlas's pictures of 512 x 512, which are a quarter of the microscope's size.
+        About 320 nm in the Atlas's 512 x 512 images, a quarter of the microscope's original size.
     **look
-        As in `generate_field`.
+        Further parameters of `generate_field`.
     """
 
     def __init__(self, count, shape=(512, 512), seed=0, merged=True, pixel_size_nm=320.0, **look):
@@ -171,12 +171,12 @@ class SyntheticCells(Dataset):
             self.add_image(SOURCE, name, None, index=index, group=name, pixel_size_nm=pixel_size_nm)
         self.prepare()
         if count:
-            self._generate(0)  # a parameter that cannot work is refused here, not in the middle of a training
+            self._generate(0)  # report an invalid parameter here, not in the middle of training
 
     def _generate(self, image_id):
         index = self.image_info[image_id]["index"]
         last, result = self._last
-        if last != index:  # image and objects are asked for one after the other: the last field is kept
+        if last != index:  # image and objects are loaded one after the other, so the last field is cached
             result = generate_field(np.random.default_rng([self.seed, index]), self.shape, **self.look)
             self._last = (index, result)
         return result
@@ -186,7 +186,7 @@ class SyntheticCells(Dataset):
         return self._generate(image_id)[0].copy()
 
     def load_image(self, image_id):
-        """The picture, [H, W, 3] merged or [H, W, 4], of the numbers that `bits` says."""
+        """The image, [H, W, 3] if merged, otherwise [H, W, 4], with the bit depth `bits`."""
         stains = self.load_stains(image_id)
         return merge_rgb(stains) if self.merged else stains
 
@@ -195,9 +195,9 @@ class SyntheticCells(Dataset):
         return self._generate(image_id)[1]
 
     def image_shape(self, image_id):
-        """(H, W, C), without drawing the picture."""
+        """(H, W, C), without drawing the image."""
         return (*self.shape, self.channels)
 
     def image_reference(self, image_id):
-        """The field's name, of its seed and number."""
+        """The field's name, made of its seed and number."""
         return self.image_info[image_id]["id"]

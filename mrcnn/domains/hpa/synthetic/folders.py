@@ -1,4 +1,4 @@
-"""Writing synthetic fields as people have theirs: a picture a stain, merged pictures, and annotations of both kinds."""
+"""Write synthetic fields in the usual file layout: one image per stain, merged images, and VOC and COCO annotations."""
 
 from pathlib import Path
 
@@ -12,28 +12,28 @@ from mrcnn.formats.segments import CocoSegment
 
 
 def write_cell_folder(dataset, folder, image_ids=None):
-    """Write fields as files, with boxes as LabelImg has them and masks as COCO has them.
+    """Write fields as files, with boxes in LabelImg's format and masks in COCO format.
 
-    Files, `<id>` being that of the data set:
+    Files, with `<id>` the id of the field in the data set:
 
     - `channels/<id>_red.png`, `_green`, `_blue`, `_yellow`: the stains, 8 or 16 bits;
-    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.fields.merge_rgb`; of 16 bits `.tif`, which PNG does not
-      hold here;
-    - `annotations/<id>.xml`: boxes and classes; objects at the picture's border are marked as truncated;
+    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.fields.merge_rgb`; for 16 bits `.tif`, because the PNG
+      writer used here does not support 16-bit RGB;
+    - `annotations/<id>.xml`: boxes and classes; objects at the image border are marked as truncated;
     - `instances.json`: the same objects with their masks.
 
     Parameters
     ----------
     dataset : SyntheticCells
     folder : str or Path
-        Made when missing; files of the same name are replaced.
+        Created if missing; existing files with the same name are replaced.
     image_ids : iterable of int, optional
         All by default.
 
     Returns
     -------
     list of ImageAnnotation
-        What was written, in order.
+        The annotations that were written, in order.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _annotation(picture, instances, class_names):
 
 
 def _run_lengths(instances, index):
-    """An object's mask as COCO's run lengths: column by column, background and object in turn."""
+    """Mask of an object as COCO run lengths: column by column, alternating between background and object."""
     full = np.zeros(instances.image_shape, bool)
     y1, x1, y2, x2 = instances.boxes[index]
     full[y1:y2, x1:x2] = instances.masks[index]

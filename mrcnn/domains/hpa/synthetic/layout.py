@@ -1,4 +1,4 @@
-"""Shapes of cells with their nuclei, and their places in a field: apart, or touching and sharing a border."""
+"""Shapes of cells with their nuclei, and their placement in a field: apart, or touching with a common border."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,24 @@ from mrcnn.data.synthetic.organelles import make_outline
 
 GAP_PX = 3  # between cells that do not touch
 ATTEMPTS = 30
-_LEAST_VISIBLE = 0.35  # part of a nucleus that must lie inside the picture
-_LONGEST_TAIL = 1.7  # as a part of the nucleus's length
-_NUCLEI_APART_PX = 1.0  # between the nuclei of touching cells, so that their masks share no pixel
+_LEAST_VISIBLE = 0.35  # minimum fraction of a nucleus inside the image
+_LONGEST_TAIL = 1.7  # as a fraction of the nucleus's length
+_NUCLEI_APART_PX = 1.0  # between the nuclei of touching cells, so their masks do not overlap
 
 
 @dataclass(eq=False)
 class Cell:
-    """One cell on a small window of its own, which may begin outside of the picture.
+    """One cell in a small window of its own, which may extend beyond the image.
 
     Attributes
     ----------
     body, nucleus : float32 [h, w]
-        Distance to the border in pixels, positive inside; that of the nucleus is exact near its border only.
+        Distance to the border of the cell and of the nucleus in pixels, positive inside; for the nucleus it is exact
+        only near the border.
     length, angle : float
-        Long axis of the nucleus, pixels and radians.
+        Length (pixels) and direction (radians) of the long axis of the nucleus.
     top, left : int
-        Place of the window in the picture.
+        Position of the window in the image.
     """
 
     body: np.ndarray
@@ -35,19 +36,19 @@ class Cell:
     left: int = 0
 
     def windows(self, shape):
-        """(slices into the picture, slices into the window) of the part inside the picture."""
+        """(slices into the image, slices into the window) of the part inside the image."""
         height, width = self.body.shape
         y1, x1 = min(max(0, self.top), shape[0]), min(max(0, self.left), shape[1])
         y2, x2 = max(y1, min(shape[0], self.top + height)), max(x1, min(shape[1], self.left + width))
         return np.s_[y1:y2, x1:x2], np.s_[y1 - self.top : y2 - self.top, x1 - self.left : x2 - self.left]
 
     def centre(self):
-        """Where in the picture the middle of the nucleus is, (y, x)."""
+        """Position of the centre of the nucleus in the image, (y, x)."""
         return np.array([self.top, self.left]) + np.array(self.body.shape) // 2
 
 
 def make_cell(rng, length, lobed=0.2, tails=1.0):
-    """A cell whose nucleus is so many pixels long; the cytoplasm about it has a few lobes or thin tails.
+    """Make a cell with a nucleus of the given length; the surrounding cytoplasm has a few lobes or thin tails.
 
     Parameters
     ----------
@@ -57,12 +58,12 @@ def make_cell(rng, length, lobed=0.2, tails=1.0):
     lobed : float
         Probability that the nucleus has notches.
     tails : float
-        Usual length of the tails, as a part of the nucleus's.
+        Typical length of the tails, as a fraction of the nucleus's length.
 
     Returns
     -------
     Cell
-        The nucleus in the middle of its window.
+        With the nucleus in the middle of its window.
     """
     angle = rng.uniform(0, np.pi)
     outline = make_outline(
@@ -74,7 +75,7 @@ def make_cell(rng, length, lobed=0.2, tails=1.0):
         bend=rng.normal(0, 0.18),
     )
     reach = outline.depth.shape[0] // 2 + int(_LONGEST_TAIL * length) + 4
-    # Where the nucleus's window ends, its depth goes on falling by a pixel a pixel.
+    # Beyond the nucleus's window, its depth continues to fall by one pixel per pixel.
     side = np.arange(2 * reach + 1) - reach
     half = outline.depth.shape[0] // 2
     beyond = np.maximum(np.abs(side) - half, 0)
@@ -85,7 +86,7 @@ def make_cell(rng, length, lobed=0.2, tails=1.0):
 
 
 def _body_mask(rng, nucleus, outline, angle, tails):
-    """What is nearer to the nucleus than a thickness of cytoplasm that depends on the direction, bool [h, w]."""
+    """The cell's body, bool [h, w]: the nucleus plus a layer of cytoplasm whose thickness depends on the direction."""
     reach = nucleus.shape[0] // 2
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     direction = np.arctan2(y, x)
@@ -105,7 +106,7 @@ def _body_mask(rng, nucleus, outline, angle, tails):
 
 
 def _signed_distance(inside):
-    """Pixels to the border of a mask, positive inside, float32."""
+    """Distance to the border of a mask in pixels, positive inside, float32."""
     from scipy.ndimage import distance_transform_edt
 
     padded = np.pad(inside, 1)
@@ -115,12 +116,12 @@ def _signed_distance(inside):
 
 
 class Layout:
-    """The cells of one field, none of which overlap.
+    """The cells of one field, without overlap.
 
     Parameters
     ----------
     shape : (int, int)
-        Height and width of the picture.
+        Height and width of the image.
     """
 
     def __init__(self, shape):
@@ -129,7 +130,7 @@ class Layout:
         self._nuclei = np.zeros(shape, bool)  # nuclei, with a gap around each
 
     def place_apart(self, rng, cell):
-        """Place a cell at random, apart from all others; returns whether a place was found."""
+        """Place a cell at random, apart from all others; returns whether there was room."""
         for _ in range(ATTEMPTS):
             self._move(cell, rng.uniform((0, 0), self.shape))
             picture, own = cell.windows(self.shape)
@@ -139,7 +140,7 @@ class Layout:
         return False
 
     def place_touching(self, rng, cell):
-        """Place a cell against another, the border between both shared; returns whether a place was found."""
+        """Place a cell against another one, with a common border; returns whether there was room."""
         for _ in range(ATTEMPTS if self.cells else 0):
             partner = self.cells[rng.integers(len(self.cells))]
             angle = rng.uniform(0, 2 * np.pi)
@@ -161,7 +162,7 @@ class Layout:
         return False
 
     def _borders_fit(self, cell, neighbours):
-        """Whether every cell keeps most of its body; a nucleus within another's cytoplasm would not be seen as such."""
+        """Whether every cell keeps most of its body, so that no nucleus appears to lie in another cell's cytoplasm."""
         for one, other in [(cell, n) for n in neighbours] + [(n, cell) for n in neighbours]:
             lost = _on(other, one, "body") > np.maximum(one.body, 0)
             if np.count_nonzero(lost & (one.body > 0)) > 0.25 * np.count_nonzero(one.body > 0):
@@ -172,7 +173,7 @@ class Layout:
         cell.top, cell.left = (int(v) for v in np.round(np.asarray(centre) - np.array(cell.body.shape) // 2))
 
     def _nucleus_shown(self, cell):
-        """Whether enough of the nucleus lies inside the picture, in one piece."""
+        """Whether enough of the nucleus lies inside the image, in one piece."""
         from scipy.ndimage import label
 
         inside = cell.nucleus > 0
@@ -190,7 +191,7 @@ class Layout:
 
 
 def _cut(cell, other):
-    """The body of a cell up to the border with another one: half-way, but never through either's nucleus."""
+    """The body of a cell up to its border with another one: half-way, but never through either nucleus."""
     body = np.minimum(cell.body, (cell.body - _on(other, cell, "body")) / 2)
     body = np.minimum(body, -_on(other, cell, "nucleus") - 0.5)
     return np.maximum(body, cell.nucleus + 0.5)
@@ -207,7 +208,7 @@ def _near(cell, other):
 
 
 def _on(cell, other, part):
-    """A cell's `body` or `nucleus` on the window of another one; far outside where its own window ends."""
+    """A cell's `body` or `nucleus` in the window of another cell; far outside (-1000) beyond its own window."""
     depth = getattr(cell, part)
     result = np.full(other.body.shape, -1e3, np.float32)
     y, x = cell.top - other.top, cell.left - other.left
@@ -219,7 +220,7 @@ def _on(cell, other, part):
 
 
 def _radius(depth, step):
-    """Pixels from the window's centre to the border in the direction `step` (y, x)."""
+    """Distance in pixels from the window's centre to the border in the direction `step` (y, x)."""
     centre = np.array(depth.shape) // 2
     distances = np.arange(min(centre))
     rows, columns = (centre[:, None] + step[:, None] * distances).round().astype(int)

@@ -1,4 +1,4 @@
-"""How the four stains of a field are drawn: microtubules, the protein, DNA and endoplasmic reticulum.
+"""Draw the four stains of a field: microtubules, the protein, DNA and endoplasmic reticulum.
 
 Canvases are float32 [H, W], 0 black and 1 white. Lengths are in pixels.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.data.synthetic.background import line_profile
 
-# Where the protein of a field's bright nuclei sits: how many spots a nucleus, their radius as a part of its length.
+# Spots of the protein in a nucleus: range of their number, range of their radius as a fraction of the nucleus's length.
 SPOTS = {
     "nucleoli": ((1, 5), (0.040, 0.075)),
     "fibrillar centres": ((2, 6), (0.022, 0.032)),
@@ -21,16 +21,16 @@ SPOTS = {
 
 @dataclass
 class FieldMaps:
-    """The cells of a field as maps of the picture's size.
+    """The cells of a field as maps with the size of the image.
 
     Attributes
     ----------
     owner : int32 [H, W]
-        Index of the cell, -1 outside of all.
+        Index of the cell, -1 outside all cells.
     body, nucleus : float32 [H, W]
-        Distance to the border of the nearest cell and nucleus in pixels, positive inside.
+        Distance to the border of the nearest cell and of the nearest nucleus in pixels, positive inside.
     lengths : float32 [N]
-        Long axis of each cell's nucleus.
+        Long axis of each cell's nucleus in pixels.
     """
 
     owner: np.ndarray
@@ -40,7 +40,7 @@ class FieldMaps:
 
     @classmethod
     def of(cls, cells, shape):
-        """The maps of these `Cell`s in a picture of this shape."""
+        """Make the maps of a list of `Cell` in an image of this shape."""
         owner = np.full(shape, -1, np.int32)
         body, nucleus = np.full(shape, -1e3, np.float32), np.full(shape, -1e3, np.float32)
         for index, cell in enumerate(cells):
@@ -52,12 +52,12 @@ class FieldMaps:
         return cls(owner, body, nucleus, np.array([cell.length for cell in cells], np.float32))
 
     def per_cell(self, values):
-        """A map that has for each pixel the value [N] of its cell, 0 outside of all."""
+        """Map with the value [N] of each pixel's cell, 0 outside all cells."""
         return np.append(np.asarray(values, np.float32), np.float32(0))[self.owner]
 
 
 def _one_piece(body, nucleus):
-    """The body without parts that a neighbour or the picture's border has cut off from the nucleus."""
+    """The body without parts that a neighbour or the image border has cut off from the nucleus."""
     from scipy.ndimage import label
 
     pieces, _ = label(body > 0)
@@ -73,9 +73,9 @@ def draw_fields(rng, maps, bright, protein=None):
     rng : numpy.random.Generator
     maps : FieldMaps
     bright : bool [N]
-        Cells whose protein is in bright spots within the nucleus.
+        Cells whose protein forms bright spots in the nucleus.
     protein : str, optional
-        Which spots, a name in `SPOTS`; by default drawn at random, nucleoli more often than the others.
+        Kind of spots, a name in `SPOTS`; by default chosen at random, nucleoli more often than the others.
 
     Returns
     -------
@@ -94,12 +94,12 @@ def draw_fields(rng, maps, bright, protein=None):
 
 
 def nucleolar_sites(rng, maps, index):
-    """Nucleoli of a cell, [(y, x, radius)]: holes in the DNA, and where a nucleolar protein is."""
+    """Nucleoli of a cell, [(y, x, radius)]: holes in the DNA stain, and the sites of a nucleolar protein."""
     return _spots_within(rng, maps, index, *SPOTS["nucleoli"])
 
 
 def _spots_within(rng, maps, index, counts, radii):
-    """Round spots within a nucleus, apart from one another, [(y, x, radius)]; at least one if `counts` asks for any."""
+    """Separate round spots in a nucleus, [(y, x, radius)]; at least one unless `counts` starts at 0."""
     length, spots = maps.lengths[index], []
     own = maps.owner == index
     for _ in range(rng.integers(counts[0], counts[1] + 1)):
@@ -111,14 +111,14 @@ def _spots_within(rng, maps, index, counts, radii):
             if all(np.hypot(y - v, x - u) > radius + r + 1 for v, u, r in spots):
                 spots.append((float(y), float(x), float(radius)))
                 break
-    if counts[0] and not spots:  # a narrow nucleus, or little of it in the picture: where there is most room
+    if counts[0] and not spots:  # a narrow or mostly hidden nucleus: use the place with the most room
         y, x = np.unravel_index(np.argmax(np.where(own, maps.nucleus, -np.inf)), own.shape)
         spots.append((float(y), float(x), max(1.0, length * radii[0])))
     return spots
 
 
 def _stamp(rng, canvas, spot, height, softness=1.0):
-    """Add a slightly uneven disk (y, x, radius) of this height to the canvas."""
+    """Add a slightly irregular disk (y, x, radius) of the given height to the canvas."""
     y, x, radius = spot
     reach = int(radius * 1.6 + 3 * softness) + 2
     y1, x1 = max(int(y) - reach, 0), max(int(x) - reach, 0)
@@ -136,7 +136,7 @@ def _stamp(rng, canvas, spot, height, softness=1.0):
 
 
 def draw_dna(rng, maps, sites):
-    """Nuclei of different brightness, with grainy chromatin and dark nucleoli."""
+    """Draw nuclei of varying brightness, with grainy chromatin and dark nucleoli."""
     shape = maps.owner.shape
     levels = rng.uniform(0.25, 0.6) * rng.lognormal(0, 0.18, len(maps.lengths))
     texture = 1 + rng.uniform(0.10, 0.2) * smooth_noise(rng, shape, 1.4) + 0.13 * smooth_noise(rng, shape, 4)
@@ -152,7 +152,7 @@ def draw_dna(rng, maps, sites):
 
 
 def draw_reticulum(rng, maps):
-    """A grainy web that fills the cytoplasm, densest about the nucleus; the nucleus itself is nearly dark."""
+    """Draw a grainy network that fills the cytoplasm, densest around the nucleus; the nucleus itself is nearly dark."""
     shape = maps.owner.shape
     levels = rng.uniform(0.3, 0.55) * rng.lognormal(0, 0.3, len(maps.lengths))
     reach = maps.per_cell(maps.lengths * rng.uniform(0.35, 0.9, len(maps.lengths)))
@@ -168,7 +168,7 @@ def draw_reticulum(rng, maps):
 
 
 def draw_microtubules(rng, maps):
-    """Filaments that start about the nucleus, bend away from it and run along the border of the cell."""
+    """Draw filaments that start in the cytoplasm, turn away from the nucleus and follow the border of the cell."""
     from scipy.ndimage import gaussian_filter
 
     shape, count = maps.owner.shape, len(maps.lengths)
@@ -180,13 +180,13 @@ def draw_microtubules(rng, maps):
     lines = gaussian_filter(thin, 0.55, truncate=3) + rng.uniform(0.2, 0.6) * gaussian_filter(thin, 2.5, truncate=3)
     levels = rng.lognormal(0, 0.25, count)
     lines *= maps.per_cell(levels) * np.where(maps.nucleus > 0, 0.3, 1)
-    lines += rng.uniform(0, 0.35) * gaussian_filter(lines, 7, truncate=3)  # above and below the focus
+    lines += rng.uniform(0, 0.35) * gaussian_filter(lines, 7, truncate=3)  # out-of-focus light
     usual = np.percentile(lines[maps.owner >= 0], 93) if count and (maps.owner >= 0).any() else 1
     return lines * (rng.uniform(0.25, 0.6) / max(float(usual), 1e-6))
 
 
 def _walk(rng, maps, places, bending, steps):
-    """Number of filaments through each pixel [H, W], one from each of these (flat) places, walked all at once."""
+    """Weighted count of filaments per pixel [H, W], one filament from each starting pixel (flat index), in parallel."""
     from scipy.ndimage import gaussian_filter
 
     shape = maps.owner.shape
@@ -223,7 +223,7 @@ def _walk(rng, maps, places, bending, steps):
 
 
 def draw_protein(rng, maps, reticulum, sites, bright, kind):
-    """The protein: bright spots in the nuclei that `bright` says, and in all cells what the field's antibody stains."""
+    """Draw the protein: spots in the nuclei selected by `bright`, and the background of the antibody in all cells."""
     shape, count = maps.owner.shape, len(maps.lengths)
     nucleoplasm = rng.uniform(0, 0.3) * (rng.random() < 0.6)
     cytosol = rng.uniform(0.1, 0.5) * (rng.random() < 0.4)
@@ -248,7 +248,7 @@ def draw_protein(rng, maps, reticulum, sites, bright, kind):
 
 
 def _draw_vesicles(rng, maps, canvas):
-    """Clouds of bright grains outside the nuclei of some cells: no nucleoli, though as bright."""
+    """Draw clouds of bright grains outside the nuclei of some cells: as bright as nucleoli, but not nucleoli."""
     share, height = rng.uniform(0.1, 0.8), rng.uniform(0.15, 0.6)
     for index, length in enumerate(maps.lengths):
         near = np.flatnonzero((maps.owner == index) & (maps.nucleus < -3) & (maps.nucleus > -0.3 * length))
@@ -264,7 +264,7 @@ def _draw_vesicles(rng, maps, canvas):
 
 
 def draw_debris(rng, stains):
-    """Specks of dirt and dye, in one or two of the stains [H, W, 4]."""
+    """Draw specks of dirt and dye, each in one or two of the stains [H, W, 4]."""
     height, width = stains.shape[:2]
     for _ in range(rng.poisson(6 * height * width / 512**2)):
         spot = (*rng.uniform((0, 0), (height, width)), rng.lognormal(0, 0.4))
@@ -273,20 +273,20 @@ def draw_debris(rng, stains):
 
 
 def expose(rng, canvas, light, blur, grain, black):
-    """The picture that a confocal microscope takes of one stain: float32 [H, W], still 0 to 1.
+    """Simulate the confocal image of one stain: illumination, blur and noise; returns float32 [H, W] from 0 to 1.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     canvas : float32 [H, W]
     light : float
-        How much the corners differ from the centre and from one another, as a fraction.
+        Unevenness of the illumination: variation between corners and centre, as a fraction.
     blur : float
         Sigma in pixels.
     grain : float
-        Shot noise: its variance at white.
+        Variance of the shot noise at white.
     black : float
-        Standard deviation of the noise in the dark, most of which is below the black level and is cut off.
+        Standard deviation of the noise in the dark, most of which falls below the black level and is clipped.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -1,1 +1,1 @@
-"""Artificial patches from a few labelled sections."""
+"""Artificial training patches made from a few labelled sections."""

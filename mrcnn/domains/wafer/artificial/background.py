@@ -1,4 +1,4 @@
-"""The part of a wafer without sections, from which artificial pictures take their background."""
+"""Select an area of a wafer without sections as the background of artificial images."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.polygons import polygon_boxes, polygon_mask
 
 LEAST_SIDE_PX = 16
-_CELLS = 600  # of the coarse grid along the shorter side of an image
+_CELLS = 600  # cells of the coarse grid along the shorter side of an image
 
 
 def free_rectangle(polygons, image_shape, gap=6):
-    """A large upright rectangle of the image that none of the polygons touches.
+    """Find a large axis-aligned rectangle of the image that does not touch any of the polygons.
 
-    It is the largest square on a coarse grid, widened where there is room.
+    It is the largest square on a coarse grid, extended where there is room.
 
     Parameters
     ----------
@@ -20,19 +20,19 @@ def free_rectangle(polygons, image_shape, gap=6):
         (y, x) in pixels.
     image_shape : (int, int)
     gap : int
-        Pixels kept between the rectangle and the polygons.
+        Distance kept between the rectangle and the polygons, in pixels.
 
     Returns
     -------
     float64 [4, 2] or None
-        Corners (y, x), inside the image. None where there is no place of at least `LEAST_SIDE_PX` squared.
+        Corners (y, x) inside the image, or None if there is no free square with a side of `LEAST_SIDE_PX` or more.
     """
     from scipy.ndimage import distance_transform_cdt
 
     height, width = image_shape[:2]
     step = max(1, min(height, width) // _CELLS)
     rows, columns = height // step, width // step
-    free = np.ones((rows + 2, columns + 2), bool)  # with a border that is not, so that distances end there
+    free = np.ones((rows + 2, columns + 2), bool)  # the border is not free, so distances end there
     free[[0, -1]] = free[:, [0, -1]] = False
     boxes = polygon_boxes(polygons, image_shape).astype(int) + np.array([-gap, -gap, gap, gap])
     for y1, x1, y2, x2 in np.maximum(boxes, 0) // step:
@@ -56,15 +56,15 @@ def free_rectangle(polygons, image_shape, gap=6):
 
 
 def background_box(labels, image_shape, choice=None):
-    """The rectangle of a wafer that artificial pictures take their background from.
+    """Choose the rectangle of a wafer that provides the background of artificial images.
 
     Parameters
     ----------
     labels : WaferLabels
     image_shape : (int, int)
     choice : None, "free" or (y1, x1, y2, x2)
-        None: the labelled background. "free": the largest rectangle without a labelled section, for wafers on which
-        all sections are labelled. Or a rectangle in pixels, y2 and x2 exclusive.
+        None: the labelled background. "free": a large rectangle without a labelled section, for wafers on which all
+        sections are labelled. Or a rectangle in pixels, y2 and x2 exclusive.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def background_box(labels, image_shape, choice=None):
     Raises
     ------
     DataError
-        No background is labelled, it reaches out of the image, is too small, or a labelled section lies in it.
+        No background is labelled, or it extends beyond the image, is too small, or contains a labelled section.
     ConfigError
-        The rectangle given is none of the image.
+        `choice` is not one of these values, or the given rectangle is too small.
     """
     where = labels.image_path or "wafer labels"
     height, width = image_shape[:2]
@@ -84,15 +84,14 @@ def background_box(labels, image_shape, choice=None):
         if labels.background is None:
             raise DataError(
                 where,
-                "has no background labelled",
-                "Add an outline 'background' around an area free of "
-                "sections, or, if all sections of the wafer are labelled, let the largest free rectangle "
-                "be taken: background 'free'",
+                "contains no outline of the background",
+                "Add an outline 'background' around an area without sections, or, if all sections of the wafer are "
+                "labelled, use the largest free rectangle: background 'free'",
             )
         y1, x1, y2, x2 = inner_rectangle(labels.background, where)
     elif isinstance(choice, str):
         if choice != "free":
-            raise ConfigError(f"background is 'free' or a rectangle (y1, x1, y2, x2), not {choice!r}.")
+            raise ConfigError(f"background must be 'free' or a rectangle (y1, x1, y2, x2), not {choice!r}.")
         parts = [p for s in labels.sections for p in (s.tissue, s.magnet, s.envelope) if p is not None]
         found = free_rectangle(parts, image_shape)
         if found is None:
@@ -106,32 +105,34 @@ def background_box(labels, image_shape, choice=None):
         y1, x1, y2, x2 = (int(v) for v in choice)
         if min(y2 - y1, x2 - x1) < LEAST_SIDE_PX:
             raise ConfigError(
-                f"A background of {y2 - y1} x {x2 - x1} pixels is too small: its sides are at least "
+                f"A background of {y2 - y1} x {x2 - x1} pixels is too small. Each side must have at least "
                 f"{LEAST_SIDE_PX} pixels."
             )
     if y1 < 0 or x1 < 0 or y2 > height or x2 > width:
         raise DataError(
             where,
-            f"has its background at rows {y1} to {y2}, columns {x1} to {x2}, partly outside of the "
+            f"has its background at rows {y1} to {y2}, columns {x1} to {x2}, partly outside the "
             f"image of {height} x {width} pixels",
-            "Draw it inside; check that labels and image belong together",
+            "Draw the background inside the image, and check that the labels belong to this image",
         )
     polygons, _, numbers = labels.outlines()
     for polygon, number in zip(polygons, numbers):
         if polygon_mask(polygon, (y1, x1, y2, x2)).any():
-            raise DataError(where, f"has section {number} in its background", "Draw the background where no section is")
+            raise DataError(
+                where, f"has section {number} in its background", "Draw the background around an area without sections"
+            )
     return int(y1), int(x1), int(y2), int(x2)
 
 
 def inner_rectangle(polygon, where):
-    """The largest upright rectangle found inside a roughly rectangular polygon.
+    """Find a large axis-aligned rectangle inside a roughly rectangular polygon.
 
     Parameters
     ----------
     polygon : float [P, 2]
         (y, x) in pixels.
     where : str or Path
-        For the message.
+        File name for the error message.
 
     Returns
     -------
@@ -141,13 +142,13 @@ def inner_rectangle(polygon, where):
     Raises
     ------
     DataError
-        It is narrower than `LEAST_SIDE_PX`.
+        The rectangle is narrower than `LEAST_SIDE_PX`.
     """
     box = polygon_boxes([polygon])[0]
     mask = polygon_mask(polygon, box)
     y1, x1, y2, x2 = 0, 0, *mask.shape
     while y1 < y2 and x1 < x2:
-        # Take away the side with most pixels outside of the polygon until there are none.
+        # Remove the row or column with the largest fraction of pixels outside the polygon until none are outside.
         sides = (mask[y1, x1:x2], mask[y2 - 1, x1:x2], mask[y1:y2, x1], mask[y1:y2, x2 - 1])
         outside = [1 - side.mean() for side in sides]
         worst = int(np.argmax(outside))
@@ -157,22 +158,22 @@ def inner_rectangle(polygon, where):
     if min(y2 - y1, x2 - x1) < LEAST_SIDE_PX:
         raise DataError(
             where,
-            f"has a background area with room for a rectangle of {max(y2 - y1, 0)} x {max(x2 - x1, 0)} pixels only",
-            f"Draw one of at least {LEAST_SIDE_PX} pixels, better larger "
-            f"than a patch, free of sections, as the last shape or under the label 'background'",
+            f"has a background that only has room for a rectangle of {max(y2 - y1, 0)} x {max(x2 - x1, 0)} pixels",
+            f"Draw a background of at least {LEAST_SIDE_PX} pixels, preferably larger than a patch, without sections, "
+            "as the last shape or with the label 'background'",
         )
     return int(box[0] + y1), int(box[1] + x1), int(box[0] + y2), int(box[1] + x2)
 
 
 def background_window(rng, background, shape):
-    """A random piece of background, mirrored at its borders where it is smaller than what is asked for.
+    """Cut out a random piece of background, mirrored at its borders if it is smaller than the requested size.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     background : uint8 [H, W, C]
     shape : (int, int)
-        Height and width wanted, in pixels.
+        Requested height and width in pixels.
 
     Returns
     -------
@@ -183,7 +184,7 @@ def background_window(rng, background, shape):
     for wanted, there in zip(shape, background.shape):
         if there >= wanted:
             begin = rng.integers(there - wanted + 1)
-        else:  # a mirrored row of pictures has no seams; begin anywhere in it
+        else:  # a row of mirrored copies has no seams; begin anywhere in it
             begin = rng.integers(2 * there)
         place = (begin + np.arange(wanted)) % (2 * there)
         indices.append(np.where(place < there, place, 2 * there - 1 - place))

@@ -1,7 +1,7 @@
-"""Sections cut out of a wafer, turned, to be laid into artificial pictures: pixels, outlines and collision shape.
+"""Cut sections out of a wafer and rotate them for artificial images: pixels, outlines and collision masks.
 
-A section is cut along its envelope. Without one that is the convex hull of its parts, a little wider. What is read is
-never more than the section's own neighbourhood, whatever the wafer's size.
+A section is cut along its envelope; if it has none, along the convex hull of its parts plus a small margin. Only the
+neighbourhood of the section is read, whatever the wafer's size.
 """
 
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ ENVELOPE_MARGIN_PX = 2.0
 _KEPT_FRAMES, _KEPT_SHAPES, _KEPT_PIXELS = 20_000, 1024, 512
 _PROBES = 32
 _SPLINE_MARGIN_PX = 8
-_RING_PX = 3, 8  # around an envelope, where the wafer's surface is seen without a section's blurred edge
-_LEAST_RING = 50  # pixels of it
+_RING_PX = 3, 8  # distances from an envelope at which the bare surface is measured, beyond the section's blurred edge
+_LEAST_RING = 50  # minimum number of pixels for this measurement
 
 
 @dataclass(eq=False)
 class Frame:
-    """Where a turned section is cut out.
+    """Frame in which a rotated section is cut out.
 
     Attributes
     ----------
     shape : (int, int)
         Height and width in pixels.
     matrix : float64 [2, 3]
-        From the wafer's (y, x, 1) to the frame's (y, x).
+        Maps (y, x, 1) on the wafer to (y, x) in the frame.
     probes : int [P, 2]
-        Pixels well inside of the section: where one of them is taken there is no place for it.
+        Pixels well inside the section. If one of them is occupied, the section does not fit there.
     """
 
     shape: tuple
@@ -42,13 +42,13 @@ class Frame:
 
 @dataclass(eq=False)
 class Cutout:
-    """A turned section.
+    """A rotated section.
 
     Attributes
     ----------
     frame : Frame
     mask : bool [h, w]
-        Its collision shape, and the pixels that are pasted: envelope, tissue and magnet together.
+        The pixels to paste, also used to detect collisions: envelope, tissue and magnet together.
     section : Section
         Outlines in the frame.
     """
@@ -59,7 +59,7 @@ class Cutout:
 
 
 class Cutouts:
-    """The sections of a wafer that have both parts, each at every angle; made when they are asked for.
+    """The sections of a wafer that have both parts, each at every angle; created on demand.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ class Cutouts:
         Channels that are computed from others are left out.
     labels : WaferLabels
     angles_deg : sequence of float
-        Turns of a section, counter-clockwise as seen on the screen; 0 leaves its pixels as they are.
+        Rotation angles, counter-clockwise as seen on the screen; 0 leaves the pixels unchanged.
 
     Raises
     ------
     DataError
-        No section has both parts, or one reaches out of the image.
+        No section has both parts, or one extends beyond the image.
     """
 
     def __init__(self, stack, labels, angles_deg=(0.0,)):
@@ -84,7 +84,7 @@ class Cutouts:
             if section.tissue is not None and section.magnet is not None
         ]
         if not self.sections:
-            raise DataError(where, "has no section with both tissue and magnet", "Label a few sections wholly")
+            raise DataError(where, "has no section with both tissue and magnet", "Label both parts of a few sections")
         self.frame_of = lru_cache(_KEPT_FRAMES)(self._frame_of)
         self.shape_of = lru_cache(_KEPT_SHAPES)(self._shape_of)
         self.pixels_of = lru_cache(_KEPT_PIXELS)(self._pixels_of)
@@ -97,7 +97,7 @@ class Cutouts:
         return len(self.sections)
 
     def _frame_of(self, index, turn):
-        """`Frame` of a section at one of the angles (`turn` is the angle's index)."""
+        """`Frame` of a section at one of the angles (`turn` is the index of the angle)."""
         section = self.sections[index]
         points = np.concatenate([section.tissue, section.magnet, section.envelope])
         angle = np.deg2rad(self.angles_deg[turn])
@@ -110,7 +110,7 @@ class Cutouts:
         return Frame((height, width), matrix, np.rint(transform(self._inner_points_of(index), matrix)).astype(int))
 
     def _inner_points(self, index):
-        """A few points [P, 2] of a section that are inside by two pixels, so also after turning and rounding."""
+        """A few points [P, 2] at least two pixels inside a section, so they stay inside after rotation and rounding."""
         from scipy.ndimage import binary_erosion
 
         section = self.sections[index]
@@ -131,7 +131,7 @@ class Cutouts:
         return Cutout(frame, np.any(masks, axis=0), section)
 
     def _pixels_of(self, index, turn):
-        """Pixels of a cutout's frame, uint8 [h, w, C]; those outside of its mask have no meaning."""
+        """Pixels of a cutout's frame, uint8 [h, w, C]; pixels outside its mask are meaningless."""
         from scipy.ndimage import affine_transform
 
         frame = self.frame_of(index, turn)
@@ -144,7 +144,7 @@ class Cutouts:
         offset = -back @ frame.matrix[:, 2] - (y1, x1)
         result = np.empty((height, width, there.shape[-1]), np.uint8)
         for channel in range(there.shape[-1]):
-            # Cubic, because linear interpolation would take away noise that the background around it has.
+            # Cubic, because linear interpolation would remove noise that the surrounding background has.
             values = affine_transform(
                 there[..., channel].astype(np.float32), back, offset, (height, width), order=3, mode="nearest"
             )
@@ -152,7 +152,7 @@ class Cutouts:
         return result
 
     def _surface_of(self, index):
-        """Greys of the wafer's bare surface around a section, float32 [C], or None where too little is seen of it."""
+        """Grey values of the bare wafer surface around a section, float32 [C], or None if too little is visible."""
         from scipy.ndimage import binary_dilation
 
         envelope = self.sections[index].envelope
@@ -172,19 +172,19 @@ class Cutouts:
 
 
 def middle_grey(values):
-    """Mean float32 [C] of the middle half of values [P, C]: as steady as a median, finer than whole greys."""
+    """Mean float32 [C] of the middle half of values [P, C]: as robust as a median, but finer than one grey level."""
     count = len(values)
     return np.sort(values, axis=0)[count // 4 : count - count // 4].mean(axis=0, dtype=np.float32)
 
 
 def stored_channels(stack):
-    """A `ChannelStack` of the planes that a stack is made of, each once: what is computed from them is not stored."""
+    """A `ChannelStack` of the stored planes of a stack, each once, without channels computed from them."""
     names = ["grey" if name == "edges" else name for name in stack.names if name != "zeros"]
     return stack.with_names(tuple(dict.fromkeys(names)))
 
 
 def _with_envelope(section, image_shape, where):
-    """The section with an envelope inside the image."""
+    """Add an envelope to a section, or clip its envelope to the image."""
     import shapely
 
     height, width = image_shape[:2]
@@ -192,8 +192,8 @@ def _with_envelope(section, image_shape, where):
         if tuple(polygon_box(polygon)) != tuple(polygon_box(polygon, image_shape)):
             raise DataError(
                 where,
-                f"section {section.number} reaches out of the image of {height} x {width} pixels and cannot be cut out",
-                "Leave its labels out, or correct them",
+                f"section {section.number} extends beyond the image of {height} x {width} pixels and cannot be cut out",
+                "Remove its labels, or correct them",
             )
     if section.envelope is None:
         hull = shapely.convex_hull(shapely.multipoints(np.concatenate([section.tissue, section.magnet])))
@@ -205,7 +205,7 @@ def _with_envelope(section, image_shape, where):
     if not areas:
         raise DataError(
             where,
-            f"the envelope of section {section.number} lies outside of the image",
+            f"the envelope of section {section.number} lies outside the image",
             "Draw it around the section's parts, or delete it",
         )
     largest = max(areas, key=lambda part: part.area)

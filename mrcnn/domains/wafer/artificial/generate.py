@@ -1,8 +1,8 @@
-"""Artificial patches from a few labelled sections, in two ways: `throw_patches` (v2) and `paste_patches` (v1).
+"""Make artificial patches from a few labelled sections, with `throw_patches` (v2) or `paste_patches` (v1).
 
-Both cut sections out of a labelled wafer along their envelopes and lay them, without collision, on its background. A
-dummy part inside an envelope comes along and is no object. Patches are folders that
-`mrcnn.domains.wafer.patches.folders` reads.
+Both methods cut sections out of a labelled wafer along their envelopes and place them without overlap on its
+background. A dummy part inside an envelope is pasted too, but is not an object. Patches are written as folders for
+`mrcnn.domains.wafer.patches.folders`.
 """
 
 import math
@@ -19,7 +19,7 @@ from mrcnn.errors import ConfigError
 
 SETS = {"train": 900, "val": 90, "test": 50}
 _LEAST_CANVAS, _MOST_CANVAS_PX = 1.25, 4096
-_LEAST_PER_SET = 5  # sections, where sets get sections of their own
+_LEAST_PER_SET = 5  # minimum number of sections per set if the sets share none
 _WORTH_SPLITTING = 20
 
 
@@ -38,10 +38,10 @@ def throw_patches(
     workers=None,
     progress=True,
 ):
-    """v2: throw sections at many angles into a basket larger than the patch, and cut the patch out of its middle.
+    """v2: throw sections at many angles into a basket larger than the patch, and crop the patch from its centre.
 
-    A throw that hits an earlier one's envelope is taken back. Sections are cut by the borders of the patch. Rotation
-    resamples each section's neighbourhood only, and its outlines are turned with it.
+    A throw that hits the envelope of an earlier section is discarded. Sections are cut off by the borders of the patch.
+    Rotation resamples only the neighbourhood of each section, and the outlines are rotated with it.
 
     Parameters
     ----------
@@ -50,40 +50,41 @@ def throw_patches(
     labels : WaferLabels
         Sections with tissue and magnet, with or without envelope, and a background.
     folder : str or Path
-        Gets a folder `patch_0000`, ... for each patch. What is there already is kept: an interrupted run goes on.
+        Output folder, with one folder `patch_0000`, ... per patch. Existing patches are kept, so an interrupted run
+        can be resumed.
     count : int
-        Patches.
+        Number of patches.
     size : (int, int)
         Height and width of a patch in pixels.
     seed : int or sequence of int
-        Patch i depends on the seed and i alone.
+        Patch i depends only on the seed and i.
     throws : int
-        Sections thrown for each patch.
+        Number of sections thrown per patch.
     angles : int
-        A section is turned by multiples of 360 / (angles - 1) degrees.
+        Sections are rotated by multiples of 360 / (angles - 1) degrees.
     first : int
         Number of the first patch.
     background : None, "free" or (y1, x1, y2, x2)
-        The labelled one; the largest rectangle without a labelled section; or a rectangle in pixels.
+        The labelled background; a large rectangle without a labelled section; or a rectangle in pixels.
     min_pixels : int
-        Objects that show fewer pixels are left out.
+        Objects with fewer visible pixels are left out.
     workers : int, optional
-        Processes; by default as many as there are processors and the work is worth. With more than one, a script needs
-        `if __name__ == "__main__":`.
+        Number of processes; by default up to the number of processors, fewer for small jobs. With more than one, a
+        script needs `if __name__ == "__main__":`.
     progress : bool
-        Show a bar with the time left.
+        Show a progress bar.
 
     Returns
     -------
     list of Path
-        The patches' folders.
+        The folders of the patches.
 
     Raises
     ------
     ConfigError
-        A parameter that cannot work, or the folder holds patches of other settings.
+        A parameter is invalid, or the folder contains patches made with other settings.
     DataError
-        No section with both parts, no background, or a file that cannot be read or written.
+        There is no section with both parts or no background, or a file cannot be read or written.
     """
     _check(2, angles=angles)
     _check(1, count=count, throws=throws, min_pixels=min_pixels)
@@ -110,21 +111,21 @@ def paste_patches(
     workers=None,
     progress=True,
 ):
-    """v1: paste sections as they lay on the wafer into pictures, and cut random patches out of these.
+    """v1: paste sections in their original orientation into large images, and cut random patches out of these.
 
     Parameters
     ----------
     stack, labels, folder, count, size, seed, background, min_pixels, workers, progress
         As in `throw_patches`; folders are `artif_000_crop00`, ...
     patches_per_picture : int
-        Patches cut out of each picture.
+        Number of patches cut out of each large image.
     canvas : (int, int), optional
-        Height and width of a picture; by default four times the background's, but at least a quarter more than a
-        patch's and, where that allows, at most 4096 pixels.
+        Height and width of a large image. By default four times the size of the background, but at least 1.25 times
+        the size of a patch and, unless that is larger, at most 4096 pixels.
     most_sections, tries : int
-        Sections in a picture, and random places tried for each before another is tried.
+        Maximum number of sections in a large image, and number of random places tried for each.
     min_tissue, min_magnet : int
-        Fewest parts in a patch.
+        Minimum number of parts in a patch.
 
     Returns
     -------
@@ -133,7 +134,7 @@ def paste_patches(
     Raises
     ------
     ConfigError, DataError
-        As `throw_patches`; also where no patch holds enough parts.
+        As in `throw_patches`; also if hardly any patch contains enough parts.
     """
     _check(
         1,
@@ -148,7 +149,7 @@ def paste_patches(
         canvas = _as_size(canvas)
         if canvas[0] < size[0] or canvas[1] < size[1]:
             raise ConfigError(
-                f"A canvas of {canvas[0]} x {canvas[1]} pixels does not hold patches of {size[0]} x {size[1]}."
+                f"A canvas of {canvas[0]} x {canvas[1]} pixels is smaller than a patch of {size[0]} x {size[1]}."
             )
     options = {
         "canvas": canvas,
@@ -168,24 +169,24 @@ def paste_patches(
 def write_artificial_sets(
     stack, labels, folder, counts=None, generator="throw", size=(512, 512), seed=0, own_sections=None, **options
 ):
-    """Write the sets of a training: a folder of patches for each of `counts`, none of which share a picture.
+    """Write the data sets for training: one folder of patches per entry of `counts`, with no image in common.
 
     Parameters
     ----------
     stack, labels, size
         As in `throw_patches`.
     folder : str or Path
-        Gets a folder for each set.
+        Output folder, with one folder per set.
     counts : dict of str to int, optional
-        Patches of each set; by default 900 `train`, 90 `val`, 50 `test`.
+        Number of patches per set; by default 900 `train`, 90 `val`, 50 `test`.
     generator : str
         "throw" or "paste".
     seed : int
     own_sections : bool, optional
-        Each set gets sections of its own, so that validation sees none of the training's. By default where there are
-        at least 20 to share among several sets; a handful is used in all sets.
+        Give each set its own sections, so the validation set contains no section of the training set. By default True
+        for several sets and at least 20 sections; fewer sections are used in all sets.
     **options
-        Of the generator.
+        Further parameters of the generator.
 
     Returns
     -------
@@ -194,21 +195,21 @@ def write_artificial_sets(
     Raises
     ------
     ConfigError, DataError
-        As the generator.
+        As in the generator.
     """
     counts = SETS if counts is None else counts
     if generator not in GENERATORS:
-        raise ConfigError(f"generator is {' or '.join(GENERATORS)}, not {generator!r}.")
+        raise ConfigError(f"generator must be {' or '.join(GENERATORS)}, not {generator!r}.")
     usable = np.flatnonzero([s.tissue is not None and s.magnet is not None for s in labels.sections])
     sets = [name for name in counts if counts[name] > 0]
     if not sets:
-        raise ConfigError("No patches were asked for: each set's count is 0.")
+        raise ConfigError("No patches requested: the count is 0 for every set.")
     if own_sections is None:
         own_sections = len(sets) > 1 and len(usable) >= _WORTH_SPLITTING
     shares = dict.fromkeys(sets, usable)
     if own_sections:
         shares = _shares(usable, {name: counts[name] for name in sets}, seed)
-    # The background is chosen among all sections: one that another set has lies in it no less.
+    # The background must avoid all sections, including those of the other sets.
     options["background"] = background_box(labels, stack.shape[:2], options.get("background"))
     return {
         name: GENERATORS[generator](
@@ -225,12 +226,12 @@ def write_artificial_sets(
 
 
 def _shares(usable, counts, seed):
-    """Sections of each set, by its part of all patches, at least a few in each."""
+    """Distribute the sections over the sets in proportion to their patches, at least a few per set."""
     order = np.random.default_rng(seed).permutation(usable)
     if len(order) < len(counts) * _LEAST_PER_SET:
         raise ConfigError(
-            f"{len(order)} sections cannot be shared among {len(counts)} sets with at least "
-            f"{_LEAST_PER_SET} in each. Label more, or let all sets use all sections."
+            f"{len(order)} sections cannot be divided among {len(counts)} sets with at least "
+            f"{_LEAST_PER_SET} per set. Label more sections, or use all sections in all sets."
         )
     spare, total = len(order) - len(counts) * _LEAST_PER_SET, sum(counts.values())
     ends = np.rint(np.cumsum([_LEAST_PER_SET + spare * count / total for count in counts.values()])).astype(int)
@@ -240,13 +241,13 @@ def _shares(usable, counts, seed):
 def _check(least, **numbers):
     for name, value in numbers.items():
         if value < least:
-            raise ConfigError(f"{name} is at least {least}, not {value!r}.")
+            raise ConfigError(f"{name} must be at least {least}, not {value!r}.")
 
 
 def _as_size(size):
     size = tuple(int(side) for side in size)
     if len(size) != 2 or min(size) < 32:
-        raise ConfigError(f"size is (height, width) of at least 32 pixels each, not {size!r}.")
+        raise ConfigError(f"size must be (height, width) of at least 32 pixels each, not {size!r}.")
     return size
 
 
@@ -275,18 +276,18 @@ def _run(generator, stack, labels, folder, jobs, size, seed, background, min_pix
         settings,
         workers,
         progress,
-        f"artificial patches into {Path(folder).name}",
+        f"artificial patches for {Path(folder).name}",
     )
 
 
 def _check_room(cutouts, size, generator):
-    """Sections must find room, whichever way they are turned."""
+    """Check that the sections fit at any angle."""
     largest = max(np.hypot(*np.ptp(s.envelope, axis=0)) for s in cutouts.sections)
     room = min(size) * (BASKET if generator == "throw" else 1)
     if largest > room:
         raise ConfigError(
-            f"Patches of {size[0]} x {size[1]} pixels are too small for sections that are {largest:.0f} "
-            f"pixels across: choose at least {math.ceil(largest * min(size) / room)} pixels."
+            f"Patches of {size[0]} x {size[1]} pixels are too small for sections that measure {largest:.0f} "
+            f"pixels across. Choose at least {math.ceil(largest * min(size) / room)} pixels."
         )
 
 
@@ -328,7 +329,7 @@ def _paster(stack, labels, box, size, seed, min_pixels, options):
 
 
 def _patch(cutouts, scene, window, min_pixels):
-    """({channel: uint8 [h, w]}, Instances) of a window of a scene."""
+    """Channels {name: uint8 [h, w]} and `Instances` of a window of a scene."""
     y1, x1, y2, x2 = (int(v) for v in window)
     image = scene.image[y1:y2, x1:x2]
     channels = {name: np.ascontiguousarray(image[..., i]) for i, name in enumerate(cutouts.stack.names)}

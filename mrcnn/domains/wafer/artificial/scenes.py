@@ -1,4 +1,4 @@
-"""Composing artificial pictures from cut-out sections: `throw` (at any angle, v2) and `paste` (as they lay, v1)."""
+"""Compose artificial images from cut-out sections: `throw` (at any angle, v2) and `paste` (original angle, v1)."""
 
 from dataclasses import dataclass
 
@@ -8,43 +8,43 @@ from mrcnn.domains.wafer.artificial.background import background_window
 from mrcnn.domains.wafer.artificial.cutouts import middle_grey
 from mrcnn.domains.wafer.labels.outlines import WaferLabels
 
-BASKET = 1.4  # side of the basket that sections are thrown into, by that of the patch
-OTHER_SECTIONS = 5  # tried where one finds no place, before a pasted picture counts as full
-_LARGEST_STEP = 60  # in grey: what differs more from the background was no bare surface
+BASKET = 1.4  # side of the basket that sections are thrown into, relative to the side of the patch
+OTHER_SECTIONS = 5  # other sections tried if one does not fit, before a pasted image is considered full
+_LARGEST_STEP = 60  # in grey levels: a larger difference from the background means it was not the bare surface
 _CHUNK = 256  # places tried at once
 
 
 @dataclass(eq=False)
 class Scene:
-    """An artificial picture: `image` uint8 [H, W, C], and the `labels` (WaferLabels) of the sections in it."""
+    """An artificial image: `image` uint8 [H, W, C], and the `labels` (WaferLabels) of the sections in it."""
 
     image: np.ndarray
     labels: WaferLabels
 
 
 class _Canvas:
-    """Which pixels are taken, and by what."""
+    """Occupied pixels, and the sections placed so far."""
 
     def __init__(self, cutouts, shape):
         self.cutouts, self.taken, self.placed = cutouts, np.zeros(shape, bool), []
 
     def fits(self, frame):
-        """Whether a frame is no larger than the picture."""
+        """Whether a frame is not larger than the image."""
         return frame.shape[0] <= self.taken.shape[0] and frame.shape[1] <= self.taken.shape[1]
 
     def is_free(self, cutout, y, x):
-        """Whether none of its pixels is taken with its frame's corner at (y, x)."""
+        """Whether all pixels of a cutout are free if the corner of its frame is at (y, x)."""
         height, width = cutout.mask.shape
         return not (self.taken[y : y + height, x : x + width] & cutout.mask).any()
 
     def take(self, index, turn, y, x):
-        """Lay a section down; it is drawn by `develop`."""
+        """Place a section; it is drawn later by `develop`."""
         mask = self.cutouts.shape_of(index, turn).mask
         self.taken[y : y + mask.shape[0], x : x + mask.shape[1]] |= mask
         self.placed.append((index, turn, int(y), int(x)))
 
     def forget_outside(self, y1, x1, y2, x2):
-        """Do not draw what lies wholly outside of a window."""
+        """Remove sections that lie completely outside a window, so they are not drawn."""
 
         def reaches(index, turn, y, x):
             height, width = self.cutouts.frame_of(index, turn).shape
@@ -53,7 +53,7 @@ class _Canvas:
         self.placed = [place for place in self.placed if reaches(*place)]
 
     def develop(self, image):
-        """The `Scene` of all that was laid down, on this background uint8 [H, W, C], which is drawn on."""
+        """Draw all placed sections into the background `image`, uint8 [H, W, C], in place; returns the `Scene`."""
         sections = []
         for number, (index, turn, y, x) in enumerate(self.placed, start=1):
             cutout, pixels = self.cutouts.shape_of(index, turn), self.cutouts.pixels_of(index, turn)
@@ -67,7 +67,7 @@ class _Canvas:
 
 
 def _lit_as(background, mask, pixels, surface):
-    """Pixels [P, C] of a cutout, made as much brighter as the background is that they cover than was their own."""
+    """Pixels [P, C] of a cutout, adjusted by the brightness difference between new and original background."""
     values = pixels[mask]
     if surface is None:
         return values
@@ -77,9 +77,9 @@ def _lit_as(background, mask, pixels, surface):
 
 
 def throw_scene(rng, cutouts, background, size, throws=2000):
-    """v2: sections at random angles thrown into a basket larger than the patch; those that hit another are taken back.
+    """v2: throw sections at random angles into a basket larger than the patch, discarding those that hit another.
 
-    The patch is the middle of the basket, so that sections are cut by its borders.
+    The patch is the centre of the basket, so sections are cut off by its borders.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def throw_scene(rng, cutouts, background, size, throws=2000):
         if not canvas.fits(frame):
             continue
         y, x = _scaled(place, canvas, frame)
-        # Most throws hit something; then the outlines need not be filled.
+        # Most throws hit something; testing a few probes first avoids filling the outlines.
         if not canvas.taken[frame.probes[:, 0] + y, frame.probes[:, 1] + x].any() and (
             canvas.is_free(cutouts.shape_of(index, turn), y, x)
         ):
@@ -115,19 +115,20 @@ def throw_scene(rng, cutouts, background, size, throws=2000):
 
 
 def paste_scene(rng, cutouts, background, size, most_sections=150, tries=10_000):
-    """v1: sections as they lay on the wafer pasted one after the other, until one and five others find no place.
+    """v1: paste sections one after the other in their original orientation, until one and five others do not fit.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     cutouts : Cutouts
-        At one angle.
+        At a single angle.
     background : uint8 [H, W, C]
     size : (int, int)
-        Height and width of the picture in pixels.
+        Height and width of the image in pixels.
     most_sections : int
+        Maximum number of sections.
     tries : int
-        Random places tried for each section.
+        Number of random places tried for each section.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def paste_scene(rng, cutouts, background, size, most_sections=150, tries=10_000)
 
 
 def _free_place(rng, canvas, cutout, tries):
-    """The first free one of `tries` random places (y, x), or None."""
+    """The first free place (y, x) among `tries` random ones, or None."""
     frame = cutout.frame
     if not canvas.fits(frame):
         return None
@@ -160,6 +161,6 @@ def _free_place(rng, canvas, cutout, tries):
 
 
 def _scaled(place, canvas, frame):
-    """Places in [0, 1) as corners (y, x) at which the frame lies wholly in the picture."""
+    """Convert places in [0, 1) to corners (y, x) for which the frame lies completely inside the image."""
     room = np.array(canvas.taken.shape) - frame.shape + 1
     return (place * room).astype(np.int64)

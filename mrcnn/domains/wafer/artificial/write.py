@@ -1,4 +1,4 @@
-"""Writing artificial patches: in parallel, resumable, the same files whatever the number of workers."""
+"""Write artificial patches in parallel and resumable; the files do not depend on the number of workers."""
 
 import hashlib
 import json
@@ -14,44 +14,45 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import draft_of
 
 RECORD = "artificial.json"
-_WORTH_A_PROCESS = 8  # jobs for each: starting one takes as long as a few patches
+_WORTH_A_PROCESS = 8  # minimum jobs per process: starting a process takes as long as a few patches
 
-_maker = None  # of a worker process: what `make` gave
+_maker = None  # in a worker process: the function returned by `make`
 
 
 def write_patches(make, arguments, jobs, folder, settings, workers=None, progress=True, title="patches"):
-    """Make patches and write each into a folder of its own; those that are there already are left as they are.
+    """Make patches and write each into its own folder; existing patches are kept.
 
     Parameters
     ----------
     make : callable
-        (*arguments) -> function that takes a job's number and returns a list of (image by channel, Instances), at
-        least one for each name; a function of a module, and arguments that can be pickled.
+        `make(*arguments)` returns a function that takes a job number and returns a list of (image by channel,
+        Instances), at least one per name. It must be a module-level function.
     arguments : tuple
+        Arguments of `make`; they must be picklable.
     jobs : dict of int to list of str
-        Each job's number and the names of its patches. What a job makes depends on its number alone.
+        Job numbers with the names of their patches. The result of a job must depend only on its number.
     folder : str or Path
-        Made when missing.
+        Created if missing.
     settings : dict
-        What the patches depend on; recorded in the folder, so that patches of other settings are not mixed in.
+        Everything the patches depend on. It is recorded in the folder, so patches of different settings are not mixed.
     workers : int, optional
-        Processes; by default as many as there are processors and the work is worth.
+        Number of processes; by default up to the number of processors, fewer for small jobs.
     progress : bool
-        Show a bar with the time left.
+        Show a progress bar.
     title : str
-        For the bar.
+        Label of the progress bar.
 
     Returns
     -------
     list of Path
-        The folders of all patches, written now or before, in the order of the jobs.
+        The folders of all patches, new and existing, in the order of the jobs.
 
     Raises
     ------
     ConfigError
-        The folder holds patches of other settings, or `workers` is below 1.
+        The folder contains patches made with other settings, or `workers` is below 1.
     DataError
-        A file cannot be written, or a worker process was ended.
+        A file cannot be written, or a worker process was terminated.
     """
     from tqdm import tqdm
 
@@ -72,7 +73,7 @@ def write_patches(make, arguments, jobs, folder, settings, workers=None, progres
 
 
 def digest_of(*arrays):
-    """A short text that differs between arrays that differ."""
+    """A short hexadecimal digest of arrays."""
     total = hashlib.sha256()
     for array in arrays:
         total.update(f"{array.shape} {array.dtype}".encode())
@@ -84,12 +85,12 @@ def _worker_count(workers, jobs):
     if workers is None:
         return max(1, min(os.cpu_count() or 1, jobs // _WORTH_A_PROCESS))
     if workers < 1:
-        raise ConfigError(f"workers is at least 1, not {workers!r}.")
+        raise ConfigError(f"workers must be at least 1, not {workers!r}.")
     return min(workers, max(jobs, 1))
 
 
 def _finished(make, arguments, jobs, folder, workers):
-    """Do the jobs; yield the names of each as it is done."""
+    """Do the jobs; yield the names of each job when it is done."""
     if not jobs:
         return
     if workers == 1:
@@ -98,7 +99,7 @@ def _finished(make, arguments, jobs, folder, workers):
             _write(folder, names, work(job))
             yield names
         return
-    # Spawned, because forking a process that runs threads, as TensorFlow's, can hang.
+    # Spawned, because forking a process with running threads (such as TensorFlow's) can hang.
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (make, arguments)) as pool:
         futures = {pool.submit(_do, folder, job, names): names for job, names in jobs.items()}
         try:
@@ -108,8 +109,9 @@ def _finished(make, arguments, jobs, folder, workers):
         except BrokenProcessPool as error:
             raise DataError(
                 folder,
-                "is not complete, because a worker process was ended or could not start",
-                'Call from a script under `if __name__ == "__main__":`, or set workers to 1; what is there is kept',
+                "is incomplete, because a worker process was terminated or could not start",
+                'Call it from a script under `if __name__ == "__main__":`, or set workers to 1; finished patches are '
+                "kept",
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
@@ -122,7 +124,9 @@ def _start_worker(make, arguments):
 
 
 def _end_with_parent():
-    """A killed parent leaves its workers waiting for ever; and they must not write beside those of the next run."""
+    """End this worker with its parent. Otherwise workers of a killed parent would wait forever, or write while the
+    next run writes.
+    """
     parent_process().join()
     os._exit(1)
 
@@ -132,9 +136,9 @@ def _do(folder, job, names):
 
 
 def _write(folder, names, patches):
-    """Write what is not there; patches beyond the names are not asked for."""
+    """Write the patches that do not exist yet; patches without a name are dropped."""
     for name, (channels, instances) in zip(names, patches):
-        if not patch_written(folder, name):  # of a job that was stopped between its patches
+        if not patch_written(folder, name):  # it exists if the job was interrupted between its patches
             write_patch(folder, name, channels, instances)
 
 
@@ -148,7 +152,7 @@ def _keep_record(folder, settings):
             other = sorted(key for key in {*there, *wanted} if there.get(key) != wanted.get(key))
             if other:
                 raise ConfigError(
-                    f"{folder} holds patches of other settings ({', '.join(other)}). Choose another "
+                    f"{folder} contains patches made with other settings ({', '.join(other)}). Choose another "
                     f"folder, or delete this one."
                 )
             return

@@ -1,1 +1,1 @@
-"""What the programs for wafers do."""
+"""Implementation of the wafer command line programs."""

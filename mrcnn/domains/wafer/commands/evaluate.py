@@ -1,4 +1,4 @@
-"""What evaluating on wafers does: patches in folders, or a whole wafer with labels, by one rule or by all."""
+"""Evaluate a model on folders of wafer patches, or on a whole labelled wafer with one or all tiling rules."""
 
 import time
 from pathlib import Path
@@ -22,11 +22,11 @@ from mrcnn.files import write_json
 from mrcnn.inference.tiling import TilePlan
 from mrcnn.plot.instances import compare_truth
 
-_AROUND = 4  # lengths of a section that a picture of an error shows
+_AROUND = 4  # side of an image of an error, in lengths of a section
 
 
 def evaluate_wafer(domain, options):
-    """Evaluate as the options say; see `mrcnn.domains.wafer.commands.arguments.evaluate_wafer_parser`.
+    """Evaluate with the options of `mrcnn.domains.wafer.commands.arguments.evaluate_wafer_parser`.
 
     Parameters
     ----------
@@ -36,13 +36,17 @@ def evaluate_wafer(domain, options):
     Returns
     -------
     int
-        Exit code: 1 when a patch could not be read and the others are evaluated.
+        Exit code: 1 if a patch could not be read and the other patches were evaluated.
     """
     given = [f"--{name}" for name in ("channels", "labels") if options.get(name)]
     if given and options.get("dataset"):
-        raise ConfigError(f"--dataset and {given[0]}: patches and a whole wafer are evaluated in two runs.")
+        raise ConfigError(
+            f"--dataset cannot be combined with {given[0]}. Evaluate patches and a whole wafer in two separate runs."
+        )
     if len(given) == 1:
-        raise ConfigError(f"{given[0]} alone: a whole wafer needs its pictures (--channels) and its labels (--labels).")
+        raise ConfigError(
+            f"{given[0]} alone is not enough: a whole wafer needs its images (--channels) and its labels (--labels)."
+        )
     return _whole_wafer(domain, options) if given else _patches(domain, options)
 
 
@@ -58,7 +62,7 @@ def _whole_wafer(domain, options):
     check_fit(detector.config, stack, options["tile"])
     out, reports, begun = Path(options["out"]), {}, set()
     for rule in RULES if options["rule"] == "all" else (options["rule"],):
-        # The tiles of centre and merge are the same ones, and detected in once.
+        # The rules "centre" and "merge" use the same tiles, so detection runs only once for both.
         # The rule "corner" was called "seed" when the first folders of tiles were written.
         old = rule == "corner" and (out / "tiles_seed").is_dir()
         tiles = out / ("tiles_seed" if old else "tiles_corner" if rule == "corner" else "tiles")
@@ -84,12 +88,12 @@ def _whole_wafer(domain, options):
         **({"rules": reports} if len(reports) > 1 else reports[options["rule"]]),
     }
     write_json(out / "metrics.json", content)
-    print(f"\nThe metrics and the pictures of errors are in {out}.")
+    print(f"\nThe metrics and the images of the errors are in {out}.")
     return 0
 
 
 def _draw_errors(stack, gt, found, errors, folder):
-    """Truth beside what was found, around each of these sections, in the first channel as in the overlay."""
+    """Draw ground truth and detections side by side around each of these errors, in the first channel."""
     sides = (gt.boxes[:, 2:] - gt.boxes[:, :2]).max(axis=1)
     side = int(_AROUND * np.median(sides)) if len(sides) else 0
     for place, error in enumerate(errors, start=1):
@@ -123,7 +127,7 @@ def _patches(domain, options):
         found.append(detector.predict([dataset.load_image(image_id)])[0])
     report = evaluate_set(truths, found, dataset.class_names, [str(dataset.image_info[i]["id"]) for i in ids])
     scores = [image_scores(gt, seen) for gt, seen in zip(truths, found)]
-    # Of the wafer projects: the mean over patches of AP and of recall, of boxes at IoU 0.5.
+    # Metrics of the first wafer projects: AP and recall of boxes at IoU 0.5, averaged over patches.
     report["map_50_boxes"], report["mean_recall_50_boxes"] = (
         float(np.mean([s[name] for s in scores])) for name in ("ap_50_boxes", "recall_50_boxes")
     )
@@ -136,5 +140,5 @@ def _patches(domain, options):
         f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"
         f"{'mean recall of boxes':24}{report['mean_recall_50_boxes']:8.3f}"
     )
-    print(f"\nThe metrics and the pictures of the worst patches are in {out}.")
+    print(f"\nThe metrics and the images of the worst patches are in {out}.")
     return exit_code(errors, "patches")

@@ -1,4 +1,4 @@
-"""What predicting and evaluating whole wafers share, and what the prediction script does."""
+"""Detect the sections of a whole wafer and write the results; helpers shared with the evaluation."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ CHANNELS = ("grey", "fluo")
 
 
 def predict_wafer(domain, options):
-    """Find the sections of a wafer and write them; see `mrcnn.domains.wafer.commands.arguments.predict_wafer_parser`.
+    """Detect the sections of a wafer; options of `mrcnn.domains.wafer.commands.arguments.predict_wafer_parser`.
 
     Parameters
     ----------
@@ -31,36 +31,36 @@ def predict_wafer(domain, options):
     Returns
     -------
     int
-        Exit code 0; what fails is an error.
+        Exit code 0; any failure raises an error.
     """
     if not options.get("no_zarr"):
-        _need_zarr()  # before hours of detection, not behind them
+        _need_zarr()  # check before hours of detection, not afterwards
     stack = open_stack(options)
     detector = load_detector(domain, options)
     check_fit(detector.config, stack, options["tile"])
     out = Path(options["out"])
     print(
         f"Detecting in {stack.shape[0]} x {stack.shape[1]} pixels (rows x columns), channels "
-        f"{', '.join(stack.names)}, tiles of {options['tile']}."
+        f"{', '.join(stack.names)}, tiles of {options['tile']} pixels."
     )
     instances = detect(detector, stack, options, out / "tiles")
     sections = pair_sections(instances)
     write_results(out, stack, instances, sections, options)
     counts = section_counts(sections)
     print(
-        f"{counts['paired']} sections of tissue and magnetic part; without a partner: {counts['tissue_alone']} "
-        f"tissue, {counts['magnet_alone']} magnetic parts. The results are in {out}."
+        f"Found {counts['paired']} sections with tissue and magnetic part; without a partner: "
+        f"{counts['tissue_alone']} tissue and {counts['magnet_alone']} magnetic parts. The results are in {out}."
     )
     if not sections:
         print(
-            "Nothing was found. Check the order of the channels, that sections are as large as those of the training "
-            "(in pixels), and try a lower --min-score."
+            "No sections were found. Check that the channels are in the right order and that sections have the same "
+            "size in pixels as in the training data, or try a lower --min-score."
         )
     return 0
 
 
 def open_stack(options):
-    """The channels of the wafer, in the order that the model wants them.
+    """Open the channels of the wafer in the order that the model expects.
 
     Raises
     ------
@@ -75,48 +75,50 @@ def open_stack(options):
     missing, more = sorted(needed - set(files)), sorted(set(files) - needed)
     if missing or more:
         said = (
-            f"no file for {', '.join(missing)}" if missing else f"a file for {', '.join(more)}, which it does not know"
+            f"no file for {', '.join(missing)}"
+            if missing
+            else f"a file for {', '.join(more)}, which the model does not use"
         )
         raise ConfigError(
-            f"The model takes the channels {', '.join(order)}, and --channels names {said}. Change "
-            "--channels, or say with --order which channels it was trained with (made from grey: "
+            f"The model expects the channels {', '.join(order)}, but --channels gives {said}. Change "
+            "--channels, or list the channels used in training with --order (computed from grey: "
             f"{' and '.join(DERIVED)})."
         )
     return ChannelStack(order, files)
 
 
 def trained_order(weights):
-    """The channels that a run was trained with, by its record beside the weights; None where it does not say."""
+    """The channels used in training, from the options file next to the weights; None if they are not recorded."""
     record = resolve_weights(weights).with_name(OPTIONS_FILE)
     try:
         options = read_json(record).get("dataset_option")
     except (OSError, ValueError):
-        return None  # weights alone, or of another program
+        return None  # weights without a run, or from another program
     pairs = [pair for pair in options if isinstance(pair, list) and len(pair) == 2] if isinstance(options, list) else []
     chosen = dict(pairs).get("channels")
     return None if chosen is None else tuple(name.strip() for name in str(chosen).split(","))
 
 
 def check_fit(config, stack, tile):
-    """Raise `ConfigError` when the model takes other channels, or would shrink the tiles."""
+    """Raise `ConfigError` if the number of channels does not match, or the model would downscale the tiles."""
     count = int(config.IMAGE_SHAPE[2])
     if stack.shape[2] != count:
         raise ConfigError(
-            f"The model takes {count} channels, and these are {stack.shape[2]}: "
-            f"{', '.join(stack.names)}. Give those of its training with --order."
+            f"The model expects {count} channels, but there are {stack.shape[2]}: "
+            f"{', '.join(stack.names)}. List the channels used in training with --order."
         )
     if config.IMAGE_RESIZE_MODE == "square" and tile > config.IMAGE_MAX_DIM:
         raise ConfigError(
-            f"The model reduces pictures to {config.IMAGE_MAX_DIM} pixels, and would see a tile of "
-            f"{tile} smaller than what it was trained on. Use --tile {config.IMAGE_MAX_DIM}, or --set "
-            "IMAGE_RESIZE_MODE=pad64 if it was trained on pictures that were not reduced."
+            f"The model downscales images to {config.IMAGE_MAX_DIM} pixels, so objects in a tile of "
+            f"{tile} pixels would be smaller than in training. Use --tile {config.IMAGE_MAX_DIM}, or --set "
+            "IMAGE_RESIZE_MODE=pad64 if the training images were not downscaled."
         )
 
 
 def detect(detector, stack, options, tiles, rule=None):
-    """Detect in the whole wafer; finished tiles are kept in the folder `tiles`.
+    """Run the detection on the whole wafer; finished tiles are kept in the folder `tiles`.
 
-    Without --resume the tiles of an earlier run there are removed.
+    Without --resume, tiles of an earlier run in this folder are deleted first.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def detect(detector, stack, options, tiles, rule=None):
 
 
 def _executor(dask):
-    """Of `detect_tiled`: None for this process."""
+    """Executor for `detect_tiled`, or None to detect in this process."""
     if not dask:
         return None
     from mrcnn.inference.tiling_dask import on_dask
@@ -167,7 +169,7 @@ def write_results(out, stack, instances, sections, options):
 
 
 def as_labels(instances, sections):
-    """Detected sections as `WaferLabels`, outlines of few points, to be proof-read and learned from."""
+    """Detected sections as `WaferLabels` with simplified outlines, for proofreading and training."""
 
     def outline(part):
         return None if part is None else part_outline(instances, part.index)

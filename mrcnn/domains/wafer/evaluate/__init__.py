@@ -1,1 +1,1 @@
-"""How well sections are found: centres, angles, parts lost or there twice."""
+"""Evaluate detected sections: errors of centre and angle, missed parts and parts found twice."""

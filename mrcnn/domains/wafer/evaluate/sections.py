@@ -1,8 +1,8 @@
-"""How well the sections of a wafer were found: once, twice or not; paired or not; and how far centre and angle are off.
+"""Evaluate the detected sections of a wafer: found once, twice or not at all, pairing, errors of centre and angle.
 
-Sections are plain objects with `section_id`, `tissue` and `magnet`, each of these None or with `index` (of the object
-in its `Instances`), `centre` (y, x) in pixels and `angle_deg` or None: what `mrcnn.domains.wafer.sections.sections`
-makes of labels and of detections alike.
+Sections are objects with `section_id`, `tissue` and `magnet`, as made by `mrcnn.domains.wafer.sections.sections` from
+labels and from detections. Each part is None or has `index` (of the object in its `Instances`), `centre` (y, x) in
+pixels and `angle_deg` (may be None).
 """
 
 import math
@@ -22,16 +22,16 @@ ONCE, DOUBLE, MISSED = "once", "double", "missed"
 
 @dataclass(frozen=True)
 class Claims:
-    """Which detections lie on which true part; class by class.
+    """Assignment of detections to ground-truth objects of the same class.
 
     Attributes
     ----------
     best : int64 [N]
-        For each true object the detection of the highest IoU, or -1 where none reaches the threshold.
+        For each ground-truth object the detection with the highest IoU, or -1 if none reaches the threshold.
     states : str [N]
         "once", "double" or "missed".
     target : int64 [M]
-        For each detection the true object that it lies on, or -1.
+        For each detection the ground-truth object that it lies on, or -1.
     """
 
     best: np.ndarray
@@ -40,18 +40,18 @@ class Claims:
 
 
 def find_claims(gt, found, iou_threshold=0.5, overlaps=None):
-    """Match detections to true objects so that duplicates and halves at the border of a tile are seen as such.
+    """Match detections to ground-truth objects so that duplicates, and halves at the border of a tile, are recognized.
 
-    A detection lies on the true object of its class with which it shares the most pixels, when that is at least half of
-    the smaller one. A true object is found when one of its detections has the least IoU; it is found once when there is
-    no other detection on it, whatever that one's IoU.
+    A detection lies on the ground-truth object of its class with which it shares the most pixels, if these are at
+    least half of the smaller of the two. A ground-truth object is found if one of its detections reaches the IoU
+    threshold; it is found once if no other detection lies on it, whatever the IoU of the other detection.
 
     Parameters
     ----------
     gt, found : Instances
     iou_threshold : float
     overlaps : (ious float [N, M], shared pixels float [N, M]), optional
-        Of `mask_overlaps`, when already known.
+        Result of `mask_overlaps`, if already known.
 
     Returns
     -------
@@ -72,44 +72,45 @@ def find_claims(gt, found, iou_threshold=0.5, overlaps=None):
 
 
 def evaluate_sections(gt, gt_sections, found, found_sections, tiles=None, iou_threshold=0.5):
-    """Every score of one wafer.
+    """Compute all metrics of one wafer.
 
     Parameters
     ----------
     gt, found : Instances
-        Labelled and detected parts of one image, classes 1 (tissue) and 2 (magnetic part); others are left out.
+        Labelled and detected parts of one image, classes 1 (tissue) and 2 (magnetic part); other classes are ignored.
     gt_sections, found_sections : list
-        Sections of these objects, as said above.
+        Sections made of these objects, see the module's docstring.
     tiles : int [T, 4], optional
-        Windows (y1, x1, y2, x2) that the image was detected in, for errors by position.
+        Tiles (y1, x1, y2, x2) used for detection, to count errors by position.
     iou_threshold : float
-        Least IoU of the masks of a part that is found.
+        Minimum mask IoU of a part that counts as found.
 
     Returns
     -------
     dict
-        Plain numbers, lists and dicts, what is not defined is None:
+        Plain numbers, lists and dicts; undefined values are None:
 
-        - `sections_true`; `labelled_twice`: labels that lie on another label of the same part, left out;
-        - `once`, `double`, `missed`: true sections; "once" when each labelled part is found once, "missed" when one is
-          not found; `found_once` = once / sections_true;
+        - `sections_true`; `labelled_twice`: number of sections left out because a part lies on the same part of an
+          earlier section;
+        - `once`, `double`, `missed`: ground-truth sections; "once" if each labelled part is found once, "missed" if one
+          is not found; `found_once` = once / sections_true;
         - `sections_found`, `paired_found`; `parts`: {"tissue", "magnet"}: {"true", "once", "double", "missed", "found",
-          "false"}, false: on no true part;
+          "false"}, with "false" for detections that lie on no ground-truth part;
         - `pairing`: {"sections": with both parts labelled and found, "right", "accuracy"};
         - `centre_error_px`, `angle_error_deg`: {"tissue", "magnet", "all"}: {"count", "median", "p95"} over found
           parts;
         - `ap_50`, `ap_50_boxes`: Matterport's AP at IoU 0.5 of masks and of boxes; `recall_50_boxes`; `coco_ap`:
           {"AP", "AP50", "AP75", "tissue", "magnet"} of masks;
         - `by_tile`: see `mrcnn.domains.wafer.evaluate.tiles.count_by_tile`; None without tiles;
-        - `errors`: list of {"section_id", "state", "x_px", "y_px"} of doubles and misses.
+        - `errors`: list of {"section_id", "state", "x_px", "y_px"} for sections found twice or missed.
 
     Notes
     -----
-    Angles are compared on the circle: 359 and 1 are two degrees apart.
+    Angle differences are circular: 359 and 1 are two degrees apart.
     """
     gt_sections, twice = _without_repeats(gt, gt_sections)
     kept = np.array(sorted(p.index for s in gt_sections for p in _parts(s)), np.int64)
-    # Detections must not be taken by a label that is left out.
+    # Detections must not be assigned to a label that is left out.
     overlaps = [np.where(np.isin(np.arange(len(gt)), kept)[:, None], v, 0.0) for v in mask_overlaps(gt, found)]
     claims = find_claims(gt, found, iou_threshold, overlaps)
     states = np.array([_section_state(s, claims.states) for s in gt_sections])
@@ -144,7 +145,7 @@ def evaluate_sections(gt, gt_sections, found, found_sections, tiles=None, iou_th
 
 
 def image_scores(gt, found, ious=None):
-    """The scores of one image that know nothing of sections: `ap_50`, `ap_50_boxes`, `recall_50_boxes`, `coco_ap`."""
+    """Metrics of one image regardless of sections: `ap_50`, `ap_50_boxes`, `recall_50_boxes`, `coco_ap`."""
     ious = mask_overlaps(gt, found)[0] if ious is None else ious
     boxes = compute_overlaps(gt.boxes, found.boxes) if len(gt) and len(found) else np.zeros((len(gt), len(found)))
     coco = coco_ap([gt], [found], len(PARTS) + 1, "segm", None, [ious])
@@ -160,13 +161,13 @@ def image_scores(gt, found, ious=None):
 
 
 def format_sections(report):
-    """The dict of `evaluate_sections` as lines of text."""
+    """Format the result of `evaluate_sections` as lines of text."""
     parts, pairing, coco = report["parts"], report["pairing"], report["coco_ap"]
     lines = [
-        f"{report['sections_true']} true sections: {report['once']} found once "
-        f"({_percent(report['found_once'])}), {report['double']} doubly, {report['missed']} missed"
+        f"{report['sections_true']} ground-truth sections: {report['once']} found once "
+        f"({_percent(report['found_once'])}), {report['double']} found twice, {report['missed']} missed"
         + (f"; {report['labelled_twice']} labelled twice" if report["labelled_twice"] else ""),
-        f"pairs right: {pairing['right']} of {pairing['sections']} ({_percent(pairing['accuracy'])})",
+        f"correct pairs: {pairing['right']} of {pairing['sections']} ({_percent(pairing['accuracy'])})",
         "",
         f"{'part':10}{'true':>7}{'once':>7}{'double':>8}{'missed':>8}{'false':>7}"
         f"{'centre px':>12}{'95 %':>8}{'angle deg':>12}{'95 %':>8}",
@@ -191,7 +192,7 @@ def format_sections(report):
 
 
 def _without_repeats(gt, sections):
-    """The sections whose parts lie on no part of an earlier one, and how many others there are."""
+    """Sections without parts that lie on a part of an earlier section, and the number of the others."""
     same = mask_overlaps(gt, gt)[0] * (gt.class_ids[:, None] == gt.class_ids[None])
     taken, kept = [], []
     for section in sections:
@@ -230,7 +231,7 @@ def _part_counts(sections, claims, found):
 
 
 def _pairing(gt_sections, found_sections, claims):
-    """A pair is right when the tissue found is paired with a detection that lies on the true magnetic part."""
+    """Count correct pairs: the detected tissue is paired with a detection on the section's true magnetic part."""
     partner = {s.tissue.index: s.magnet.index for s in found_sections if s.tissue is not None and s.magnet is not None}
     found = [
         (claims.best[s.tissue.index], s.magnet.index)
@@ -269,7 +270,7 @@ def _errors(gt_sections, found_sections, claims):
 
 
 def angle_error(first_deg, second_deg):
-    """Difference of two directions in degrees, 0 to 180.
+    """Angle between two directions in degrees, 0 to 180.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where in the tiles of a wafer sections were found twice or not at all."""
+"""Count the sections found once, twice or not at all by their position among the tiles of a wafer."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def count_by_tile(centres, states, tiles):
     Parameters
     ----------
     centres : float [S, 2]
-        (y, x) of the true sections in pixels.
+        (y, x) of the ground-truth sections in pixels.
     states : sequence of str [S]
         "once", "double" or "missed".
     tiles : int [T, 4]
@@ -20,17 +20,17 @@ def count_by_tile(centres, states, tiles):
     Returns
     -------
     dict
-        - `overlap`: {"1 tile", "2 tiles", "more tiles"}: {"sections", "once", "double", "missed"}, by how many tiles
-          hold the section's centre;
-        - `border`: the same for "inner", "first row or column", "last row or column" of the tile that the centre lies
-          deepest in (what is in a first and a last one counts as last);
-        - `rows`, `columns`: of the grid of tiles; `grid`: {"sections", "double", "missed"}: counts [rows][columns] of
-          the tiles in which the centres lie deepest.
+        - `overlap`: {"1 tile", "2 tiles", "more tiles"}: {"sections", "once", "double", "missed"}, by the number of
+          tiles that contain the section's centre;
+        - `border`: the same for "inner", "first row or column", "last row or column", by the tile in which the centre
+          lies deepest (a tile in both a first and a last row or column counts as last);
+        - `rows`, `columns`: size of the grid of tiles; `grid`: {"sections", "double", "missed"}: counts
+          [rows][columns], each section in the tile in which its centre lies deepest.
     """
     tiles, states = np.asarray(tiles, int).reshape(-1, 4), np.asarray(states)
     centres = np.asarray(centres, float).reshape(-1, 2)
     tops, lefts = np.unique(tiles[:, 0]), np.unique(tiles[:, 1])
-    # Depth in a tile: distance of the pixel's centre from the nearest of its four borders.
+    # Depth in a tile: distance of the pixel's centre from the nearest border of the tile.
     depths = np.concatenate(
         [centres[:, None] + 0.5 - tiles[None, :, :2], tiles[None, :, 2:] - centres[:, None] - 0.5], axis=2
     ).min(axis=2)

@@ -1,1 +1,1 @@
-"""Outlines of sections, and the files that hold them."""
+"""Labelled outlines of sections: reading and writing the files that contain them."""

@@ -1,4 +1,4 @@
-"""Labelme JSON of a wafer: outlines named by their label, or told apart by their position in the file."""
+"""Read the labels of a wafer from labelme JSON: parts are identified by label or by position in the file."""
 
 import re
 from pathlib import Path
@@ -22,20 +22,20 @@ _NUMBERED = (*PARTS, "dummy")
 
 
 def read_labelme(path, image_shape=None):
-    """Labels from a labelme file, old (3.x) or new, of one of two kinds.
+    """Read labels from a labelme file (old 3.x or new), which identifies parts in one of two ways.
 
     By label: outlines are named `tissue-i`, `magnet-i` (or `mag-i`, `magnetic-i`), `envelope-i` and `background`, in
-    any order; i is the section. Instead of in the label the number may be in `group_id`. A section may lack parts;
-    `dummy-i` is left out, for a dummy is nothing to find.
+    any order, where i is the number of the section. The number may also be given as `group_id`. A section may lack
+    parts; `dummy-i` is ignored because dummies are not to be detected.
 
-    By position, when no outline has such a name with a number: three outlines a section, tissue, magnet, envelope, and
-    as the last one the background. Names are not needed, but where they tell several parts apart they must agree.
+    By position, if no outline has such a name with a number: three outlines per section (tissue, magnet, envelope),
+    and finally the background. Names are not needed, but if they distinguish several parts they must be consistent.
 
     Parameters
     ----------
     path : str or Path
     image_shape : (int, int), optional
-        Height and width of the image; by default what the file says, else those of the image that it names.
+        Height and width of the image; by default as stated in the file, or read from the image that it names.
 
     Returns
     -------
@@ -44,8 +44,8 @@ def read_labelme(path, image_shape=None):
     Raises
     ------
     DataError
-        As `mrcnn.formats.labelme.read_shapes`; a triplet is incomplete; a name is unknown or there twice; labels lie
-        outside of the image.
+        As in `mrcnn.formats.labelme.read_shapes`; a triplet is incomplete; a name is unknown or occurs twice; labels
+        lie outside the image.
     """
     path = Path(path)
     file = read_shapes(path)
@@ -62,7 +62,7 @@ def read_labelme(path, image_shape=None):
 
 # --- Labels ---
 def _kind(shape):
-    """What a label says: the kind (None: nothing we know) and the section's number (None: not said)."""
+    """Kind (None if unknown) and section number (None if not given) of a labelled shape."""
     match = _LABEL.fullmatch(shape.label)
     kind = _KINDS.get(match[1].lower()) if match else None
     if kind is None or kind == "background":
@@ -76,8 +76,8 @@ def _by_label(path, names, kinds, polygons):
         if kind is None or kind in PARTS and number is None:
             raise DataError(
                 path,
-                f"shape {i} has the label {name!r}, while others are named as tissue-1",
-                f"Name it {', '.join(f'{n}-<section>' for n in _NUMBERED)} or background",
+                f"shape {i} has the label {name!r}, while other labels have the form tissue-1",
+                f"Rename it to {', '.join(f'{n}-<section>' for n in _NUMBERED)} or background",
             )
         if kind == "background":
             if background is not None:
@@ -89,7 +89,7 @@ def _by_label(path, names, kinds, polygons):
                 raise DataError(
                     path,
                     f"shape {i} is a second {kind} of section {number}",
-                    "Give it the number of its own section, or delete one",
+                    "Give it the number of its own section, or delete one of the two",
                 )
             parts[kind] = polygon
     return [Section(number, **found[number]) for number in sorted(found)], background
@@ -100,9 +100,9 @@ def _by_position(path, names, kinds, polygons):
     if count % 3 != 1 or count < 4:
         raise DataError(
             path,
-            f"holds {count} outlines without section numbers, which are no triplets of tissue, "
-            "magnet and envelope with one background after them",
-            "Add what is missing in this order (1, 4, 7, ... tissue; the last one is the background), or "
+            f"contains {count} outlines without section numbers, which do not form triplets of tissue, "
+            "magnet and envelope followed by one background",
+            "Add the missing outlines in this order (1, 4, 7, ... tissue; the last one is the background), or "
             "name the outlines tissue-1, magnet-1, ...",
         )
     expected = [*(PARTS * (count // 3)), "background"]
@@ -111,7 +111,7 @@ def _by_position(path, names, kinds, polygons):
             if kind is not None and kind != wanted:
                 raise DataError(
                     path,
-                    f"shape {i + 1} has the label {names[i]!r}, but by its position it is a {wanted}",
+                    f"shape {i + 1} has the label {names[i]!r}, but by position it should be a {wanted}",
                     "Add a number to each label (tissue-1, magnet-1, ...), or put the outlines in the order tissue, "
                     "magnet, envelope",
                 )
@@ -127,13 +127,13 @@ def _image_shape(path, file, given):
     if given is not None and tuple(int(v) for v in given[:2]) != file.image_shape:
         raise DataError(
             path,
-            f"was drawn on an image of {height} x {width} pixels (rows x columns), but this one "
-            f"is {given[0]} x {given[1]}",
-            "Use the labels with their own image, or give the scale between both",
+            f"was drawn on an image of {height} x {width} pixels (rows x columns), but this image "
+            f"has {given[0]} x {given[1]}",
+            "Use the labels with the image they were drawn on, or give the scale between the two",
         )
     return file.image_shape
 
 
 def stored_shape(image_path):
-    """Height and width of an image from its header, or None where there is no such file."""
+    """Height and width of an image from its header, or None if the file does not exist."""
     return stored_image_shape(image_path)[:2] if image_path is not None and Path(image_path).is_file() else None

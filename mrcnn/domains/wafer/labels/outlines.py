@@ -1,4 +1,4 @@
-"""The labels of a wafer: the outlines of each section's parts, in pixels of the wafer's picture."""
+"""The labels of a wafer: outlines of the parts of each section, in pixels of the wafer's image."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,16 +15,16 @@ PARTS = ("tissue", "magnet", "envelope")
 
 @dataclass(eq=False)
 class Section:
-    """One section: outlines float64 [P, 2], points (y, x) in pixels, or None where a part is not labelled.
+    """One section: outlines float64 [P, 2], points (y, x) in pixels, or None if a part is not labelled.
 
     Attributes
     ----------
     number : int
-        By which both parts, and the files, know the section; from 1.
+        Number of the section, from 1, shared by its parts and used in files.
     tissue, magnet : array or None
-        The brain tissue and the magnetic resin: the objects to find.
+        The brain tissue and the magnetic resin: the objects to detect.
     envelope : array or None
-        Around all parts and what else must not be covered by another section, as a dummy beside them.
+        Encloses all parts and anything else that must not be covered by another section, such as a dummy.
     """
 
     number: int
@@ -33,7 +33,7 @@ class Section:
     envelope: np.ndarray = None
 
     def mapped(self, function):
-        """The section with each outline that it has replaced by `function` of it."""
+        """A copy of the section with `function` applied to each of its outlines."""
         return replace(
             self, **{part: None if getattr(self, part) is None else function(getattr(self, part)) for part in PARTS}
         )
@@ -49,9 +49,9 @@ class WaferLabels:
     background : float64 [P, 2] or None
         Outline of an area without sections.
     image_shape : (int, int) or None
-        Height and width of the picture in pixels, where known.
+        Height and width of the image in pixels, if known.
     image_path : Path or None
-        The picture that the labels were drawn on; it need not exist.
+        The image that the labels were drawn on; it need not exist.
     """
 
     sections: list = field(default_factory=list)
@@ -89,11 +89,11 @@ class WaferLabels:
         return list(polygons), np.array(class_ids, np.int32), np.array(numbers, np.int64)
 
     def boxes(self):
-        """Boxes of `outlines`, int32 [N, 4], clipped to the image where its size is known."""
+        """Boxes of `outlines`, int32 [N, 4], clipped to the image if its size is known."""
         return polygon_boxes(self.outlines()[0], self.image_shape)
 
     def instances(self, window=None, min_pixels=1):
-        """The objects of the wafer, or of a window of it, in the order of `outlines`.
+        """The objects of the wafer, or of a window of it, in the order given by `outlines`.
 
         Parameters
         ----------
@@ -109,38 +109,38 @@ class WaferLabels:
         Raises
         ------
         ConfigError
-            Neither the size of the image nor a window is known.
+            Neither the size of the image nor a window is given.
         """
         if self.image_shape is None and window is None:
             raise ConfigError(
-                "The size of the wafer's picture is not known: set image_shape of its labels, or ask for a window."
+                "The size of the wafer's image is unknown. Set image_shape of its labels, or give a window."
             )
         polygons, class_ids, _ = self.outlines()
         shape = self.image_shape if self.image_shape is not None else window[2:]
         return polygons_to_instances(polygons, class_ids, shape, window, min_pixels)
 
     def select(self, indices):
-        """The labels with only the sections at these indices (or where a bool mask is True), in this order."""
+        """New labels with only the sections at these indices, in this order, or with those selected by a bool mask."""
         indices = np.asarray(indices)
         indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
         return replace(self, sections=[self.sections[i] for i in indices])
 
-    # --- Other frames: new labels, these stay as they are ---
+    # --- Other frames: each method returns new labels and leaves these unchanged ---
     def scaled(self, factor):
-        """The labels of the picture enlarged by this factor (1 / 3 for one reduced by 3); the path is not kept.
+        """The labels for the image enlarged by this factor (1 / 3 if downscaled by 3); the path is not kept.
 
-        Coordinates are multiplied, so that those of the full picture are these times the scale.
+        Coordinates are multiplied by the factor.
         """
         shape = None if self.image_shape is None else tuple(max(1, round(v * factor)) for v in self.image_shape)
         return replace(self._mapped(lambda polygon: polygon * factor), image_shape=shape, image_path=None)
 
     def moved(self, dy, dx, image_shape=None):
-        """The labels with all outlines moved by (dy, dx) pixels, in an image of the shape given or of the same one."""
+        """The labels with all outlines moved by (dy, dx) pixels, in an image of the given shape (default unchanged)."""
         moved = self._mapped(lambda polygon: polygon + np.array([dy, dx], np.float64))
         return moved if image_shape is None else replace(moved, image_shape=tuple(image_shape))
 
     def swapped(self):
-        """The labels with tissue and magnet exchanged, for files that were written with one for the other."""
+        """The labels with tissue and magnet swapped, for files in which they were confused."""
         return replace(self, sections=[replace(s, tissue=s.magnet, magnet=s.tissue) for s in self.sections])
 
     def _mapped(self, function):
@@ -151,39 +151,39 @@ class WaferLabels:
         )
 
     def of_image(self, image_shape):
-        """The labels with the size of their picture set, when they can be labels of it.
+        """The labels with the given image size, after checking that they can belong to an image of this size.
 
         Parameters
         ----------
         image_shape : (int, int) or longer
-            Height and width of the picture in pixels.
+            Height and width of the image in pixels.
 
         Raises
         ------
         DataError
-            They are known to be of a picture of another size, or lie outside of this one.
+            The labels belong to an image of a different size, or lie outside this image.
         """
         shape = tuple(int(v) for v in image_shape[:2])
         if self.image_shape not in (None, shape):
             own = " x ".join(map(str, self.image_shape))
             raise DataError(
                 self.image_path or "wafer labels",
-                f"is the picture of the labels, of {own} pixels (rows x "
-                f"columns), but this one is {shape[0]} x {shape[1]}",
-                "Use the labels with their own picture, or scale them to this one",
+                f"is the image of the labels, with {own} pixels (rows x "
+                f"columns), but this image has {shape[0]} x {shape[1]}",
+                "Use the labels with the image they were drawn on, or scale them to this image",
             )
         self.check_inside(shape)
         return replace(self, image_shape=shape)
 
     def check_inside(self, image_shape=None, where=None):
-        """Raise `DataError` for the first part that has no pixel inside the image; parts cut by its border are fine.
+        """Raise `DataError` if a part lies completely outside the image; parts cut off by its border are allowed.
 
         Parameters
         ----------
         image_shape : (int, int), optional
-            By default the labels' own; without either nothing is checked.
+            By default the image shape of the labels; nothing is checked if neither is known.
         where : str or Path, optional
-            The file of the labels, for the message.
+            The file of the labels, for the error message.
         """
         shape = self.image_shape if image_shape is None else tuple(int(v) for v in image_shape[:2])
         if shape is None:
@@ -196,9 +196,9 @@ class WaferLabels:
             y, x = polygons[first].mean(axis=0)
             raise DataError(
                 where or self.image_path or "wafer labels",
-                f"{len(outside)} of {len(polygons)} outlines lie outside of the image of {shape[0]} x {shape[1]} (rows "
-                f"x columns), as the {CLASS_NAMES[class_ids[first]]} of section {numbers[first]} around row {y:.0f}, "
-                f"column {x:.0f}",
-                "Check that picture and labels belong together, and the scale of the corner files "
-                "(3 for a picture reduced by 3)",
+                f"{len(outside)} of {len(polygons)} outlines lie outside the image of {shape[0]} x {shape[1]} pixels "
+                f"(rows x columns), such as the {CLASS_NAMES[class_ids[first]]} of section {numbers[first]} around row "
+                f"{y:.0f}, column {x:.0f}",
+                "Check that the labels belong to this image, and check the scale of the corner files "
+                "(3 for an image downscaled by 3)",
             )

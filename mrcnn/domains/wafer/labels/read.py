@@ -1,4 +1,4 @@
-"""Reading a wafer's labels: corner text files, labelme JSON by label or by position, and `read_labels` for either."""
+"""Read the labels of a wafer from corner text files or labelme JSON; `read_labels` accepts either."""
 
 import re
 from pathlib import Path
@@ -12,23 +12,23 @@ from mrcnn.geometry.polygons import check_polygon
 
 __all__ = ["read_corners", "read_labelme", "read_labels"]
 
-SCALE = 3  # of the corner files' pixels to those of the pictures reduced for detection
+SCALE = 3  # pixels of the corner files per pixel of the images, which were downscaled for detection
 
 
 def read_corners(tissue_txt, magnet_txt, scale=SCALE, image_shape=None):
-    """Labels from two text files of corners.
+    """Read labels from two text files of corners.
 
-    A line is a section: its corners `x,y` separated by tabs, as written for the microscope. Line i of both files is
-    the same section, and it gets the number i. Tabs at the end of a line, `\\r\\n` and blank lines at the end of the
-    file are fine.
+    Each line is one section: its corners `x,y` separated by tabs, as written for the microscope. Line i of both files
+    is the same section, with number i. Tabs at the end of a line, `\\r\\n`, and blank lines at the end of the file are
+    allowed.
 
     Parameters
     ----------
     tissue_txt, magnet_txt : str or Path
     scale : float
-        Pixels of the files for one of the picture; the coordinates are divided by it.
+        Pixels of the files per pixel of the image; coordinates are divided by it.
     image_shape : (int, int), optional
-        Height and width of the picture, to check the labels against.
+        Height and width of the image, to check the labels.
 
     Returns
     -------
@@ -37,8 +37,8 @@ def read_corners(tissue_txt, magnet_txt, scale=SCALE, image_shape=None):
     Raises
     ------
     DataError
-        A file is unreadable or empty, a line holds something else, the files differ in their number of lines, or
-        labels lie outside of the image.
+        A file is unreadable or empty, a line is not a list of corners, the files have different numbers of lines, or
+        labels lie outside the image.
     ConfigError
         The scale is not a positive number.
     """
@@ -49,7 +49,7 @@ def read_corners(tissue_txt, magnet_txt, scale=SCALE, image_shape=None):
         raise DataError(
             magnet_txt,
             f"has {len(magnet)} lines, but {tissue_txt} has {len(tissue)}",
-            "Line i of both files is the same section: add the missing lines, or delete those too many",
+            "Line i must be the same section in both files: add the missing lines, or delete the extra ones",
         )
     sections = [Section(i, *parts) for i, parts in enumerate(zip(tissue, magnet), start=1)]
     labels = WaferLabels(sections, image_shape=image_shape)
@@ -62,11 +62,11 @@ def _corner_lines(path, scale):
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            path, f"cannot be read as text ({error})", "Check the path and that it is a text file of corners"
+            path, f"cannot be read as text ({error})", "Check the path, and check that it is a text file of corners"
         ) from error
     lines = text.rstrip().splitlines()
     if not lines:
-        raise DataError(path, "holds no section", "Expected is a line a section: x,y<tab>x,y<tab>x,y<tab>x,y")
+        raise DataError(path, "contains no section", "Expected one line per section: x,y<tab>x,y<tab>x,y<tab>x,y")
     return [_corners(line, f"{path}, line {number}") / scale for number, line in enumerate(lines, start=1)]
 
 
@@ -75,24 +75,24 @@ def _corners(line, where):
         points = [[float(value) for value in corner.split(",")] for corner in line.split()]
     except ValueError as error:
         raise DataError(
-            where, f"is no list of corners: {line.strip()[:60]!r}", "Expected are x,y<tab>x,y<tab>x,y<tab>x,y"
+            where, f"is not a list of corners: {line.strip()[:60]!r}", "Expected x,y<tab>x,y<tab>x,y<tab>x,y"
         ) from error
     return check_polygon([point[::-1] for point in points], where)
 
 
 def read_labels(path, scale=None, image_shape=None):
-    """Labels of a wafer from whatever it has: labelme JSON, one of two corner files, or the folder they are in.
+    """Read the labels of a wafer from labelme JSON, from one of two corner files, or from the folder they are in.
 
     Parameters
     ----------
     path : str or Path
-        A `.json`; a corner file of tissue or magnets, the other being found by its name; or a folder with
-        `labels.json` (or one single JSON file), or with corner files `*tissue*.txt` and `*mag*.txt`.
+        A `.json` file; the corner file of the tissue or of the magnets (the other is found by its name); or a folder
+        with `labels.json` (or a single JSON file), or with corner files `*tissue*.txt` and `*mag*.txt`.
     scale : float, optional
-        By which the coordinates are divided: by default 1 for JSON and for corner files named `*_scale3.txt`, which
-        are divided already, and 3 for other corner files.
+        Coordinates are divided by it. By default 1 for JSON and for corner files named `*_scale3.txt`, which are
+        already divided, and 3 for other corner files.
     image_shape : (int, int), optional
-        Height and width of the picture, to check the labels against.
+        Height and width of the image, to check the labels.
 
     Returns
     -------
@@ -126,21 +126,23 @@ def _labels_in(folder):
     if named or len(files) == 1:
         return (named or files)[0]
     if files:
-        raise DataError(folder, f"holds {len(files)} JSON files and none is named labels.json", "Name the file itself")
+        raise DataError(
+            folder, f"contains {len(files)} JSON files, none of them named labels.json", "Give the path of the file"
+        )
     texts = sorted(p for p in folder.glob("*.txt") if "tissue" in p.name.lower())
     if len(texts) == 1:
         return texts[0]
     if texts:
         raise DataError(
             folder,
-            f"holds {len(texts)} corner files of tissue ({', '.join(p.name for p in texts)})",
-            "Name the one to read",
+            f"contains {len(texts)} corner files of tissue ({', '.join(p.name for p in texts)})",
+            "Give the path of the file to read",
         )
-    raise DataError(folder, "holds no labels", "Expected are labels.json, or corner files *tissue*.txt and *mag*.txt")
+    raise DataError(folder, "contains no labels", "Expected labels.json, or corner files *tissue*.txt and *mag*.txt")
 
 
 def _corner_files(path):
-    """The corner files of tissue and magnets, from either of them."""
+    """Paths of the corner files of tissue and magnets, given one of them."""
     pairs = (("tissues", "magnets"), ("tissue", "magnet"), ("tissue", "mag"))
     for own, other in (*pairs, *(pair[::-1] for pair in pairs)):
         partner = path.with_name(re.sub(own, other, path.name, count=1))
@@ -148,6 +150,6 @@ def _corner_files(path):
             return (path, partner) if own.startswith("tissue") else (partner, path)
     raise DataError(
         path,
-        "is no labelme JSON, and no corner file with its partner beside it",
-        "Expected is a pair such as source_sections_tissue.txt and source_sections_mag.txt",
+        "is neither labelme JSON nor a corner file with its counterpart in the same folder",
+        "Expected a pair such as source_sections_tissue.txt and source_sections_mag.txt",
     )

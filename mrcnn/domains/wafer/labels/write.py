@@ -1,4 +1,4 @@
-"""Writing a wafer's labels as labelme JSON, for proof-reading."""
+"""Write the labels of a wafer as labelme JSON, for proofreading."""
 
 import json
 import os
@@ -11,25 +11,26 @@ from mrcnn.files import whole_file
 
 
 def write_labelme(path, labels, image_path=None):
-    """Write labels for proof-reading in labelme; `read_labelme` gives them back to the last digit.
+    """Write labels for proofreading in labelme; `read_labelme` restores them exactly.
 
     Parameters
     ----------
     path : str or Path
-        The JSON file; an existing one is replaced only when the new one is complete.
+        The JSON file; an existing file is replaced only when the new one is complete.
     labels : WaferLabels
     image_path : str or Path, optional
-        The picture that labelme is to show; by default that of the labels. Written relative to the JSON's folder.
+        The image to show in labelme; by default the image of the labels. Stored relative to the folder of the JSON
+        file.
 
     Raises
     ------
     DataError
-        No picture is known, or the file cannot be written.
+        The image is unknown, or the file cannot be written.
     """
     path = Path(path)
     picture = labels.image_path if image_path is None else image_path
     if picture is None:
-        raise DataError(path, "would name no picture, and labelme shows labels only on one", "Give image_path")
+        raise DataError(path, "would not name an image, which labelme needs to show labels", "Give image_path")
     outlines = [(f"{part}-{section.number}", getattr(section, part)) for part in PARTS for section in labels.sections]
     outlines.append(("background", labels.background))
     height, width = labels.image_shape or stored_shape(picture) or (None, None)
@@ -53,12 +54,12 @@ def write_labelme(path, labels, image_path=None):
         "imageHeight": height,
         "imageWidth": width,
     }
-    with whole_file(path, cure="Check the folder's permissions and the space left") as draft:
+    with whole_file(path, cure="Check the folder's permissions and the free space") as draft:
         draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _relative(picture, folder):
     try:
         return Path(os.path.relpath(picture, folder)).as_posix()
-    except ValueError:  # another drive, under Windows
+    except ValueError:  # a different drive on Windows
         return Path(picture).as_posix()

@@ -1,1 +1,1 @@
-"""Patches of a wafer, cut at random or on a grid, and folders of them."""
+"""Patches of a wafer: cutting them at random or on a grid, reading and writing folders of them."""

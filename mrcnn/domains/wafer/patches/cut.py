@@ -1,4 +1,4 @@
-"""Patches of a wafer: windows at random or on a grid, as a data set and as folders, straight from the outlines."""
+"""Cut patches out of a wafer, at random or on a grid, as a data set or as folders; masks are made from the outlines."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,43 +11,43 @@ from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.pixel_sizes import as_pixel_size
 from mrcnn.geometry.tile_windows import as_pair, tile_windows
 
-MIN_PIXELS = 25  # of an object in a patch: less is a sliver that nobody could tell
-_TRIES = 1000  # places tried for each patch asked for, before there are said to be too few
-_AT_ONCE = 256  # places looked at together
+MIN_PIXELS = 25  # of an object in a patch: a smaller sliver is unrecognizable
+_TRIES = 1000  # places tried per requested patch before giving up
+_AT_ONCE = 256  # places tested at once
 
 
 def random_patches(labels, image_shape, size, count, min_tissue=4, min_magnet=4, seed=0, margin=5):
-    """Windows at random places that hold enough sections.
+    """Choose windows at random places that contain enough sections.
 
-    A part counts when at least one of its points is inside of the window by the margin (the rule of the first wafers'
-    patch generator). All places that hold enough are equally likely.
+    A part counts if at least one of its points lies inside the window by at least the margin (the rule of the patch
+    generator used for the first wafers). All places with enough parts are equally likely.
 
     Parameters
     ----------
     labels : WaferLabels
     image_shape : (int, int) or longer
-        Height and width of the picture in pixels.
+        Height and width of the image in pixels.
     size : int or (int, int)
         Height and width of a window.
     count : int
     min_tissue, min_magnet : int
-        Parts that a window holds at least.
+        Minimum number of parts in a window.
     seed : int or numpy.random.Generator
     margin : float
-        Pixels.
+        In pixels.
 
     Returns
     -------
     list of (y1, x1, y2, x2)
-        Whole numbers, y2 and x2 exclusive.
+        Integers, y2 and x2 exclusive.
 
     Raises
     ------
     ConfigError
-        The size or the count is none.
+        The size or the count is below 1.
     DataError
-        The picture is smaller than a window or not that of the labels, labels lie outside of it, or hardly any place
-        holds enough sections.
+        The image is smaller than a window or does not match the labels, labels lie outside the image, or hardly any
+        place contains enough sections.
     """
     size, shape = _checked_size(size, image_shape, labels)
     if count < 1:
@@ -60,8 +60,8 @@ def random_patches(labels, image_shape, size, count, min_tissue=4, min_magnet=4,
         if tried >= _TRIES * count and tried >= 100 * _AT_ONCE:
             raise DataError(
                 labels.image_path or "wafer labels",
-                f"has hardly a window of {size[0]} x {size[1]} pixels with at "
-                f"least {min_tissue} tissue parts and {min_magnet} magnets: {len(windows)} in {tried} places tried",
+                f"has hardly any window of {size[0]} x {size[1]} pixels with at "
+                f"least {min_tissue} tissue parts and {min_magnet} magnets: {len(windows)} found in {tried} tries",
                 "Lower min_tissue and min_magnet, or choose larger patches",
             )
         corners = rng.integers(0, np.array(shape) - size, (_AT_ONCE, 2), endpoint=True)
@@ -71,7 +71,7 @@ def random_patches(labels, image_shape, size, count, min_tissue=4, min_magnet=4,
 
 
 class _Counter:
-    """Which windows of one size, given by their first pixels int [K, 2], hold enough parts of each class."""
+    """Test which windows of a fixed size, given by their first pixels int [K, 2], have enough parts of each class."""
 
     def __init__(self, labels, size, margin, least):
         polygons, class_ids, _ = labels.outlines()
@@ -93,18 +93,18 @@ class _Counter:
 
 
 def grid_patches(labels, image_shape, size, overlap=0, min_density=None):
-    """Windows on a grid that covers the picture; the last row and column are shifted inwards.
+    """Windows on a grid that covers the image; the last row and column are shifted inwards.
 
     Parameters
     ----------
     labels : WaferLabels
     image_shape : (int, int) or longer
-        Height and width of the picture in pixels.
+        Height and width of the image in pixels.
     size, overlap : int or (int, int)
-        Height and width of a window, and of what neighbours share at least.
+        Height and width of a window, and of the minimum overlap of neighbouring windows.
     min_density : float, optional
-        Keep a window only when the pixels of sections are more than this many times those of the background (0.25 in
-        the first wafers' partition). None: keep all.
+        Keep a window only if the number of section pixels exceeds this factor times the number of background pixels
+        (0.25 was used for the first wafers). None: keep all.
 
     Returns
     -------
@@ -114,10 +114,10 @@ def grid_patches(labels, image_shape, size, overlap=0, min_density=None):
     Raises
     ------
     ConfigError
-        The size is none, or the overlap leaves no step.
+        The size is below 1, or the overlap is too large.
     DataError
-        The picture is smaller than a window or not that of the labels, labels lie outside of it, or no window is dense
-        enough.
+        The image is smaller than a window or does not match the labels, labels lie outside the image, or no window is
+        dense enough.
     """
     size, shape = _checked_size(size, image_shape, labels)
     labels = labels.of_image(shape)
@@ -143,18 +143,18 @@ def _dense(labels, window, min_density):
 def _checked_size(size, image_shape, labels):
     size, shape = as_pair(size), tuple(int(v) for v in image_shape[:2])
     if min(size) < 1:
-        raise ConfigError(f"A patch has at least one pixel, not {size[0]} x {size[1]}.")
+        raise ConfigError(f"A patch must have at least one pixel, not {size[0]} x {size[1]}.")
     if size[0] > shape[0] or size[1] > shape[1]:
         raise DataError(
             labels.image_path or "wafer",
-            f"is {shape[0]} x {shape[1]} pixels (rows x columns), smaller than a patch of {size[0]} x {size[1]}",
+            f"has {shape[0]} x {shape[1]} pixels (rows x columns), less than a patch of {size[0]} x {size[1]}",
             "Choose smaller patches",
         )
     return size, shape
 
 
 class WaferPatches(Dataset):
-    """Windows of wafers as pictures; pixels are read and outlines filled when a patch is asked for.
+    """Data set of windows of wafers; pixels are read and outlines are filled on demand.
 
     Parameters
     ----------
@@ -171,8 +171,7 @@ class WaferPatches(Dataset):
 
     Notes
     -----
-    All patches of a wafer are one group, so that a split never has one place in two parts. `add_wafer` adds another
-    wafer.
+    All patches of a wafer form one group, so no place appears in two parts of a split. `add_wafer` adds another wafer.
     """
 
     def __init__(self, stack, labels, windows, source="wafer", min_pixels=MIN_PIXELS, pixel_size_nm=None):
@@ -184,10 +183,10 @@ class WaferPatches(Dataset):
         self.add_wafer(stack, labels, windows, pixel_size_nm)
 
     def add_wafer(self, stack, labels, windows, pixel_size_nm=None):
-        """Add the patches of another wafer, and prepare the data set again; `ConfigError` for other channels."""
+        """Add the patches of another wafer and prepare the data set again; `ConfigError` if its channels differ."""
         if tuple(stack.names) != self.channel_names:
             raise ConfigError(
-                f"The channels {', '.join(stack.names)} are not those of the other wafer: "
+                f"The channels {', '.join(stack.names)} differ from those of the other wafer: "
                 f"{', '.join(self.channel_names)}."
             )
         wafer = len(self._wafers)
@@ -207,12 +206,12 @@ class WaferPatches(Dataset):
         self.prepare()
 
     def load_image(self, image_id):
-        """Pixels uint8 [h, w, C] of a patch."""
+        """The pixels of a patch, uint8 [h, w, C]."""
         info = self.image_info[image_id]
         return self._wafers[info["wafer"]][0].read(*info["window"])
 
     def load_instances(self, image_id):
-        """Tissue and magnets of a patch."""
+        """The tissue and magnets of a patch."""
         info = self.image_info[image_id]
         found = self._wafers[info["wafer"]][1].instances(info["window"], self._min_pixels)
         found.pixel_size_nm = self.pixel_size_nm(image_id)
@@ -224,34 +223,34 @@ class WaferPatches(Dataset):
         return y2 - y1, x2 - x1, self.channels
 
     def image_reference(self, image_id):
-        """The wafer's file, and the window."""
+        """The wafer's file and the window."""
         info = self.image_info[image_id]
         return f"{info['path'] or info['group']} {info['window']}"
 
 
 def write_patches(folder, stack, labels, windows, prefix="patch", min_pixels=MIN_PIXELS, workers=2, progress=True):
-    """Cut windows and write each as a folder `<prefix>_<number>`; those that are there already are left as they are.
+    """Cut out windows and write each as a folder `<prefix>_<number>`; existing folders are kept.
 
     Parameters
     ----------
     folder : str or Path
-        Made when missing.
+        Created if missing.
     stack : ChannelStack
-        Its channels but "edges" and "zeros", which readers make, are written.
+        All its channels are written except "edges" and "zeros", which the reader computes.
     labels : WaferLabels
     windows : sequence of (y1, x1, y2, x2)
     prefix : str
     min_pixels : int
         Objects with fewer pixels in a patch are left out.
     workers : int
-        Threads.
+        Number of threads.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
     list of Path
-        The patches' folders, in the order of the windows.
+        The folders of the patches, in the order of the windows.
     """
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Folders of patches with a mask file an object, of tissue and magnets apart: read, and written."""
+"""Read and write folders of patches, with one mask file per object in separate folders for tissue and magnets."""
 
 import re
 from pathlib import Path
@@ -16,29 +16,29 @@ from mrcnn.images.read import check_shape, image_shape, list_images, natural_key
 
 _IMAGES = ("image", "images")
 _MASKS = {TISSUE: ("tissue_masks", "tissue"), MAGNET: ("magnetic_masks", "magnet_masks", "mag", "magnet")}
-# What follows the last underscore of a picture's name, and the channel that it is; nothing: grey.
+# Ending of an image's file name after the last underscore, and the channel it stands for; without ending: grey.
 _SUFFIXES = {"base": "grey", "grey": "grey", "fluo": "fluo", "mf": "fluo", "edges": "edges"}
-_DEPTH = 3  # of folders between the one given and a patch: subset, picture, patch
+_DEPTH = 3  # levels of folders from the given one down to a patch: subset, image, patch
 _CROP = re.compile(r"_crop\d+$")
 
 
 class PatchFolderDataset(FileDataset):
-    """Patches `<id>` with a folder `image` or `images`, and folders of one mask file an object.
+    """Data set of patches: folders `<id>` with a folder `image` or `images`, and folders with one mask file per object.
 
-    Pictures: `<id>.tif` (grey, or colour of grey, grey, fluorescence) and `<id>_fluo.tif`; or `*_base.tif`,
+    Images: `<id>.tif` (grey, or a colour image of grey, grey, fluorescence) and `<id>_fluo.tif`; or `*_base.tif`,
     `*_mf.tif`, `*_edges.tif`. Masks: `tissue_masks` or `tissue`, and `magnetic_masks`, `magnet_masks`, `mag` or
-    `magnet`. Patches may lie in folders of their own within the one given, as `train/<id>` or `image_1/patch_2`. Masks
-    without a pixel, which older generators wrote, are left out.
+    `magnet`. Patches may be in subfolders of the given folder, such as `train/<id>` or `image_1/patch_2`. Empty masks,
+    which older generators wrote, are ignored.
 
     Parameters
     ----------
     path : str, Path, or a sequence of them
         One or more folders of patches.
     channels : sequence of str
-        Channels of a picture by name, as in `ChannelStack`: "grey", "fluo", "edges" (from its file, else made from
-        grey), "zeros".
+        Names of the channels of an image, as in `ChannelStack`: "grey", "fluo", "edges" (from its file if there is
+        one, otherwise computed from grey), "zeros".
     threshold : number, optional
-        Grey value above which a pixel belongs to an object; by default 0, and 30 for JPEG.
+        Grey value above which a mask pixel belongs to the object; by default 0, and 30 for JPEG.
     source : str
         Name of the data set.
     pixel_size_nm
@@ -47,15 +47,15 @@ class PatchFolderDataset(FileDataset):
     Raises
     ------
     DataError
-        There is no patch, a patch has several pictures of one channel or lacks one, or has no folder of masks while
-        others do.
+        There is no patch, a patch has several images of a channel or lacks one, or has no folder of masks while others
+        do.
     ConfigError
-        Channels, threshold or pixel size that cannot be.
+        The channels, the threshold or the pixel size are invalid.
     """
 
     def __init__(self, path, channels=("grey", "fluo"), threshold=None, source="wafer", pixel_size_nm=None):
         if isinstance(channels, str) or not len(channels):
-            raise ConfigError(f"channels are a sequence of names, as ('grey', 'fluo'), not {channels!r}.")
+            raise ConfigError(f"channels must be a sequence of names, such as ('grey', 'fluo'), not {channels!r}.")
         super().__init__(CLASS_NAMES[TISSUE], source, pixel_size_nm, len(channels))
         self.add_class(source, MAGNET, CLASS_NAMES[MAGNET])
         check_threshold(threshold)
@@ -65,15 +65,15 @@ class PatchFolderDataset(FileDataset):
         if not members:
             raise DataError(
                 roots[0],
-                "holds no patch",
-                "Expected are <id>/images/<id>.tif, <id>/tissue_masks/*.tif and <id>/magnetic_masks/*.tif",
+                "contains no patch",
+                "Expected <id>/images/<id>.tif, <id>/tissue_masks/*.tif and <id>/magnetic_masks/*.tif",
             )
         masks = [
             {class_id: child_folder(folder, *names) for class_id, names in _MASKS.items()} for _, folder in members
         ]
         labelled = any(found is not None for folders in masks for found in folders.values())
         for (root, folder), folders in zip(members, masks):
-            # Patches of several folders may have one name.
+            # Patches in different folders may have the same name.
             name = folder.as_posix() if len(roots) > 1 else folder.relative_to(root.parent).as_posix()
             self._add_patch(name.removeprefix(f"{root.name}/"), folder, folders, labelled)
         self.prepare()
@@ -82,13 +82,13 @@ class PatchFolderDataset(FileDataset):
         if labelled and all(found is None for found in folders.values()):
             raise DataError(
                 folder,
-                "has no folder tissue_masks and none magnetic_masks, while others have",
-                "Add them (empty ones if the patch has no section), or move the patch away",
+                "has neither a folder tissue_masks nor magnetic_masks, while other patches do",
+                "Add these folders (empty if the patch has no section), or move the patch elsewhere",
             )
         files = _pictures(folder)
         for name in self.channel_names:
             self._check_channel(name, files, folder)
-        # Patches cut from one picture: image_1/patch_2, or name_crop3.
+        # Patches cut from the same image form a group: image_1/patch_2, or name_crop3.
         cut = folder.parent.name.startswith("image_")
         group = folder.parent if cut else folder.parent / _CROP.sub("", folder.name)
         self.add_image(
@@ -98,20 +98,19 @@ class PatchFolderDataset(FileDataset):
     @staticmethod
     def _check_channel(name, files, folder):
         if "grey" not in files:
-            raise DataError(folder, "holds no grey picture", "Expected is images/<id>.tif or images/*_base.tif")
+            raise DataError(folder, "contains no grey image", "Expected images/<id>.tif or images/*_base.tif")
         in_colour = name == "fluo" and len(image_shape(files["grey"])) == 3
         if name not in (*files, *DERIVED) and not in_colour:
             raise DataError(
                 files["grey"],
-                f"is the grey picture, and there is none of the channel '{name}' beside it; "
-                f"there are: {', '.join(files)}",
-                f"Add <id>_{name}.tif, or use other channels",
+                f"has no image of channel '{name}' next to it; available channels: {', '.join(files)}",
+                f"Add <id>_{name}.tif, or select other channels",
             )
 
     def load_image(self, image_id):
-        """Picture uint8 [H, W, C], its channels those of `channel_names`.
+        """The image, uint8 [H, W, C], with the channels `channel_names`.
 
-        Raises `DataError` when a file cannot be used, is not 8 bit, or differs in size from the grey one.
+        Raises `DataError` if a file cannot be used, is not 8-bit, or differs in size from the grey image.
         """
         files = self.image_info[image_id]["files"]
         planes = {}
@@ -122,7 +121,7 @@ class PatchFolderDataset(FileDataset):
                 raise DataError(
                     files[name],
                     f"is {planes[name].shape} pixels, but {files['grey'].name} is {shape}",
-                    "All channels of a patch must show the same field",
+                    "Provide channels of the same size for each patch",
                 )
         return np.stack([planes[name] for name in self.channel_names], axis=-1)
 
@@ -136,14 +135,14 @@ class PatchFolderDataset(FileDataset):
         if pixels.dtype != np.uint8:
             raise DataError(
                 path,
-                f"has pixels of the type {pixels.dtype}, but patches are of 8 bit",
-                "Scale them to 8 bit, all patches of a wafer alike",
+                f"has pixels of type {pixels.dtype}, but patches must be 8-bit",
+                "Convert them to 8 bits, with the same scaling for all patches of a wafer",
             )
-        # Colour patches are (grey, grey, fluorescence).
+        # The channels of a colour image are (grey, grey, fluorescence).
         return pixels if pixels.ndim == 2 else pixels[..., 2 if name == "fluo" and name not in files else 0]
 
     def image_shape(self, image_id):
-        """Rows, columns and channels of a patch, from its header."""
+        """Rows, columns and channels of a patch, from the header of its grey image."""
         return (*image_shape(self.image_info[image_id]["path"])[:2], len(self.channel_names))
 
     def read_instances(self, info):
@@ -168,7 +167,7 @@ class PatchFolderDataset(FileDataset):
 
 
 def _patch_folders(folder, depth):
-    """Folders with pictures in a folder `image` or `images`, in natural order."""
+    """Folders that contain images in a subfolder `image` or `images`, in natural order."""
     images = child_folder(folder, *_IMAGES)
     if images is not None and list_images(images):
         return [folder]
@@ -177,7 +176,7 @@ def _patch_folders(folder, depth):
 
 
 def _pictures(folder):
-    """The patch's pictures by channel."""
+    """The image files of a patch by channel."""
     files = {}
     for path in list_images(child_folder(folder, *_IMAGES)):
         stem, own = path.stem, f"{folder.name}_"
@@ -186,54 +185,55 @@ def _pictures(folder):
         if name in files:
             raise DataError(
                 path,
-                f"is a second picture of the channel '{name}', beside {files[name].name}",
-                "Keep one picture a channel, with endings such as _fluo",
+                f"is a second image of channel '{name}', in addition to {files[name].name}",
+                "Keep one image per channel, with endings such as _fluo",
             )
         files[name] = path
     return files
 
 
 def patch_written(folder, name):
-    """Whether a patch of this name is there; it is only when it is complete."""
+    """Whether a patch with this name exists; it exists only once it is complete."""
     return (Path(folder) / name).is_dir()
 
 
 def write_patch(folder, name, image_by_channel, instances):
-    """Write a patch as `PatchFolderDataset` reads it: all of it, or nothing.
+    """Write a patch in the layout of `PatchFolderDataset`, either completely or not at all.
 
     Files are `<name>/images/<name>.tif` (grey), `<name>_<channel>.tif`, `<name>/tissue_masks/<i>.tif` and
-    `<name>/magnetic_masks/<i>.tif`, masks of 0 and 255; objects without a pixel are left out.
+    `<name>/magnetic_masks/<i>.tif`, with mask values 0 and 255; objects without pixels are left out.
 
     Parameters
     ----------
     folder : str or Path
-        Made when missing.
+        Created if missing.
     name : str
     image_by_channel : dict of str to uint8 [H, W]
-        "grey", and "fluo" or others.
+        "grey", and "fluo" or other channels.
     instances : Instances
-        Of classes `TISSUE` and `MAGNET`.
+        Objects of the classes `TISSUE` and `MAGNET`.
 
     Returns
     -------
     Path
-        The patch's folder.
+        The folder of the patch.
 
     Raises
     ------
     DataError
-        The patch is there already, a picture is not uint8 [H, W] of the objects' size, or the files cannot be written.
+        The patch already exists, an image is not uint8 [H, W] or does not match the size of the objects, or the files
+        cannot be written.
     """
     folder = Path(folder)
     target = folder / name
     _check_writable(target, image_by_channel, instances)
-    cure = "Check the folder's permissions and the space left"
+    cure = "Check the folder's permissions and the free space"
     with whole_folder(target, draft_name=f".{name}.part", cure=cure) as draft:
         for child in ("images", _MASKS[TISSUE][0], _MASKS[MAGNET][0]):
             (draft / child).mkdir()
         for channel, plane in image_by_channel.items():
             ending = "" if channel == "grey" else f"_{channel}"
-            # Noise does not compress, and training reads these again and again.
+            # Uncompressed: noise does not compress well, and training reads these files repeatedly.
             _write_tiff(draft / "images" / f"{name}{ending}.tif", plane, None)
         _write_masks(draft, instances)
     return target
@@ -241,22 +241,22 @@ def write_patch(folder, name, image_by_channel, instances):
 
 def _check_writable(target, image_by_channel, instances):
     if target.exists():
-        raise DataError(target, "is there already", "Choose an empty folder or another name")
+        raise DataError(target, "already exists", "Choose an empty folder or another name")
     if "grey" not in image_by_channel:
-        raise DataError(target, "would hold no grey picture", "Give 'grey' among the channels")
+        raise DataError(target, "would contain no grey image", "Include 'grey' in the channels")
     for channel, plane in image_by_channel.items():
         plane = np.asarray(plane)
         if plane.dtype != np.uint8 or plane.shape != instances.image_shape:
             raise DataError(
                 target,
-                f"its channel '{channel}' is {plane.shape} of {plane.dtype}, but patches are uint8 "
-                f"and its objects are of an image {instances.image_shape}",
-                "Give both of one size",
+                f"channel '{channel}' is {plane.dtype} with shape {plane.shape}, but patches must be uint8 "
+                f"with the image shape of the objects, {instances.image_shape}",
+                "Provide a uint8 image of this shape",
             )
     strange = set(instances.class_ids.tolist()) - set(_MASKS)
     if strange:
         raise DataError(
-            target, f"has objects of the classes {sorted(strange)}", "Patches hold tissue (1) and magnets (2)"
+            target, f"has objects of classes {sorted(strange)}", "Only use the classes tissue (1) and magnet (2)"
         )
 
 

@@ -1,1 +1,1 @@
-"""A whole wafer in one image, and views of its parts."""
+"""Plots of wafers: an overview image of a whole wafer, and views of parts of it."""

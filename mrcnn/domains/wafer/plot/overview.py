@@ -1,4 +1,4 @@
-"""A whole wafer on one picture: outlines by part, an arrow and a number for each section."""
+"""Draw a whole wafer in one image: outlines of the parts, an arrow and a number per section."""
 
 from dataclasses import dataclass
 
@@ -11,36 +11,36 @@ from skimage.measure import find_contours
 from mrcnn.errors import ConfigError
 from mrcnn.plot.figures import new_figure, save_figure
 
-# Of Okabe and Ito (2008), which the colour-blind tell apart, also on grey.
+# From the colour-blind safe palette of Okabe and Ito (2008); also distinguishable on grey.
 PART_COLORS = {"tissue": "#56B4E9", "magnet": "#E69F00", "alone": "#D55E00", "arrow": "#F0E442"}
 _DPI = 100
-_LEGEND = 36  # height of the legend above the picture in pixels
-_LEAST = 900  # longest side in pixels that a part of a wafer has at least, so that its text can be read
-_STRIP = 256  # rows of the reduced picture that are made, and drawn, at a time
+_LEGEND = 36  # height of the legend above the image in pixels
+_LEAST = 900  # minimum longest side in pixels when a part of a wafer is shown, so its text is readable
+_STRIP = 256  # rows of the downscaled image that are computed and drawn at a time
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """The picture: `factor` pixels of the source for one of it, from the source's pixel (top, left) on."""
+    """Geometry of the drawn image: downscaled by `factor`, starting at the source's pixel (top, left)."""
 
     factor: float
     top: int = 0
     left: int = 0
 
     def place(self, points):
-        """(x, y) in the picture of points (y, x) of the source, pixel centres at whole numbers in both."""
+        """Convert points (y, x) of the source to (x, y) in the drawn image; pixel centres are at integers in both."""
         points = np.asarray(points, float) - (self.top, self.left)
         return ((points + 0.5) / self.factor - 0.5)[..., ::-1]
 
 
 class _Part:
-    """A window of a source, as a source."""
+    """A window of a source, itself usable as a source."""
 
     def __init__(self, source, window):
         y1, x1, y2, x2 = window
         if not (0 <= y1 < y2 <= source.shape[0] and 0 <= x1 < x2 <= source.shape[1]):
             raise ConfigError(
-                f"The window ({y1}, {x1}, {y2}, {x2}) does not lie in the picture of {source.shape[0]} x "
+                f"The window ({y1}, {x1}, {y2}, {x2}) does not lie inside the image of {source.shape[0]} x "
                 f"{source.shape[1]} pixels (rows x columns)."
             )
         self.source, self.top, self.left, self.shape = source, y1, x1, (y2 - y1, x2 - x1, *source.shape[2:])
@@ -53,40 +53,40 @@ class _Part:
 
 
 def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0, title=None, window=None):
-    """Draw the sections of a wafer over its picture, reduced to a size that a screen can show.
+    """Draw the sections of a wafer over its image, downscaled to fit a screen.
 
     Parameters
     ----------
     source : array [H, W] or [H, W, C], or an object with `shape` and `read(y1, x1, y2, x2)`
-        The wafer. An object is read in strips, so that a whole wafer is never in memory at its full size.
+        The wafer. An object is read in strips, so the full-size wafer is never in memory as a whole.
     instances : Instances
-        What was found, in the source's pixels.
+        Detected objects, in pixels of the source.
     sections : list of SectionResult
-        Of these instances: with `section_id`, and `tissue` and `magnet`, each None or with `index`, `centre` (y, x),
-        `sides` and `angle_deg`.
+        Sections made of these instances, with `section_id`, `tissue` and `magnet`; each part is None or has `index`,
+        `centre` (y, x), `sides` and `angle_deg`.
     path : str or Path, optional
-        Also write the picture to this file.
+        Also write the image to this file.
     max_side : int
-        Longest side of the picture in pixels, its legend included; at least 100.
+        Longest side of the image in pixels, including the legend; at least 100.
     channel : int
         The channel to show, in grey.
     title : str, optional
-        Before the counts in the legend's first line.
+        Text before the counts in the legend.
     window : (y1, x1, y2, x2), optional
-        The part of the wafer to show, y2 and x2 exclusive; default all. A small one is enlarged by a whole number.
-        Sections whose parts all have their centres outside of it are not drawn, nor counted in the legend.
+        The part of the wafer to show, y2 and x2 exclusive; by default the whole wafer. A small window is enlarged by
+        an integer factor. Sections without a part centred in the window are neither drawn nor counted in the legend.
 
     Returns
     -------
     Figure
-        Of the reduced picture's size and a legend above it. Tissue is outlined in blue, magnetic parts in orange; the
-        arrow goes through the tissue's centre in the direction of its angle, and the section's number stands on the
-        magnetic part. A part without a partner is filled red and has a question mark behind its number.
+        The downscaled image with a legend above it. Tissue is outlined in blue, magnetic parts in orange; the arrow
+        runs through the centre of the tissue in the direction of its angle, and the section's number is on the
+        magnetic part. A part without a partner is filled red, with a question mark after its number.
 
     Raises
     ------
     ConfigError
-        The window is empty or reaches beyond the wafer.
+        The window is empty or extends beyond the wafer.
     """
     top, left = 0, 0
     if window is not None:
@@ -102,10 +102,10 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
     height, width = picture.shape
     figure = new_figure(width / _DPI, (height + _LEGEND) / _DPI, dpi=_DPI)
     share = height / (height + _LEGEND)
-    # A trifle less than the pixels it covers: of 400.00000000000006 rows matplotlib before 3.11 makes 401, and the
-    # image lies one row off.
+    # Slightly smaller than the pixels it covers: matplotlib before 3.11 rounds 400.00000000000006 rows up to 401,
+    # which shifts the image by one row.
     ax = figure.add_axes((0, 0, 1 - 1e-9, share * (1 - 1e-9)))
-    for top in range(0, height, _STRIP):  # matplotlib takes a hundred bytes a pixel of what it draws at once
+    for top in range(0, height, _STRIP):  # matplotlib needs a hundred bytes per pixel drawn at once
         strip = picture[top : top + _STRIP]
         ax.imshow(
             np.stack([strip] * 3, axis=-1),
@@ -127,19 +127,19 @@ def draw_wafer(source, instances, sections, path=None, max_side=3000, channel=0,
 
 
 def reduced(source, max_side, channel=0):
-    """One channel of a wafer, reduced by the mean of rectangles of whole pixels.
+    """Downscale one channel of a wafer by averaging rectangles of whole pixels.
 
     Parameters
     ----------
     source, max_side, channel
-        As of `draw_wafer`.
+        As for `draw_wafer`.
 
     Returns
     -------
     picture : uint8 [h, w]
-        With h and w at most `max_side`. Other number types are stretched from their 0.1 to their 99.9 percentile.
+        With h and w at most `max_side`. Types other than uint8 are stretched from the 0.1 to the 99.9 percentile.
     factor : float
-        Pixels of the source in one of the picture, along each side; at least 1.
+        Downscaling factor along each side; at least 1.
     """
     height, width = source.shape[:2]
     factor = max(1.0, max(height, width) / max_side)
@@ -170,7 +170,7 @@ def _dtype(source):
 
 
 def _section_length(sections):
-    """Median long side of the parts in pixels of the source."""
+    """Median long side of the parts, in pixels of the source."""
     sides = [part.sides[0] for s in sections for part in _parts(s)]
     return float(np.median(sides)) if sides else 100.0
 
@@ -202,14 +202,14 @@ def _draw_parts(ax, instances, sections, frame, line_width):
 
 
 def _outline(instances, index):
-    """Closed outline (y, x) of the largest piece in pixels of the source."""
+    """Closed outline (y, x) of the largest piece, in pixels of the source."""
     pieces = find_contours(np.pad(instances.masks[index], 1).astype(float), 0.5)
     y1, x1 = instances.boxes[index, :2].tolist()
     return max(pieces, key=len) + (y1 - 1, x1 - 1)
 
 
 def _draw_arrows(ax, sections, frame, length):
-    """One quiver for all: an arrow along the tissue's angle, out of the section, so that the number has its place."""
+    """Draw all arrows as one quiver, along the tissue's angle and out of the section, so numbers have room."""
     parts = [s.tissue for s in sections if s.tissue is not None and s.tissue.angle_deg is not None]
     if not parts:
         return
@@ -234,12 +234,12 @@ def _draw_arrows(ax, sections, frame, length):
 
 
 def _way(angle_deg):
-    """Unit vector (x, y) on the screen, y downwards."""
+    """Unit vector (x, y) of an angle on the screen, y pointing down."""
     return np.array([np.cos(np.radians(angle_deg)), -np.sin(np.radians(angle_deg))])
 
 
 def _write_numbers(ax, sections, frame, length, shape):
-    """The number of each section on its magnetic part, where no arrow is."""
+    """Write the number of each section on its magnetic part, where there is no arrow."""
     size = float(np.clip(length * 0.28, 6, 40)) * 72 / _DPI
     stroke = [withStroke(linewidth=size / 5, foreground="black")]
     room = size * _DPI / 72
@@ -276,7 +276,7 @@ def _draw_legend(figure, sections, share, title, size):
             label=f"{len(sections) - paired} without a partner",
         ),
     ]
-    counted = f"{paired} sections of two parts"
+    counted = f"{paired} sections with both parts"
     figure.text(0.005, (1 + share) / 2, f"{title}: {counted}" if title else counted, size=size, va="center")
     figure.legend(
         handles=handles,

@@ -1,4 +1,4 @@
-"""Looks at wafers: a reduced picture in the wafer's own coordinates, windows and outlines on it, and patches."""
+"""Views of wafers: a downscaled image in wafer coordinates with windows and outlines, and grids of patches."""
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
@@ -9,24 +9,24 @@ from mrcnn.plot.figures import picture_axes
 from mrcnn.plot.inspect import display_images
 from mrcnn.plot.instances import overlay_image, rectangle
 
-_OTHER = "0.6"  # grey, for classes that are no part of a section
+_OTHER = "0.6"  # grey, for classes that are not part of a section
 
 
 def part_colors(instances):
-    """A colour for each object by its class: 1 is tissue, 2 magnetic part, as in `draw_wafer`; others are grey."""
+    """Colour of each object by class, as in `draw_wafer`: 1 is tissue, 2 magnetic part; other classes are grey."""
     names = {1: PART_COLORS["tissue"], 2: PART_COLORS["magnet"]}
     return [names.get(int(class_id), _OTHER) for class_id in instances.class_ids]
 
 
 def show_patches(samples, titles=None, cols=4, side=3.0, channel=0):
-    """A grid of patches with their tissue and magnetic parts outlined.
+    """Show a grid of patches with outlined tissue and magnetic parts.
 
     Parameters
     ----------
     samples : sequence of (image, Instances)
         Image [H, W] or [H, W, C].
     titles, cols, side
-        As of `mrcnn.plot.inspect.display_images`.
+        As for `mrcnn.plot.inspect.display_images`.
     channel : int
         The channel to show, in grey.
 
@@ -42,25 +42,25 @@ def show_patches(samples, titles=None, cols=4, side=3.0, channel=0):
 
 
 def show_wafer(source, ax=None, max_side=1000, channel=0, title=None, side=9.0):
-    """A whole wafer, reduced, on axes whose coordinates are pixels of the wafer: x to the right, y downwards.
+    """Show a whole wafer, downscaled, on axes in pixels of the wafer: x to the right, y downwards.
 
     Parameters
     ----------
     source : array [H, W] or [H, W, C], or an object with `shape` and `read(y1, x1, y2, x2)`
     ax : Axes, optional
-        Where to draw; default a new figure.
+        Where to draw; by default in a new figure.
     max_side : int
-        Longest side of what is drawn in pixels.
+        Longest side of the drawn image in pixels.
     channel : int
         The channel to show, in grey.
     title : str, optional
     side : float
-        Longer side of a new figure's picture in inches.
+        Longer side of the image in a new figure, in inches.
 
     Returns
     -------
     Axes
-        More can be drawn on it at places of the wafer; its limits are the wafer's.
+        Anything drawn on it is placed in wafer coordinates; its limits are those of the wafer.
     """
     picture, _ = reduced(source, max_side, channel)
     height, width = source.shape[:2]
@@ -80,23 +80,23 @@ def add_windows(ax, windows, color="#F0E442", fill=0.0, line_width=1.2, style="s
     ax : Axes
     windows : sequence of (y1, x1, y2, x2)
         Pixels of the wafer, y2 and x2 exclusive.
-    color : colour, or a sequence of them, one a window
+    color : colour, or a sequence of colours, one per window
     fill : float
-        Opacity of the windows' areas, 0 to 1.
+        Opacity of the filling, 0 to 1.
     line_width : float
-        Of the outlines in points; 0: none.
+        Width of the outlines in points; 0 for no outlines.
     style : str
-        Line style, as matplotlib's.
+        Matplotlib line style.
 
     Raises
     ------
     ConfigError
-        Neither one colour nor as many as windows.
+        The number of colours differs from the number of windows.
     """
     lines = [np.array(rectangle(window)) for window in np.asarray(windows).reshape(-1, 4)]
     colors = [color] * len(lines) if isinstance(color, str) else list(color)
     if len(colors) != len(lines):
-        raise ConfigError(f"{len(colors)} colours for {len(lines)} windows: give one, or one each.")
+        raise ConfigError(f"{len(colors)} colours for {len(lines)} windows. Give one colour, or one per window.")
     if fill and lines:
         ax.add_collection(PolyCollection(lines, facecolors=colors, edgecolors="none", alpha=fill), autolim=False)
     if line_width and lines:
@@ -110,9 +110,9 @@ def add_outlines(ax, polygons, color=PART_COLORS["tissue"], line_width=1.0, styl
     ----------
     ax : Axes
     polygons : sequence of float [P, 2]
-        Points (y, x) in pixels of the wafer; None is left out.
+        Points (y, x) in pixels of the wafer; None is skipped.
     color, line_width, style
-        As of `add_windows`, one colour for all.
+        As for `add_windows`, with a single colour.
     """
     lines = [np.concatenate([polygon, polygon[:1]])[:, ::-1] for polygon in polygons if polygon is not None]
     if lines:

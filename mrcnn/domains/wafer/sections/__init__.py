@@ -1,1 +1,1 @@
-"""Sections from what was detected: parts, pairs, table, export."""
+"""Sections made from detections: measuring and pairing their parts, table, export."""

@@ -1,4 +1,4 @@
-"""Sections as files for the microscope and other programs: CSV, JSON, and outlines for proof-reading."""
+"""Export sections for the microscope and other programs: CSV, JSON, and outlines for proofreading."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ _DECIMALS = 3
 
 
 def write_sections_csv(path, sections, scale=1.0, pixel_size_um=None):
-    """Write the table of sections, one row each; fields of an absent partner are empty.
+    """Write the table of sections, one row per section; the fields of a missing part are empty.
 
     Parameters
     ----------
     path : str or Path
     sections : list of SectionResult
     scale, pixel_size_um
-        As of `mrcnn.domains.wafer.sections.sections.sections_table`, which says the columns, too. Values have three
+        As for `mrcnn.domains.wafer.sections.sections.sections_table`, which also lists the columns. Values have three
         decimals.
 
     Raises
@@ -26,42 +26,43 @@ def write_sections_csv(path, sections, scale=1.0, pixel_size_um=None):
     ConfigError
         Scale or pixel size is not positive.
     DataError
-        The file cannot be written; one that was there before is kept.
+        The file cannot be written; an existing file is kept.
     """
     table = sections_table(sections, scale, pixel_size_um).round(_DECIMALS)
     angles = ["tissue_angle_deg", "magnet_angle_deg"]
-    table[angles] %= 360  # 359.9999 was rounded to 360
+    table[angles] %= 360  # 359.9999 is rounded to 360, which is 0
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def write_sections_json(path, sections, instances, scale=1.0, pixel_size_um=None, about=None):
-    """Write sections with all that is known of them.
+    """Write all information about the sections as JSON.
 
     Parameters
     ----------
     path : str or Path
     sections : list of SectionResult
     instances : Instances
-        The objects that the sections are of.
+        The objects that the sections are made of.
     scale, pixel_size_um
-        As of `sections_table`.
+        As for `sections_table`.
     about : dict, optional
-        What else belongs to the result, such as the names of the pictures and the settings of the detection; plain
+        Further information on the result, such as the names of the images and the settings of the detection; plain
         values.
 
     Notes
     -----
-    One object: `image_height_px`, `image_width_px`, `scale`, `pixel_size_um` ([y, x] or null), `counts` (`sections`,
-    `paired`, `tissue_alone`, `magnet_alone`), `about`, and `sections`. Each of these has `section_id`, `distance_px`
-    between the centres (null without a partner), and `tissue` and `magnet`: null or `label` (value in the label image),
-    `score`, `angle_deg` (null without a partner), `centre_px`, `centre_full_px`, `centre_um` (each {x, y}; um null
-    without a pixel size), `long_side_px`, `short_side_px`, `area_px`, `box_px` {x1, y1, x2, y2}.
+    The file contains one object: `image_height_px`, `image_width_px`, `scale`, `pixel_size_um` ([y, x] or null),
+    `counts` (`sections`, `paired`, `tissue_alone`, `magnet_alone`), `about`, and `sections`. Each section has
+    `section_id`, `distance_px` between the centres (null without a partner), `tissue` and `magnet`. Each part is null
+    or has `label` (value in the label image), `score`, `angle_deg` (null without a partner), `centre_px`,
+    `centre_full_px`, `centre_um` (each {x, y}; um null without a pixel size), `long_side_px`, `short_side_px`,
+    `area_px`, `box_px` {x1, y1, x2, y2}.
 
     Raises
     ------
     ConfigError, DataError
-        As `write_sections_csv`.
+        As in `write_sections_csv`.
     """
     full, um = unit_factors(scale, pixel_size_um)
     counts = section_counts(sections)
@@ -108,7 +109,7 @@ def write_sections_json(path, sections, instances, scale=1.0, pixel_size_um=None
 
 
 def section_counts(sections):
-    """{"sections", "paired", "tissue_alone", "magnet_alone"} of a list of `SectionResult`."""
+    """Count sections: {"sections", "paired", "tissue_alone", "magnet_alone"} of a list of `SectionResult`."""
     paired = sum(s.paired for s in sections)
     tissue = sum(s.magnet is None for s in sections)
     return {
@@ -120,27 +121,26 @@ def section_counts(sections):
 
 
 def part_outline(instances, index, tolerance=1.5):
-    """Outline of one object with few points, as one draws it by hand, for proof-reading in labelme.
+    """Simplified outline of one object, with few points as if drawn by hand, for proofreading in labelme.
 
     Parameters
     ----------
     instances : Instances
     index : int
     tolerance : float
-        Pixels by which the outline may leave the mask's rim.
+        Maximum deviation of the outline from the mask's border in pixels.
 
     Returns
     -------
     float64 [P, 2] or None
-        (y, x) of the largest piece, pixel centres at whole numbers, at least three points; None for a mask without a
-        pixel.
+        (y, x) of the largest piece, at least three points, pixel centres at integers; None for an empty mask.
     """
     from skimage.measure import approximate_polygon
 
     pieces = outlines(instances, index)
     if not pieces:
         return None
-    # `outlines` counts from the corner of the first pixel.
+    # The origin of `outlines` is the corner of the first pixel, not its centre.
     line = pieces[0] - 0.5
     closed = np.concatenate([line, line[:1]])
     for width in (tolerance, 0.0):

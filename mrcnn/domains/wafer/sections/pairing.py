@@ -1,8 +1,9 @@
-"""Which tissue part belongs to which magnetic part: optimal assignment on distance and axis.
+"""Pair tissue and magnetic parts by optimal assignment on relative position and angle.
 
-All sections of a wafer are cut from one block, so the magnetic part lies at the same place beside the tissue in every
-section, up to the section's own rotation. That place is not given: it is read from the data as the one that most
-neighbours agree on. A pair costs as much as it departs from it, in distance and in the angle between the two parts.
+All sections of a wafer are cut from the same block, so the magnetic part has the same position relative to the tissue
+in every section, up to the rotation of the section. This position is not given but estimated from the data, as the one
+that most neighbouring parts agree on. The cost of a pair is its deviation from the expected position and from the
+expected angle between the two parts.
 """
 
 import numpy as np
@@ -11,37 +12,37 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-NEIGHBOURS = 12  # magnetic parts looked at for each tissue: more do not fit around one
-ELONGATED = 1.2  # long / short side from which the long side of a part is told from its short one
-_REACH = 1.25  # of the distance at which two parts touch corner to corner
-_AGREE = 0.12  # of a part's length: neighbours so much apart agree on where the magnetic part lies
+NEIGHBOURS = 12  # magnetic parts considered per tissue: no more fit around one
+ELONGATED = 1.2  # minimum ratio of long to short side at which the two can be distinguished
+_REACH = 1.25  # search radius, relative to the distance at which two parts touch corner to corner
+_AGREE = 0.12  # relative to a part's length: candidates within this distance agree on the position
 _AGREE_DEG = 15.0
-_LEAST_SPREAD = 0.03  # of a part's length: masks are no more certain than that
+_LEAST_SPREAD = 0.03  # minimum spread relative to a part's length: masks are not more precise than that
 _LEAST_SPREAD_DEG = 4.0
-_LINEAR_FROM = 3.0  # spreads; beyond, the cost grows linearly, as a half-found part is still its partner's
-_GIVE_UP = 10.0  # spreads at which two parts are rather left alone than paired
+_LINEAR_FROM = 3.0  # in spreads; the cost is linear beyond, because a half-detected part still belongs to its partner
+_GIVE_UP = 10.0  # in spreads; beyond, two parts are left unpaired
 
 
 def pair_parts(tissues, magnets):
-    """The best one-to-one pairing of tissue and magnetic parts.
+    """Find the best one-to-one pairing of tissue and magnetic parts.
 
     Parameters
     ----------
     tissues, magnets : (centres float [N, 2], sides float [N, 2], axes_deg float [N])
-        Of the rectangles of least area: centre (y, x), long and short side in pixels, direction of the long side in
-        degrees, counter-clockwise as seen on the screen.
+        Minimum-area rectangles of the parts: centre (y, x), long and short side in pixels, direction of the long side
+        in degrees, counter-clockwise as seen on the screen.
 
     Returns
     -------
     int64 [K, 2]
-        Indices of tissue and magnetic part, in the order of the tissues. What is in no pair has no partner.
+        Indices of tissue and magnetic part of each pair, in the order of the tissues. Parts in no pair have no partner.
 
     Notes
     -----
-    The cost of a pair is Huber's function of the distance from the expected place, and of the angle between the parts
-    from the expected angle, each in units of its spread over the wafer. `scipy.optimize.linear_sum_assignment` finds
-    the least total cost within each group of parts that are in reach of one another, so that time grows with the number
-    of parts and not with its cube.
+    The cost of a pair is the Huber function of its deviation from the expected position and from the expected angle
+    between the parts, each in units of its spread over the wafer. `scipy.optimize.linear_sum_assignment` minimizes the
+    total cost within each group of parts in reach of one another, so the time grows linearly with the number of parts,
+    not with its cube.
     """
     tissues, magnets = (tuple(np.asarray(v, float) for v in parts) for parts in (tissues, magnets))
     rows, columns = _neighbours(tissues, magnets)
@@ -52,7 +53,7 @@ def pair_parts(tissues, magnets):
 
 
 def _neighbours(tissues, magnets):
-    """Index pairs of parts that are near enough to belong together."""
+    """Index pairs of parts that are close enough to belong together."""
     if not len(tissues[0]) or not len(magnets[0]):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     reach = _REACH * sum(np.median(np.hypot(*sides.T)) / 2 for _, sides, _ in (tissues, magnets))
@@ -69,7 +70,7 @@ def _costs(rows, columns, tissues, magnets):
     offsets, angles, allowed = _in_tissue_frame(rows, columns, tissues, magnets)
     fold = 2 if np.median(magnets[1][:, 0] / magnets[1][:, 1]) >= ELONGATED else 4
     place, angle, spread, spread_deg = _expected(offsets, angles, allowed, fold, length)
-    # A part that is nearly square has no long side: its axis is then known up to quarter turns only.
+    # A nearly square part has no distinct long side, so its axis is known only up to quarter turns.
     period = np.where(_aspect(magnets[1])[columns] >= ELONGATED, 180.0, 90.0)[:, None]
     turn = (angles - angle + period / 2) % period - period / 2
     departures = np.hypot(np.abs(offsets - place) / spread, turn / spread_deg)
@@ -77,16 +78,16 @@ def _costs(rows, columns, tissues, magnets):
 
 
 def _in_tissue_frame(rows, columns, tissues, magnets):
-    """Where the magnetic part lies as the tissue sees it, for each of the four turns that its axis leaves open.
+    """Position of the magnetic part in the frame of the tissue, for each of the tissue's four possible orientations.
 
     Returns
     -------
     offsets : complex [C, 4]
         Along the tissue's axis (real) and to the left of it (imaginary), in pixels.
     angles : float [C, 4]
-        From the tissue's axis to the magnetic part's, in degrees.
+        From the tissue's axis to the axis of the magnetic part, in degrees.
     allowed : bool [C, 4]
-        Quarter turns only for tissue that is nearly square.
+        Quarter turns are allowed only if the tissue is nearly square.
     """
     dy, dx = (magnets[0][columns] - tissues[0][rows]).T
     quarters = np.arange(4)
@@ -97,7 +98,7 @@ def _in_tissue_frame(rows, columns, tissues, magnets):
 
 
 def _expected(offsets, angles, allowed, fold, length):
-    """The place and angle that most candidates agree on, and how far they scatter about it."""
+    """The position and angle that most candidates agree on, and the spread of both."""
     radius = _AGREE * length
     kept = np.flatnonzero(allowed)
     places, axes = offsets.ravel()[kept], np.exp(1j * fold * np.radians(angles.ravel()[kept]))
@@ -105,7 +106,7 @@ def _expected(offsets, angles, allowed, fold, length):
     points = np.stack([places.real, places.imag, weight * axes.real, weight * axes.imag], axis=1)
     tree = cKDTree(points)
     votes = tree.query_ball_point(points, radius * np.sqrt(2), return_length=True)
-    # In a regular row the neighbour's magnetic part is at one place, too: of two that agree the nearer one counts.
+    # In a regular row, the magnetic parts of neighbours also agree on one position; prefer the nearer one.
     nearness = 1 - 0.3 * np.abs(places) / np.abs(places).max() if np.abs(places).max() else 1.0
     centre = points[np.argmax(votes * nearness)]
     for _ in range(3):
@@ -123,8 +124,8 @@ def _expected(offsets, angles, allowed, fold, length):
 
 
 def _spreads(offsets, turns, length):
-    """Robust standard deviations, of the place along one axis in pixels and of the angle in degrees."""
-    # The median of a distance in the plane is 1.18 standard deviations, that of an absolute deviation 0.67.
+    """Robust standard deviations: of the position along one axis in pixels, and of the angle in degrees."""
+    # The median of a distance in the plane is 1.18 standard deviations; the median absolute deviation is 0.67.
     spread = np.median(np.abs(offsets)) / 1.1774 if len(offsets) else 0.0
     spread_deg = np.degrees(np.median(np.abs(turns))) / 0.6745 if len(turns) else 0.0
     return (
@@ -142,7 +143,7 @@ def _aspect(sides):
 
 
 def _assign(rows, columns, costs, limit):
-    """The pairs of least total cost, where leaving two parts alone costs `limit`."""
+    """The pairs with the lowest total cost, if leaving two parts unpaired costs `limit`."""
     near = costs < limit
     rows, columns, gains = rows[near], columns[near], limit - costs[near]
     if not len(rows):

@@ -1,10 +1,10 @@
-"""Centre and angle of the parts of sections: rectangles of least area, and which of their directions is meant.
+"""Measure centre and angle of the parts of sections from their minimum-area rectangles.
 
-How the parts lie, in the labels of a real wafer (507 sections, 7 of them labelled twice): tissue and magnetic part are
-oblong, side by side along their long sides and nearly parallel (3.5 degrees apart). The way from the magnetic part to
-the tissue therefore goes along their *short* sides, and never runs exactly along them: 4 to 10 degrees off the
-tissue's, 1 to 6 off the magnetic part's. So the rectangle of least area gives a part's angle precisely up to quarter
-turns, and the direction magnetic part -> tissue only says which of the four it is.
+Geometry of the parts in the labels of a real wafer (507 sections, 7 of them labelled twice): tissue and magnetic part
+are elongated, lie next to each other along their long sides, and are nearly parallel (3.5 degrees apart). The direction
+from the magnetic part to the tissue is therefore roughly parallel to their *short* sides, but never exactly: it is 4 to
+10 degrees off for the tissue and 1 to 6 for the magnetic part. So the minimum-area rectangle gives the precise angle of
+a part up to quarter turns, and the direction magnetic part -> tissue only selects one of the four.
 """
 
 from dataclasses import dataclass, replace
@@ -22,16 +22,16 @@ class Part:
     Attributes
     ----------
     index : int
-        Of the object in its `Instances`.
+        Index of the object in its `Instances`.
     centre : (float, float)
-        Of the rectangle of least area around the part, (y, x) in pixels; pixel centres are at whole numbers.
+        Centre of the minimum-area rectangle around the part, (y, x) in pixels; pixel centres are at integers.
     sides : (float, float)
-        Long and short side of the rectangle in pixels.
+        Long and short side of this rectangle in pixels.
     axis_deg : float
         Direction of the long side in degrees, in [0, 180), counter-clockwise as seen on the screen.
     score : float
     angle_deg : float or None
-        Direction magnetic part -> tissue along the sides of the rectangle, in [0, 360): 0 to the right,
+        Direction magnetic part -> tissue along a side of the rectangle, in [0, 360): 0 to the right,
         counter-clockwise as seen on the screen. None without a partner.
     """
 
@@ -44,7 +44,7 @@ class Part:
 
 
 def measure_parts(instances, indices=None):
-    """`Part` of each object (or of those at these indices), still without angle; objects without a pixel left out."""
+    """`Part` of each object (or of those at these indices), still without an angle; empty masks are skipped."""
     indices = range(len(instances)) if indices is None else indices
     rims = ((int(i), rim_points(instances.masks[i])) for i in indices)
     parts = []
@@ -66,7 +66,7 @@ def rim_points(mask):
     Returns
     -------
     float64 [K, 2]
-        (y, x) of corners of pixels, so half a pixel outside of their centres; empty for an empty mask.
+        (y, x) of pixel corners, half a pixel away from the pixel centres; empty for an empty mask.
     """
     from scipy.ndimage import label
     from scipy.spatial import ConvexHull
@@ -94,17 +94,18 @@ def part_arrays(parts):
 
 
 def directed(tissues, magnets, pairs):
-    """Lists of `Part`, those in pairs with their angles.
+    """Add the angles to the paired parts.
 
     Parameters
     ----------
     tissues, magnets : list of Part
     pairs : int [K, 2]
-        Places in the two lists.
+        Indices into the two lists.
 
     Returns
     -------
     tissues, magnets : list of Part
+        New lists.
     """
     tissues, magnets = list(tissues), list(magnets)
     if not len(pairs):
@@ -119,7 +120,7 @@ def directed(tissues, magnets, pairs):
 
 
 def resolved_angles(axes_deg, sides, directions_deg):
-    """Angles of one class's rectangles: of the four directions of its sides the one that goes from magnet to tissue.
+    """Angles of the rectangles of one class: for each, the side direction that points from magnet to tissue.
 
     Parameters
     ----------
@@ -133,13 +134,14 @@ def resolved_angles(axes_deg, sides, directions_deg):
     Returns
     -------
     float64 [N]
-        In [0, 360), each an axis plus a multiple of 90 degrees.
+        In [0, 360), each the axis plus a multiple of 90 degrees.
 
     Notes
     -----
-    Whether the way goes along the long or the short sides is the same in all sections of a wafer, so the majority
-    decides it; only the sense is each section's own. A part that is nearly square has no such side, and takes the
-    direction nearest to its own way, less what the others' way is off their sides.
+    Whether the direction from magnet to tissue follows the long or the short sides is the same for all sections of a
+    wafer, so it is decided by majority; only the sign is chosen per section. A nearly square part has no distinct long
+    side. It gets the side direction nearest to its own direction, after correction for the typical deviation of the
+    other parts.
     """
     axes, sides = np.asarray(axes_deg, float), np.asarray(sides, float)
     directions = np.asarray(directions_deg, float)
@@ -153,11 +155,11 @@ def resolved_angles(axes_deg, sides, directions_deg):
     period = np.where(long, 180.0, 90.0)
     target = directions - np.where(long, 0.0, common - quarter)
     turns = np.round((target - along) / period)
-    # The remainder of a tiny negative angle rounds to 360 itself.
+    # Twice, because the remainder of a tiny negative angle rounds to 360.
     return ((along + period * turns) % 360.0) % 360.0
 
 
 def _circular_median(angles, period):
-    """The angle, in [0, period), that has the least sum of distances to the others: one of them."""
+    """The one of the angles with the smallest sum of circular distances to the others, in [0, period)."""
     around = np.abs((angles[:, None] - angles[None] + period / 2) % period - period / 2)
     return float(angles[np.argmin(around.sum(axis=0))] % period)

@@ -1,4 +1,4 @@
-"""Sections of a wafer from what was detected: pairs of tissue and magnetic part, and their table."""
+"""Make sections from the detections of a wafer: pairs of tissue and magnetic part, and their table."""
 
 from dataclasses import dataclass
 
@@ -23,12 +23,12 @@ COLUMNS = (
 )
 FULL_COLUMNS = ("tissue_x_full_px", "tissue_y_full_px", "magnet_x_full_px", "magnet_y_full_px")
 UM_COLUMNS = ("tissue_x_um", "tissue_y_um", "magnet_x_um", "magnet_y_um")
-TISSUE, MAGNET = 1, 2  # class ids; others, such as dummies, are not part of the result
+TISSUE, MAGNET = 1, 2  # class ids; other classes, such as dummies, are ignored
 
 
 @dataclass(frozen=True)
 class SectionResult:
-    """One section: its number from 1, its tissue and its magnetic part (`Part`), None where it has none."""
+    """One section: its number (from 1), its tissue and its magnetic part (each a `Part`, or None if missing)."""
 
     section_id: int
     tissue: Part | None
@@ -36,7 +36,7 @@ class SectionResult:
 
     @property
     def paired(self):
-        """Whether both parts are there."""
+        """Whether the section has both parts."""
         return self.tissue is not None and self.magnet is not None
 
 
@@ -46,14 +46,14 @@ def pair_sections(instances, tissue_class=TISSUE, magnet_class=MAGNET):
     Parameters
     ----------
     instances : Instances
-        Detections of a whole image; objects of other classes are left out.
+        Detections of a whole image; objects of other classes are ignored.
     tissue_class, magnet_class : int
         Class ids.
 
     Returns
     -------
     list of SectionResult
-        In reading order, numbered from 1. Parts without a partner are sections of one part.
+        In reading order, numbered from 1. A part without a partner is a section with one part.
 
     Notes
     -----
@@ -66,19 +66,19 @@ def pair_sections(instances, tissue_class=TISSUE, magnet_class=MAGNET):
 
 
 def known_sections(tissue_polygons, magnet_polygons, numbers=None):
-    """The sections of labels, whose pairs are known: measured like detections, but from the outlines themselves.
+    """Make sections from labels, whose pairs are known; they are measured like detections, but from the outlines.
 
     Parameters
     ----------
     tissue_polygons, magnet_polygons : list of (float [P, 2] or None)
-        Outlines (y, x) in pixels; those of one section have the same place in both lists.
+        Outlines (y, x) in pixels; the parts of a section have the same index in both lists.
     numbers : sequence of int, optional
-        Of the sections; default their places, from 1.
+        Numbers of the sections; by default 1, 2, ...
 
     Returns
     -------
     list of SectionResult
-        `Part.index` counts the outlines that are there, section by section, the tissue before the magnetic part.
+        `Part.index` counts the existing outlines, section by section, tissue before magnetic part.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def known_sections(tissue_polygons, magnet_polygons, numbers=None):
     """
     if len(tissue_polygons) != len(magnet_polygons):
         raise ConfigError(
-            f"{len(tissue_polygons)} outlines of tissue and {len(magnet_polygons)} of magnetic parts: "
-            "give None where a section has none."
+            f"{len(tissue_polygons)} outlines of tissue, but {len(magnet_polygons)} of magnetic parts. "
+            "Give None for the missing part of a section."
         )
     index, tissues, magnets, places = 0, [], [], []
     for tissue, magnet in zip(tissue_polygons, magnet_polygons):
@@ -122,7 +122,7 @@ def _sections(tissues, magnets, pairs):
 
 
 def _reading_order(centres, lengths):
-    """Indices row by row, each from the left: rows as high as a section is long."""
+    """Indices in reading order: rows as high as a section is long, each from left to right."""
     if not len(centres):
         return []
     rows = np.floor(centres[:, 0] / max(np.median(lengths), 1.0))
@@ -130,23 +130,24 @@ def _reading_order(centres, lengths):
 
 
 def sections_table(sections, scale=1.0, pixel_size_um=None):
-    """Sections as a table, one row each.
+    """Make a table with one row per section.
 
     Parameters
     ----------
     sections : list of SectionResult
     scale : float
-        Pixels of the full-resolution picture in one pixel of the image given, along each side.
+        Downscaling factor of the given image relative to full resolution, along each side.
     pixel_size_um : float or (float, float), optional
-        Side of a pixel of the image given in um, or its height and width.
+        Pixel size of the given image in um, or its height and width.
 
     Returns
     -------
     pandas.DataFrame
         `section_id, tissue_x_px, tissue_y_px, tissue_angle_deg, tissue_score, magnet_x_px, magnet_y_px,
-        magnet_angle_deg, magnet_score` (pixels of the image given, the centre of the first is 0), then
+        magnet_angle_deg, magnet_score` (pixels of the given image, 0 is the centre of the first pixel), then
         `tissue_x_full_px, tissue_y_full_px, magnet_x_full_px, magnet_y_full_px` (the same times `scale`), and with a
-        pixel size `tissue_x_um, tissue_y_um, magnet_x_um, magnet_y_um`. NaN where there is no partner.
+        pixel size `tissue_x_um, tissue_y_um, magnet_x_um, magnet_y_um`. NaN for a missing part, and for the angle
+        without a partner.
 
     Raises
     ------

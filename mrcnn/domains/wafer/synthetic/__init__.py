@@ -1,1 +1,1 @@
-"""Synthetic wafers with their truth."""
+"""Synthetic wafers with ground truth."""

@@ -1,4 +1,4 @@
-"""Where the sections of a synthetic wafer lie, and their outlines.
+"""Placement and outlines of the sections of a synthetic wafer.
 
 Polygons are float64 [P, 2] (y, x) in pixels, pixel centres at integer coordinates.
 """
@@ -13,7 +13,7 @@ from mrcnn.errors import ConfigError
 LEAST_GAP_PX = 1.5
 LARGEST_CONTACT_GAP_PX = 4.0
 ENVELOPE_MARGIN_PX = 2.0
-BORDER_PX = 4.0  # between a section and the border of the picture
+BORDER_PX = 4.0  # between a section and the border of the image
 _ATTEMPTS = 400
 _CONTACT_ATTEMPTS = 12
 _REGION_GROWTH = (1.0, 1.1, 1.2, 1.35, 1.6)
@@ -21,33 +21,33 @@ _REGION_GROWTH = (1.0, 1.1, 1.2, 1.35, 1.6)
 
 @dataclass
 class Outlines:
-    """The parts of one section; `dummy` and one of the other two may be None."""
+    """The parts of one section; `dummy`, and one of the other two parts, may be None."""
 
     tissue: np.ndarray | None
     magnet: np.ndarray | None
     dummy: np.ndarray | None = None
 
     def parts(self):
-        """The polygons that there are."""
+        """The polygons of the existing parts."""
         return [p for p in (self.tissue, self.magnet, self.dummy) if p is not None]
 
     def hull(self):
-        """Convex hull of all parts, a shapely polygon."""
+        """Convex hull of all parts as a shapely polygon."""
         return shapely.convex_hull(shapely.multipoints(np.concatenate(self.parts())))
 
     def moved(self, offset):
-        """The same parts elsewhere; `offset` is (y, x) in pixels."""
+        """A copy moved by `offset` (y, x) in pixels."""
         return Outlines(*(None if p is None else p + offset for p in (self.tissue, self.magnet, self.dummy)))
 
     def envelope(self, image_shape, margin=ENVELOPE_MARGIN_PX):
-        """Polygon a margin wider than the hull, inside the picture."""
+        """The hull enlarged by a margin and clipped to the image, as a polygon."""
         grown = shapely.buffer(self.hull(), margin, join_style="mitre", mitre_limit=2.0)
         picture = shapely.box(0, 0, image_shape[0] - 1, image_shape[1] - 1)
         return shapely.get_coordinates(shapely.intersection(grown, picture).exterior)[:-1]
 
     def frame(self):
-        """(origin, along, across): the origin is where the parts meet; `across` is the unit vector (y, x) from magnet
-        to tissue and `along` the one at right angles to it.
+        """(origin, along, across): the origin lies where the parts meet; `across` is the unit vector (y, x) from magnet
+        to tissue, and `along` is perpendicular to it.
         """
         part = self.tissue if self.tissue is not None else self.magnet
         if self.tissue is not None and self.magnet is not None:
@@ -71,7 +71,7 @@ def _short_axis(polygon):
 
 
 def random_section(rng, style):
-    """`Outlines` of one section about (0, 0), at a random angle, in some with a dummy part."""
+    """`Outlines` of a random section around (0, 0) at a random angle, sometimes with a dummy part."""
     size = 1 + style.size_variation * rng.standard_normal()
     half = size * style.length / 2
     gap = rng.uniform(0, 1)  # between the two parts
@@ -91,7 +91,7 @@ def random_section(rng, style):
             (-half, -gap / 2),
         ]
     )
-    # The far corners vary; those where the parts meet do so together.
+    # The outer corners vary independently; the corners where the parts meet vary together.
     for polygon, far in ((tissue, (0, 3)), (magnet, (1, 2))):
         polygon[far, :] += rng.normal(0, style.size_variation * style.length, (2, 2))
     slant = rng.normal(0, style.size_variation)
@@ -104,7 +104,7 @@ def random_section(rng, style):
 
 
 def dummy_part(rng, outlines):
-    """Polygon of a dummy part behind the far side of a section's tissue or magnetic part."""
+    """Polygon of a dummy part attached to the outer side of a section's tissue or magnetic part."""
     _, along, across = outlines.frame()
     sides = [(p, s) for p, s in ((outlines.tissue, 1), (outlines.magnet, -1)) if p is not None]
     part, sign = sides[rng.integers(len(sides))]
@@ -117,7 +117,7 @@ def dummy_part(rng, outlines):
 
 
 class Arrangement:
-    """Sections on one wafer, no two nearer to one another than `LEAST_GAP_PX`."""
+    """Sections placed on one wafer, at least `LEAST_GAP_PX` apart."""
 
     def __init__(self, shape):
         self.shape = shape
@@ -126,7 +126,7 @@ class Arrangement:
         self._picture = shapely.box(BORDER_PX, BORDER_PX, shape[0] - 1 - BORDER_PX, shape[1] - 1 - BORDER_PX)
 
     def is_free(self, hull, but=None):
-        """Whether a polygon lies in the picture and away from all sections, but for the one of this index."""
+        """Whether a polygon lies inside the image and apart from all sections except the one with index `but`."""
         if not shapely.contains(self._picture, hull):
             return False
         centre, radius = _circle(hull)
@@ -136,7 +136,7 @@ class Arrangement:
         return not near or bool(np.min(shapely.distance(hull, near)) >= LEAST_GAP_PX)
 
     def add(self, outlines):
-        """Take a section in as it lies."""
+        """Add a section at its present position, without a check."""
         hull = outlines.hull()
         centre, radius = _circle(hull)
         self.sections.append(outlines)
@@ -145,14 +145,14 @@ class Arrangement:
         self._radii = np.append(self._radii, radius)
 
     def extend(self, index, dummy):
-        """Give a section a dummy part."""
+        """Add a dummy part to a section."""
         self.sections[index].dummy = dummy
         self._hulls[index] = self.sections[index].hull()
         centre, radius = _circle(self._hulls[index])
         self._centres[index], self._radii[index] = centre, radius
 
     def place_at_random(self, rng, outlines, region):
-        """Lay it somewhere in the region (a function rng -> point); returns whether there was room."""
+        """Place a section at random in the region (a function rng -> point); returns whether there was room."""
         for _ in range(_ATTEMPTS):
             moved = outlines.moved(region(rng))
             if self.is_free(moved.hull()):
@@ -161,14 +161,14 @@ class Arrangement:
         return False
 
     def place_against(self, rng, outlines):
-        """Push it against a section that lies there already, up to a small gap; returns whether there was room."""
+        """Place a section against an existing one, up to a small gap; returns whether there was room."""
         for _ in range(_CONTACT_ATTEMPTS if self.sections else 0):
             partner = rng.integers(len(self.sections))
             angle = rng.uniform(0, 2 * np.pi)
             step = np.array([np.sin(angle), np.cos(angle)])
             gap = rng.uniform(LEAST_GAP_PX, LARGEST_CONTACT_GAP_PX)
             near, far = 0.0, self._radii[partner] + _circle(outlines.hull())[1] + gap
-            for _ in range(12):  # hulls are convex: the further out, the further apart
+            for _ in range(12):  # bisection works because hulls are convex: the further out, the further apart
                 middle = (near + far) / 2
                 hull = outlines.moved(self._centres[partner] + middle * step).hull()
                 near, far = (near, middle) if shapely.distance(hull, self._hulls[partner]) >= gap else (middle, far)
@@ -180,20 +180,20 @@ class Arrangement:
 
 
 def _circle(hull):
-    """(centre of the hull's bounds (y, x), radius about it that holds the hull)."""
+    """Circle around a hull: centre (y, x) of its bounding box, and radius."""
     points = shapely.get_coordinates(hull)
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     return centre, np.hypot(*(points - centre).T).max()
 
 
 def arrange_at_random(rng, shape, count, style):
-    """Lay sections at random on a wafer: crowded in an ellipse, some against one another, none overlapping.
+    """Place sections at random on a wafer: crowded in an ellipse, some nearly touching, none overlapping.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     shape : (int, int)
-        Height and width of the picture in pixels.
+        Height and width of the image in pixels.
     count : int
         Number of sections.
     style : WaferStyle
@@ -205,7 +205,7 @@ def arrange_at_random(rng, shape, count, style):
     Raises
     ------
     ConfigError
-        They do not fit.
+        The sections do not fit.
     """
     arrangement = Arrangement(shape)
     region = _Ellipse(rng, shape, count, style)
@@ -214,14 +214,14 @@ def arrange_at_random(rng, shape, count, style):
         placed = rng.random() < style.touching and arrangement.place_against(rng, outlines)
         if not (placed or any(arrangement.place_at_random(rng, outlines, region.grown(by)) for by in _REGION_GROWTH)):
             raise ConfigError(
-                f"Only {number} of {count} sections found room on a wafer of {shape[0]} x {shape[1]} "
-                f"pixels. Ask for fewer or smaller ones, or for a larger wafer."
+                f"Only {number} of {count} sections fit on a wafer of {shape[0]} x {shape[1]} "
+                f"pixels. Use fewer or smaller sections, or a larger wafer."
             )
     return arrangement.sections
 
 
 class _Ellipse:
-    """Where sections lie: an ellipse with the picture's proportions and the style's density, near its middle."""
+    """The area where sections are placed: an ellipse with the proportions of the image, near its centre."""
 
     def __init__(self, rng, shape, count, style):
         shape = np.asarray(shape, float)
@@ -231,7 +231,7 @@ class _Ellipse:
         self.centre, self.limit = shape / 2 + rng.uniform(-0.6, 0.6, 2) * slack, shape
 
     def grown(self, factor):
-        """Function rng -> random point (y, x), in an ellipse larger by this factor."""
+        """Function rng -> random point (y, x) in the ellipse enlarged by this factor."""
 
         def point(rng):
             angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform())
@@ -242,15 +242,15 @@ class _Ellipse:
 
 
 def complete_labels(rng, shape, pairs, style):
-    """`Outlines` at given places, with dummy parts where there is room for one.
+    """Make `Outlines` from given polygons, and add dummy parts where there is room.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     shape : (int, int)
-        Height and width of the picture in pixels.
+        Height and width of the image in pixels.
     pairs : list of (tissue, magnet)
-        Polygons or None; taken as they are, also where they touch or overlap.
+        Polygons or None; used unchanged, even if they touch or overlap.
     style : WaferStyle
 
     Returns

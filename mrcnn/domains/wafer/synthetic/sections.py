@@ -1,6 +1,7 @@
-"""How one section of a synthetic wafer looks: tissue texture, magnetic resin, a dummy part, knife marks, folds.
+"""Draw one section of a synthetic wafer: tissue texture, magnetic resin, a dummy part, knife marks, folds.
 
-Canvases are float32 [H, W], greys from 0 to 255, and changed in place. Polygons are float64 [P, 2] (y, x) in pixels.
+Canvases are float32 [H, W] with grey values from 0 to 255, and are modified in place. Polygons are float64 [P, 2]
+(y, x) in pixels.
 """
 
 import numpy as np
@@ -8,11 +9,11 @@ import numpy as np
 from mrcnn.data.augment.smooth_noise import smooth_noise
 
 _MARGIN_PX = 5
-_ROUGHNESS_PX = 0.25  # standard deviation of a part's edge about its polygon
+_ROUGHNESS_PX = 0.25  # standard deviation of a part's edge from its polygon
 
 
 class Anatomy:
-    """What consecutive sections have in common: two pictures of the tissue block, between which a section lies.
+    """The tissue block from which the sections are cut: two textures; a section is interpolated between them.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class Anatomy:
         self.faces = [_tissue(rng, (side, side), style.length) for _ in range(2)]
 
     def sample(self, between, along, across):
-        """Texture of mean 0 and standard deviation about 1 at points of the section's frame, `between` from 0 to 1."""
+        """Texture (mean 0, standard deviation about 1) at points in the section's frame; `between` is from 0 to 1."""
         from scipy.ndimage import map_coordinates
 
         face = (1 - between) * self.faces[0] + between * self.faces[1]
@@ -35,8 +36,8 @@ class Anatomy:
 
 
 def _tissue(rng, shape, length):
-    """Layers of cells, tracts and vessels: float32 [H, W]; layers lie across the section's length."""
-    unit = max(length / 120, 0.6)  # a section is about 1 mm long, so a cell about one such unit
+    """Texture of cell layers, tracts and vessels, float32 [H, W]; layers run across the length of the section."""
+    unit = max(length / 120, 0.6)  # a section is about 1 mm long, so a cell has about the size of one unit
     coordinate = np.arange(shape[0], dtype=np.float32)[:, None] + 7 * unit * smooth_noise(rng, shape, 16 * unit)
     borders = np.sort(rng.uniform(0, shape[0], 7))
     levels = rng.normal(0, 0.8, 8).astype(np.float32)
@@ -47,7 +48,7 @@ def _tissue(rng, shape, length):
     tracts = smooth_noise(rng, shape, 12 * unit)
     picture -= 1.1 * np.exp(-((tracts / 0.12) ** 2))
     rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])
-    for _ in range(rng.poisson(60)):  # vessels, empty and so bright, with a dark wall
+    for _ in range(rng.poisson(60)):  # vessels: empty and therefore bright, with a dark wall
         y, x = rng.uniform((0, 0), shape)
         radius, turn, stretch = unit * rng.uniform(0.8, 2.4), rng.uniform(0, np.pi), rng.uniform(1, 2.5)
         reach = int(4 * radius * stretch) + 2
@@ -97,7 +98,7 @@ def draw_section(rng, grey, fluo, outlines, anatomy, style):
             light = style.fluo_tissue + 1.2 * grain
         else:
             look = style.magnet + style.grain * grain + _aggregates(rng, shape, style)
-            # The dummy's resin holds no dye: it is as dark as tissue.
+            # The resin of the dummy contains no dye, so it is as dark as tissue.
             light = (
                 style.fluo_magnet * glow * (1 + 0.10 * smooth_noise(rng, shape, 7) + 0.12 * grain)
                 if kind == "magnet"
@@ -109,7 +110,7 @@ def draw_section(rng, grey, fluo, outlines, anatomy, style):
 
 
 def depth_inside(polygon, rows, columns):
-    """Signed distance of pixels to a polygon's outline, positive inside: float32 [h, w].
+    """Signed distance of pixels from the outline of a polygon, positive inside: float32 [h, w].
 
     Parameters
     ----------
@@ -128,14 +129,14 @@ def depth_inside(polygon, rows, columns):
         y, x = rows - np.float32(ay), columns - np.float32(ax)
         part = np.clip((y * np.float32(dy) + x * np.float32(dx)) / np.float32(length), 0, 1)
         np.minimum(nearest, (y - part * np.float32(dy)) ** 2 + (x - part * np.float32(dx)) ** 2, out=nearest)
-        if dy:  # crossing number of a ray along the row
+        if dy:  # even-odd rule for a ray along the row
             crossing = np.float32(ax) + y / np.float32(dy) * np.float32(dx)
             inside ^= ((rows >= min(ay, by)) & (rows < max(ay, by))) & (columns < crossing)
     return np.where(inside, 1, -1).astype(np.float32) * np.sqrt(nearest)
 
 
 def _knife_marks(rng, u, v, style):
-    """Lines in the direction of cutting, and chatter across it."""
+    """Knife marks: lines in the cutting direction, and chatter across it."""
     reach = int(style.length) + 4
     profile = np.zeros(2 * reach, np.float32)
     for place in rng.integers(0, 2 * reach, rng.poisson(5)):
@@ -146,7 +147,7 @@ def _knife_marks(rng, u, v, style):
 
 
 def _fold(rng, u, v, style):
-    """In one section of eight a fold: a dark, slightly bent line with a lighter side."""
+    """A fold in one of eight sections: a dark, slightly bent line with a lighter side."""
     if rng.random() >= 0.125:
         return 0.0
     angle, bend = rng.uniform(0, np.pi), rng.normal(0, 0.6) / style.length

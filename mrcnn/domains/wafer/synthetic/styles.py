@@ -1,4 +1,4 @@
-"""How a synthetic wafer looks: size and greys of its sections, its surface, its light and its camera."""
+"""Styles of synthetic wafers: size and grey values of the sections, surface, illumination and camera."""
 
 from dataclasses import dataclass, fields
 
@@ -7,33 +7,33 @@ from mrcnn.errors import ConfigError
 
 @dataclass(frozen=True)
 class WaferStyle:
-    """One kind of wafer. Lengths are in pixels, greys from 0 (black) to 255 (white).
+    """Appearance of a wafer. Lengths are in pixels, grey values from 0 (black) to 255 (white).
 
     Attributes
     ----------
     length, tissue_depth, magnet_depth : float
-        A section is a trapezium of two parts that meet along a side of this length; the depths are across it.
+        A section is a trapezium of two parts that meet along a side of this length; the depths are measured across it.
     taper : float
-        Part of the length by which each part's far side is shorter (tissue) or longer (magnet).
+        Fraction of the length by which the outer side of a part is shorter (tissue) or longer (magnet).
     size_variation : float
-        Relative standard deviation of a section's size; corners vary by as much again.
+        Relative standard deviation of the size of a section; its corners vary by the same amount in addition.
     dummy : float
-        Probability that a section carries a third part: as the magnetic part in grey, without its fluorescence.
+        Probability of a third part that looks like the magnetic part in grey but does not fluoresce.
     density : float
-        Part of the area that the sections cover where they lie.
+        Fraction of the area covered by sections, where they are placed.
     touching : float
-        Part of the sections that are laid against another one, a pixel or a few away.
+        Fraction of the sections placed against another one, with a gap of a few pixels at most.
     background, tissue, magnet : float
-        Mean greys; `texture` and `grain` are the standard deviations of what is drawn in tissue and resin, and
-        `variation` that of the grey from section to section.
+        Mean grey values; `texture` and `grain` are the standard deviations within tissue and resin, and `variation`
+        is the standard deviation of the mean grey between sections.
     fluo_background, fluo_tissue, fluo_magnet : float
-        Mean greys of the fluorescence image.
+        Mean grey values of the fluorescence image.
     dust, fibres, scratches, stains : float
-        How many in a square of 1000 x 1000 pixels.
+        Mean number per square of 1000 x 1000 pixels.
     unevenness : float
-        Difference of the light over the wafer, as a part of it.
+        Relative variation of the illumination over the wafer.
     blur, noise : float
-        The camera's, in pixels and greys.
+        Blur of the camera in pixels, and its noise in grey levels.
     """
 
     length: float = 119.5
@@ -63,9 +63,9 @@ class WaferStyle:
 
 
 STYLES = {
-    # About the size, shape and greys of the first labelled wafer.
+    # Approximately the size, shape and grey values of the first labelled wafer.
     "silicon": WaferStyle(),
-    # Another wafer: the surface dark, the sections brighter than it and somewhat smaller, fluorescence weaker.
+    # A dark surface with brighter, somewhat smaller sections and weaker fluorescence.
     "dark": WaferStyle(
         length=101.0,
         tissue_depth=44.0,
@@ -87,7 +87,7 @@ STYLES = {
         blur=0.9,
         noise=4.0,
     ),
-    # Sections as large as those of the third labelled wafer, on a pale surface.
+    # Large sections, as on the third labelled wafer, on a bright surface.
     "large": WaferStyle(
         length=280.0,
         tissue_depth=118.0,
@@ -115,24 +115,22 @@ STYLES = {
 
 
 def as_style(style):
-    """A `WaferStyle` from itself or its name in `STYLES`; raises `ConfigError` for anything else or values that cannot
-    work.
-    """
+    """Return the `WaferStyle` itself, or the one with this name in `STYLES`; raises `ConfigError` if it is invalid."""
     if isinstance(style, str):
         if style not in STYLES:
-            raise ConfigError(f"There is no wafer style '{style}'. There are: {', '.join(STYLES)}.")
+            raise ConfigError(f"Unknown wafer style '{style}'. Available styles: {', '.join(STYLES)}.")
         return STYLES[style]
     if not isinstance(style, WaferStyle):
-        raise ConfigError(f"A wafer style is a WaferStyle or a name ({', '.join(STYLES)}), not {style!r}.")
+        raise ConfigError(f"style must be a WaferStyle or a name ({', '.join(STYLES)}), not {style!r}.")
     for field in fields(style):
         value = getattr(style, field.name)
         if not 0 <= value < float("inf"):
-            raise ConfigError(f"{field.name} of a wafer style is a number of at least 0, not {value!r}.")
+            raise ConfigError(f"{field.name} of a wafer style must be a number of at least 0, not {value!r}.")
     if min(style.length, style.tissue_depth, style.magnet_depth) < 8:
-        raise ConfigError("Sections of a wafer style are at least 8 pixels long and their parts 8 pixels deep.")
+        raise ConfigError("length, tissue_depth and magnet_depth of a wafer style must be at least 8 pixels each.")
     if not style.density <= 0.45:
         raise ConfigError(
-            f"density of a wafer style is at most 0.45, not {style.density!r}: more cannot be laid at "
-            f"random without overlap."
+            f"density of a wafer style must be at most 0.45, not {style.density!r}: denser sections cannot be placed "
+            f"at random without overlap."
         )
     return style

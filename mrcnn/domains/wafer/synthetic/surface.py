@@ -1,18 +1,18 @@
-"""What of a synthetic wafer is no section: the surface, stains, scratches, dust, the light and the camera.
+"""Draw everything on a synthetic wafer except sections: surface, stains, scratches, dust, illumination and camera.
 
-Canvases are float32 [H, W], greys from 0 to 255, and changed in place. Lengths are in pixels.
+Canvases are float32 [H, W] with grey values from 0 to 255, and are modified in place. Lengths are in pixels.
 """
 
 import numpy as np
 
 from mrcnn.data.augment.smooth_noise import smooth_noise
 
-_BAND = 512  # rows at a time where noise is drawn, so that no further whole picture is held
-_FIELD_OF_VIEW = 1180  # the camera's; a wafer is a mosaic of such pictures
+_BAND = 512  # rows of noise drawn at a time, to avoid another full-size array
+_FIELD_OF_VIEW = 1180  # side of the camera's field of view; the image of a wafer is a mosaic of such fields
 
 
 def bare_surface(rng, shape, style):
-    """Polished silicon with faint clouds, stains of dried drops and scratches: float32 [H, W]."""
+    """Draw polished silicon with faint clouds, stains of dried drops and scratches: float32 [H, W]."""
     canvas = np.full(shape, style.background, np.float32)
     for sigma, height in ((900, 2.5), (110, 1.6), (9, 0.9)):
         field = smooth_noise(rng, shape, min(sigma, max(shape)))
@@ -30,7 +30,7 @@ def _number(rng, per_megapixel, shape):
 
 
 def _stain(rng, canvas, length):
-    """A drop that has dried: a faint film with a sharper, uneven rim."""
+    """Draw a dried drop: a faint film with a sharper, uneven rim."""
     radius = length * rng.uniform(0.15, 1.6)
     reach = int(radius * 1.5) + 4
     window, y, x = _window(canvas, rng.uniform((0, 0), canvas.shape), reach)
@@ -43,7 +43,7 @@ def _stain(rng, canvas, length):
 
 
 def _scratch(rng, canvas):
-    """A thin straight line, lighter or darker than the surface, that comes and goes along its length."""
+    """Draw a thin straight line, lighter or darker than the surface, with varying contrast along its length."""
     length, angle = min(rng.exponential(300) + 30, 1500), rng.uniform(0, np.pi)
     _line(
         rng,
@@ -56,7 +56,7 @@ def _scratch(rng, canvas):
 
 
 def _fibre(rng, canvas, fluo):
-    """A curled thread of lint, dark in grey, faint in fluorescence."""
+    """Draw a curled lint fibre, dark in grey and sometimes faintly fluorescent."""
     steps = rng.integers(60, 420)
     angles = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.06, steps) + rng.normal(0, 0.012))
     start = rng.uniform((0, 0), canvas.shape)
@@ -66,7 +66,7 @@ def _fibre(rng, canvas, fluo):
 
 
 def _line(rng, canvas, start, angles, width, height):
-    """Walk a pixel a step in these directions from `start` (y, x); returns the points walked, [S, 2]."""
+    """Draw a line with steps of one pixel in these directions from `start` (y, x); returns its points, [S, 2]."""
     path = start + np.cumsum(np.stack([np.sin(angles), np.cos(angles)], axis=1), axis=0)
     presence = np.interp(np.arange(len(path)), np.linspace(0, len(path), 8), rng.uniform(0.25, 1, 8))
     offsets = np.arange(width) - (width - 1) / 2 if width > 1 else [0.0]
@@ -77,7 +77,7 @@ def _line(rng, canvas, start, angles, width, height):
 
 
 def _stroke(canvas, path, height):
-    """Add `height` to the canvas along a path [S, 2], shared among the four pixels about each point."""
+    """Add `height` to the canvas along a path [S, 2], distributed over the four pixels around each point."""
     corner = np.floor(path).astype(int)
     part = (path - corner).astype(np.float32)
     height = np.broadcast_to(np.asarray(height, np.float32), len(path))
@@ -90,7 +90,7 @@ def _stroke(canvas, path, height):
 
 
 def add_dirt(rng, canvas, fluo, style):
-    """Dust grains, most dark, some bright, some of them fluorescent, and fibres, over everything."""
+    """Draw dust grains (most dark, some bright, some fluorescent) and fibres on top of everything."""
     for _ in range(_number(rng, style.dust, canvas.shape)):
         radius = min(rng.lognormal(0.15, 0.55), 9)
         window, y, x = _window(canvas, rng.uniform((0, 0), canvas.shape), int(radius * 2) + 3)
@@ -101,7 +101,7 @@ def add_dirt(rng, canvas, fluo, style):
         grey = rng.uniform(25, 75) if rng.random() < 0.8 else rng.uniform(205, 245)
         opacity = min(1.0, 0.35 + radius / 4) * rng.uniform(0.5, 1)
         canvas[window] += opacity * cover * (grey - canvas[window])
-        if radius > 3:  # a large grain lies out of focus, in a bright ring
+        if radius > 3:  # a large grain is out of focus and has a bright ring
             canvas[window] += 14 * np.exp(-(((distance - radius - 1.2) / 0.9) ** 2)).astype(np.float32)
         if rng.random() < 0.12:
             fluo[window] += rng.uniform(15, 140) * cover
@@ -110,7 +110,7 @@ def add_dirt(rng, canvas, fluo, style):
 
 
 def _window(canvas, centre, reach):
-    """(slices of the canvas about a point, rows from the point [h, 1], columns from it [w])."""
+    """Window around a point: slices of the canvas, and rows [h, 1] and columns [w] relative to the point."""
     y, x = (int(v) for v in centre)
     y1, x1 = max(y - reach, 0), max(x - reach, 0)
     y2, x2 = min(y + reach + 1, canvas.shape[0]), min(x + reach + 1, canvas.shape[1])
@@ -118,7 +118,7 @@ def _window(canvas, centre, reach):
 
 
 def take_picture(rng, canvas, blur, noise, grain, unevenness):
-    """Light, blur and noise of the camera: uint8 [H, W]. The canvas is used up.
+    """Simulate illumination, blur and noise of the camera; returns uint8 [H, W]. The canvas is overwritten.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ def take_picture(rng, canvas, blur, noise, grain, unevenness):
     blur : float
         Standard deviation of a Gaussian in pixels.
     noise : float
-        Standard deviation in the dark, in greys.
+        Standard deviation of the noise in the dark, in grey levels.
     grain : float
-        Additional noise by light: its variance is this times the grey.
+        Factor of the shot noise: its variance is this times the grey value.
     unevenness : float
-        Difference of the light over the picture, as a part of it.
+        Relative variation of the illumination over the image.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -158,7 +158,7 @@ def take_picture(rng, canvas, blur, noise, grain, unevenness):
 
 
 def _shade_mosaic(rng, canvas, unevenness):
-    """Each field of view is a little darker towards its corners, and a little brighter or darker than the next."""
+    """Make each field of view slightly darker towards its corners, and vary the brightness between fields."""
     begin = rng.integers(0, _FIELD_OF_VIEW, 2)
     for top in range(-begin[0], canvas.shape[0], _FIELD_OF_VIEW):
         for left in range(-begin[1], canvas.shape[1], _FIELD_OF_VIEW):

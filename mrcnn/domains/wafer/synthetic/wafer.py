@@ -1,4 +1,4 @@
-"""Synthetic wafers: a grey and a fluorescence image of hundreds of brain sections on silicon, with exact truth."""
+"""Synthetic wafers: grey and fluorescence images of hundreds of brain sections on silicon, with exact ground truth."""
 
 from pathlib import Path
 
@@ -12,46 +12,48 @@ from mrcnn.errors import ConfigError, DataError
 
 __all__ = ["STYLES", "WaferStyle", "few_sections", "synthetic_wafer", "write_synthetic_wafer"]
 
-_GREY_GRAIN, _FLUO_GRAIN = 0.02, 0.25  # noise by light; there is little of it in fluorescence
-_FLUO_BLUR_PX = 0.5  # more than in grey
+_GREY_GRAIN, _FLUO_GRAIN = 0.02, 0.25  # shot noise; high in fluorescence, where there is little light
+_FLUO_BLUR_PX = 0.5  # in addition to the blur in grey
 _FLUO_NOISE = 1.2
 _ISOLATED_PX = 8.0
 
 
 def synthetic_wafer(shape=None, sections=None, seed=0, style="silicon", labels=None):
-    """Draw a wafer: sections of tissue and magnetic resin, some with a dummy part, in two images.
+    """Draw two images of a wafer with sections of tissue and magnetic resin, some of them with a dummy part.
 
-    In grey the tissue has a texture; the magnetic resin and the dummy are alike. In fluorescence the magnetic resin is
-    bright and the dummy dark. Sections lie at random places and angles, some a pixel or two from one another, none
-    overlapping. Dust, fibres, scratches, stains, uneven light and noise are drawn too and are no objects.
+    In the grey image the tissue is textured, and magnetic resin and dummy look alike. In the fluorescence image the
+    magnetic resin is bright and the dummy is dark. Sections have random positions and angles; some are only a pixel or
+    two apart, but none overlap. Dust, fibres, scratches, stains, uneven illumination and noise are added; they are not
+    objects.
 
     Parameters
     ----------
     shape : (int, int), optional
         Height and width in pixels; by default `labels.image_shape`.
     sections : int, optional
-        How many; not to be given with `labels`.
+        Number of sections; cannot be combined with `labels`.
     seed : int
         The same arguments and seed give the same images.
     style : str or WaferStyle
-        A name in `STYLES` or values of your own.
+        A name in `STYLES`, or your own style.
     labels : WaferLabels, optional
-        Sections to draw where they are, such as those of a real wafer. Envelopes and background that they lack are
-        added to the result.
+        Sections to draw at their labelled positions, such as those of a real wafer. Missing envelopes and a missing
+        background are added to the result.
 
     Returns
     -------
     images : dict
         "grey" and "fluo", uint8 [H, W].
     labels : WaferLabels
-        Tissue, magnet and envelope (it takes in the dummy) of each section, and a background rectangle free of them.
+        Tissue, magnet and envelope (which encloses the dummy) of each section, and a background rectangle without
+        sections.
 
     Raises
     ------
     ConfigError
-        A parameter that cannot work, or more sections than fit.
+        A parameter is invalid, or the sections do not fit.
     DataError
-        A section of `labels` reaches out of the picture.
+        A section of `labels` extends beyond the image.
     """
     style = as_style(style)
     shape = _checked_shape(shape, sections, labels)
@@ -74,21 +76,21 @@ def synthetic_wafer(shape=None, sections=None, seed=0, style="silicon", labels=N
 
 def _checked_shape(shape, sections, labels):
     if labels is not None and sections is not None:
-        raise ConfigError("Give `sections` (how many) or `labels` (where they are), not both.")
+        raise ConfigError("Give either `sections` (their number) or `labels` (their positions), not both.")
     if labels is None and (sections is None or sections < 0):
-        raise ConfigError(f"`sections` is how many sections to draw, at least 0, not {sections!r}.")
+        raise ConfigError(f"`sections` must be the number of sections to draw, at least 0, not {sections!r}.")
     if shape is None and labels is not None:
         shape = labels.image_shape
     if shape is None or len(shape) != 2 or min(shape) < 64:
-        raise ConfigError(f"shape is (height, width) of at least 64 pixels each, not {shape!r}.")
+        raise ConfigError(f"shape must be (height, width) of at least 64 pixels each, not {shape!r}.")
     shape = tuple(int(side) for side in shape)
     for section in labels.sections if labels is not None else ():
         points = np.concatenate([p for p in (section.tissue, section.magnet) if p is not None])
         if (points < -0.5).any() or (points > np.array(shape) - 0.5).any():
             raise DataError(
                 labels.image_path or "labels",
-                f"section {section.number} reaches out of the picture of {shape[0]} x {shape[1]} pixels",
-                "Give a larger shape, or labels in pixels of this size",
+                f"section {section.number} extends beyond the image of {shape[0]} x {shape[1]} pixels",
+                "Give a larger shape, or scale the labels to this image",
             )
     return shape
 
@@ -109,7 +111,7 @@ def _truth(shape, outlines, labels):
 
 
 def few_sections(labels, count=5, seed=0):
-    """The labels of a few sections, as someone would draw them by hand on a new wafer: the isolated ones first.
+    """Select the labels of a few sections, as a user would label them by hand on a new wafer: isolated ones first.
 
     Parameters
     ----------
@@ -120,12 +122,12 @@ def few_sections(labels, count=5, seed=0):
     Returns
     -------
     WaferLabels
-        `count` sections, numbered from 1, that have both parts, with the background of `labels`.
+        `count` sections with both parts, numbered from 1, and the background of `labels`.
 
     Raises
     ------
     ConfigError
-        There are not as many.
+        There are too few sections.
     """
     import shapely
 
@@ -133,7 +135,7 @@ def few_sections(labels, count=5, seed=0):
 
     complete = _complete(labels)
     if not 1 <= count <= len(complete):
-        raise ConfigError(f"{count} sections of {len(complete)} with both parts cannot be picked.")
+        raise ConfigError(f"Cannot select {count} of {len(complete)} sections with both parts.")
     hulls = np.array(
         [
             Outlines(s.tissue, s.magnet).hull() if s.envelope is None else shapely.polygons(s.envelope)
@@ -160,28 +162,28 @@ def _complete(labels):
 def write_synthetic_wafer(folder, shape=None, sections=None, seed=0, style="silicon", labels=None, few=5, name="wafer"):
     """Draw a wafer and write its images and labels.
 
-    Files: `<name>_grey.tif` and `<name>_fluo.tif` (uncompressed, to be read by window), `<name>_labels.json` (labelme,
-    all sections) and `<name>_few.json` (labelme, `few` sections with envelopes, and the background).
+    Files: `<name>_grey.tif` and `<name>_fluo.tif` (uncompressed, so windows can be read), `<name>_labels.json`
+    (labelme, all sections) and `<name>_few.json` (labelme, `few` sections with envelopes, and the background).
 
     Parameters
     ----------
     folder : str or Path
-        Made when missing; files of the same name are replaced.
+        Created if missing; existing files with the same name are replaced.
     shape, sections, seed, style, labels
         As in `synthetic_wafer`.
     few : int
-        Sections in the second file of labels; at most as many as there are with both parts.
+        Number of sections in the second label file; fewer if there are not enough sections with both parts.
     name : str
 
     Returns
     -------
     dict of str to Path
-        "grey", "fluo", "labels" and, where there are such sections, "few".
+        "grey", "fluo", "labels" and, if there are sections with both parts, "few".
 
     Raises
     ------
     ConfigError, DataError
-        As in `synthetic_wafer`; DataError also where a file cannot be written.
+        As in `synthetic_wafer`; DataError also if a file cannot be written.
     """
     import tifffile
 
@@ -198,7 +200,7 @@ def write_synthetic_wafer(folder, shape=None, sections=None, seed=0, style="sili
         raise DataError(
             folder,
             f"cannot be written to ({error.strerror or error})",
-            "Check the folder's permissions and the space left",
+            "Check the folder's permissions and the free space",
         ) from error
     truth.image_path = paths["grey"]
     write_labelme(paths["labels"], truth, paths["grey"])

@@ -1,4 +1,4 @@
-"""The schematic fields of cells: the truth is what was drawn, and a set is the same whenever it is asked for."""
+"""Synthetic fields of cells: the ground truth matches the image, and a set is reproducible."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def field(seed, **look):
 
 @given(seed=seeds, height=st.integers(96, 200), width=st.integers(96, 200), outlines=st.sampled_from(OUTLINES))
 @settings(max_examples=15)
-def test_truth_is_sound(seed, height, width, outlines):
+def test_ground_truth_is_valid(seed, height, width, outlines):
     image, instances = field(seed, shape=(height, width), outlines=outlines)
     assert image.shape == (height, width, 4) and image.dtype == np.uint8
     assert 1 <= len(instances) <= 6 and set(instances.class_ids) <= {1, 2}
-    assert instances.to_masks().sum(axis=-1).max() == 1  # no two share a pixel
+    assert instances.to_masks().sum(axis=-1).max() == 1  # no overlap
     for (y1, x1, y2, x2), mask in zip(instances.boxes, instances.masks):
         assert label(mask)[1] == 1
         assert mask[0].any() and mask[-1].any() and mask[:, 0].any() and mask[:, -1].any()
@@ -32,7 +32,7 @@ def test_truth_is_sound(seed, height, width, outlines):
 
 
 @pytest.mark.parametrize("protein", SPOTS)
-def test_classes_are_told_apart_by_bright_spots_of_protein_in_the_nucleus(protein):
+def test_classes_differ_by_bright_spots_of_protein_in_the_nucleus(protein):
     with_spots, without = [], []
     for seed in range(6):
         image, instances = field(seed, protein=protein)
@@ -41,11 +41,11 @@ def test_classes_are_told_apart_by_bright_spots_of_protein_in_the_nucleus(protei
             values = smooth[y1:y2, x1:x2][mask]
             (with_spots if class_id == 1 else without).append(values.max() - np.median(values))
     assert len(with_spots) > 5 and len(without) > 5
-    assert min(with_spots) > 18  # nobody has to guess
+    assert min(with_spots) > 18  # clearly visible
     assert np.median(with_spots) > 3 * np.median(without)
 
 
-def test_how_many_nuclei_have_spots():
+def test_the_fraction_of_nuclei_with_spots():
     counts = {share: [field(seed, nucleoli=share)[1].class_ids for seed in range(6)] for share in (0, 0.5, 1)}
     assert set(np.concatenate(counts[0])) == {2} and set(np.concatenate(counts[1])) == {1}
     assert 0.2 < np.mean(np.concatenate(counts[0.5]) == 1) < 0.8
@@ -65,7 +65,7 @@ def test_each_stain_is_where_it_belongs():
     assert np.median(image[outside]) == 0
 
 
-def test_touching_cells_share_a_border_and_stay_two():
+def test_touching_cells_share_a_border_and_stay_separate():
     def contacts(touching):
         count = 0
         for seed in range(6):
@@ -86,12 +86,12 @@ def test_16_bits_hold_the_same_field():
     assert np.abs(fine / 65535 - coarse / 255).max() < 0.003 and fine.max() > 20000
 
 
-def test_without_cells_there_is_a_dark_picture():
+def test_without_cells_the_image_is_dark():
     image, instances = field(1, cells=(0, 0))
     assert len(instances) == 0 and image.mean() < 2
 
 
-def test_a_field_depends_on_seed_and_number_alone():
+def test_a_field_depends_only_on_seed_and_number():
     forwards, backwards = SyntheticCells(3, seed=7, **SMALL), SyntheticCells(9, seed=7, **SMALL)
     first = [(forwards.load_image(i), forwards.load_mask(i)) for i in range(3)]
     for i in reversed(range(3)):
@@ -142,7 +142,7 @@ def test_the_data_set_keeps_the_contract(bits):
         {"pixel_size_nm": -1},
     ],
 )
-def test_a_parameter_that_cannot_work_is_refused(parameters):
+def test_an_invalid_parameter_is_rejected(parameters):
     with pytest.raises(ConfigError, match=next(iter(parameters)).split("_")[0]):
         generate_field(np.random.default_rng(0), **{**SMALL, **parameters})
     with pytest.raises(ConfigError):

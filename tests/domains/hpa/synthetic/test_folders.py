@@ -1,4 +1,4 @@
-"""Synthetic fields as files: what the readers make of them is what was drawn."""
+"""Synthetic fields as files: the readers return what was drawn."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from mrcnn.formats import voc
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_the_readers_give_the_fields_back(tmp_path, bits):
+def test_the_readers_return_the_fields(tmp_path, bits):
     fields = SyntheticCells(2, (96, 128), seed=4, cells=(2, 4), nucleus_px=(24, 40), bits=bits)
     written = write_cell_folder(fields, tmp_path)
     boxes = BoxDataset(tmp_path / "annotations", classes=CLASSES)
@@ -35,7 +35,7 @@ def test_the_readers_give_the_fields_back(tmp_path, bits):
         np.testing.assert_array_equal(a.truncated, ~inside)
 
 
-def test_some_fields_only_and_a_folder_that_cannot_be_written(tmp_path):
+def test_a_subset_of_fields_and_an_unwritable_folder(tmp_path):
     fields = SyntheticCells(3, (96, 96), seed=4, cells=(1, 2), nucleus_px=(24, 40))
     assert [a.image.stem for a in write_cell_folder(fields, tmp_path / "part", [2])] == [fields.image_reference(2)]
     (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""Backgrounds of artificial pictures: free of sections, inside what was drawn, without seams."""
+"""Backgrounds of artificial images: free of sections, inside the labelled area, without seams."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_a_free_rectangle_touches_no_polygon(corners):
         assert not polygon_mask(polygon, (max(y1 - 3, 0), max(x1 - 3, 0), y2 + 3, x2 + 3)).any()
 
 
-def test_an_empty_wafer_is_free_as_a_whole_and_a_full_one_nowhere():
+def test_an_empty_wafer_is_entirely_free_and_a_full_one_nowhere():
     np.testing.assert_array_equal(polygon_box(free_rectangle([], (300, 420))), (0, 0, 300, 420))
     assert free_rectangle([SQUARE * 10], (300, 300)) is None
 
@@ -52,7 +52,7 @@ def test_a_window_larger_than_the_background_is_mirrored_without_seams(seed, hei
     assert background.any()  # a copy
 
 
-def test_windows_are_taken_from_everywhere():
+def test_windows_come_from_the_whole_background():
     background = np.arange(100, dtype=np.uint8).reshape(10, 10, 1)
     rng = np.random.default_rng(0)
     assert {int(background_window(rng, background, (8, 8))[0, 0, 0]) for _ in range(80)} == {
@@ -68,7 +68,7 @@ def test_windows_are_taken_from_everywhere():
     }
 
 
-def test_the_background_is_the_labelled_one_or_a_free_or_given_one():
+def test_the_background_is_labelled_or_free_or_given():
     section = Section(4, SQUARE + 10, SQUARE + (10, 41))
     labels = WaferLabels([section], SQUARE * 3 + (100, 20), (300, 300), None)
     assert background_box(labels, (300, 300)) == (100, 20, 191, 111)
@@ -80,21 +80,21 @@ def test_the_background_is_the_labelled_one_or_a_free_or_given_one():
 @pytest.mark.parametrize(
     ("background", "choice", "error", "message"),
     [
-        (None, None, DataError, "no background labelled"),
+        (None, None, DataError, "no outline of the background"),
         (SQUARE / 10 + 100, None, DataError, "room for a rectangle of"),
-        (SQUARE * 3 + 250, None, DataError, "partly outside of the image of 300 x 300"),
+        (SQUARE * 3 + 250, None, DataError, "partly outside the image of 300 x 300"),
         (SQUARE * 3 + (0, 20), None, DataError, "section 4 in its background"),
         (None, "any", ConfigError, "'free' or a rectangle"),
         (None, (10, 10, 14, 200), ConfigError, "too small"),
     ],
 )
-def test_a_background_that_cannot_be_used_is_refused(background, choice, error, message):
+def test_an_unusable_background_is_rejected(background, choice, error, message):
     labels = WaferLabels([Section(4, SQUARE + 10, SQUARE + (10, 41))], background, (300, 300), None)
     with pytest.raises(error, match=message):
         background_box(labels, (300, 300), choice)
 
 
-def test_a_wafer_without_room_says_so():
+def test_a_wafer_without_room_is_an_error():
     labels = WaferLabels([Section(1, SQUARE * 9, SQUARE * 9)], None, (280, 280), None)
     with pytest.raises(DataError, match="no room between the sections"):
         background_box(labels, (280, 280), "free")

@@ -1,4 +1,4 @@
-"""Sections cut out and turned: outlines follow the pixels, and only a section's neighbourhood is read."""
+"""Sections cut out and rotated: outlines follow the pixels, and only the neighbourhood of a section is read."""
 
 import numpy as np
 import pytest
@@ -19,20 +19,20 @@ LABELS = WaferLabels([Section(9, TISSUE, MAGNET, ENVELOPE)], None, SHAPE, None)
 
 
 def wafer(labels=LABELS):
-    """A wafer whose grey is the tissue and whose fluorescence is the magnet."""
+    """A wafer with the tissue in the grey channel and the magnet in the fluorescence channel."""
     section = labels.sections[0]
     return ChannelStack.from_arrays({"grey": covered(section.tissue), "fluo": covered(section.magnet)})
 
 
 def covered(polygon):
-    """How much of each pixel lies in a polygon, 0 to 255, from 8 x 8 points of it."""
+    """Coverage of each pixel by a polygon, 0 to 255, from 8 x 8 points per pixel."""
     fine = polygon_mask(polygon * 8 + 3.5, (0, 0, SHAPE[0] * 8, SHAPE[1] * 8))
     return np.rint(255 * fine.reshape(SHAPE[0], 8, SHAPE[1], 8).mean(axis=(1, 3))).astype(np.uint8)
 
 
 @given(st.floats(0, 360))
 @settings(max_examples=40)
-def test_turned_outlines_follow_the_turned_pixels(angle):
+def test_rotated_outlines_follow_the_rotated_pixels(angle):
     cutouts = Cutouts(wafer(), LABELS, [angle])
     cutout, pixels = cutouts.shape_of(0, 0), cutouts.pixels_of(0, 0)
     box = (0, 0, *cutout.mask.shape)
@@ -48,7 +48,7 @@ def test_turned_outlines_follow_the_turned_pixels(angle):
     assert len(rows) > 10 and cutout.mask[rows, columns].all()
 
 
-def test_without_a_turn_pixels_and_outlines_only_move():
+def test_without_rotation_pixels_and_outlines_only_move():
     stack = ChannelStack.from_arrays({"grey": np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)})
     cutouts = Cutouts(stack, LABELS)
     cutout = cutouts.shape_of(0, 0)
@@ -81,7 +81,7 @@ def test_only_the_neighbourhood_of_a_section_is_read():
     assert 1 <= len(read) <= 2 and max(read) < 240**2
 
 
-def test_a_section_at_the_corner_of_the_wafer_can_be_turned():
+def test_a_section_at_the_corner_of_the_wafer_can_be_rotated():
     labels = LABELS.moved(-15, -40, SHAPE)
     cutouts = Cutouts(wafer(labels), labels, np.arange(0, 360, 37))
     for turn in range(len(cutouts.angles_deg)):
@@ -92,7 +92,7 @@ def test_a_section_at_the_corner_of_the_wafer_can_be_turned():
         assert (drawn & outlined).sum() / (drawn | outlined).sum() > 0.97
 
 
-def test_a_missing_envelope_is_the_hull_and_what_sticks_out_of_one_belongs_to_it():
+def test_a_missing_envelope_is_the_hull_and_parts_beyond_an_envelope_belong_to_it():
     alone = Cutouts(wafer(), WaferLabels([Section(1, TISSUE, MAGNET)], None, SHAPE, None))
     inside = Cutouts(wafer(), WaferLabels([Section(1, TISSUE, MAGNET, TISSUE)], None, SHAPE, None))
     for cutouts in (alone, inside):
@@ -103,7 +103,7 @@ def test_a_missing_envelope_is_the_hull_and_what_sticks_out_of_one_belongs_to_it
     assert np.count_nonzero(alone.shape_of(0, 0).mask) > np.count_nonzero(inside.shape_of(0, 0).mask)
 
 
-def test_the_surface_is_measured_beside_the_section_and_not_on_a_neighbour():
+def test_the_surface_is_measured_next_to_the_section_and_not_on_a_neighbour():
     grey = np.full(SHAPE, 100, np.uint8)
     other = Section(2, TISSUE + (-10, 55), MAGNET + (-10, 55))
     for polygon in (TISSUE, MAGNET, other.tissue, other.magnet):
@@ -116,7 +116,7 @@ def test_the_surface_is_measured_beside_the_section_and_not_on_a_neighbour():
     assert Cutouts(stack, WaferLabels([everywhere], None, SHAPE, None)).surface_of(0) is None
 
 
-def test_channels_that_are_computed_are_not_stored():
+def test_computed_channels_are_not_stored():
     image = np.zeros((50, 60), np.uint8)
     stack = ChannelStack.from_arrays({"grey": image, "fluo": image}, ("edges", "grey", "zeros", "fluo", "grey"))
     assert stored_channels(stack).names == ("grey", "fluo")
@@ -127,10 +127,10 @@ def test_channels_that_are_computed_are_not_stored():
     ("section", "message"),
     [
         (Section(3, TISSUE, None), "no section with both"),
-        (Section(3, TISSUE + (60, 0), MAGNET), "section 3 reaches out of the image of 130 x 190"),
+        (Section(3, TISSUE + (60, 0), MAGNET), "section 3 extends beyond the image of 130 x 190"),
         (Section(3, TISSUE, MAGNET, ENVELOPE + 500), "envelope of section 3 lies outside"),
     ],
 )
-def test_sections_that_cannot_be_cut_out_are_refused(section, message):
+def test_sections_that_cannot_be_cut_out_are_rejected(section, message):
     with pytest.raises(DataError, match=message):
         Cutouts(wafer(), WaferLabels([section], None, SHAPE, None))

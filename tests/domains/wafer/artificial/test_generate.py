@@ -1,4 +1,4 @@
-"""Folders of artificial patches: the same whatever the workers and interruptions, read as training pictures."""
+"""Folders of artificial patches: independent of workers and interruptions, and readable as training images."""
 
 import json
 from dataclasses import replace
@@ -19,17 +19,17 @@ QUICK = {"size": (150, 190), "throws": 60, "angles": 9, "progress": False}
 
 @pytest.fixture(scope="module")
 def wafer():
-    """(channels, labels of 4 sections) of a small synthetic wafer."""
+    """(channels, labels with 4 sections) of a small synthetic wafer."""
     images, labels = synthetic_wafer((500, 520), 24, seed=1, style=SMALL)
     return ChannelStack.from_arrays(images), few_sections(labels, 4), labels
 
 
 def contents(folder):
-    """All files of a folder by name, with their bytes."""
+    """All files in a folder, {name: bytes}."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_patches_are_read_as_pictures_with_their_objects(wafer, tmp_path):
+def test_patches_are_read_as_images_with_their_objects(wafer, tmp_path):
     stack, few, _ = wafer
     folders = throw_patches(stack.with_names(("grey", "grey", "fluo")), few, tmp_path, 3, workers=1, **QUICK)
     assert [p.name for p in folders] == ["patch_0000", "patch_0001", "patch_0002"]
@@ -60,7 +60,7 @@ def test_files_are_the_same_with_two_workers(wafer, tmp_path):
         ),
     ],
 )
-def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(wafer, tmp_path, monkeypatch, generate, options):
+def test_a_resumed_run_gives_the_same_files_as_an_uninterrupted_one(wafer, tmp_path, monkeypatch, generate, options):
     stack, few, _ = wafer
     options = {**options, "size": (150, 190), "workers": 1, "progress": False}
     generate(stack, few, tmp_path / "whole", 5, **options)
@@ -82,7 +82,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(wafer, tmp_pa
     assert times == {name: (tmp_path / "broken" / name).stat().st_mtime_ns for name in done}
 
 
-def test_more_patches_are_added_to_those_that_are_there(wafer, tmp_path):
+def test_more_patches_are_added_to_existing_ones(wafer, tmp_path):
     stack, few, _ = wafer
     throw_patches(stack, few, tmp_path / "all", 4, workers=1, **QUICK)
     throw_patches(stack, few, tmp_path / "parts", 2, workers=1, **QUICK)
@@ -116,7 +116,7 @@ def test_patches_of_other_settings_are_not_mixed(wafer, tmp_path):
         throw_patches(stack, few, tmp_path, 2, workers=1, **QUICK)
 
 
-def test_sets_share_no_picture_and_many_sections_are_shared_out(wafer, tmp_path):
+def test_sets_share_no_image_and_many_sections_are_divided(wafer, tmp_path):
     stack, few, labels = wafer
     counts, quick = {"train": 3, "val": 2, "test": 0}, {**QUICK, "workers": 1}
     written = write_artificial_sets(stack, few, tmp_path / "few", counts, **quick)
@@ -126,7 +126,7 @@ def test_sets_share_no_picture_and_many_sections_are_shared_out(wafer, tmp_path)
     write_artificial_sets(stack, labels, tmp_path / "many", counts, **quick)
     digests = {json.loads(p.read_text())["labels_digest"] for p in (tmp_path / "many").glob("*/artificial.json")}
     assert len(digests) == 2  # 24 sections are enough to give each set its own
-    with pytest.raises(ConfigError, match="4 sections cannot be shared among 2 sets"):
+    with pytest.raises(ConfigError, match="4 sections cannot be divided among 2 sets"):
         write_artificial_sets(stack, few, tmp_path / "no", counts, own_sections=True, **quick)
     with pytest.raises(ConfigError, match="count is 0"):
         write_artificial_sets(stack, few, tmp_path / "no", {"train": 0})
@@ -137,22 +137,22 @@ def test_sets_share_no_picture_and_many_sections_are_shared_out(wafer, tmp_path)
 @pytest.mark.parametrize(
     ("generate", "options", "message"),
     [
-        (throw_patches, {"count": 0}, "count is at least 1"),
-        (throw_patches, {"angles": 1}, "angles is at least 2"),
+        (throw_patches, {"count": 0}, "count must be at least 1"),
+        (throw_patches, {"angles": 1}, "angles must be at least 2"),
         (throw_patches, {"size": (20, 200)}, "at least 32 pixels"),
-        (throw_patches, {"size": (40, 40)}, "too small for sections that are"),
-        (throw_patches, {"workers": 0}, "workers is at least 1"),
-        (paste_patches, {"canvas": (100, 600)}, "does not hold patches of 512 x 512"),
-        (paste_patches, {"patches_per_picture": 0}, "patches_per_picture is at least 1"),
+        (throw_patches, {"size": (40, 40)}, "too small for sections that measure"),
+        (throw_patches, {"workers": 0}, "workers must be at least 1"),
+        (paste_patches, {"canvas": (100, 600)}, "smaller than a patch of 512 x 512"),
+        (paste_patches, {"patches_per_picture": 0}, "patches_per_picture must be at least 1"),
     ],
 )
-def test_options_that_cannot_work_are_refused(wafer, tmp_path, generate, options, message):
+def test_invalid_options_are_rejected(wafer, tmp_path, generate, options, message):
     stack, few, _ = wafer
     with pytest.raises(ConfigError, match=message):
         generate(stack, few, tmp_path, **{"count": 2, **options})
 
 
-def test_patches_that_cannot_hold_enough_parts_are_an_error(wafer, tmp_path):
+def test_patches_that_cannot_contain_enough_parts_are_an_error(wafer, tmp_path):
     stack, few, _ = wafer
     with pytest.raises(DataError, match="min_tissue"):
         paste_patches(
@@ -160,7 +160,7 @@ def test_patches_that_cannot_hold_enough_parts_are_an_error(wafer, tmp_path):
         )
 
 
-def test_a_folder_that_cannot_be_written_is_named(wafer, tmp_path):
+def test_an_unwritable_folder_is_named(wafer, tmp_path):
     stack, few, _ = wafer
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file"):

@@ -1,4 +1,4 @@
-"""Artificial pictures: sections lie apart, are drawn where their outlines are, and look as on the wafer."""
+"""Artificial images: sections are apart, match their outlines, and look as on the wafer."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -51,7 +51,7 @@ def background(size=(40, 50), grey=GREYS["surface"]):
 
 
 def check_scene(scene, shape):
-    """The picture is what the labels say; envelopes are apart. Returns the number of sections."""
+    """Check that the image matches the labels and envelopes are apart; returns the number of sections."""
     assert scene.image.shape == (*shape, 2) and scene.labels.image_shape == tuple(shape)
     sections = scene.labels.sections
     envelopes = polygons_to_instances([s.envelope for s in sections], np.ones(len(sections)), shape)
@@ -69,7 +69,7 @@ def check_scene(scene, shape):
 
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(90, 260), width=st.integers(90, 260))
 @settings(max_examples=25)
-def test_thrown_sections_lie_apart_and_where_their_outlines_are(seed, height, width):
+def test_thrown_sections_are_apart_and_match_their_outlines(seed, height, width):
     cutouts = cutouts_of(np.linspace(0, 360, 30)[:-1])
     scene = throw_scene(np.random.default_rng(seed), cutouts, background(), (height, width), 300)
     assert check_scene(scene, (height, width)) <= height * width * 1.96 / 1500
@@ -77,14 +77,14 @@ def test_thrown_sections_lie_apart_and_where_their_outlines_are(seed, height, wi
 
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(70, 260), width=st.integers(70, 260))
 @settings(max_examples=25)
-def test_pasted_sections_lie_apart_and_where_their_outlines_are(seed, height, width):
+def test_pasted_sections_are_apart_and_match_their_outlines(seed, height, width):
     scene = paste_scene(np.random.default_rng(seed), cutouts_of(), background(), (height, width), 30, 500)
     assert check_scene(scene, (height, width)) >= 1
     turns = [s.tissue.mean(axis=0) - s.magnet.mean(axis=0) for s in scene.labels.sections]
     np.testing.assert_allclose(turns, np.tile((-15.5, 0), (len(turns), 1)), atol=1e-6)
 
 
-def test_a_dummy_comes_along_and_is_no_object():
+def test_a_dummy_is_pasted_too_and_is_not_an_object():
     scene = paste_scene(np.random.default_rng(0), cutouts_of(), background(), (300, 300), 20, 1000)
     dummy = scene.image[..., 0] > 190
     assert dummy.sum() > 400 and not (scene.labels.instances().foreground() & dummy).any()
@@ -98,25 +98,25 @@ def test_sections_are_cut_by_all_borders_of_a_thrown_patch():
     assert borders.min() >= 3
 
 
-def test_a_crowded_picture_has_no_place_left_and_stops():
+def test_a_crowded_image_has_no_place_left():
     crowded = paste_scene(np.random.default_rng(1), cutouts_of(), background(), (200, 200), 150, 3000)
     sparse = paste_scene(np.random.default_rng(1), cutouts_of(), background(), (200, 200), 3, 3000)
     assert len(sparse.labels) == 3 < len(crowded.labels) < 150
 
 
-def test_sections_are_made_as_bright_as_the_background_around_them():
+def test_sections_are_adjusted_to_the_brightness_of_the_background():
     brighter = cutouts_of(surface=GREYS["surface"] + 20)
     scene = paste_scene(np.random.default_rng(0), brighter, background(), (200, 200), 4)
     for section in scene.labels.sections:
         seen = scene.image[..., 0][polygon_mask(section.tissue, (0, 0, 200, 200))]
         np.testing.assert_array_equal(seen, GREYS["tissue"] - 20)
-    # A difference that large is none of light: something else lay beside the section.
+    # A difference this large is not due to illumination: something else lay next to the section.
     scene = paste_scene(np.random.default_rng(0), cutouts_of(), background(grey=250), (200, 200), 1)
     seen = scene.image[..., 0][polygon_mask(scene.labels.sections[0].tissue, (0, 0, 200, 200))]
     np.testing.assert_array_equal(seen, GREYS["tissue"])
 
 
-def test_the_same_rng_gives_the_same_picture():
+def test_the_same_rng_gives_the_same_image():
     scenes = [
         throw_scene(np.random.default_rng(seed), cutouts_of((0, 45)), background(), (150, 150), 200)
         for seed in (3, 3, 4)

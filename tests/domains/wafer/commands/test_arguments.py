@@ -16,7 +16,7 @@ from mrcnn.inference import tiling
 PREDICT = ["--weights", "run", "--channels", "grey=A.tif,fluo=B.tif"]
 
 
-def test_channels_keep_their_order_and_may_name_a_channel_of_a_file(tmp_path):
+def test_channels_keep_their_order_and_may_select_a_channel_of_a_file(tmp_path):
     assert list(channel_files("grey=A.tif, fluo=B,with comma.tif").items()) == [
         ("grey", "A.tif"),
         ("fluo", "B,with comma.tif"),
@@ -29,18 +29,18 @@ def test_channels_keep_their_order_and_may_name_a_channel_of_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["A.tif", "grey=", "=A.tif", "grey=A.tif,grey=B.tif", ""])
-def test_channels_that_cannot_be(text):
+def test_invalid_channels_are_rejected(text):
     with pytest.raises(argparse.ArgumentTypeError):
         channel_files(text)
 
 
 @pytest.mark.parametrize(("kind", "text"), [(names, "grey,,fluo"), (size_um, "1,2,3"), (size_um, "1,-2")])
-def test_values_that_cannot_be(kind, text):
+def test_invalid_values_are_rejected(kind, text):
     with pytest.raises(argparse.ArgumentTypeError):
         kind(text)
 
 
-def test_values():
+def test_valid_values():
     assert names("grey, grey,fluo") == ("grey", "grey", "fluo")
     assert (size_um("0.5"), size_um("0.5,0.25")) == ((0.5, 0.5), (0.5, 0.25))
 
@@ -63,7 +63,7 @@ def test_rules_are_those_of_the_tiling():
 @pytest.mark.parametrize(
     "more", [["--rule", "all"], ["--tile", "0"], ["--scale", "-3"], ["--min-score", "2"], ["--channels", "grey"]]
 )
-def test_mistyped_options_end_with_2(more, capsys):
+def test_mistyped_options_exit_with_2(more, capsys):
     with pytest.raises(SystemExit) as stop:
         predict_wafer_parser("x").parse_args([*PREDICT, *more])
     assert stop.value.code == 2

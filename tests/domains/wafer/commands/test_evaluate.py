@@ -1,4 +1,4 @@
-"""Evaluation on a whole wafer, by one rule and by all, and on folders of patches."""
+"""Evaluation on a whole wafer, with one tiling rule and with all, and on folders of patches."""
 
 import json
 import sys
@@ -46,31 +46,31 @@ def evaluated(folder, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def pictures(folder):
+def images(folder):
     return ["--channels", f"grey={folder / 'grey.tif'},fluo={folder / 'fluo.tif'}"]
 
 
-def test_a_whole_wafer(evaluated, pictures, folder, tmp_path, capsys):
-    code, metrics, _ = evaluated(*pictures, "--labels", str(folder / "labels.json"), "--overlap", "64")
+def test_a_whole_wafer(evaluated, images, folder, tmp_path, capsys):
+    code, metrics, _ = evaluated(*images, "--labels", str(folder / "labels.json"), "--overlap", "64")
     assert code == 0
     assert (metrics["sections_true"], metrics["once"], metrics["pairing"]["accuracy"]) == (15, 15, 1.0)
     assert metrics["angle_error_deg"]["all"]["p95"] < 1e-3 and metrics["coco_ap"]["AP"] == 1
     assert metrics["by_tile"]["rows"] * metrics["by_tile"]["columns"] == metrics["tiles"] == 35
     assert sum(metrics["by_tile"]["overlap"][name]["sections"] for name in ("1 tile", "2 tiles", "more tiles")) == 15
-    assert "15 true sections: 15 found once (100.0 %)" in capsys.readouterr().out
+    assert "15 ground-truth sections: 15 found once (100.0 %)" in capsys.readouterr().out
     assert len(pd.read_csv(tmp_path / "out" / "sections.csv")) == 15
 
 
-def test_all_rules_share_tiles_where_they_can_and_the_corner_rule_has_gaps(evaluated, pictures, folder, tmp_path):
+def test_all_rules_share_tiles_where_they_can_and_the_corner_rule_has_gaps(evaluated, images, folder, tmp_path):
     code, metrics, detector = evaluated(
-        *pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "2"
+        *images, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "2"
     )
     assert code == 0
     reports = metrics["rules"]
     assert set(reports) == set(RULES)
     assert reports["corner"]["missed"] > 0 and reports["corner"]["tiles"] < reports["merge"]["tiles"]
     assert detector.seen == reports["centre"]["tiles"] + reports["corner"]["tiles"]
-    _, _, again = evaluated(*pictures, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "0")
+    _, _, again = evaluated(*images, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "0")
     assert again is detector and detector.seen == 2 * (reports["centre"]["tiles"] + reports["corner"]["tiles"])
     out = tmp_path / "out"
     assert {"centre", "merge", "corner", "tiles", "tiles_corner", "metrics.json"} == {p.name for p in out.iterdir()}
@@ -98,25 +98,25 @@ def test_a_patch_that_cannot_be_read_is_named(evaluated, folder, tmp_path, capsy
     import shutil
 
     shutil.copytree(folder / "patches", tmp_path / "patches")
-    picture = next((tmp_path / "patches").glob("*/images/*_fluo.tif"))
-    picture.write_bytes(picture.read_bytes()[:60])
+    image = next((tmp_path / "patches").glob("*/images/*_fluo.tif"))
+    image.write_bytes(image.read_bytes()[:60])
     code, metrics, _ = evaluated("--dataset", str(tmp_path / "patches"))
     assert code == 1 and metrics["images"] == 1
-    assert picture.parents[1].name in capsys.readouterr().err
+    assert image.parents[1].name in capsys.readouterr().err
 
 
-def test_options_that_do_not_go_together(evaluated, pictures, folder):
+def test_options_that_cannot_be_combined(evaluated, images, folder):
     with pytest.raises(ConfigError, match="--channels alone"):
-        evaluated(*pictures)
+        evaluated(*images)
     with pytest.raises(ConfigError, match="--labels alone"):
         evaluated("--labels", str(folder))
-    with pytest.raises(ConfigError, match="in two runs"):
+    with pytest.raises(ConfigError, match="in two separate runs"):
         evaluated("--dataset", str(folder / "patches"), "--labels", str(folder))
 
 
-def test_labels_outside_of_the_wafer(evaluated, pictures, tmp_path):
+def test_labels_outside_the_wafer(evaluated, images, tmp_path):
     for name, kind in (("tissue", 0), ("magnet", 22)):
         y = 600 + kind
         (tmp_path / f"{name}.txt").write_text(f"900,{y}\t940,{y}\t940,{y + 20}\t900,{y + 20}\t\r\n")
     with pytest.raises(DataError, match="outside"):
-        evaluated(*pictures, "--labels", str(tmp_path / "tissue.txt"), "--labels-scale", "1")
+        evaluated(*images, "--labels", str(tmp_path / "tissue.txt"), "--labels-scale", "1")

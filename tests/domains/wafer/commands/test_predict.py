@@ -1,4 +1,4 @@
-"""Prediction on a whole wafer from files to files, its channels, and what stops it."""
+"""Prediction on a whole wafer from files to files: results, channels, resuming and errors."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ import wafer_scene
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """grey.tif, fluo.tif, labels.json, and a weight file."""
+    """Folder with grey.tif, fluo.tif, labels.json and a weight file."""
     folder = tmp_path_factory.mktemp("wafer") / "data"
     wafer_scene.write_wafer(folder)
     (folder / "weights.h5").write_bytes(b"")
@@ -71,7 +71,7 @@ def test_every_section_is_in_every_file(options, detector, tmp_path, capsys):
     pytest.importorskip("zarr", exc_type=ModuleNotFoundError)
     code = predict_wafer(wafer_scene.DOMAIN, options("--scale", "3", "--pixel-size-um", "0.5"))
     assert code == 0
-    assert "15 sections of tissue and magnetic part; without a partner: 0 tissue" in capsys.readouterr().out
+    assert "15 sections with tissue and magnetic part; without a partner: 0 tissue" in capsys.readouterr().out
     out = tmp_path / "out"
     assert {p.name for p in out.iterdir()} == {
         "sections.csv",
@@ -110,7 +110,7 @@ def test_labelme_file_is_read_back_as_labels(options, detector, tmp_path):
     assert not (tmp_path / "out" / "sections_labels.ome.zarr").exists()
 
 
-def test_the_order_of_files_is_not_that_of_channels(options, detector, folder):
+def test_the_order_of_files_may_differ_from_the_order_of_channels(options, detector, folder):
     swapped = f"fluo={folder / 'fluo.tif'},grey={folder / 'grey.tif'}"
     assert open_stack(options(channels=swapped)).names == ("grey", "fluo")
     assert open_stack(options("--order", "fluo,grey")).names == ("fluo", "grey")
@@ -118,7 +118,7 @@ def test_the_order_of_files_is_not_that_of_channels(options, detector, folder):
     assert open_stack(options(channels=f"depth={folder / 'grey.tif'}")).names == ("depth",)
 
 
-def test_the_order_is_that_of_the_training(options, tmp_path, folder):
+def test_the_channel_order_is_taken_from_the_training_run(options, tmp_path, folder):
     weights = tmp_path / "run" / "weights.h5"
     weights.parent.mkdir()
     weights.write_bytes(b"")
@@ -138,15 +138,15 @@ def test_the_order_is_that_of_the_training(options, tmp_path, folder):
 
 
 @pytest.mark.parametrize(("order", "said"), [("grey,mag,fluo", "no file for mag"), ("grey", "a file for fluo")])
-def test_channels_and_files_that_do_not_fit(options, order, said):
+def test_channels_and_files_that_do_not_match(options, order, said):
     with pytest.raises(ConfigError, match=said):
         open_stack(options("--order", order))
 
 
-def test_a_model_of_other_channels_or_that_shrinks_tiles_is_refused():
+def test_a_model_with_other_channels_or_that_downscales_tiles_is_rejected():
     stack = ChannelStack.from_arrays({"grey": np.zeros((200, 200), np.uint8)}, ("grey", "grey", "grey"))
     config = wafer_scene.WaferConfig()
-    with pytest.raises(ConfigError, match="takes 2 channels, and these are 3"):
+    with pytest.raises(ConfigError, match="expects 2 channels, but there are 3"):
         check_fit(config, stack, 128)
     config.IMAGE_CHANNEL_COUNT = 3
     check_fit(config, stack, 128)
@@ -155,13 +155,13 @@ def test_a_model_of_other_channels_or_that_shrinks_tiles_is_refused():
         check_fit(config, stack, 128)
 
 
-def test_pictures_of_different_sizes(options, detector, folder, tmp_path):
+def test_images_of_different_sizes(options, detector, folder, tmp_path):
     tifffile.imwrite(tmp_path / "small.tif", np.zeros((100, 100), np.uint8))
     with pytest.raises(DataError, match="small.tif"):
         predict_wafer(wafer_scene.DOMAIN, options(channels=f"grey={folder / 'grey.tif'},fluo={tmp_path / 'small.tif'}"))
 
 
-def test_an_interrupted_run_goes_on_and_a_new_one_starts_anew(options, detector, tmp_path):
+def test_an_interrupted_run_can_be_resumed_and_a_new_one_starts_over(options, detector, tmp_path):
     predict_wafer(wafer_scene.DOMAIN, options("--no-zarr"))
     tiles = detector.seen
     assert tiles == len(list((tmp_path / "out" / "tiles").glob("tile_*.npz"))) > 8
@@ -173,7 +173,7 @@ def test_an_interrupted_run_goes_on_and_a_new_one_starts_anew(options, detector,
     assert len(pd.read_csv(tmp_path / "out" / "sections.csv")) == 15
 
 
-def test_a_picture_cut_off_in_the_middle_is_one_message_and_resumable(options, detector, folder, tmp_path, capsys):
+def test_a_truncated_image_gives_one_message_and_can_be_resumed(options, detector, folder, tmp_path, capsys):
     whole = (folder / "grey.tif").read_bytes()
     broken = tmp_path / "cut.tif"
     broken.write_bytes(whole)
@@ -218,14 +218,14 @@ def test_dask_rule_and_batch_reach_the_tiling(options, detector, monkeypatch, tm
     }
 
 
-def test_nothing_found_is_said(options, detector, tmp_path, capsys):
+def test_a_message_is_printed_if_nothing_is_found(options, detector, tmp_path, capsys):
     detector.predict = lambda images, **more: [wafer_scene.Instances(image.shape[:2]) for image in images]
     assert predict_wafer(wafer_scene.DOMAIN, options("--no-zarr")) == 0
-    assert "Nothing was found" in capsys.readouterr().out
+    assert "No sections were found" in capsys.readouterr().out
     assert len(pd.read_csv(tmp_path / "out" / "sections.csv")) == 0
 
 
-def test_without_zarr_it_ends_before_the_detection(options, detector, monkeypatch):
+def test_without_zarr_it_stops_before_the_detection(options, detector, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingExtra, match="zarr"):
         predict_wafer(wafer_scene.DOMAIN, options())

@@ -1,4 +1,4 @@
-"""Found once, doubly or not at all; pairs; errors of centre and angle; on scenes where each is known."""
+"""Sections found once, twice or not at all, pairs, errors of centre and angle, on scenes where all are known."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ def rectangle(y, x, height=80, width=36):
 
 
 def scene(count=8):
-    """Sections in two rows; the tissue is right of its magnetic part: angle 0."""
+    """Sections in two rows, with the tissue to the right of its magnetic part: angle 0."""
     places = [(30 + PITCH * (i // 4), 30 + PITCH * (i % 4)) for i in range(count)]
     return [rectangle(y, x + 38) for y, x in places], [rectangle(y, x) for y, x in places]
 
@@ -52,7 +52,7 @@ def evaluated(truth, found, **options):
     return evaluate_sections(*truth, found, pair_sections(found), **options)
 
 
-def test_truth_itself_is_perfect(truth):
+def test_ground_truth_itself_scores_perfectly(truth):
     report = evaluated(truth, truth[0])
     assert (report["sections_true"], report["once"], report["double"], report["missed"]) == (8, 8, 0, 0)
     assert report["found_once"] == report["pairing"]["accuracy"] == report["ap_50"] == report["ap_50_boxes"] == 1
@@ -65,7 +65,7 @@ def test_truth_itself_is_perfect(truth):
 
 
 @given(lost=st.sets(st.integers(0, 15)), twice=st.sets(st.integers(0, 15)), order=st.integers(0, 100))
-def test_states_count_parts_that_are_lost_or_there_twice(truth, lost, twice, order):
+def test_states_count_parts_that_are_missed_or_found_twice(truth, lost, twice, order):
     gt, _ = truth
     kept = [i for i in range(16) if i not in lost]
     twice = sorted(twice - lost)
@@ -80,8 +80,8 @@ def test_states_count_parts_that_are_lost_or_there_twice(truth, lost, twice, ord
     assert {e["section_id"] for e in report["errors"] if e["state"] == "missed"} == {i + 1 for i in missed}
 
 
-def test_half_a_part_beside_the_whole_is_a_double(truth):
-    """What a tile's border cuts off is no match by its IoU, but it is one row too many in the table."""
+def test_half_a_part_in_addition_to_the_whole_is_a_double(truth):
+    """A part cut off by a tile border does not match by IoU, but it is an extra row in the table."""
     gt, _ = truth
     half = gt.select([0])
     half.boxes[0, 2] -= 45
@@ -93,7 +93,7 @@ def test_half_a_part_beside_the_whole_is_a_double(truth):
     assert (alone["missed"], alone["double"]) == (1, 0)
 
 
-def test_another_class_at_the_place_and_objects_elsewhere(truth):
+def test_a_different_class_at_the_same_place_and_objects_elsewhere(truth):
     gt, _ = truth
     swapped = gt.select([0])
     swapped.class_ids[:] = 2
@@ -117,14 +117,14 @@ def test_pairs_of_different_sections_are_wrong(truth):
 
 
 @given(dy=st.integers(-3, 3), dx=st.integers(-3, 3))
-def test_moved_detections_have_that_error_of_the_centre(truth, dy, dx):
+def test_moved_detections_have_this_centre_error(truth, dy, dx):
     report = evaluated(truth, truth[0].moved((dy, dx), SHAPE))
     for name in ("tissue", "magnet", "all"):
         assert report["centre_error_px"][name]["median"] == pytest.approx(np.hypot(dy, dx))
     assert report["angle_error_deg"]["all"]["p95"] < 1e-6
 
 
-def test_turned_detections_have_that_error_of_the_angle(truth):
+def test_rotated_detections_have_this_angle_error(truth):
     gt, sections = truth
     turned = [
         replace(
@@ -140,7 +140,7 @@ def test_turned_detections_have_that_error_of_the_angle(truth):
 
 
 @given(a=st.floats(0, 360), b=st.floats(0, 360), turns=st.integers(-2, 2))
-def test_angle_errors_are_on_the_circle(a, b, turns):
+def test_angle_errors_are_circular(a, b, turns):
     error = angle_error(a, b)
     assert 0 <= error <= 180
     assert error == pytest.approx(angle_error(b, a + 360 * turns), abs=1e-9)
@@ -157,7 +157,7 @@ def test_a_section_labelled_twice_counts_once(truth):
     assert report["ap_50"] == report["pairing"]["accuracy"] == 1
 
 
-def test_nothing_found_and_nothing_to_find(truth):
+def test_no_detections_and_no_ground_truth(truth):
     nothing = Instances(SHAPE)
     missed = evaluated(truth, nothing)
     assert (missed["missed"], missed["found_once"], missed["ap_50"], missed["recall_50_boxes"]) == (8, 0.0, 0.0, 0.0)
@@ -168,17 +168,17 @@ def test_nothing_found_and_nothing_to_find(truth):
     both = evaluate_sections(nothing, [], nothing, [])
     assert both["ap_50"] == 1
     for report in (missed, false, both):
-        assert "true sections" in format_sections(report)
+        assert "ground-truth sections" in format_sections(report)
 
 
-def test_a_section_of_one_labelled_part(truth):
+def test_a_section_with_one_labelled_part(truth):
     tissues, magnets = scene(2)
     gt = polygons_to_instances([tissues[0], tissues[1], magnets[1]], [1, 1, 2], SHAPE)
     report = evaluate_sections(gt, known_sections(tissues, [None, magnets[1]]), gt, pair_sections(gt))
     assert (report["once"], report["pairing"]["sections"], report["parts"]["magnet"]["true"]) == (2, 1, 1)
 
 
-def test_claims_need_half_of_the_smaller_one():
+def test_claims_need_half_of_the_smaller_object():
     gt = Instances((40, 40), [[0, 0, 10, 10]], masks=[np.ones((10, 10), bool)])
     for offset, on in ((4, 0), (5, 0), (6, -1)):
         claims = find_claims(gt, gt.moved((offset, 0), (40, 40)))
@@ -187,11 +187,11 @@ def test_claims_need_half_of_the_smaller_one():
     assert find_claims(gt, gt.moved((3, 0), (40, 40))).states.tolist() == ["once"]
 
 
-def test_report_is_plain_and_its_table_shows_it(truth):
+def test_the_report_is_plain_and_is_shown_as_a_table(truth):
     tiles = [(0, 0, 320, 400), (0, 240, 320, 640)]
     report = evaluated(truth, truth[0].select(np.arange(1, 16)), tiles=tiles)
     assert json.loads(json.dumps(report)) == report
     text = format_sections(report)
-    assert "8 true sections: 7 found once (87.5 %), 0 doubly, 1 missed" in text
-    assert "pairs right: 7 of 7 (100.0 %)" in text
+    assert "8 ground-truth sections: 7 found once (87.5 %), 0 found twice, 1 missed" in text
+    assert "correct pairs: 7 of 7 (100.0 %)" in text
     assert "2 tiles" in text

@@ -1,4 +1,4 @@
-"""Positions of doubles and misses among the tiles."""
+"""Positions of sections found twice or missed among the tiles."""
 
 import numpy as np
 from hypothesis import given

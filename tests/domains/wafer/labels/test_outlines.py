@@ -1,4 +1,4 @@
-"""A wafer's labels: objects in windows, other scales and frames."""
+"""Labels of a wafer: objects in windows, other scales and frames."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from mrcnn.errors import ConfigError, DataError
 
 
 def box(y1, x1, y2, x2):
-    """Outline of the pixels of a box, through the outermost pixels' centres and a little more."""
+    """Outline of the pixels of a box, slightly outside the centres of the outermost pixels."""
     return np.array([[y1, x1], [y1, x2 - 1], [y2 - 1, x2 - 1], [y2 - 1, x1]], float) + [
         [-0.2, -0.2],
         [-0.2, 0.2],
@@ -48,14 +48,14 @@ def test_a_window_has_its_own_coordinates(labels):
     assert len(labels.instances((10, 20, 40, 70))) == 3  # and a sliver of the first tissue
 
 
-def test_without_a_size_a_window_is_needed(labels):
+def test_without_an_image_size_a_window_is_needed(labels):
     labels.image_shape = None
     assert len(labels.instances((0, 0, 64, 100))) == 4
     with pytest.raises(ConfigError, match="size of the wafer"):
         labels.instances()
 
 
-def test_scaled_and_moved_labels_are_new_ones(labels):
+def test_scaled_and_moved_labels_are_new_objects(labels):
     third = labels.scaled(1 / 3)
     assert third.image_shape == (21, 33) and third.image_path is None
     assert np.allclose(third.sections[0].envelope * 3, labels.sections[0].envelope)
@@ -74,15 +74,15 @@ def test_swapped_and_selected(labels):
     assert [s.number for s in labels.select(np.array([False, True, False])).sections] == [5]
 
 
-def test_no_sections_are_no_objects():
+def test_no_sections_give_no_objects():
     empty = WaferLabels(image_shape=(20, 30))
     assert len(empty) == len(empty.instances()) == len(empty.boxes()) == 0
     empty.check_inside()
 
 
-def test_labels_belong_to_a_picture_of_their_size(labels):
+def test_labels_belong_to_an_image_of_their_size(labels):
     assert labels.of_image((64, 100, 3)).image_shape == (64, 100)
-    with pytest.raises(DataError, match="of 64 x 100 pixels .rows x columns., but this one is 100 x 64"):
+    with pytest.raises(DataError, match="with 64 x 100 pixels .rows x columns., but this image has 100 x 64"):
         labels.of_image((100, 64))
     labels.image_shape = None
     assert len(labels.of_image((80, 90)).instances()) == 4 and labels.image_shape is None
@@ -90,9 +90,9 @@ def test_labels_belong_to_a_picture_of_their_size(labels):
         labels.of_image((64, 40))
 
 
-def test_parts_outside_of_the_image_are_named(labels):
+def test_parts_outside_the_image_are_named(labels):
     labels.check_inside()
-    labels.check_inside((56, 55))  # cuts some parts, leaves none outside
+    labels.check_inside((56, 55))  # cuts some parts, but none lies completely outside
     with pytest.raises(DataError, match="1 of 4 outlines lie outside.*tissue of section 5 around row 37") as caught:
         labels.check_inside((64, 40), where="labels.json")
     assert caught.value.path == "labels.json"

@@ -1,4 +1,4 @@
-"""Labels of wafers from corner files and labelme JSON, good ones and bad ones, and back by `write_labelme`."""
+"""Labels of wafers from valid and invalid corner files and labelme JSON, and round trips with `write_labelme`."""
 
 import json
 
@@ -13,7 +13,7 @@ from mrcnn.domains.wafer.labels.read import read_corners, read_labelme, read_lab
 from mrcnn.domains.wafer.labels.write import write_labelme
 from mrcnn.errors import ConfigError, DataError
 
-SQUARE = [[0, 0], [30, 0], [30, 30], [0, 30]]  # x, y, as files hold them
+SQUARE = [[0, 0], [30, 0], [30, 30], [0, 30]]  # x, y, as in files
 
 
 def square(dx=0, dy=0):
@@ -62,12 +62,12 @@ def test_corners_are_divided_by_the_scale_and_are_rows_and_columns(corners):
     ("tissue", "magnet", "problem"),
     [
         ("0,0\t9,0\t9,9\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n", "1 lines, but .*tissue.txt has 2"),
-        ("0,0\t9,0\n", "0,0\t9,0\t9,9\n", "line 1: is an outline of 2 points"),
+        ("0,0\t9,0\n", "0,0\t9,0\t9,9\n", "line 1: has 2 points"),
         ("0,0\t9,0\t9,9\n0,0\tnan,0\t9,9\n", "0,0\t9,0\t9,9\n" * 2, "line 2: has 1 coordinates that are NaN"),
-        ("0,0\t9,0\t9,9\n", "0,0\t9,zero\t9,9\n", "mag.txt, line 1: is no list of corners"),
+        ("0,0\t9,0\t9,9\n", "0,0\t9,zero\t9,9\n", "mag.txt, line 1: is not a list of corners"),
         ("0,0\t9,0\t9,9\n", "0,0\t9,0,1\t9,9\n", "mag.txt, line 1"),
-        ("0,0\t9,0\t9,9\n\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n" * 3, "line 2: is an outline of 0 points"),
-        ("", "0,0\t9,0\t9,9\n", "tissue.txt: holds no section"),
+        ("0,0\t9,0\t9,9\n\n0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n" * 3, "line 2: has 0 points"),
+        ("", "0,0\t9,0\t9,9\n", "tissue.txt: contains no section"),
     ],
 )
 def test_bad_corner_files_are_named(corners, tissue, magnet, problem):
@@ -75,20 +75,20 @@ def test_bad_corner_files_are_named(corners, tissue, magnet, problem):
         read_corners(*corners(tissue, magnet))
 
 
-def test_corners_without_the_scale_lie_outside_of_the_image(corners):
+def test_corners_without_the_scale_lie_outside_the_image(corners):
     paths = corners("600,900\t660,900\t660,990\t600,990\n", "690,900\t699,900\t699,990\t690,990\n")
     assert len(read_corners(*paths, image_shape=(400, 400))) == 1
-    with pytest.raises(DataError, match="2 of 2 outlines lie outside of the image of 400 x 400.*scale"):
+    with pytest.raises(DataError, match="2 of 2 outlines lie outside the image of 400 x 400.*scale"):
         read_corners(*paths, scale=1, image_shape=(400, 400))
 
 
 @pytest.mark.parametrize("scale", [0, -3, float("nan"), "3"])
-def test_a_scale_that_is_none_is_refused(corners, scale):
+def test_an_invalid_scale_is_rejected(corners, scale):
     with pytest.raises(ConfigError, match="scale"):
         read_corners(*corners("0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n"), scale=scale)
 
 
-def test_a_corner_file_that_is_missing_or_no_text(tmp_path, corners):
+def test_a_corner_file_that_is_missing_or_not_text(tmp_path, corners):
     tissue, magnet = corners("0,0\t9,0\t9,9\n", "0,0\t9,0\t9,9\n")
     magnet.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="cannot be read as text"):
@@ -120,7 +120,7 @@ def test_labels_name_the_parts_in_any_order(labelme):
     assert labels.background.dtype == np.float64
 
 
-def test_old_and_new_files_are_the_same_labels(labelme):
+def test_old_and_new_files_give_the_same_labels(labelme):
     old = read_labelme(labelme([shape("tissue-1", line_color=None, fill_color=None)], lineColor=[0, 255, 0, 128]))
     new = read_labelme(
         labelme(
@@ -136,7 +136,7 @@ def test_old_and_new_files_are_the_same_labels(labelme):
     assert np.array_equal(new.sections[0].tissue, old.sections[0].tissue + [0.25, 0.5])
 
 
-def test_a_rectangle_is_its_four_corners(labelme):
+def test_a_rectangle_becomes_its_four_corners(labelme):
     labels = read_labelme(labelme([shape("tissue-1", [[2, 3], [20, 13]], shape_type="rectangle")]))
     assert labels.sections[0].tissue.tolist() == [[3, 2], [3, 20], [13, 20], [13, 2]]
 
@@ -144,13 +144,13 @@ def test_a_rectangle_is_its_four_corners(labelme):
 @pytest.mark.parametrize(
     ("shapes", "problem"),
     [
-        ([shape("tissue-1", [[0, 0], [9, 9]])], r"shape 1 \(tissue-1\): is an outline of 2 points"),
+        ([shape("tissue-1", [[0, 0], [9, 9]])], r"shape 1 \(tissue-1\): has 2 points"),
         (
             [shape("tissue-1"), shape("magnet-1", [[0, 0], [9, 0], [float("nan"), 9]])],
             r"\(magnet-1\): has 1 coord.*NaN",
         ),
         ([shape("tissue-1", [[0, 0], [9, 0], [None, 9]])], "NaN"),
-        ([shape("tissue-1", [[0, 0], [5, 5], [9, 9]])], "without an area"),
+        ([shape("tissue-1", [[0, 0], [5, 5], [9, 9]])], "has no area"),
         ([shape("tissue-1", "points")], "0 points"),
         ([shape("tissue-1", [[2, 3], [20]], shape_type="rectangle")], r"\(tissue-1\)"),
         ([shape("tissue-1", shape_type="circle")], "is a circle"),
@@ -178,19 +178,19 @@ def test_json_that_cannot_be_read_is_named(tmp_path, text):
         read_labelme(tmp_path / "none.json")
 
 
-def test_labels_outside_of_the_image_are_named(labelme):
+def test_labels_outside_the_image_are_named(labelme):
     shapes = [shape("tissue-1"), shape("magnet-1", square(25, 25)), shape("magnet-2", square(500, 500))]
-    with pytest.raises(DataError, match="1 of 3 outlines lie outside of the image of 40 x 50.*magnet of section 2"):
+    with pytest.raises(DataError, match="1 of 3 outlines lie outside the image of 40 x 50.*magnet of section 2"):
         read_labelme(labelme(shapes), image_shape=(40, 50))
     assert len(read_labelme(labelme(shapes[:2]), image_shape=(40, 50)).instances()) == 2
 
 
-def test_labels_of_another_picture_are_refused(labelme):
+def test_labels_of_a_different_image_are_rejected(labelme):
     with pytest.raises(DataError, match="drawn on an image of 90 x 80"):
         read_labelme(labelme([shape("tissue-1")], imageHeight=90, imageWidth=80), image_shape=(45, 40))
 
 
-def test_the_size_comes_from_the_picture_where_nothing_else_says_it(labelme, tmp_path):
+def test_the_size_comes_from_the_image_if_nothing_else_states_it(labelme, tmp_path):
     tifffile.imwrite(tmp_path / "wafer.tif", np.zeros((70, 44), np.uint8))
     labels = read_labelme(labelme([shape("tissue-1")]))
     assert labels.image_shape == (70, 44) and labels.image_path == tmp_path / "wafer.tif"
@@ -202,7 +202,7 @@ def test_the_size_comes_from_the_picture_where_nothing_else_says_it(labelme, tmp
     "names",
     [["1"] * 7, ["tissue"] * 7, [None] * 7, ["tissue", "mag", "envelope", "tissue", "mag", "envelope", "background"]],
 )
-def test_triplets_and_a_background_are_told_by_position(labelme, names):
+def test_triplets_and_a_background_are_identified_by_position(labelme, names):
     labels = read_labelme(labelme([shape(name, square(10 * i)) for i, name in enumerate(names)]))
     assert [s.number for s in labels.sections] == [1, 2]
     second = labels.sections[1]
@@ -211,19 +211,21 @@ def test_triplets_and_a_background_are_told_by_position(labelme, names):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 8])
-def test_a_triplet_missing_is_an_error(labelme, count):
-    with pytest.raises(DataError, match=f"holds {count} outlines without section numbers, which are no triplets"):
+def test_an_incomplete_triplet_is_an_error(labelme, count):
+    with pytest.raises(
+        DataError, match=f"contains {count} outlines without section numbers, which do not form triplets"
+    ):
         read_labelme(labelme([shape("a")] * count))
 
 
 def test_names_that_contradict_the_positions_are_an_error(labelme):
     names = ["tissue", "envelope", "mag", "background"]
-    with pytest.raises(DataError, match="shape 2 has the label 'envelope', but by its position it is a magnet"):
+    with pytest.raises(DataError, match="shape 2 has the label 'envelope', but by position it should be a magnet"):
         read_labelme(labelme([shape(name) for name in names]))
 
 
-# --- Whatever is there ---
-def test_read_labels_chooses(labelme, corners, tmp_path):
+# --- Any format ---
+def test_read_labels_detects_the_format(labelme, corners, tmp_path):
     tissue, magnet = corners("6,9\t60,9\t60,90\t6,90\n", "90,9\t99,9\t99,90\t90,90\n")
     for path in (tissue, magnet, tmp_path):
         assert read_labels(path).sections[0].tissue.max() == 30
@@ -235,20 +237,20 @@ def test_read_labels_chooses(labelme, corners, tmp_path):
         read_labels(labelme([shape("tissue-4", square(60))]), scale=3, image_shape=(11, 11))
 
 
-def test_corner_files_divided_already_are_not_divided_again(corners):
+def test_already_divided_corner_files_are_not_divided_again(corners):
     names = ("source_sections_tissue_scale3.txt", "source_sections_mag_scale3.txt")
     paths = corners("6,9\t60,9\t60,90\t6,90\n", "90,9\t99,9\t99,90\t90,90\n", names)
     assert all(read_labels(path).sections[0].tissue.max() == 90 for path in paths)
 
 
-def test_read_labels_says_what_is_missing(tmp_path, corners):
-    with pytest.raises(DataError, match="holds no labels"):
+def test_read_labels_names_what_is_missing(tmp_path, corners):
+    with pytest.raises(DataError, match="contains no labels"):
         read_labels(tmp_path)
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(DataError, match="2 JSON files"):
         read_labels(tmp_path)
-    with pytest.raises(DataError, match="partner"):
+    with pytest.raises(DataError, match="counterpart"):
         read_labels(tmp_path / "corners.txt")
     folder = tmp_path / "two"
     folder.mkdir()
@@ -258,17 +260,17 @@ def test_read_labels_says_what_is_missing(tmp_path, corners):
         read_labels(folder)
 
 
-# --- And back ---
+# --- Round trips ---
 coordinates = st.floats(0, 5000, allow_nan=False)
 outlines = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6, unique=True)
 
 
 @given(st.lists(st.tuples(outlines, outlines), min_size=1, max_size=3), st.booleans())
-def test_labels_written_are_the_labels_read(tmp_path_factory, parts, with_background):
+def test_written_labels_are_read_back(tmp_path_factory, parts, with_background):
     folder = tmp_path_factory.mktemp("labels")
     far = np.array([[0.0, 0.0], [0.1, 7000.0], [7000.0, 0.3]])  # gives every outline an area
     sections = [Section(3 * i + 1, np.vstack([far, t]), np.vstack([far, m])) for i, (t, m) in enumerate(parts)]
-    labels = WaferLabels(sections, far if with_background else None, (8000, 7500), folder / "pictures" / "wafer.tif")
+    labels = WaferLabels(sections, far if with_background else None, (8000, 7500), folder / "images" / "wafer.tif")
     write_labelme(folder / "labels.json", labels)
     back = read_labelme(folder / "labels.json")
     assert back.image_shape == labels.image_shape and back.image_path == labels.image_path
@@ -278,7 +280,7 @@ def test_labels_written_are_the_labels_read(tmp_path_factory, parts, with_backgr
         assert np.array_equal(one.tissue, other.tissue) and np.array_equal(one.magnet, other.magnet)
 
 
-def test_labels_are_written_for_a_picture_only(tmp_path):
+def test_writing_labels_needs_an_image(tmp_path):
     labels = WaferLabels([Section(1, np.array(SQUARE, float))])
     with pytest.raises(DataError, match="image_path"):
         write_labelme(tmp_path / "labels.json", labels)
@@ -291,7 +293,7 @@ def test_labels_are_written_for_a_picture_only(tmp_path):
         write_labelme(tmp_path / "file" / "labels.json", labels, "wafer.tif")
 
 
-def test_a_file_that_is_being_written_is_none_of_the_labels(tmp_path):
+def test_a_partly_written_file_is_ignored(tmp_path):
     labels = WaferLabels([Section(1, np.array(SQUARE, float))])
     write_labelme(tmp_path / "wafer.json", labels, tmp_path / "wafer.tif")
     (tmp_path / ".writing-0123456789abcdef.json").write_text("{half")
@@ -304,11 +306,11 @@ def test_real_labels_agree_in_both_formats(real_data):
     corners = read_corners(
         folder / "source_sections_tissue.txt", folder / "source_sections_mag.txt", image_shape=(5616, 6136)
     )
-    # In this wafer's JSON the two kinds have each other's names, against the names of the text files.
+    # In the JSON file of this wafer, tissue and magnet are swapped compared with the text files.
     labels = read_labels(folder, image_shape=(5616, 6136)).swapped()
     assert [s.number for s in labels.sections] == [s.number for s in corners.sections] == list(range(1, 515))
     for one, other in zip(labels.sections, corners.sections):
         for part in ("tissue", "magnet"):
-            # The JSON was rounded down to whole pixels.
+            # Coordinates in the JSON file were rounded down to whole pixels.
             assert np.array_equal(getattr(one, part), np.floor(getattr(other, part) + 1e-9)), (one.number, part)
     assert len(corners.instances((2000, 2000, 2512, 2512))) > 4

@@ -1,4 +1,4 @@
-"""Looks at wafers: coordinates are the wafer's whatever the reduction, and parts have the colours of the overlay."""
+"""Views of wafers: coordinates are those of the wafer at any scale, and parts have the colours of the overlay."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SQUARE = np.array([(20, 30), (20, 70), (60, 70), (60, 30)], float)
 
 
 def pixels_of(ax):
-    """What is drawn, uint8 [h, w, 3], and the pixel (column, row) of a place of the wafer in it."""
+    """The drawing, uint8 [h, w, 3], and the pixel (column, row) in it of a place on the wafer."""
     ax.figure.canvas.draw()
     drawn = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
 
@@ -35,7 +35,7 @@ def test_axes_are_in_pixels_of_the_wafer(max_side):
     assert at(160, 125).min() > 200 and at(60, 125).max() < 50 and at(160, 250).max() < 50
 
 
-def test_an_even_wafer_keeps_its_grey():
+def test_a_uniform_wafer_keeps_its_grey_value():
     at = pixels_of(show_wafer(np.full((64, 64), 90, np.uint8)))
     assert abs(int(at(32, 32)[0]) - 90) <= 1
 
@@ -52,13 +52,13 @@ def test_windows_are_drawn_along_the_outer_edges_of_their_pixels():
     assert len([c for c in ax.collections if type(c) is PolyCollection]) == 1
 
 
-def test_each_window_has_a_colour():
+def test_each_window_needs_a_colour():
     ax = show_wafer(np.zeros((30, 20), np.uint8))
     with pytest.raises(ConfigError, match="1 colours for 2 windows"):
         add_windows(ax, [(0, 0, 10, 10), (10, 0, 20, 10)], ["red"])
 
 
-def test_no_windows_and_no_outlines_draw_nothing():
+def test_without_windows_and_outlines_nothing_is_drawn():
     ax = show_wafer(np.zeros((30, 20), np.uint8))
     add_windows(ax, [], fill=0.5)
     add_outlines(ax, [None])

@@ -1,4 +1,4 @@
-"""Sections as CSV and JSON, and outlines for proof-reading."""
+"""Export of sections as CSV and JSON, and outlines for proofreading."""
 
 import json
 
@@ -22,14 +22,14 @@ FIRST = (
 
 @pytest.fixture
 def found(wafer, as_instances):
-    """Four tissues, three magnetic parts, with scores."""
+    """Four tissue parts and three magnetic parts, with scores."""
     tissues, magnets, _, shape = wafer(np.random.default_rng(4), 2, 2)
     instances = as_instances(tissues, magnets[1:], shape)
     instances.scores = np.linspace(0.9, 0.99, len(instances)).astype(np.float32)
     return instances, pair_sections(instances)
 
 
-def test_csv_says_what_the_table_says_and_leaves_absent_fields_empty(found, tmp_path):
+def test_csv_matches_the_table_and_leaves_missing_fields_empty(found, tmp_path):
     _, sections = found
     write_sections_csv(tmp_path / "new" / "sections.csv", sections, 3, 0.5)
     lines = (tmp_path / "new" / "sections.csv").read_text().splitlines()
@@ -52,7 +52,7 @@ def test_no_angle_is_rounded_to_360(tmp_path):
     assert json.loads((tmp_path / "s.json").read_text())["sections"][0]["magnet"]["angle_deg"] == 0
 
 
-def test_json_holds_all_of_each_section(found, tmp_path):
+def test_json_contains_all_information_on_each_section(found, tmp_path):
     instances, sections = found
     write_sections_json(tmp_path / "s.json", sections, instances, 3, 0.5, {"rule": "centre"})
     content = json.loads((tmp_path / "s.json").read_text())
@@ -83,7 +83,7 @@ def test_json_without_pixel_size_has_no_um(found, tmp_path):
     assert content["pixel_size_um"] is None and content["sections"][0]["tissue"]["centre_um"] is None
 
 
-def test_files_that_cannot_be_written(found, tmp_path):
+def test_unwritable_files_are_errors(found, tmp_path):
     instances, sections = found
     (tmp_path / "file").write_text("")
     for write in (lambda p: write_sections_csv(p, sections), lambda p: write_sections_json(p, sections, instances)):
@@ -95,7 +95,7 @@ def test_files_that_cannot_be_written(found, tmp_path):
 
 
 @given(angle=st.floats(0, 360), shift=st.floats(0, 1))
-def test_outline_of_a_rectangle_has_few_points_and_gives_its_mask_back(section_of, angle, shift):
+def test_outline_of_a_rectangle_has_few_points_and_restores_its_mask(section_of, angle, shift):
     tissue, _ = section_of((60 + shift, 60), angle)
     instances = polygons_to_instances([tissue], [1], (130, 130))
     outline = part_outline(instances, 0)
@@ -105,7 +105,7 @@ def test_outline_of_a_rectangle_has_few_points_and_gives_its_mask_back(section_o
     assert (again & mask).sum() / (again | mask).sum() > 0.9
 
 
-def test_outlines_of_specks_and_of_nothing():
+def test_outlines_of_specks_and_of_empty_masks():
     masks = [np.ones((1, 1), bool), np.zeros((2, 2), bool)]
     instances = Instances((9, 9), [[4, 5, 5, 6], [0, 0, 2, 2]], masks=masks)
     speck = part_outline(instances, 0)

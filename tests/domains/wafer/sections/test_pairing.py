@@ -1,4 +1,4 @@
-"""Which tissue belongs to which magnetic part, on grids, on a crowded real wafer, and with parts missing."""
+"""Pairing of tissue and magnetic parts on grids, on a crowded real wafer, and with missing parts."""
 
 import json
 
@@ -22,7 +22,7 @@ def measured(polygons):
 
 
 @given(seed=st.integers(0, 10_000), lost=st.integers(0, 5))
-def test_every_part_finds_its_own_whatever_the_order(wafer, seed, lost):
+def test_every_part_finds_its_partner_whatever_the_order(wafer, seed, lost):
     rng = np.random.default_rng(seed)
     tissues, magnets, _, _ = wafer(rng)
     kept_t, kept_m = (rng.permutation(len(tissues))[: len(tissues) - lost] for _ in range(2))
@@ -31,19 +31,19 @@ def test_every_part_finds_its_own_whatever_the_order(wafer, seed, lost):
 
 
 @pytest.mark.parametrize(("tissues", "magnets"), [(0, 0), (3, 0), (0, 3)])
-def test_without_one_of_the_classes_there_is_no_pair(wafer, tissues, magnets):
+def test_without_one_of_the_classes_there_are_no_pairs(wafer, tissues, magnets):
     own, other, _, _ = wafer(np.random.default_rng(0))
     assert pair_parts(measured(own[:tissues]), measured(other[:magnets])).shape == (0, 2)
 
 
-def test_one_section_alone_is_a_pair_and_parts_far_apart_are_none(section_of):
+def test_a_single_section_is_a_pair_and_distant_parts_are_not(section_of):
     tissue, magnet = section_of((100, 100), 30)
     assert pair_parts(measured([tissue]), measured([magnet])).tolist() == [[0, 0]]
     assert not len(pair_parts(measured([tissue]), measured([magnet + 200])))
 
 
 def test_the_nearer_magnet_of_a_neighbour_is_not_taken(section_of):
-    """Rows of sections end to end, so close that the next section's magnetic part is nearer than the own one."""
+    """Rows of sections end to end, so close that the neighbour's magnetic part is nearer than the section's own."""
     sections = [section_of((54.0 * i, 100 + (3 if i % 2 else 0)), 90) for i in range(8)]
     tissues, magnets = zip(*sections)
     gaps = [np.linalg.norm(tissues[i].mean(0) - magnets[i - 1].mean(0)) for i in range(1, 8)]
@@ -72,7 +72,7 @@ def real_sections(folder):
 
 @pytest.mark.parametrize(("lost", "jitter_px"), [(0.0, 0.0), (0.05, 2.0)])
 def test_real_wafer(real_data, lost, jitter_px):
-    """514 labelled sections, crowded; seven were labelled twice, within 1.1 px: either of the two is right."""
+    """514 labelled, crowded sections; seven are labelled twice, within 1.1 px, and either of the two is correct."""
     tissues, magnets = real_sections(real_data)
     rng = np.random.default_rng(3)
     polygons, class_ids, owners = [], [], []

@@ -39,7 +39,7 @@ def test_detections_have_the_angles_they_were_drawn_with(wafer, as_instances, se
     for section in pair_sections(as_instances(tissues, magnets, shape)):
         true = angles[section.tissue.index]
         assert section.paired and section.magnet.index == section.tissue.index + len(tissues)
-        # One pixel in a length of 60 is a degree.
+        # One pixel over a length of 60 is about one degree.
         assert difference(section.tissue.angle_deg, true) < 2 and difference(section.magnet.angle_deg, true) < 2
         assert np.allclose(section.tissue.centre, tissues[section.tissue.index].mean(axis=0), atol=1)
 
@@ -53,8 +53,8 @@ def test_the_angle_is_from_magnet_to_tissue_counter_clockwise_on_the_screen(sect
     assert difference(section.tissue.angle_deg, angle) < 1e-9
 
 
-def test_the_sides_give_the_angle_and_the_partner_only_the_sense(section_of):
-    """A magnetic part that slid along its tissue turns the way between the centres, but no side of the tissue."""
+def test_the_sides_give_the_angle_and_the_partner_only_the_sign(section_of):
+    """A magnetic part that slid along its tissue rotates the line between the centres, but not the tissue's sides."""
     tissue, magnet = section_of((100, 100), 90)
     (section,) = known_sections([tissue], [magnet + (0, 15)])
     assert section.tissue.angle_deg == pytest.approx(90)
@@ -63,7 +63,9 @@ def test_the_sides_give_the_angle_and_the_partner_only_the_sense(section_of):
 
 
 def test_a_half_found_magnet_does_not_turn_its_tissue_by_a_right_angle(section_of):
-    """Its centre is so far off that the long side would be nearer to the way than the short one; the others decide."""
+    """Its centre is so far off that the long side would be nearer to the direction than the short one; the majority
+    of the sections decides.
+    """
     sections = [section_of((100, 120 * i + 100), 90) for i in range(5)]
     tissues, magnets = [s[0] for s in sections], [s[1] for s in sections]
     magnets[2] = magnets[2] + (0, 28)
@@ -71,12 +73,12 @@ def test_a_half_found_magnet_does_not_turn_its_tissue_by_a_right_angle(section_o
     assert angles == pytest.approx([90] * 5)
 
 
-def test_of_square_parts_the_side_nearest_to_the_way_is_taken(section_of):
+def test_square_parts_take_the_side_nearest_to_the_direction(section_of):
     angles = resolved_angles([10, 100, 55], [(40, 39), (40, 40), (41, 40)], [8, 188, 234])
     assert angles == pytest.approx([10, 190, 235])
 
 
-def test_angles_end_below_360():
+def test_angles_are_below_360():
     assert resolved_angles([180 - 1e-14, 90.0], [(60, 20)] * 2, [0.0, 271.0]).max() < 360
 
 
@@ -145,7 +147,7 @@ def test_labels_keep_their_numbers_and_count_their_outlines(section_of):
 
 def test_labels_of_unequal_length_are_an_error(section_of):
     tissue, magnet = section_of((60, 60), 0)
-    with pytest.raises(ConfigError, match="2 outlines of tissue and 1 of magnetic"):
+    with pytest.raises(ConfigError, match="2 outlines of tissue, but 1 of magnetic"):
         known_sections([tissue, tissue], [magnet])
 
 
@@ -171,7 +173,7 @@ def test_table_has_the_columns_of_the_microscope_first(wafer, as_instances):
     assert alone[["tissue_x_px", "tissue_score"]].notna().all(axis=None)
 
 
-def test_table_of_nothing_has_all_columns():
+def test_an_empty_table_has_all_columns():
     table = sections_table(pair_sections(Instances((50, 50))), 3, 1)
     assert len(table) == 0 and tuple(table.columns) == (*COLUMNS, *FULL_COLUMNS, *UM_COLUMNS)
 
@@ -180,6 +182,6 @@ def test_table_of_nothing_has_all_columns():
     ("scale", "size", "said"),
     [(0, None, "scale"), (float("nan"), None, "scale"), (1, -1, "pixel size"), (1, (1, 2, 3), "pixel size")],
 )
-def test_factors_that_cannot_be(scale, size, said):
+def test_invalid_factors_are_rejected(scale, size, said):
     with pytest.raises(ConfigError, match=said):
         sections_table([], scale, size)

@@ -1,4 +1,4 @@
-"""Synthetic wafers: the truth is what was drawn, nothing overlaps, and the pictures tell the parts apart."""
+"""Synthetic wafers: the ground truth matches the images, nothing overlaps, and the parts can be distinguished."""
 
 from dataclasses import replace
 
@@ -20,14 +20,14 @@ SMALL = replace(STYLES["silicon"], length=60.0, tissue_depth=26.0, magnet_depth=
 
 @pytest.fixture(scope="module", params=list(STYLES))
 def wafer(request):
-    """(images, labels, style) of each style, a few sections each."""
+    """(images, labels, style) of each style, with a few sections."""
     style = STYLES[request.param]
     side, count = (500, 6) if style.length < 200 else (900, 4)
     return *synthetic_wafer((side, side + 100), count, seed=5, style=request.param), style
 
 
 def means(image, labels, part):
-    """Mean grey of each section's part."""
+    """Mean grey value of this part of each section."""
     found = []
     for section in labels.sections:
         box = polygon_box(getattr(section, part))
@@ -35,7 +35,7 @@ def means(image, labels, part):
     return np.array(found)
 
 
-def test_images_and_labels_are_of_the_size_and_number_asked_for(wafer):
+def test_images_and_labels_have_the_requested_size_and_number(wafer):
     images, labels, style = wafer
     shape = images["grey"].shape
     assert {k: (v.dtype, v.shape) for k, v in images.items()} == dict.fromkeys(("grey", "fluo"), (np.uint8, shape))
@@ -56,7 +56,7 @@ def test_the_magnet_is_bright_in_fluorescence_and_the_tissue_is_not(wafer):
     ).all()
 
 
-def test_both_parts_are_seen_against_the_surface(wafer):
+def test_both_parts_stand_out_from_the_surface(wafer):
     images, labels, style = wafer
     y1, x1, y2, x2 = polygon_box(labels.background)
     surface, noise = images["grey"][y1:y2, x1:x2].mean(), images["grey"][y1:y2, x1:x2].std()
@@ -65,7 +65,7 @@ def test_both_parts_are_seen_against_the_surface(wafer):
 
 
 def test_outlines_are_exact():
-    """Where the fluorescence is above half of its height is where the magnet was said to be."""
+    """The magnet's outline is where the fluorescence reaches half of its maximum."""
     plain = replace(SMALL, dust=0, fibres=0, dummy=0, unevenness=0, fluo_tissue=5.0, density=0.08, touching=0)
     images, labels = synthetic_wafer((500, 500), 6, seed=2, style=plain)
     shifts = []
@@ -75,11 +75,11 @@ def test_outlines_are_exact():
         bright = seen > (plain.fluo_background + np.median(seen[truth])) / 2
         assert (truth & bright).sum() / (truth | bright).sum() > 0.93
         shifts.append(np.argwhere(truth).mean(axis=0) - np.argwhere(bright).mean(axis=0))
-    # An upright side may fall on one or the other row of pixels, which moves the middle by half a pixel.
+    # An axis-aligned side may fall on either row of pixels, which moves the centre by half a pixel.
     assert np.abs(shifts).max() < 0.7 and np.median(np.abs(shifts)) < 0.2
 
 
-def test_a_dummy_is_as_the_magnet_in_grey_and_dark_in_fluorescence():
+def test_a_dummy_looks_like_the_magnet_in_grey_and_is_dark_in_fluorescence():
     for seed in (0, 1):
         images, labels = synthetic_wafer((500, 500), 5, seed=seed, style=replace(SMALL, dummy=1.0, dust=0, variation=0))
         for section in labels.sections:
@@ -104,7 +104,7 @@ def test_a_dummy_is_as_the_magnet_in_grey_and_dark_in_fluorescence():
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 12), height=st.integers(420, 520))
 @settings(max_examples=8)
-def test_sections_never_overlap_and_lie_inside(seed, count, height):
+def test_sections_never_overlap_and_lie_inside_the_image(seed, count, height):
     _, labels = synthetic_wafer((height, 450), count, seed=seed, style=SMALL)
     hulls = [shapely.MultiPoint(np.concatenate([s.tissue, s.magnet])).convex_hull for s in labels.sections]
     assert len(hulls) == count
@@ -118,7 +118,7 @@ def test_sections_never_overlap_and_lie_inside(seed, count, height):
     assert (drawn > 1).sum() < 2 * count  # pixels on the line where the two parts of one section meet
 
 
-def test_some_sections_nearly_touch_and_angles_are_all_around():
+def test_some_sections_nearly_touch_and_all_angles_occur():
     _, labels = synthetic_wafer((1000, 1000), 50, seed=4, style=replace(SMALL, touching=0.5))
     hulls = np.array([shapely.MultiPoint(np.concatenate([s.tissue, s.magnet])).convex_hull for s in labels.sections])
     nearest = [min(h.distance(o) for o in hulls if o is not h) for h in hulls]
@@ -144,7 +144,7 @@ def test_the_same_seed_gives_the_same_wafer_and_another_seed_another():
         np.testing.assert_array_equal(a.envelope, b.envelope)
 
 
-def test_given_labels_are_drawn_where_they_are():
+def test_given_labels_keep_their_positions():
     square = np.array([(0.0, 0.0), (0.0, 60.0), (30.0, 60.0), (30.0, 0.0)])
     given_labels = WaferLabels(
         [
@@ -162,11 +162,11 @@ def test_given_labels_are_drawn_where_they_are():
     assert labels.sections[1].magnet is None and labels.sections[2].tissue is None
     assert means(images["fluo"], labels.select([0, 2]), "magnet").min() > 40
     assert means(images["fluo"], labels.select([0, 1]), "tissue").max() < 25
-    assert given_labels.sections[0].envelope is None  # they are not changed themselves
+    assert given_labels.sections[0].envelope is None  # the given labels are not modified
 
 
 def test_the_geometry_of_a_real_wafer(real_data):
-    """A part of it, in which sections touch and overlap."""
+    """A part of the wafer in which sections touch and overlap."""
     labels = read_labelme(real_data / "wafer_labels" / "silicon_wafer_1" / "labels.json", (5616, 6136))
     inside = [
         i
@@ -192,11 +192,11 @@ def test_few_sections_are_isolated_ones_with_the_background():
         own = shapely.polygons(section.envelope)
         assert sum(own.distance(e) < 8 for e in envelopes) == 1
     assert len(few_sections(labels, 25).sections) == 25
-    with pytest.raises(ConfigError, match="26 sections of 25"):
+    with pytest.raises(ConfigError, match="26 of 25 sections"):
         few_sections(labels, 26)
 
 
-def test_files_are_written_and_read_again(tmp_path):
+def test_files_are_written_and_read_back(tmp_path):
     paths = write_synthetic_wafer(tmp_path / "new", (300, 340), 5, seed=1, style=SMALL, few=2, name="w")
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
         "w_few.json",
@@ -214,7 +214,7 @@ def test_files_are_written_and_read_again(tmp_path):
     assert labels.image_path.resolve() == paths["grey"].resolve()
 
 
-def test_sections_with_one_part_are_none_of_the_few(tmp_path):
+def test_few_sections_exclude_those_with_one_part(tmp_path):
     square = np.array([(0.0, 0.0), (0.0, 60.0), (30.0, 60.0), (30.0, 0.0)])
     labels = WaferLabels(
         [Section(1, square + 20, None), Section(2, square + (80, 20), square + (111, 20))], None, (200, 200), None
@@ -228,21 +228,21 @@ def test_sections_with_one_part_are_none_of_the_few(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"shape": (300, 300), "sections": 60, "style": SMALL}, "of 60 sections found room"),
+        ({"shape": (300, 300), "sections": 60, "style": SMALL}, "of 60 sections fit"),
         ({"shape": (30, 300), "sections": 1}, "at least 64 pixels"),
-        ({"shape": (300, 300)}, "how many sections"),
-        ({"shape": (300, 300), "sections": 1, "style": "gold"}, "no wafer style 'gold'.*silicon"),
+        ({"shape": (300, 300)}, "number of sections"),
+        ({"shape": (300, 300), "sections": 1, "style": "gold"}, "Unknown wafer style 'gold'.*silicon"),
         ({"shape": (300, 300), "sections": 1, "style": replace(SMALL, noise=-1.0)}, "noise"),
         ({"shape": (300, 300), "sections": 1, "style": replace(SMALL, density=0.9)}, "density"),
         ({"shape": (300, 300), "sections": 1, "labels": WaferLabels([], None, (300, 300), None)}, "not both"),
     ],
 )
-def test_what_cannot_work_is_said(arguments, message):
+def test_invalid_arguments_are_named(arguments, message):
     with pytest.raises(ConfigError, match=message):
         synthetic_wafer(**arguments)
 
 
-def test_labels_outside_of_the_picture_are_refused():
+def test_labels_outside_the_image_are_rejected():
     square = np.array([(0.0, 0.0), (0.0, 60.0), (30.0, 60.0), (30.0, 0.0)])
-    with pytest.raises(DataError, match="section 3 reaches out of the picture"):
+    with pytest.raises(DataError, match="section 3 extends beyond the image"):
         synthetic_wafer((200, 200), labels=WaferLabels([Section(3, square + (180, 10), None)], None, (200, 200), None))
