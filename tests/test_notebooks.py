@@ -61,7 +61,7 @@ EXPECTED = {
             "75 sections in wafer_labels.json",
             "no point is off by more than 0.17 pixels",
             "the brighter part in 75 of 75 sections\n",
-            "in 0 of 75 sections: EXCHANGED",
+            "in 0 of 75 sections: SWAPPED",
             "RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)",
         ],
     ),
@@ -78,10 +78,10 @@ EXPECTED = {
     "wafer_3_whole_wafer": (
         9,
         [
-            "What follows is found by the stand-in",
+            "The results below are from the stand-in",
             "are owned by no tile",
-            "75 true sections: 73",
-            "0 doubly, 2 missed",
+            "75 ground-truth sections: 73",
+            "0 found twice, 2 missed",
             "sections_labelme.json",
         ],
     ),
@@ -90,8 +90,8 @@ EXPECTED = {
         [
             "4 fields",
             "_yellow.png: is missing",
-            "second call: 0 fields merged, 4 were there already",
-            "Found to be of the format: labelimg",
+            "second call: 0 fields merged, 4 already existed",
+            "Detected format: labelimg",
             "Did you mean 'Nucleoli'?",
             "outside the data folder",
             "declares a document type",
@@ -112,7 +112,7 @@ EXPECTED = {
         [
             "Faster R-CNN: hpa_notebook_faster2",
             "Mask R-CNN: hpa_notebook_mask2",
-            "of 3 fields have no error by either model.",
+            "of 3 fields have no errors with either model.",
             "Exit code: 1 (1: some files failed",
             "found/parts/cells_000000.csv",
             "Exit code: 0, after",

@@ -32,7 +32,7 @@ if "google.colab" in sys.modules:
     CLONE = os.environ.get("MRCNN_COLAB_FOLDER", "/content/mrcnn")
     SETUP = f"{CLONE}/notebooks/colab_setup.py"
     if not os.path.exists(SETUP):
-@UNSET@        # The clone is renamed once it is complete; an existing folder of that name is kept as a backup.
+@UNSET@        # It is renamed once complete; an existing folder is kept as a backup.
         !rm -rf "{CLONE}.part"
         !GIT_TERMINAL_PROMPT=0 git clone -q --depth 1 "{ADDRESS}" "{CLONE}.part"
         !test -e "{CLONE}.part" && mv -T --backup=numbered "{CLONE}.part" "{CLONE}"

@@ -268,16 +268,20 @@ def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, 
     config, model = detector.config, detector.keras_model
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     total = sum(int(np.prod(v.shape)) for v in model.weights)
-    left = f"to {progress.epochs} ({(progress.epochs - progress.epoch) * steps - progress.step} steps)"
+    left = f"to {progress.epochs} ({_counted((progress.epochs - progress.epoch) * steps - progress.step, 'step')})"
     left = left if hours is None else f"for {hours:g} hours in total"
     backbone = config.BACKBONE if isinstance(config.BACKBONE, str) else "a custom backbone"
     validated = len(val_dataset.image_ids) if val_dataset is not None else 0
     print(
-        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} {left}: {steps} steps per epoch, "
-        f"{config.BATCH_SIZE} image{'s'[: config.BATCH_SIZE != 1]} per step\n"
+        f"Training '{progress.layers}' of {backbone} from epoch {progress.epoch} {left}: "
+        f"{_counted(steps, 'step')} per epoch, {_counted(int(config.BATCH_SIZE), 'image')} per step\n"
         f"  images: {len(train_dataset.image_ids)} training, {validated} validation\n"
         f"  parameters: {total:,}, {trainable:,} of them trainable\n"
         f"  expected memory: about {memory_gb(model, config):.1f} GB, in {detector.precision} on "
         f"{keras.backend.backend()}\n"
         f"  run folder: {detector.log_dir}"
     )
+
+
+def _counted(number, noun):
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

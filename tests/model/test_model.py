@@ -126,7 +126,7 @@ def test_runs_are_found_and_continued(config, tmp_path, capsys, shapes):
         )
     assert [row["val_mean_average_precision"] for row in rows] == [0.25, 0.5]
     assert model.keras_model.history.history["val_mean_average_precision"] == [0.5]
-    assert "of 1 images each" in capsys.readouterr().out
+    assert "1 step per epoch, 1 image per step" in capsys.readouterr().out
     last = model.find_last()
     assert isinstance(last, str) and last.endswith("mask_rcnn_tiny_0002.h5") and last.startswith(model.log_dir)
     other = modellib.MaskRCNN("training", settings, str(tmp_path))
