@@ -44,7 +44,7 @@ def network(arguments):
 
 def write_fields(folder, count, side):
     """PNG files of synthetic fields: a few are drawn, then rotated to get more."""
-    from mrcnn.domains.hpa.fields import merge_rgb
+    from mrcnn.domains.hpa.merge import merge_rgb
     from mrcnn.domains.hpa.synthetic.cells import generate_field
 
     rng = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.pixel_sizes import positive_pair
+from mrcnn.geometry.length_units import positive_pair
 
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 SEMANTIC_MODELS = ("unet", "fcn")

@@ -13,7 +13,7 @@ from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.errors import DataError
 from mrcnn.formats.imagej_rois import need_roifile, write_imagej_rois
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.images.read import page_count, read_image, read_voxel_size_nm
 from mrcnn.options.arguments import FAILED, USAGE
 from mrcnn.plot.figures import save_figure

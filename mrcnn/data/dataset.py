@@ -10,7 +10,7 @@ import numpy as np
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 
 
 class Dataset:

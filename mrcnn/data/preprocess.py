@@ -9,7 +9,7 @@ from mrcnn.data.readers.file_dataset import COPY_SUFFIXES
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import whole_folder
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import NM
+from mrcnn.geometry.length_units import NM
 
 # Step along the axes (rows, columns) in each copy: a rotation by 180 degrees reverses both, and rotation plus mirroring
 # reverses only the rows.

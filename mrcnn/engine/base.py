@@ -8,11 +8,12 @@ import keras
 
 from mrcnn import quiet
 from mrcnn.config import Config
-from mrcnn.errors import ConfigError, WeightsError
+from mrcnn.errors import ConfigError
 from mrcnn.hardware import one_operation_at_a_time, precision_of
-from mrcnn.training.checkpoints import last_state, read_state, resolve_weights, restore, run_checkpoints, seed_states
+from mrcnn.training.checkpoints import resolve_weights, run_checkpoints
 from mrcnn.training.optimizers import compile_model
-from mrcnn.training.run_folders import last_resumable, new_folder, run_folders, run_name, run_of
+from mrcnn.training.resume import resume
+from mrcnn.training.run_folders import new_folder, run_folders, run_name, run_of
 from mrcnn.training.stages import set_trainable, weighted_layers
 from mrcnn.weights.load import LoadReport, load_weights, save_weights
 
@@ -179,24 +180,7 @@ class Trainable:
             The checkpoint cannot be read or does not fit.
         """
         self.refuse_inference("resume")
-        if path is None:
-            path = last_resumable(self.model_dir, run_name(self.config))
-        elif Path(path).is_dir():
-            path = last_state(path)
-        if path is None:
-            return False
-        path = resolve_weights(path)
-        state = read_state(path)
-        if state is None:
-            raise WeightsError(
-                f"{path}: contains weights, but no state of a training to resume. Load it with load_weights instead."
-            )
-        self.load_weights(path, verbose=0)
-        restore(seed_states(self.keras_model), state.seeds, path, "random generator")
-        self.log_dir, self.epoch = path.parent, state.progress.epoch
-        self.progress, self.resume_state, self.resume_path = state.progress, state, path
-        self.always_trained = list(state.progress.always_trained)
-        return True
+        return resume(self, path)
 
     # --- Training ---
     def compile_for_training(self, learning_rate, total_steps):

@@ -16,7 +16,7 @@ from mrcnn.engine.base import Trainable
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.inference.blended_tiles import tiled_probability
 from mrcnn.inference.detection import refuse_single
 from mrcnn.inference.jit import jit

@@ -3,7 +3,7 @@
 import math
 
 from mrcnn.errors import DataError
-from mrcnn.geometry.pixel_sizes import NM, unit_in_nm
+from mrcnn.geometry.length_units import NM, unit_in_nm
 from mrcnn.images.tiff import ome_root, open_tiff, tiff_layout
 
 _RESOLUTION_UNITS = {2: NM["inch"], 3: NM["cm"]}  # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"

@@ -5,7 +5,7 @@ import numpy as np
 from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resize_image, to_channels
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.boxes import norm_boxes
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.inference.jit import jit
 from mrcnn.inference.unmolding import detections_to_instances
 from mrcnn.nets.mask_rcnn import pyramid_anchors

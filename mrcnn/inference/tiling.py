@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from mrcnn.data.molding import intensities, scale_intensity
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.geometry.stitching import centre_instances, corner_instances, merge_instances
 from mrcnn.geometry.tile_rules import RULES, rule_name
 from mrcnn.geometry.tile_windows import as_pair, corner_windows, owner_regions, tile_windows

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border
 

@@ -10,7 +10,7 @@ import tifffile
 from mrcnn.errors import ConfigError
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import NM, as_pixel_size
+from mrcnn.geometry.length_units import NM, as_pixel_size
 
 _UINT16_MAX = np.iinfo(np.uint16).max
 _LARGEST_RATIONAL = 2**31 - 1  # ImageJ reads the parts of a TIFF rational as signed 32-bit numbers

@@ -11,7 +11,7 @@ from skimage.measure import regionprops_table
 from mrcnn.errors import ConfigError
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.results.shapes import PHYSICAL_COLUMNS, SHAPE_COLUMNS, shape_of, touches_border
 
 

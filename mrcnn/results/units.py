@@ -3,7 +3,7 @@
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 
 
 def unit_factors(scale, pixel_size_um):

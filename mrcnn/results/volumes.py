@@ -8,7 +8,7 @@ import pandas as pd
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.results.label_tiff import check_pages, label_dtype, write_label_pages
 from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border

@@ -19,11 +19,12 @@ from mrcnn.training.callbacks import (
     Validation,
     refuse_broken_weights,
 )
-from mrcnn.training.checkpoints import Progress, restore, run_checkpoints
+from mrcnn.training.checkpoints import restore, run_checkpoints
 from mrcnn.training.history import TrainingHistory
 from mrcnn.training.memory import expected_memory_gb
 from mrcnn.training.progress_bar import EpochLines, ProgressBar, shown
 from mrcnn.training.recipes import MASK_RCNN
+from mrcnn.training.resume import next_stage
 from mrcnn.training.run_folders import is_ahead, model_name, new_folder, run_name
 from mrcnn.training.time_budget import NO_END, TimeBudget
 from mrcnn.weights.files import remove_leftovers
@@ -115,39 +116,6 @@ def has_images(dataset):
 
 
 # --- Where to start ---
-def next_stage(detector, layers, learning_rate, epochs):
-    """The `Progress` to start from, and the checkpoint's state if this call is the stage that was interrupted.
-
-    (None, None) if there is nothing left to do in this call.
-    """
-    before, state, stage = detector.progress, detector.resume_state, [layers, learning_rate, epochs]
-    if state is not None and stage in before.passed:
-        print(f"Training of '{layers}' to epoch {epochs} was finished before the interruption.")
-        return None, None
-    if detector.epoch >= epochs:
-        print(
-            f"{detector.epoch} epochs are already done, and `epochs` is the total: with epochs={epochs}, nothing is "
-            "left to train."
-        )
-        return None, None
-    if state is not None and before.epoch < before.epochs and stage[:2] == before.stage[:2]:
-        _report_changes(state.config, detector.config.to_dict())
-        return replace(before, epochs=epochs), state
-    passed = [*before.passed, before.stage] if before is not None else []
-    start = Progress(detector.epoch, 0, detector.epoch, layers, learning_rate, epochs, passed=passed)
-    if before is not None:
-        start.monitor, start.best = before.monitor, before.best
-    start.always_trained = list(detector.always_trained)
-    return start, None
-
-
-def _report_changes(before, now):
-    changed = [n for n in sorted({*before, *now}) if before.get(n) != now.get(n)]
-    if changed:
-        print("These settings differ from those of the interrupted run, so its result will be different:")
-        print("\n".join(f"  {n}: {before.get(n)} before, {now.get(n)} now" for n in changed))
-
-
 def _monitoring(progress, monitor):
     """The progress with this score to select the best epoch; the best value of another score does not count."""
     return progress if progress.monitor == monitor else replace(progress, monitor=monitor, best=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
 from mrcnn.images.recent import Recent
 

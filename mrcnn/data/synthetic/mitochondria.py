@@ -8,7 +8,7 @@ from mrcnn.data.synthetic.placing import Arrangement
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.boxes import tight_box
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 
 SOURCE = "synthetic"
 MITOCHONDRION = "mitochondrion"  # the kind of body that is a target object

@@ -1,4 +1,4 @@
-"""Read fields of view of the Human Protein Atlas, one grey image per stain, and merge the four stains to RGB."""
+"""Read fields of view of the Human Protein Atlas, one grey image per stain."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import check_choice
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import DataError
 from mrcnn.images.read import check_shape, natural_key, read_image
 
 CHANNELS = ("red", "green", "blue", "yellow")  # microtubules, the protein, nuclei, endoplasmic reticulum
@@ -109,34 +109,6 @@ def read_field(field, missing="error"):
                 "Export all channels of a field with the same bit depth",
             )
     return np.stack([planes.get(channel, np.zeros_like(reference)) for channel in CHANNELS], axis=-1)
-
-
-def merge_rgb(stains):
-    """Merge the four channels to RGB: R = red + yellow/2, G = green + yellow/2, B = blue; clipped at white.
-
-    Parameters
-    ----------
-    stains : uint8 or uint16 [..., 4]
-        In the order of `CHANNELS`.
-
-    Returns
-    -------
-    uint8 or uint16 [..., 3]
-        Same type as the input; halves are rounded down.
-
-    Raises
-    ------
-    ConfigError
-        The number of channels or the type is not supported.
-    """
-    stains = np.asarray(stains)
-    if stains.dtype not in (np.uint8, np.uint16) or stains.ndim < 1 or stains.shape[-1] != len(CHANNELS):
-        raise ConfigError(
-            f"merge_rgb expects four channels of uint8 or uint16, not an array {stains.shape} of {stains.dtype}."
-        )
-    merged, half = stains[..., :3].copy(), stains[..., 3:] // 2
-    merged[..., :2] += np.minimum(half, np.iinfo(stains.dtype).max - merged[..., :2])
-    return merged
 
 
 def _read_channel(path):

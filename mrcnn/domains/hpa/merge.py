@@ -1,16 +1,46 @@
-"""Merge whole folders of Human Protein Atlas fields, in parallel and resumable."""
+"""Merge the four stains of Human Protein Atlas fields: of one field, or of whole folders, in parallel and resumable."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from mrcnn.data.readers.file_dataset import check_choice
-from mrcnn.domains.hpa.fields import CHANNELS, MISSING, find_fields, merge_rgb, read_field
+from mrcnn.domains.hpa.fields import CHANNELS, MISSING, find_fields, read_field
 from mrcnn.errors import ConfigError, DataError, without_frames
 from mrcnn.files import whole_file
 
 SUFFIXES = {"rgb": ".png", "four": ".tif"}
+
+
+def merge_rgb(stains):
+    """Merge the four channels to RGB: R = red + yellow/2, G = green + yellow/2, B = blue; clipped at white.
+
+    Parameters
+    ----------
+    stains : uint8 or uint16 [..., 4]
+        In the order of `CHANNELS`.
+
+    Returns
+    -------
+    uint8 or uint16 [..., 3]
+        Same type as the input; halves are rounded down.
+
+    Raises
+    ------
+    ConfigError
+        The number of channels or the type is not supported.
+    """
+    stains = np.asarray(stains)
+    if stains.dtype not in (np.uint8, np.uint16) or stains.ndim < 1 or stains.shape[-1] != len(CHANNELS):
+        raise ConfigError(
+            f"merge_rgb expects four channels of uint8 or uint16, not an array {stains.shape} of {stains.dtype}."
+        )
+    merged, half = stains[..., :3].copy(), stains[..., 3:] // 2
+    merged[..., :2] += np.minimum(half, np.iinfo(stains.dtype).max - merged[..., :2])
+    return merged
 
 
 @dataclass

@@ -1,17 +1,10 @@
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from mrcnn.domains.hpa.fields import CHANNELS, find_fields, merge_rgb, read_field
+from mrcnn.domains.hpa.fields import CHANNELS, find_fields, read_field
 from mrcnn.errors import ConfigError, DataError
-
-STAINS = st.sampled_from([np.uint8, np.uint16]).flatmap(
-    lambda dtype: array_shapes(min_dims=1, max_dims=3, max_side=5).flatmap(lambda shape: arrays(dtype, (*shape, 4)))
-)
 
 
 def write_field(folder, name="f", suffix="png", dtype=np.uint8, channels=CHANNELS, shape=(6, 7), seed=0):
@@ -82,28 +75,9 @@ def test_a_folder_without_fields_is_rejected(tmp_path):
         find_fields(tmp_path / "nothing")
 
 
-@given(STAINS)
-def test_merging_follows_the_rule_and_clips(stains):
-    red, green, blue, yellow = np.moveaxis(stains.astype(float), -1, 0)
-    top = np.iinfo(stains.dtype).max
-    merged = merge_rgb(stains)
-    assert merged.dtype == stains.dtype
-    for i, expected in enumerate((red + yellow / 2, green + yellow / 2, blue)):
-        np.testing.assert_array_equal(merged[..., i], np.floor(np.minimum(expected, top)))
-
-
-@pytest.mark.parametrize("wrong", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 4)), np.uint8(3)])
-def test_merging_expects_four_integer_channels(wrong):
-    with pytest.raises(ConfigError, match="merge_rgb expects four channels of uint8 or uint16"):
-        merge_rgb(wrong)
-
-
 def test_real_fields(real_data):
     found = find_fields(real_data / "hpa")
     assert [field.field_id[:8] for field in found] == ["000a6c98", "a34d8680"]
     for field in found:
         stains = read_field(field)
         assert stains.shape == (512, 512, 4) and stains.dtype == np.uint8
-        merged = merge_rgb(stains).astype(int)
-        assert (merged[..., 2] == stains[..., 2]).all()
-        assert (merged[..., :2] >= stains[..., :2]).all() and (merged[..., 0] - stains[..., 0]).max() > 50

@@ -6,14 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from mrcnn.domains.hpa import fields as hpa
 from mrcnn.domains.hpa import merge as hpa_merge
-from mrcnn.domains.hpa.fields import CHANNELS, merge_rgb
-from mrcnn.domains.hpa.merge import merge_fields, write_merged
+from mrcnn.domains.hpa.fields import CHANNELS, find_fields, read_field
+from mrcnn.domains.hpa.merge import merge_fields, merge_rgb, write_merged
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.images.read import read_image
+
+STAINS = st.sampled_from([np.uint8, np.uint16]).flatmap(
+    lambda dtype: array_shapes(min_dims=1, max_dims=3, max_side=5).flatmap(lambda shape: arrays(dtype, (*shape, 4)))
+)
 
 
 def stains_of(i, shape=(6, 9)):
@@ -142,3 +149,27 @@ def test_invalid_options_are_rejected(source, tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             merge_fields(source, tmp_path / "a", progress=False, **options)
+
+
+@given(STAINS)
+def test_merging_follows_the_rule_and_clips(stains):
+    red, green, blue, yellow = np.moveaxis(stains.astype(float), -1, 0)
+    top = np.iinfo(stains.dtype).max
+    merged = merge_rgb(stains)
+    assert merged.dtype == stains.dtype
+    for i, expected in enumerate((red + yellow / 2, green + yellow / 2, blue)):
+        np.testing.assert_array_equal(merged[..., i], np.floor(np.minimum(expected, top)))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 4)), np.uint8(3)])
+def test_merging_expects_four_integer_channels(wrong):
+    with pytest.raises(ConfigError, match="merge_rgb expects four channels of uint8 or uint16"):
+        merge_rgb(wrong)
+
+
+def test_real_fields_are_merged(real_data):
+    for field in find_fields(real_data / "hpa"):
+        stains = read_field(field)
+        merged = merge_rgb(stains).astype(int)
+        assert (merged[..., 2] == stains[..., 2]).all()
+        assert (merged[..., :2] >= stains[..., :2]).all() and (merged[..., 0] - stains[..., 0]).max() > 50

@@ -3,12 +3,12 @@
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.domains.hpa.fields import merge_rgb
+from mrcnn.domains.hpa.merge import merge_rgb
 from mrcnn.domains.hpa.synthetic.layout import Layout, make_cell
 from mrcnn.domains.hpa.synthetic.stains import SPOTS, FieldMaps, draw_fields, expose
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 
 SOURCE = "synthetic"
 CLASSES = ("Nucleoli", "Not Nucleoli")  # ids 1 and 2
@@ -150,7 +150,7 @@ class SyntheticCells(Dataset):
         Height and width in pixels.
     seed : int
     merged : bool
-        True: images are RGB, merged from the four stains by `mrcnn.domains.hpa.fields.merge_rgb`. False: four
+        True: images are RGB, merged from the four stains by `mrcnn.domains.hpa.merge.merge_rgb`. False: four
         channels.
     pixel_size_nm : float or (float, float), optional
         About 320 nm in the Atlas's 512 x 512 images, a quarter of the microscope's original size.

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.domains.hpa.fields import CHANNELS, merge_rgb
+from mrcnn.domains.hpa.fields import CHANNELS
+from mrcnn.domains.hpa.merge import merge_rgb
 from mrcnn.files import whole_file
 from mrcnn.formats import coco, voc
 from mrcnn.formats.annotation import ImageAnnotation
@@ -17,7 +18,7 @@ def write_cell_folder(dataset, folder, image_ids=None):
     Files, with `<id>` the id of the field in the data set:
 
     - `channels/<id>_red.png`, `_green`, `_blue`, `_yellow`: the stains, 8 or 16 bits;
-    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.fields.merge_rgb`; for 16 bits `.tif`, because the PNG
+    - `images/<id>.png`: merged to RGB by `mrcnn.domains.hpa.merge.merge_rgb`; for 16 bits `.tif`, because the PNG
       writer used here does not support 16-bit RGB;
     - `annotations/<id>.xml`: boxes and classes; objects at the image border are marked as truncated;
     - `instances.json`: the same objects with their masks.

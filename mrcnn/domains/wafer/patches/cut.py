@@ -8,7 +8,7 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES, MAGNET, TISSUE
 from mrcnn.domains.wafer.patches.folders import patch_written, write_patch
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.geometry.pixel_sizes import as_pixel_size
+from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.geometry.tile_windows import as_pair, tile_windows
 
 MIN_PIXELS = 25  # of an object in a patch: a smaller sliver is unrecognizable

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.pixel_sizes import as_pixel_size, positive_pair, unit_in_nm
+from mrcnn.geometry.length_units import as_pixel_size, positive_pair, unit_in_nm
 
 POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
 FORMS = (tuple, list, np.array)
