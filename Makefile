@@ -1,6 +1,6 @@
 # make demo    install into $(VENV), then train on synthetic micrographs, detect, evaluate; the results are in $(OUT)
 # make test    install what the tests need and run them, those of layers and networks on JAX as well
-# make test-notebooks   run all notebooks in a short form, two of them in JupyterLab in a browser
+# make test-long   the tests that take minutes each: all notebooks in a short form, two of them in JupyterLab in a browser
 # make test-fast   readers, tables, plots, layers and one tiny training, in about two minutes
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=some/folder.
 # The lowest versions that pyproject.toml admits: make test PYTHON=python3.11 CONSTRAINTS=requirements-lowest.txt
@@ -18,17 +18,18 @@ OLD = $(if $(CONSTRAINTS),-W default::DeprecationWarning -W default::PendingDepr
 # The files are given out in the order of collection, the longest first (tests/conftest.py).
 PYTEST = $(BIN) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder $(OLD)
 
-.PHONY: demo test test-notebooks test-fast lint lowest notebooks benchmark clean
+.PHONY: demo test test-long test-fast lint lowest notebooks benchmark clean
 
 demo: $(VENV)/.installed
 	$(BIN) samples/mitochondria/demo.py --out "$(OUT)"
 
 test: $(VENV)/.installed-test
-	$(PYTEST) -m "not notebooks"
-	KERAS_BACKEND=jax $(PYTEST) tests/layers tests/nets
+	$(PYTEST) -m "not long"
+	KERAS_BACKEND=jax $(PYTEST) -m "not long" tests/layers tests/nets
 
-test-notebooks: $(VENV)/.installed-test
-	$(PYTEST) -m notebooks
+test-long: $(VENV)/.installed-test
+	$(PYTEST) -m long
+	KERAS_BACKEND=jax $(PYTEST) -m long tests/nets
 
 test-fast: $(VENV)/.installed-test
 	$(PYTEST) -m fast

@@ -27,6 +27,8 @@ FAST_ROOMS = {"data", "domains", "evaluate", "formats", "geometry", "images", "l
 LONG_FILES = (
     "test_notebooks.py",
     "nets/test_training_parity.py",
+    "nets/test_inference_parity.py",
+    "nets/semantic/test_networks.py",
     "legacy/test_scripts.py",
     "samples/test_mitochondria.py",
     "training/test_run.py",

@@ -33,7 +33,7 @@ def _chromium():
 
 
 pytestmark = [
-    pytest.mark.notebooks,
+    pytest.mark.long,
     pytest.mark.skipif(_chromium() is None, reason="There is no Chromium here (Debian: apt-get install chromium)."),
     pytest.mark.skipif(
         importlib.util.find_spec("playwright") is None or importlib.util.find_spec("jupyterlab") is None,

@@ -195,7 +195,7 @@ def test_a_stack_is_split_with_a_gap(name, tmp_path):
     assert min(abs(a - b) for a in learned for b in judged) == 3
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXPECTED)
 def test_runs_and_shows_its_pictures(name, workplace, tmp_path):
     notebook, before = read(workplace, name), files_of(workplace)

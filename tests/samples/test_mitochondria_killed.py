@@ -82,6 +82,7 @@ def kill_in_second_epoch(process, logs):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.long
 def test_a_training_killed_in_its_second_epoch_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, tiny_network):
     folder = tmp_path / "pictures"
     write_mask_folders(SyntheticMitochondria(3, (140, 128), 1, size_px=(30, 50)), folder)
