@@ -207,6 +207,10 @@ class Config:
         """Names of all settings of this class, including those added by subclasses."""
         return sorted(n for n in dir(cls) if n.isupper() and not n.startswith("_") and n not in _NO_SETTINGS)
 
+    def _own_names(self):
+        """Names of the user's own settings that `from_dict` read and this class does not have."""
+        return vars(self).get("_own", ())
+
     def _set_by_hand(self, name):
         """Whether a value was assigned to a computed setting."""
         return f"_{name}" in vars(self)
@@ -214,11 +218,11 @@ class Config:
     def to_dict(self) -> dict:
         """All settings of this class as a dict of JSON-ready values: arrays and tuples as lists, callables by name.
 
-        Computed settings are included only if set by hand. Other attributes that the user added to the instance are not
-        included.
+        Includes a user's own settings that `from_dict` read. Computed settings are included only if set by hand. Other
+        attributes that the user added to the instance are not included.
         """
         names = (n for n in self.known_names() if n not in self.COMPUTED or self._set_by_hand(n))
-        return {n: _plain(getattr(self, n)) for n in names}
+        return {n: _plain(getattr(self, n)) for n in (*names, *self._own_names())}
 
     def to_json(self, path: str | os.PathLike) -> None:
         """Write the settings to a JSON file; an existing one is replaced only once the new one is complete."""
@@ -231,11 +235,20 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict) -> Self:
-        """A config with these values; an unknown name raises `ConfigError`, which suggests the most similar known name.
+        """A config with these values. Lists become arrays or tuples again if the default of the class is one.
 
-        Lists become arrays or tuples again if the default of the class is one.
+        A name in capitals that this class does not have is a setting of the user's own subclass, whose values `to_dict`
+        wrote: it becomes an attribute. A name that looks like a misspelling of a setting raises `ConfigError`.
         """
-        return cls(**{name: _like_default(value, getattr(cls, name, None)) for name, value in values.items()})
+        known = {*cls.known_names(), *_OLD_NAMES}
+        own = [name for name in values if name not in known and name.isupper() and not name.startswith("_")]
+        settings = {n: _like_default(v, getattr(cls, n, None)) for n, v in values.items() if n not in own}
+        config = cls(**settings)
+        for name in own:
+            setattr(config, name, values[name])
+        config._refuse_misspelt(beside=values)
+        vars(config)["_own"] = tuple(own)
+        return config
 
     @classmethod
     def from_json(cls, path: str | os.PathLike) -> Self:
@@ -276,16 +289,16 @@ class Config:
             hint = f" Did you mean {near[0]}?" if near else " Config.known_names() lists them all."
             raise ConfigError(f"There is no setting {name}.{hint}")
 
-    def _refuse_misspelt(self):
+    def _refuse_misspelt(self, beside=()):
         """A new name is the user's own setting, unless it looks like a misspelling of one of ours.
 
         LEARNING_RATE_2 and IMAGE_MAX_SCALE are not misspellings: an extended name of ours, or a new combination of our
-        words. Nor is CPU_COUNT if the same class sets GPU_COUNT.
+        words. Nor is CPU_COUNT if the same class, or the same file (`beside`), sets GPU_COUNT.
         """
-        bodies = [vars(c) for c in type(self).__mro__ if c not in Config.__mro__]
+        bodies = [vars(c) for c in type(self).__mro__ if c not in Config.__mro__] + [dict.fromkeys(beside)]
         ours = {n for n in dir(Config) if n.isupper()}
         words = {word for n in ours for word in n.split("_")}
-        for name in sorted({*self.known_names(), *vars(self)} - ours - set(_OLD_NAMES)):
+        for name in sorted({*self.known_names(), *vars(self)} - ours - {*_OLD_NAMES, *self._own_names()}):
             near = difflib.get_close_matches(name, ours, n=1, cutoff=0.85)
             own = near and (
                 name.startswith(f"{near[0]}_")

@@ -6,6 +6,7 @@ the other functions leave this to the caller.
 """
 
 import colorsys
+import os
 import random
 
 import matplotlib.pyplot as plt
@@ -36,7 +37,10 @@ _IMPORTED = {
     "utils": "mrcnn.utils",
 }
 
+ROOT_DIR = os.path.abspath("../")  # as in the original: the parent of the working directory at the first import
+
 __all__ = [
+    "ROOT_DIR",
     "apply_mask",
     "display_differences",
     "display_images",

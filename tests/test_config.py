@@ -234,6 +234,29 @@ def test_any_value_is_either_usable_or_a_config_error(name, value):
         assert str(error)
 
 
+class Stained(Cells):
+    """A user's config with settings of its own, one of them close to a name of ours."""
+
+    STAINS = ("DAPI", "phalloidin")
+    GPU_COUNT, CPU_COUNT = 1, 4
+
+
+def test_own_settings_survive_in_the_file_of_a_run_that_another_class_reads(tmp_path):
+    Stained(STAINS=["SiR"]).to_json(tmp_path / "config.json")
+    read = Config.from_json(tmp_path / "config.json")
+    read.validate()
+    assert (read.STAINS, read.CPU_COUNT, read.NUM_CLASSES) == (["SiR"], 4, 2)
+    read.to_json(tmp_path / "again.json")  # as a training that is resumed
+    again = Stained.from_json(tmp_path / "again.json")
+    assert (again.STAINS, again.CPU_COUNT) == (("SiR",), 4)
+
+
+@pytest.mark.parametrize("name", ["stains", "_STAINS", "3"])
+def test_names_that_are_not_settings_are_refused(name):
+    with pytest.raises(ConfigError, match="There is no setting"):
+        Config.from_dict({name: 1})
+
+
 def test_file_with_an_unknown_name_says_which_file(tmp_path):
     (tmp_path / "config.json").write_text('{"NUM_CLASES": 2}')
     with pytest.raises(ConfigError, match="config.json.*NUM_CLASES. Did you mean NUM_CLASSES"):

@@ -180,7 +180,7 @@ def load_start(detector, options):
     elif weights in ("imagenet", "coco"):
         from mrcnn.weights.pretrained import load_coco, load_imagenet
 
-        (load_imagenet if weights == "imagenet" else load_coco)(detector)
+        (load_imagenet if weights == "imagenet" else load_coco)(detector, exclude or ())
     else:
         path = detector.find_last() if weights == "last" else weights
         detector.load_weights(path, by_name=True, exclude=exclude)

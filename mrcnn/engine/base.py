@@ -46,6 +46,8 @@ class Trainable:
     """
 
     keras_model: keras.Model
+    # Attributes that change predictions, besides the config and the weights.
+    PREDICTION_ATTRIBUTES: tuple[str, ...] = ()
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         if mode not in ("training", "inference"):

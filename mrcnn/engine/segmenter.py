@@ -1,5 +1,6 @@
 """`SemanticSegmenter`: a network that assigns a class to each pixel, used and trained like `MaskRCNN`."""
 
+import copy
 import json
 import os
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ class SemanticSegmenter(Trainable):
     mode : {"training", "inference"}
         A model for training can also predict.
     config : Config
-        Validated here. SEMANTIC_MODEL selects the network; None becomes "unet".
+        Validated here. SEMANTIC_MODEL selects the network; None becomes "unet" in the `config` of the segmenter.
     model_dir : str or Path
         Runs are stored in folders below it.
 
@@ -55,8 +56,11 @@ class SemanticSegmenter(Trainable):
     And those of `Trainable`.
     """
 
+    PREDICTION_ATTRIBUTES = ("watershed", "flips")
+
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         if config.SEMANTIC_MODEL is None:
+            config = copy.deepcopy(config)  # the caller's stays as it is
             config.SEMANTIC_MODEL = "unet"
         super().__init__(mode, config, model_dir)
         if mode == "training" and config.GPU_COUNT != 1:

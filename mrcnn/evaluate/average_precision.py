@@ -76,13 +76,13 @@ def ap_of_instances(
 
 
 def compute_ap_range(
-    gt_boxes,
-    gt_class_ids,
-    gt_masks,
-    pred_boxes,
-    pred_class_ids,
-    pred_scores,
-    pred_masks,
+    gt_box,
+    gt_class_id,
+    gt_mask,
+    pred_box,
+    pred_class_id,
+    pred_score,
+    pred_mask,
     iou_thresholds=None,
     verbose=1,
 ):
@@ -90,8 +90,8 @@ def compute_ap_range(
 
     Parameters
     ----------
-    gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks
-        As for `compute_matches`.
+    gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask
+        As the parameters of `compute_matches` with the plural names; these are the original's.
     iou_thresholds : sequence of float, optional
         A list or an array.
     verbose : int
@@ -109,9 +109,7 @@ def compute_ap_range(
     aps = []
     for threshold in thresholds:
         aps.append(
-            compute_ap(
-                gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks, threshold
-            )[0]
+            compute_ap(gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask, threshold)[0]
         )
         if verbose:
             print(f"AP @{threshold:.2f}:\t {aps[-1]:.3f}")

@@ -10,7 +10,7 @@ from mrcnn.geometry.boxes import extract_bboxes, tight_box
 from mrcnn.geometry.resample import nearest_indices
 
 
-@dataclass
+@dataclass(eq=False)
 class Instances:
     """The objects of one image: ground truth or detections.
 
@@ -29,6 +29,8 @@ class Instances:
         Each the size of its box, [y2 - y1, x2 - x1].
     pixel_size_nm : (float, float) or None
         Height and width of a pixel in nm.
+
+    Two `Instances` are equal if all of this is equal, object by object and in this order.
 
     Raises
     ------
@@ -58,6 +60,20 @@ class Instances:
         for i, (box, mask) in enumerate(zip(self.boxes, self.masks)):
             if mask.shape != (box[2] - box[0], box[3] - box[1]):
                 raise ValueError(f"The mask of object {i} has shape {mask.shape} but its box is {tuple(box)}.")
+
+    def __eq__(self, other):
+        if not isinstance(other, Instances):
+            return NotImplemented
+        return (
+            (self.image_shape, self.pixel_size_nm) == (other.image_shape, other.pixel_size_nm)
+            and all(
+                np.array_equal(getattr(self, name), getattr(other, name)) for name in ("boxes", "class_ids", "scores")
+            )
+            and all(map(np.array_equal, self.masks, other.masks))
+        )
+
+    def __hash__(self):
+        return hash(self.image_shape)  # what does not change when objects do
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -175,6 +175,8 @@ class ModelFactory:
 
         # Settings are sent by value, because the config class may be defined in a script that the worker does not have.
         self.settings = {name: getattr(detector.config, name) for name in detector.config.to_dict()}
+        names = getattr(detector, "PREDICTION_ATTRIBUTES", ())
+        self.attributes = {name: getattr(detector, name) for name in names}
         self.kind, self.model_dir, self.backend = type(detector), detector.model_dir, keras.backend.backend()
         buffer = io.BytesIO()
         with h5py.File(buffer, "w") as file:
@@ -193,4 +195,6 @@ class ModelFactory:
             path = Path(folder) / "weights.h5"
             path.write_bytes(self.weights)
             model.load_weights(path, verbose=0)
+        for name, value in self.attributes.items():
+            setattr(model, name, value)
         return model

@@ -142,8 +142,11 @@ class Detection:
 
 
 def refuse_single(images):
-    """Reject a single image where a list of images is expected; it would be split into its rows."""
-    if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] <= 4)):
+    """Reject a single image where a list of images is expected; it would be split into its rows.
+
+    An array [H, W, C] is told from a stack [N, H, W] by its last axis: no image is as narrow as 16 pixels.
+    """
+    if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] < 16)):
         raise DataError(
             f"an array of shape {images.shape}", "is a single image, but a list of images is expected", "Pass [image]"
         )

@@ -62,6 +62,10 @@ class DetectionTargetLayer(detection_targets.DetectionTargetLayer):
         missing = self.count - self.mask_slots
         return rois, class_ids, deltas, ops.pad(masks, [[0, 0], [0, missing], [0, 0], [0, 0]])
 
+    def compute_mask(self, inputs, mask=None):
+        """None for each output, as in the original: no output is masked."""
+        return [None, None, None, None]
+
     def compute_output_spec(self, inputs):
         batch = inputs[0].shape[0]
         return _target_specs(self.config, batch)

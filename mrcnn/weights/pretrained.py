@@ -19,10 +19,11 @@ from mrcnn.weights.load import layer_weights
 COCO_HEADS = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
 
 
-def load_coco(detector):
+def load_coco(detector, exclude=()):
     """Load Matterport's model trained on COCO, without the layers that depend on the classes.
 
     The file is taken from the working directory or from the Keras cache; otherwise it is downloaded into the cache.
+    Layers named in `exclude` keep their weights.
 
     Raises
     ------
@@ -43,11 +44,13 @@ def load_coco(detector):
             download(COCO_URL, path)
         except WeightsError as error:
             raise WeightsError(f"{str(error).rstrip('.')}, or start with --weights FILE or --weights none.") from error
-    detector.load_weights(path, by_name=True, exclude=COCO_HEADS)
+    detector.load_weights(path, by_name=True, exclude=[*COCO_HEADS, *exclude])
 
 
-def load_imagenet(detector):
+def load_imagenet(detector, exclude=()):
     """Load ImageNet weights of the backbone from the Keras cache, or download them.
+
+    Layers named in `exclude` keep their weights.
 
     Raises
     ------
@@ -67,10 +70,10 @@ def load_imagenet(detector):
         f"the ImageNet weights of {name}",
         lambda: constructor(include_top=False, weights="imagenet", input_shape=(224, 224, 3)),
     )
-    load_backbone(detector, trained)
+    load_backbone(detector, trained, exclude)
 
 
-def load_backbone(detector, trained):
+def load_backbone(detector, trained, exclude=()):
     """Copy the weights of a network of `keras.applications` into a detector with that backbone.
 
     Parameters
@@ -78,6 +81,8 @@ def load_backbone(detector, trained):
     detector : MaskRCNN
     trained : keras.Model
         Without top, for three channels. For a different number of image channels the first convolution is inflated.
+    exclude : sequence of str
+        Layers of the detector that keep their weights.
     """
     # In Mask R-CNN the two ResNets have Matterport's layers; as encoders of semantic networks they have those of Keras.
     config = detector.config
@@ -92,7 +97,7 @@ def load_backbone(detector, trained):
                 if entries
             ]
             write_legacy_group(file, groups)
-        detector.load_weights(path, by_name=True)
+        detector.load_weights(path, by_name=True, exclude=list(exclude) or None)
 
 
 def _scales_behind_normalization(trained):

@@ -58,6 +58,12 @@ def run(tmp_path_factory, config):
     return segmenter, history
 
 
+def test_the_callers_config_stays_as_it_is(config, tmp_path):
+    given = config(SEMANTIC_MODEL=None)
+    assert SemanticSegmenter("inference", given, tmp_path).config.SEMANTIC_MODEL == "unet"
+    assert given.SEMANTIC_MODEL is None
+
+
 def test_what_a_run_records(run):
     segmenter, history = run
     assert segmenter.epoch == 2 and segmenter.log_dir.name.startswith("tiny_unet20")

@@ -121,3 +121,21 @@ def test_as_boxes_fills_every_box():
     assert [m.shape for m in filled.masks] == [(4, 4), (1, 1)] and all(m.all() for m in filled.masks)
     assert not found.masks[0].all() and filled.pixel_size_nm == (2, 3)
     assert filled.class_ids.tolist() == [3, 1] and filled.scores.tolist() == [0.5, 0.25]
+
+
+@given(dense_masks(), st.integers(0, 4))
+def test_equal_objects_are_equal_and_others_are_not(masks, change):
+    objects, same = (Instances.from_masks(masks, pixel_size_nm=(5, 4)) for _ in range(2))
+    assert objects == same and hash(objects) == hash(same) and len({objects, same}) == 1
+    if change == 0:
+        same.pixel_size_nm = None
+    elif change == 1 or not len(same):
+        same.image_shape = (same.image_shape[0] + 1, same.image_shape[1])
+    elif change == 2:
+        same.scores = same.scores * 0.5
+    elif change == 3:
+        same.class_ids = same.class_ids + 1
+    else:
+        same.masks[0] = ~same.masks[0]
+    assert objects != same
+    assert objects != "objects"

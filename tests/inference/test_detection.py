@@ -190,7 +190,7 @@ def test_an_image_that_cannot_be_used_is_named(make, image, message):
 
 
 def test_one_image_is_not_a_list(make):
-    for image in make_images((64, 64)) + [np.zeros((64, 64))]:
+    for image in make_images((64, 64)) + [np.zeros((64, 64)), np.zeros((64, 64, 5))]:
         with pytest.raises(DataError, match=r"is a single image, but a list of images is expected. Pass \[image\]"):
             make().predict(image)
 

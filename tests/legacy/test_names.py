@@ -82,12 +82,14 @@ def test_all_lists_the_old_names(module):
 def test_names_that_are_not_called():
     import keras
 
+    from mrcnn import visualize
     from mrcnn.model import BatchNorm
     from mrcnn.utils import COCO_MODEL_URL, Dataset
 
     assert issubclass(BatchNorm, keras.layers.BatchNormalization)
     assert COCO_MODEL_URL == "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
     assert isinstance(Dataset.image_ids, property)
+    assert Path(visualize.ROOT_DIR).is_absolute()
 
 
 def test_every_setting_has_the_old_default():

@@ -78,3 +78,13 @@ def test_a_run_trained_on_filled_boxes_can_be_loaded(samples, tmp_path):
         config().to_json(path)
         read = domain.configs["full"].from_json(path)
         assert read.to_dict() == config().to_dict()
+
+
+def test_a_run_of_any_settings_of_a_domain_is_loaded_with_its_full_ones(samples, tmp_path):
+    """As `--resume` and prediction do: only the file says which settings the run was started with."""
+    for module in samples.values():
+        configs = module.DOMAIN.configs
+        for name, made in configs.items():
+            made().to_json(tmp_path / "config.json")
+            read = configs["full"].from_json(tmp_path / "config.json")
+            assert read.to_dict() == {**configs["full"]().to_dict(), **made().to_dict()}, name

@@ -3,6 +3,7 @@
 import importlib
 
 SEVEN = "gt_boxes, gt_class_ids, gt_masks, pred_boxes, pred_class_ids, pred_scores, pred_masks"
+SEVEN_OF_RANGE = "gt_box, gt_class_id, gt_mask, pred_box, pred_class_id, pred_score, pred_mask"
 HEAD = "rois, feature_maps, image_meta, pool_size, num_classes, train_bn=True"
 BLOCK = "input_tensor, kernel_size, filters, stage, block"
 
@@ -36,7 +37,7 @@ UTILS = {
     "trim_zeros": "x",
     "compute_matches": f"{SEVEN}, iou_threshold=0.5, score_threshold=0.0",
     "compute_ap": f"{SEVEN}, iou_threshold=0.5",
-    "compute_ap_range": f"{SEVEN}, iou_thresholds=None, verbose=1",
+    "compute_ap_range": f"{SEVEN_OF_RANGE}, iou_thresholds=None, verbose=1",
     "compute_recall": "pred_boxes, gt_boxes, iou",
     "batch_slice": "inputs, graph_fn, batch_size, names=None",
     "download_trained_weights": "coco_model_path, verbose=1",
@@ -80,6 +81,7 @@ MODEL = {
     "overlaps_graph": "boxes1, boxes2",
     "detection_targets_graph": "proposals, gt_class_ids, gt_boxes, gt_masks, config",
     "DetectionTargetLayer": "config, **kwargs",
+    "DetectionTargetLayer.compute_mask": "self, inputs, mask=None",
     "refine_detections_graph": "rois, probs, deltas, window, config",
     "DetectionLayer": "config=None, **kwargs",
     "rpn_graph": "feature_map, anchors_per_location, anchor_stride",

@@ -74,6 +74,16 @@ def test_a_backbone_is_copied_and_its_first_convolution_inflated(small):
     assert small.always_trained == ["Conv1"]
 
 
+def test_excluded_layers_keep_their_weights(small, monkeypatch):
+    trained = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(96, 96, 3))
+    monkeypatch.setattr(pretrained, "find_class", lambda name: (name, lambda **_: trained))
+    before, theirs = weights_of(small.keras_model), weights_of(trained)
+    load_imagenet(small, exclude=["block_3_expand"])
+    after = weights_of(small.keras_model)
+    np.testing.assert_array_equal(after["block_3_expand/kernel"], before["block_3_expand/kernel"])
+    np.testing.assert_array_equal(after["block_4_expand/kernel"], theirs["block_4_expand/kernel"])
+
+
 def test_factors_that_keras_has_only_with_imagenet_weights_are_kept():
     """Its EfficientNets scale the normalised image once more, but not when they are built with random weights."""
 
@@ -91,7 +101,7 @@ def test_factors_that_keras_has_only_with_imagenet_weights_are_kept():
     normalization.finalize_state()
     detector = types.SimpleNamespace(
         config=types.SimpleNamespace(BACKBONE="efficientnet_b0"),
-        load_weights=lambda path, by_name: load_weights(ours, path, by_name),
+        load_weights=lambda path, by_name, exclude: load_weights(ours, path, by_name, exclude),
     )
     load_backbone(detector, trained)
     image = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3)).astype(np.float32)

@@ -12,7 +12,6 @@ from mrcnn.domains.wafer.sections.sections import pair_sections
 from mrcnn.errors import ConfigError, MissingExtra
 from mrcnn.files import read_json
 from mrcnn.hardware import has_gpu
-from mrcnn.inference.tile_store import RUN_FILE
 from mrcnn.inference.tiling import detect_tiled
 from mrcnn.results.label_zarr import write_label_zarr
 from mrcnn.training.checkpoints import resolve_weights
@@ -118,15 +117,20 @@ def check_fit(config, stack, tile):
 def detect(detector, stack, options, tiles, rule=None):
     """Run the detection on the whole wafer; finished tiles are kept in the folder `tiles`.
 
-    Without --resume, tiles of an earlier run in this folder are deleted first.
-
     Returns
     -------
     Instances
+
+    Raises
+    ------
+    ConfigError
+        The folder contains tiles of an earlier run, and --resume is not given.
     """
-    if not options.get("resume"):
-        for path in (tiles / RUN_FILE, *tiles.glob("tile_*.npz")):
-            path.unlink(missing_ok=True)
+    if not options.get("resume") and any(tiles.glob("tile_*.npz")):
+        raise ConfigError(
+            f"{tiles} contains the tiles of an earlier run. Continue that run with --resume, delete the folder, or "
+            "choose another --out."
+        )
     tile, size = options["tile"], options.get("pixel_size_um")
     return detect_tiled(
         detector,

@@ -70,8 +70,11 @@ def test_all_rules_share_tiles_where_they_can_and_the_corner_rule_has_gaps(evalu
     assert set(reports) == set(RULES)
     assert reports["corner"]["missed"] > 0 and reports["corner"]["tiles"] < reports["merge"]["tiles"]
     assert detector.seen == reports["centre"]["tiles"] + reports["corner"]["tiles"]
-    _, _, again = evaluated(*images, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "0")
-    assert again is detector and detector.seen == 2 * (reports["centre"]["tiles"] + reports["corner"]["tiles"])
+    repeated = (*images, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "0")
+    with pytest.raises(ConfigError, match="Continue that run with --resume"):
+        evaluated(*repeated)
+    _, _, again = evaluated(*repeated, "--resume")
+    assert again is detector and detector.seen == reports["centre"]["tiles"] + reports["corner"]["tiles"]
     out = tmp_path / "out"
     assert {"centre", "merge", "corner", "tiles", "tiles_corner", "metrics.json"} == {p.name for p in out.iterdir()}
     first = reports["corner"]["errors"][0]

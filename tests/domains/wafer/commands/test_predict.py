@@ -161,15 +161,18 @@ def test_images_of_different_sizes(options, detector, folder, tmp_path):
         predict_wafer(wafer_scene.DOMAIN, options(channels=f"grey={folder / 'grey.tif'},fluo={tmp_path / 'small.tif'}"))
 
 
-def test_an_interrupted_run_can_be_resumed_and_a_new_one_starts_over(options, detector, tmp_path):
+def test_an_interrupted_run_can_be_resumed_and_is_not_deleted(options, detector, tmp_path):
     predict_wafer(wafer_scene.DOMAIN, options("--no-zarr"))
     tiles = detector.seen
     assert tiles == len(list((tmp_path / "out" / "tiles").glob("tile_*.npz"))) > 8
     (tmp_path / "out" / "tiles" / "tile_000003.npz").unlink()
     predict_wafer(wafer_scene.DOMAIN, options("--no-zarr", "--resume"))
     assert detector.seen == tiles + 1
-    predict_wafer(wafer_scene.DOMAIN, options("--no-zarr"))
-    assert detector.seen == 2 * tiles + 1
+    before = {path: path.read_bytes() for path in (tmp_path / "out" / "tiles").iterdir()}
+    with pytest.raises(ConfigError, match="the tiles of an earlier run. Continue that run with --resume"):
+        predict_wafer(wafer_scene.DOMAIN, options("--no-zarr"))
+    assert {path: path.read_bytes() for path in (tmp_path / "out" / "tiles").iterdir()} == before
+    assert detector.seen == tiles + 1
     assert len(pd.read_csv(tmp_path / "out" / "sections.csv")) == 15
 
 
