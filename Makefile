@@ -4,7 +4,7 @@
 # make test-fast   readers, tables, plots, layers and one tiny training, in about two minutes
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=some/folder.
 # The lowest versions that pyproject.toml admits: make test PYTHON=python3.11 CONSTRAINTS=requirements-lowest.txt
-# Tests run in two processes; with more cores and memory (2 GB each): make test JOBS=4.
+# Tests run in two processes; with more cores and memory (up to 7 GB each): make test JOBS=4.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -197,6 +197,7 @@ MATTERPORT = {
         "unmold_mask",
     },
     "mrcnn.visualize": {
+        "ROOT_DIR",
         "apply_mask",
         "display_differences",
         "display_images",
