@@ -198,7 +198,7 @@ def draw_errors(
     image : array [H, W] or [H, W, C]
     gt, pred : Instances
     errors : mrcnn.evaluate.counts.Errors, optional
-        Default: `find_errors` at IoU 0.5.
+        Default: `find_errors` at IoU 0.5, without the crowds of the ground truth.
     ax : Axes, optional
     path : str or Path, optional
         Also save the figure to this file.
@@ -208,7 +208,9 @@ def draw_errors(
     -------
     Axes
     """
-    errors = find_errors(gt, pred) if errors is None else errors
+    if errors is None:
+        gt = gt.select(gt.class_ids > 0)  # a crowd cannot be missed
+        errors = find_errors(gt, pred)
     ax = picture_axes(gt.image_shape, margin=0.9)[0] if ax is None else ax
     found, true = (
         _colors([ERROR_COLORS[s] for s in states], len(states)) for states in (errors.pred_states, errors.gt_states)
@@ -297,10 +299,16 @@ def _captions(instances, captions, class_names):
     elif captions == "score":
         below = [f"{score:.2f}" for score in instances.scores]
     elif captions == "class":
-        below = [str(class_names[c] if class_names is not None else c) for c in instances.class_ids]
+        below = [_class_of(int(c), class_names) for c in instances.class_ids]
     else:
         raise ValueError(f"captions must be 'index', 'area', 'score', 'class' or a list of strings, not {captions!r}.")
     return [[str(i + 1)] + ([text] if text else []) for i, text in enumerate(below)]
+
+
+def _class_of(class_id, class_names):
+    """Name or number of a class; a crowd has the negative id of its class."""
+    name = str(abs(class_id) if class_names is None else class_names[abs(class_id)])
+    return name if class_id >= 0 else f"{name} (crowd)"
 
 
 def _write_captions(ax, instances, captions):

@@ -147,6 +147,10 @@ def test_other_captions():
     names = ["BG", "cell", "debris"]
     assert texts(draw_instances(GREY, objects, captions="class", class_names=names)) == ["1", "debris", "2", "cell"]
     assert texts(draw_instances(GREY, objects, captions=["a\nb", "c"])) == ["a", "b", "c"]
+    objects.class_ids[0] = -1
+    crowd = draw_instances(GREY, objects, captions="class", class_names=names)
+    assert texts(crowd) == ["1", "cell (crowd)", "2", "cell"]
+    assert texts(draw_instances(GREY, objects, captions="class"))[1] == "1 (crowd)"
 
 
 def test_bad_captions_are_rejected():
@@ -204,6 +208,12 @@ def test_errors_are_coloured_and_counted(tmp_path):
     assert labels[:5] == ["correct 1", "split 1", "merged 1", "missed 1", "false 1"]
     assert ax.get_title() == "all five"
     assert (tmp_path / "errors.png").stat().st_size > 1000
+
+
+def test_a_crowd_is_not_missed():
+    gt, nothing = squares((5, 5, 15, 25), (20, 30, 35, 50), class_ids=[1, -1]), TWO.select([])
+    labels = [t.get_text() for t in draw_errors(GREY, gt, nothing).get_legend().get_texts()]
+    assert "missed 1" in labels
 
 
 def test_true_objects_are_outlined_only_where_something_is_wrong():
