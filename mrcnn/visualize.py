@@ -14,7 +14,7 @@ import numpy as np
 
 from mrcnn.evaluate.matching import compute_matches, trim_zeros
 from mrcnn.geometry.boxes import extract_bboxes
-from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.instances import Instances, class_label
 from mrcnn.legacy.reexports import available, fetch
 from mrcnn.legacy.visualize_drawing import as_shown, class_map, color_values, draw_objects, objects_of, roi_masks
 from mrcnn.legacy.visualize_tables import show_table, weight_table
@@ -182,7 +182,7 @@ def display_instances(
             f"{count} boxes, {np.shape(masks)[-1]} masks and {len(class_ids)} class ids: the numbers must be equal."
         )
     if captions is None or not len(captions):
-        names = [str(class_names[int(c)]) for c in class_ids[:count]]
+        names = [class_label(int(c), class_names) for c in class_ids[:count]]
         captions = [
             f"{name} {score:.3f}" if score else name
             for name, score in zip(names, [None] * count if scores is None else scores)

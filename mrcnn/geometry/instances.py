@@ -293,3 +293,9 @@ class Instances:
             [np.flip(m, axis) for m in self.masks],
             self.pixel_size_nm,
         )
+
+
+def class_label(class_id: int, class_names: Sequence[str] | None = None) -> str:
+    """Name of a class, or its number without names; "cell (crowd)" for a crowd, which has the negative id."""
+    name = str(abs(class_id) if class_names is None else class_names[abs(class_id)])
+    return name if class_id >= 0 else f"{name} (crowd)"

@@ -25,7 +25,7 @@ MIDDLE_GREY = 128
 def class_colors(class_ids, bright=False):
     """One colour per object, by class, for a dark or a `bright` background; colours repeat from the seventh class."""
     colors = CLASS_COLORS_ON_BRIGHT if bright else CLASS_COLORS
-    return [colors[(int(c) - 1) % len(colors)] for c in class_ids]
+    return [colors[(abs(int(c)) - 1) % len(colors)] for c in class_ids]  # a crowd has the negative id of its class
 
 
 def show_classes(

@@ -17,7 +17,7 @@ from skimage.measure import find_contours
 
 from mrcnn.evaluate.counts import Errors, find_errors
 from mrcnn.evaluate.matching import match_instances
-from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.instances import Instances, class_label
 from mrcnn.plot.figures import PAGE_WIDTH, picture_axes, save_figure
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
@@ -299,16 +299,10 @@ def _captions(instances, captions, class_names):
     elif captions == "score":
         below = [f"{score:.2f}" for score in instances.scores]
     elif captions == "class":
-        below = [_class_of(int(c), class_names) for c in instances.class_ids]
+        below = [class_label(int(c), class_names) for c in instances.class_ids]
     else:
         raise ValueError(f"captions must be 'index', 'area', 'score', 'class' or a list of strings, not {captions!r}.")
     return [[str(i + 1)] + ([text] if text else []) for i, text in enumerate(below)]
-
-
-def _class_of(class_id, class_names):
-    """Name or number of a class; a crowd has the negative id of its class."""
-    name = str(abs(class_id) if class_names is None else class_names[abs(class_id)])
-    return name if class_id >= 0 else f"{name} (crowd)"
 
 
 def _write_captions(ax, instances, captions):

@@ -74,6 +74,7 @@ def test_a_grid_has_a_place_for_each_image():
 def test_colours_repeat_only_after_all_are_used():
     assert len(set(class_colors(range(1, 7)))) == 6
     assert class_colors([7]) == class_colors([1])
+    assert class_colors([-2]) == class_colors([2])  # a crowd
 
 
 @pytest.mark.parametrize(
