@@ -261,7 +261,8 @@ def test_read_labels_names_what_is_missing(tmp_path, corners):
 
 
 # --- Round trips ---
-coordinates = st.floats(0, 5000, allow_nan=False)
+# In pixels, to 1e-9: among coordinates of 1e-308, older GEOS finds no area in a valid outline.
+coordinates = st.floats(0, 5000, allow_nan=False).map(lambda value: round(value, 9))
 outlines = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6, unique=True)
 
 
