@@ -6,63 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matterport_names import SETTINGS
 
 from mrcnn.config import Config, SemanticConfig
 from mrcnn.errors import ConfigError
-
-MATTERPORT = {
-    "NAME": None,
-    "GPU_COUNT": 1,
-    "IMAGES_PER_GPU": 2,
-    "STEPS_PER_EPOCH": 1000,
-    "VALIDATION_STEPS": 50,
-    "BACKBONE": "resnet101",
-    "COMPUTE_BACKBONE_SHAPE": None,
-    "BACKBONE_STRIDES": [4, 8, 16, 32, 64],
-    "FPN_CLASSIF_FC_LAYERS_SIZE": 1024,
-    "TOP_DOWN_PYRAMID_SIZE": 256,
-    "NUM_CLASSES": 1,
-    "RPN_ANCHOR_SCALES": [32, 64, 128, 256, 512],
-    "RPN_ANCHOR_RATIOS": [0.5, 1, 2],
-    "RPN_ANCHOR_STRIDE": 1,
-    "RPN_NMS_THRESHOLD": 0.7,
-    "RPN_TRAIN_ANCHORS_PER_IMAGE": 256,
-    "PRE_NMS_LIMIT": 6000,
-    "POST_NMS_ROIS_TRAINING": 2000,
-    "POST_NMS_ROIS_INFERENCE": 1000,
-    "USE_MINI_MASK": True,
-    "MINI_MASK_SHAPE": [56, 56],
-    "IMAGE_RESIZE_MODE": "square",
-    "IMAGE_MIN_DIM": 800,
-    "IMAGE_MAX_DIM": 1024,
-    "IMAGE_MIN_SCALE": 0,
-    "IMAGE_CHANNEL_COUNT": 3,
-    "MEAN_PIXEL": [123.7, 116.8, 103.9],
-    "TRAIN_ROIS_PER_IMAGE": 200,
-    "ROI_POSITIVE_RATIO": 0.33,
-    "POOL_SIZE": 7,
-    "MASK_POOL_SIZE": 14,
-    "MASK_SHAPE": [28, 28],
-    "MAX_GT_INSTANCES": 100,
-    "RPN_BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2],
-    "BBOX_STD_DEV": [0.1, 0.1, 0.2, 0.2],
-    "DETECTION_MAX_INSTANCES": 100,
-    "DETECTION_MIN_CONFIDENCE": 0.7,
-    "DETECTION_NMS_THRESHOLD": 0.3,
-    "LEARNING_RATE": 0.001,
-    "LEARNING_MOMENTUM": 0.9,
-    "WEIGHT_DECAY": 0.0001,
-    "USE_RPN_ROIS": True,
-    "TRAIN_BN": False,
-    "GRADIENT_CLIP_NORM": 5.0,
-    "LOSS_WEIGHTS": {
-        "rpn_class_loss": 1.0,
-        "rpn_bbox_loss": 1.0,
-        "mrcnn_class_loss": 1.0,
-        "mrcnn_bbox_loss": 1.0,
-        "mrcnn_mask_loss": 1.0,
-    },
-}
 
 
 class Cells(Config):
@@ -80,9 +27,15 @@ def same(one, other):
     return one == other and type(one) is type(other)
 
 
-@pytest.mark.parametrize("name", MATTERPORT)
-def test_default_is_matterports(name):
-    assert same(getattr(Config(), name), MATTERPORT[name])
+def test_defaults_are_matterports():
+    """On the class, as scripts read them, and on an instance."""
+    wrong = {
+        (type(owner).__name__, name): getattr(owner, name)
+        for owner in (Config, Config())
+        for name, value in SETTINGS.items()
+        if not same(getattr(owner, name), value)
+    }
+    assert wrong == {}
 
 
 def test_kinds_of_defaults_that_scripts_calculate_with():

@@ -1,11 +1,10 @@
 """Data sets of boxes for a `Domain`, and the options that a script for training on boxes adds to the shared ones."""
 
 from mrcnn.commands.datasets import evaluation_data
-from mrcnn.commands.settings import absolute
 from mrcnn.data.readers.boxes import BoxDataset
 from mrcnn.errors import ConfigError
 from mrcnn.formats.open import read_annotations
-from mrcnn.options.training_options import TrainingOptions
+from mrcnn.options.training_options import TrainingOptions, absolute
 
 _READING = ("classes", "class_map", "difficult")
 

@@ -1,7 +1,5 @@
 """Settings of a model: from the options for a new training, from the files next to its weights for a trained one."""
 
-from pathlib import Path
-
 from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.errors import ConfigError
 from mrcnn.training.checkpoints import read_state, resolve_weights
@@ -138,8 +136,3 @@ def _stored_config(domain, path, given):
 def class_names(domain, config):
     """Names by class id, background first; None (ids are shown) if the model's classes are not those of the domain."""
     return list(domain.class_names) if len(domain.class_names) == config.NUM_CLASSES else None
-
-
-def absolute(path):
-    """The path as an absolute one, valid in any working directory; None stays None."""
-    return None if path is None else str(Path(path).resolve())

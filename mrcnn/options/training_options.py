@@ -117,10 +117,8 @@ class TrainingOptions:
 
     def absolute(self) -> "TrainingOptions":
         """These options, with absolute paths."""
-        from pathlib import Path
-
         paths = [name for name in _PATHS if getattr(self, name) and getattr(self, name) not in WEIGHT_NAMES]
-        return replace(self, **{name: str(Path(getattr(self, name)).resolve()) for name in paths})
+        return replace(self, **{name: absolute(getattr(self, name)) for name in paths})
 
     def to_dict(self) -> dict[str, Any]:
         """The options a run was trained with, for JSON: those given, without those of a single call (resume, logs)."""
@@ -129,6 +127,13 @@ class TrainingOptions:
 
 _DEFAULTS = TrainingOptions(validation=0.2, augmentation="normal", weights="none", epochs=20, logs="logs")
 _NAMES = frozenset(field.name for field in fields(TrainingOptions))
+
+
+def absolute(path: str | PathLike) -> str:
+    """The path as an absolute one, valid in any working directory."""
+    from pathlib import Path
+
+    return str(Path(path).resolve())
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[TrainingOptions, dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matterport_names import MODULES, NAMES, SETTINGS, resolve
+from matterport_names import MODULES, NAMES, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,17 +90,6 @@ def test_names_that_are_not_called():
     assert COCO_MODEL_URL == "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
     assert isinstance(Dataset.image_ids, property)
     assert Path(visualize.ROOT_DIR).is_absolute()
-
-
-def test_every_setting_has_the_old_default():
-    from mrcnn.config import Config
-
-    def is_old(name, wanted):
-        found = getattr(Config, name)
-        same = np.array_equal(found, wanted) if isinstance(wanted, (list, tuple)) else found == wanted
-        return same and np.array_equal(getattr(Config(), name), found)
-
-    assert [name for name, wanted in SETTINGS.items() if not is_old(name, wanted)] == []
 
 
 def test_computed_settings_are_the_old_ones():
