@@ -15,7 +15,7 @@ from hypothesis import settings  # noqa: E402
 import mrcnn  # noqa: E402, F401     # before Keras, to keep TensorFlow's banners out of the test output
 
 # Fixtures in tests/support that are shared by the tests of several subpackages.
-pytest_plugins = ("small_models", "bright_blobs", "section_scenes")
+pytest_plugins = ("small_models", "bright_blobs", "section_scenes", "three_objects")
 
 # No deadline, because run times vary on a shared machine. In CI the examples are always the same.
 settings.register_profile("mrcnn", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))

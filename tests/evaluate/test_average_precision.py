@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parity_files import load, seven_arguments
 
 from mrcnn.evaluate.average_precision import (
     IOU_THRESHOLDS,
@@ -21,26 +22,6 @@ from mrcnn.geometry.instances import Instances
 SEEDS = st.integers(0, 2**31)
 
 
-def load(path):
-    with np.load(path) as file:
-        return dict(file)
-
-
-def arguments(data, case):
-    return [
-        data[f"input_{name}_{case}"]
-        for name in (
-            "gt_boxes",
-            "gt_class_ids",
-            "gt_masks",
-            "pred_boxes",
-            "pred_class_ids",
-            "pred_scores",
-            "pred_masks",
-        )
-    ]
-
-
 def matterport(gt, pred):
     return gt.boxes, gt.class_ids, gt.to_masks(), pred.boxes, pred.class_ids, pred.scores, pred.to_masks()
 
@@ -48,7 +29,7 @@ def matterport(gt, pred):
 def test_compute_ap_matches_matterport(parity, capsys):
     inputs, data = load(parity / "fn_compute_matches.npz"), load(parity / "fn_compute_ap.npz")
     for case in (f"{i:02d}" for i in range(int(data["cases"]))):
-        args = arguments(inputs, case)
+        args = seven_arguments(inputs, case)
         for tag in ("50", "75"):
             ap, precisions, recalls, _ = compute_ap(*args, iou_threshold=int(tag) / 100)
             assert ap == pytest.approx(float(data[f"output_ap_{tag}_{case}"]), rel=1e-6, abs=1e-12)
@@ -172,7 +153,7 @@ def test_a_stricter_iou_never_raises_ap(scene, seed):
     assert aps == sorted(aps, reverse=True)
 
 
-def test_invalid_arguments(random_instances):
+def test_invalid_seven_arguments(random_instances):
     some = random_instances(np.random.default_rng(0), 3, classes=2)
     with pytest.raises(ValueError, match="same images"):
         coco_ap([some], [], 3)

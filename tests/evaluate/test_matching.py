@@ -7,31 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parity_files import load, seven_arguments
 
 from mrcnn.evaluate.matching import compute_matches, compute_recall, mask_overlaps, match_instances, trim_zeros
 from mrcnn.geometry.instances import Instances
 
 SEEDS = st.integers(0, 2**31)
-
-
-def load(path):
-    with np.load(path) as file:
-        return dict(file)
-
-
-def arguments(data, case):
-    return [
-        data[f"input_{name}_{case}"]
-        for name in (
-            "gt_boxes",
-            "gt_class_ids",
-            "gt_masks",
-            "pred_boxes",
-            "pred_class_ids",
-            "pred_scores",
-            "pred_masks",
-        )
-    ]
 
 
 def test_compute_matches_agrees_with_matterport(parity):
@@ -44,7 +25,9 @@ def test_compute_matches_agrees_with_matterport(parity):
             ("05", 0.05, 0, False),
             ("50_low60", 0.5, 0.6, True),
         ):
-            gt_match, pred_match, overlaps = compute_matches(*arguments(data, case), iou, low, matterport_exact=exact)
+            gt_match, pred_match, overlaps = compute_matches(
+                *seven_arguments(data, case), iou, low, matterport_exact=exact
+            )
             np.testing.assert_array_equal(gt_match, data[f"output_gt_match_{tag}_{case}"], err_msg=f"{tag} {case}")
             np.testing.assert_array_equal(pred_match, data[f"output_pred_match_{tag}_{case}"], err_msg=f"{tag} {case}")
             np.testing.assert_allclose(overlaps, data[f"output_overlaps_{case}"], rtol=1e-6)

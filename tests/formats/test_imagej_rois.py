@@ -12,15 +12,6 @@ from mrcnn.geometry.instances import Instances
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.fixture
-def objects():
-    masks = np.zeros((30, 40, 3), bool)
-    masks[2:10, 3:12, 0] = True
-    masks[5:20, 8:30, 1] = True  # overlaps the first
-    masks[25, 39, 2] = True
-    return Instances.from_masks(masks, scores=[0.9, 0.5, 0.7], pixel_size_nm=(5, 8))
-
-
 def test_rois_are_named_like_labels_and_replace_an_existing_zip(tmp_path, objects):
     roifile = pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
     two_parts = np.zeros((30, 40, 1), bool)

@@ -5,6 +5,7 @@ file and batch.
 import keras
 import numpy as np
 import pytest
+from parity_files import load
 
 from mrcnn.config import LOSS_NAMES
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
@@ -15,11 +16,6 @@ from mrcnn.weights.load import load_weights
 # XLA compiles the step of a ResNet for minutes. "heads" is part of "all", so on JAX only "all" is compared.
 LONG_ON_JAX = [pytest.mark.long] if keras.backend.backend() == "jax" else []
 ONLY_ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="'all' is compared on JAX")
-
-
-def load(path):
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
 
 
 @pytest.fixture(scope="module")

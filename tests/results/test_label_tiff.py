@@ -15,15 +15,6 @@ from mrcnn.results.label_tiff import write_label_tiff
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.fixture
-def objects():
-    masks = np.zeros((30, 40, 3), bool)
-    masks[2:10, 3:12, 0] = True
-    masks[5:20, 8:30, 1] = True  # overlaps the first
-    masks[25, 39, 2] = True
-    return Instances.from_masks(masks, scores=[0.9, 0.5, 0.7], pixel_size_nm=(5, 8))
-
-
 @pytest.mark.parametrize("depth", [None, 50])
 def test_pixel_size_and_labels_of_a_stack_in_an_imagej_file(tmp_path, objects, depth):
     pages = [objects, objects.select([1]), objects.select([])]

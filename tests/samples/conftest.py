@@ -38,3 +38,11 @@ def tiny_network():
             "VALIDATE_EVERY=0",
         )
     ]
+
+
+@pytest.fixture(scope="session")
+def tiny_unet():
+    """Callable (steps, batch): options of a training script for a U-Net small enough for a test, one epoch."""
+    settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=2", "WARMUP_STEPS=0")
+    fixed = ["--model", "unet", "--backbone", "small_resnet", "--epochs", "1", *(f"--set={s}" for s in settings)]
+    return lambda steps, batch: [*fixed, "--steps", str(steps), "--batch", str(batch)]

@@ -144,29 +144,12 @@ def test_evaluate_on_slices_of_a_stack(sample, run_folder, stack, tmp_path, caps
 
 
 @pytest.fixture(scope="module")
-def unet_run(sample, tmp_path_factory):
+def unet_run(sample, tiny_unet, tmp_path_factory):
     """Folder of a U-Net trained on two images for two steps, and the output of the script."""
     logs, patch = tmp_path_factory.mktemp("unet_logs"), pytest.MonkeyPatch()
     for part, seed in (("train", 1), ("validation", 2)):
         patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
-    settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=2", "WARMUP_STEPS=0")
-    code = sample["train"].main(
-        [
-            "--model",
-            "unet",
-            "--backbone",
-            "small_resnet",
-            "--epochs",
-            "1",
-            "--steps",
-            "2",
-            "--batch",
-            "4",
-            "--logs",
-            str(logs),
-            *(f"--set={s}" for s in settings),
-        ]
-    )
+    code = sample["train"].main([*tiny_unet(steps=2, batch=4), "--logs", str(logs)])
     patch.undo()
     assert code == 0
     return next(logs.iterdir())

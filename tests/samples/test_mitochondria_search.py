@@ -13,24 +13,11 @@ ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=DETECTION_MIN_CONFIDENCE=0.0"]
 
 
 @pytest.fixture
-def unet_options(sample, monkeypatch):
+def unet_options(sample, tiny_unet, monkeypatch):
     """Options of a U-Net trained on two images for one step."""
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
         monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
-    settings = ("SEMANTIC_CROP=64", "SEMANTIC_DECODER=[8,8,8,8]", "VALIDATION_STEPS=1", "WARMUP_STEPS=0")
-    return [
-        "--model",
-        "unet",
-        "--backbone",
-        "small_resnet",
-        "--epochs",
-        "1",
-        "--steps",
-        "1",
-        "--batch",
-        "2",
-        *(f"--set={s}" for s in settings),
-    ]
+    return tiny_unet(steps=1, batch=2)
 
 
 def test_search_settings_of_a_unet(sample, unet_options, tmp_path):
