@@ -12,7 +12,8 @@ OUT ?= demo_output
 JOBS ?= 2
 CONSTRAINTS ?=
 BIN = $(VENV)/bin/python
-PIP = $(BIN) -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+INSTALL ?= $(BIN) -m pip install --disable-pip-version-check
+PIP = $(INSTALL) --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 # What libraries of some years ago called deprecated is history; of today's libraries it is an error (pyproject.toml).
 OLD = $(if $(CONSTRAINTS),-W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning)
 # The files are given out in the order of collection, the longest first (tests/conftest.py).
