@@ -55,14 +55,20 @@ class Config:
     SEED = 0  # of initial weights, data order, augmentation and sampling
 
     # --- Images ---
+    # How images are brought to the size of the network's (`mrcnn.data.molding.resize_image`). "square": enlarged to
+    # IMAGE_MIN_DIM or reduced to IMAGE_MAX_DIM, padded to a square of IMAGE_MAX_DIM. "fit": never resized (except by
+    # IMAGE_MIN_SCALE, the same factor for all), padded or cropped to the same square. "crop": enlarged to IMAGE_MIN_DIM
+    # and cropped to it. "pad64": enlarged to IMAGE_MIN_DIM, padded to multiples of 64. "none": unchanged.
+    # Only training crops; in detection, images are padded instead, and large ones are detected in tiles.
     IMAGE_RESIZE_MODE = "square"
     IMAGE_MIN_DIM = 800
     IMAGE_MAX_DIM = 1024
     IMAGE_MIN_SCALE: float = 0
     IMAGE_CHANNEL_COUNT = 3
     MEAN_PIXEL: ArrayLike = np.array([123.7, 116.8, 103.9])
-    # Images that are not 8 bits: True: stretched to 0..255. False: unchanged. "auto": stretched, unless MEAN_PIXEL
-    # shows that the values are not 0..255 (`mrcnn.data.molding.is_raw_by_mean`).
+    # Images that are not 8 bits: True: stretched to 0..255. False: unchanged. "auto": a training decides once, from a
+    # sample of its images, and records it in TRAINED_STRETCHED: stretched, unless MEAN_PIXEL shows that values are not
+    # 0..255 (`mrcnn.data.grey_levels.is_raw_by_mean`). If nothing is recorded, each image decides for itself.
     SCALE_INTENSITY: bool | str = "auto"
     USE_MINI_MASK = True
     MINI_MASK_SHAPE: Sequence[int] = (56, 56)
@@ -116,9 +122,19 @@ class Config:
     SEMANTIC_FOCAL_GAMMA = 2.0  # 0: the focal loss is the cross entropy
     SEMANTIC_CLASS_WEIGHTS: Sequence[float] | None = None  # in the loss, one per class, background first; None: equal
 
+    # --- Recorded by a training, to bring other images to the scale of its images (`mrcnn.inference.scale`) ---
+    CLASS_NAMES: Sequence[str] | None = None  # background first; None: those of the first training set
+    TRAINED_SCALE: float | None = None  # pixels of the network per pixel of a training image (median)
+    TRAINED_RESCALED: float | None = None  # factor of images before they are resized, to the object size of the weights
+    TRAINED_OBJECT_PX: Sequence[float] | None = None  # quartiles of the objects' equivalent diameter, network pixels
+    TRAINED_PIXEL_NM: Sequence[float] | None = None  # (y, x) of a network pixel in nm, if known
+    TRAINED_STRETCHED: bool | None = None  # whether images that are not 8 bits are stretched (see SCALE_INTENSITY)
+
     # --- Behaviour ---
     MATTERPORT_EXACT = False  # True: the original's sampling and class loss, for parity (docs/training.md)
-    PRECISION = "auto"  # "float32", "mixed_bfloat16", or "auto" by hardware
+    # "float32", "mixed_bfloat16", or "auto": bfloat16 where the hardware is faster with it (`mrcnn.hardware`), float32
+    # elsewhere and with MATTERPORT_EXACT.
+    PRECISION = "auto"
     PIXEL_SIZE_NM: float | Sequence[float] | None = None  # of the stored images, if the files do not state it; (y, x)
 
     COMPUTED = ("BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE")
@@ -198,7 +214,7 @@ class Config:
         if name == "BACKBONE_SHAPES":
             return np.ceil(self.IMAGE_SHAPE[:2] / np.asarray(self.BACKBONE_STRIDES)[:, None]).astype(int)
         if name == "IMAGE_PADDING":
-            return self.IMAGE_RESIZE_MODE == "square"
+            return self.IMAGE_RESIZE_MODE in ("square", "fit")
         raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
 
     # --- Reading and writing ---

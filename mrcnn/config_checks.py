@@ -8,7 +8,7 @@ import numpy as np
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.length_units import positive_pair
 
-RESIZE_MODES = ("none", "square", "pad64", "crop")
+RESIZE_MODES = ("none", "square", "pad64", "crop", "fit")
 SEMANTIC_MODELS = ("unet", "fcn")
 SEMANTIC_LOSSES = ("cross_entropy", "focal", "dice", "focal_dice")
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
@@ -80,6 +80,7 @@ _CHOICES = {
     "LEARNING_RATE_SCHEDULE": ("constant", "cosine"),
     "PRECISION": ("auto", "float32", "mixed_bfloat16"),
     "SCALE_INTENSITY": ("auto", False, True),
+    "TRAINED_STRETCHED": (None, False, True),
     "TRAIN_BN": (None, False, True),
     "USE_MINI_MASK": (False, True),
     "USE_RPN_ROIS": (False, True),
@@ -104,6 +105,7 @@ def check_settings(config):
     _check_types(config)
     _check_loss_weights(config)
     _check_image(config)
+    _check_trained(config)
     _check_pyramid(config)
     _check_heads(config)
     _check_semantic(config)
@@ -156,6 +158,10 @@ def _check_image(config):
     source = "IMAGE_MIN_DIM" if mode == "crop" else "IMAGE_MAX_DIM"
     _need_multiple_of_64(f"image height ({source})", height)
     _need_multiple_of_64(f"image width ({source})", width)
+    if mode == "fit" and 0 < config.IMAGE_MIN_SCALE < 1 / 64:
+        raise ConfigError(
+            f"IMAGE_MIN_SCALE must be 0 or a number from 1/64 to 64 in mode 'fit', not {config.IMAGE_MIN_SCALE!r}."
+        )
     if mode == "pad64" and config.IMAGE_MIN_DIM:
         _need_multiple_of_64("shorter side (IMAGE_MIN_DIM, in mode 'pad64')", config.IMAGE_MIN_DIM)
     mean = np.atleast_1d(np.asarray(config.MEAN_PIXEL, dtype=object)).ravel()
@@ -168,6 +174,18 @@ def _check_image(config):
         )
     if config.PIXEL_SIZE_NM is not None and positive_pair(config.PIXEL_SIZE_NM) is None:
         raise ConfigError(f"PIXEL_SIZE_NM must be one positive number or (y, x), not {config.PIXEL_SIZE_NM!r}.")
+
+
+def _check_trained(config):
+    """What a training recorded, or a user wrote in its place."""
+    for name, count in (("TRAINED_OBJECT_PX", 3), ("TRAINED_PIXEL_NM", 2)):
+        value = getattr(config, name)
+        if value is not None and not (np.shape(value) == (count,) and all(_is_number(v, 1e-9) for v in value)):
+            raise ConfigError(f"{name} must be None or {count} positive numbers, not {value!r}.")
+    for name in ("TRAINED_SCALE", "TRAINED_RESCALED"):
+        value = getattr(config, name)
+        if value is not None and not _is_number(value, 1 / 64, 64):
+            raise ConfigError(f"{name} must be None or a number from 1/64 to 64, not {value!r}.")
 
 
 def _check_pyramid(config):

@@ -8,6 +8,9 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ["MPLBACKEND"] = "Agg"  # tests never open a window, whatever the user's setting
+# On a CPU, PRECISION "auto" is float32 in all tests and in the programs that they start, whatever the processor can do:
+# TensorFlow's kernels use no bfloat16 instructions, and `mrcnn.hardware` takes that into account.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_VNNI")
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

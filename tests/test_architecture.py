@@ -71,7 +71,8 @@ def wrong_imports(path, source):
     wrong = []
     for name in imported(source, module):
         top, *rest = name.split(".")
-        if top == "mrcnn" and rest[0] != "__version__" and not (rest[0] in RANK and may_import(room, rest[0])):
+        known = not rest or rest[0] == "__version__" or (rest[0] in RANK and may_import(room, rest[0]))
+        if top == "mrcnn" and not known:
             wrong.append(name)
         elif top in ("samples", "tests", "benchmarks") or (top in FRAMEWORKS and room in WITHOUT_KERAS):
             wrong.append(name)

@@ -80,6 +80,7 @@ def test_channels_of_an_image_shape_set_by_hand():
 
 def test_image_shape_in_crop_mode_is_the_crop():
     assert Cells(IMAGE_RESIZE_MODE="crop", IMAGE_MIN_DIM=64).IMAGE_SHAPE.tolist() == [64, 64, 3]
+    assert Cells(IMAGE_RESIZE_MODE="fit", IMAGE_MIN_DIM=64).IMAGE_SHAPE.tolist() == [128, 128, 3]
 
 
 def test_computed_attributes_set_by_hand_win():

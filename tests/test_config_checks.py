@@ -30,7 +30,7 @@ class Cells(Config):
         ("DETECTION_MIN_CONFIDENCE", 70, "number from 0 to 1"),
         ("ROI_POSITIVE_RATIO", 0, "ROI_POSITIVE_RATIO must be a number from 0.001 to 1"),
         ("GRADIENT_CLIP_NORM", 0, "GRADIENT_CLIP_NORM"),
-        ("IMAGE_RESIZE_MODE", "quadratic", "one of 'none', 'square', 'pad64', 'crop'"),
+        ("IMAGE_RESIZE_MODE", "quadratic", "one of 'none', 'square', 'pad64', 'crop', 'fit'"),
         ("IMAGE_RESIZE_MODE", np.array(["square"]), "one of"),
         ("OPTIMIZER", "rmsprop", "one of 'sgd', 'adam'"),
         ("TRAIN_BN", "yes", "one of None, False, True"),
@@ -89,6 +89,16 @@ def test_shorter_side_must_fit_in_mode_pad64():
     for mode in ("pad64", "crop"):
         with pytest.raises(ConfigError, match=f"'{mode}' needs IMAGE_MIN_DIM"):
             Config(IMAGE_RESIZE_MODE=mode, IMAGE_MIN_DIM=None).validate()
+
+
+def test_mode_fit_needs_only_the_side_of_the_square_and_a_usable_scale():
+    for settings in ({"IMAGE_MIN_DIM": None}, {"IMAGE_MIN_DIM": 100}, {"IMAGE_MIN_SCALE": 1 / 64}):
+        Cells(IMAGE_RESIZE_MODE="fit", **settings).validate()
+    assert Cells(IMAGE_RESIZE_MODE="fit").IMAGE_PADDING is True
+    with pytest.raises(ConfigError, match="image height.*IMAGE_MAX_DIM.*not divisible by 64"):
+        Cells(IMAGE_RESIZE_MODE="fit", IMAGE_MAX_DIM=100).validate()
+    with pytest.raises(ConfigError, match="IMAGE_MIN_SCALE must be 0 or a number from 1/64 to 64 in mode 'fit'"):
+        Cells(IMAGE_RESIZE_MODE="fit", IMAGE_MIN_SCALE=0.01).validate()
 
 
 def test_settings_that_the_original_took_are_taken():

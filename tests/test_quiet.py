@@ -177,6 +177,32 @@ print(len(model.predict([np.zeros((64, 64, 3), np.uint8)])))
 """
 
 
+BUILD = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import mrcnn
+import tiny
+from mrcnn import MaskRCNN
+from mrcnn.engine.segmenter import SemanticSegmenter
+
+channels = {"IMAGE_CHANNEL_COUNT": 4, "MEAN_PIXEL": (0, 0, 0, 0), "PRECISION": "auto", "COMPUTE_BACKBONE_SHAPE": None}
+MaskRCNN("training", tiny.config(BACKBONE="mobilenet_v2", **channels), sys.argv[2])
+unet = tiny.config(BACKBONE="efficientnet_b0", SEMANTIC_CROP=64, SEMANTIC_DECODER=(8, 8, 8, 8), **channels)
+SemanticSegmenter("training", unet, sys.argv[2])
+"""
+
+
+def test_backbones_of_keras_are_built_without_a_word(tmp_path):
+    """Keras warns of 4 channels, which its own weights do not fit."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, str(ROOT / "tests" / "nets"), str(tmp_path)],
+        env=environment(tmp_path, KERAS_BACKEND="tensorflow"),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.skipif(
     version("tensorflow").startswith("2.19."), reason="2.19 warns about each CropAndResize, at any level."
 )

@@ -32,6 +32,7 @@ ORDER = (
     ("options",),
     ("commands",),
     ("domains",),
+    ("__main__",),
     # Matterport's names, and code needed only for their old signatures: no other room imports these.
     ("legacy", "model", "utils", "visualize", "parallel_model"),
 )

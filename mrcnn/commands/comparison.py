@@ -1,27 +1,28 @@
 """Compare several models on the same images: one table, and figures of each model next to the ground truth."""
 
+import gc
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from mrcnn.commands.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.commands.comparison_table import format_comparison, write_comparison
+from mrcnn.commands.datasets import exit_code, judged_images, model_data, refuse_without_dataset, same_classes
+from mrcnn.commands.evaluation import BY_BOXES, scored_detector
 from mrcnn.commands.inputs import file_name
-from mrcnn.commands.preparation import preparation, with_recorded
-from mrcnn.commands.settings import load_detector
+from mrcnn.commands.preparation import NAMES, preparation, with_recorded
+from mrcnn.commands.run_costs import epoch_seconds, peak_mb, restart_peak, weights_mb
+from mrcnn.commands.settings import class_names
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.errors import ConfigError
-from mrcnn.evaluate.report import evaluate_set
-from mrcnn.files import whole_file, write_json
-from mrcnn.inference.evaluation import compares_masks
+from mrcnn.inference.evaluation import compares_masks, detect_counted, judge, targets
+from mrcnn.plot.class_views import show_classes
 from mrcnn.plot.comparison import compare_models
-from mrcnn.plot.curves import plot_threat_scores
-from mrcnn.results.measure import write_csv
-
-_ERRORS = ("split", "merged", "missed", "false")
+from mrcnn.plot.figures import save_figure
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Entry:
     ----------
     name : str
     detector : object
-        With `config` and `predict(images, pixel_size_nm) -> list of Instances`.
+        With `config` and `predict(images) -> list of Instances`.
     preparation : Preparation
         How images were prepared for its training; its detections are mapped back to the original images.
     megabytes : float
         Size of its weights.
+    min_score : float
+        Objects with a score of at least this are counted.
     plain : bool
         A semantic model without its watershed: its objects are connected components.
     """
@@ -45,22 +48,41 @@ class Entry:
     detector: object
     preparation: Preparation
     megabytes: float
+    min_score: float
     plain: bool = False
 
     def predict(self, image, pixel_size_nm, path):
-        """`Instances` of one image [H, W, C], in its original pixels, and the seconds that the prediction took."""
+        """Objects of one image [H, W, C] in its original pixels: those of all scores, and those counted.
+
+        Also returns the seconds that the prediction took, without the preparation.
+        """
         molded = to_channels(self.preparation.image(image, path), int(self.detector.config.IMAGE_CHANNEL_COUNT), path)
-        options = {"settings": replace(self.detector.watershed, seed_depth_px=None)} if self.plain else {}
-        began = time.perf_counter()
-        found = self.detector.predict([molded], self.preparation.pixel_size(pixel_size_nm), **options)[0]
-        seconds = time.perf_counter() - began
+        with _watershed(self.detector, self.plain):
+            began = time.perf_counter()
+            found = detect_counted(self.detector, molded, self.min_score)
+            seconds = time.perf_counter() - began
         if self.preparation:
-            found = self.preparation.placed_back(found, image.shape, pixel_size_nm)
-        return found, seconds
+            found = [self.preparation.placed_back(part, image.shape, pixel_size_nm) for part in found]
+        for part in found:
+            part.pixel_size_nm = pixel_size_nm
+        return *found, seconds
+
+
+@contextmanager
+def _watershed(detector, plain):
+    """Without seeds inside the block if `plain`, so that connected components are the objects."""
+    if not plain:
+        yield
+        return
+    before, detector.watershed = detector.watershed, replace(detector.watershed, seed_depth_px=None)
+    try:
+        yield
+    finally:
+        detector.watershed = before
 
 
 def compare(domain, options):
-    """Compare models according to the options; see `mrcnn.options.arguments.compare_parser`.
+    """Compare models according to the options; see `mrcnn.options.evaluate_arguments.compare_parser`.
 
     Parameters
     ----------
@@ -72,25 +94,73 @@ def compare(domain, options):
     int
         Exit code: 1 if an image could not be read and the models were compared on the others.
     """
-    runs = named_runs(options["models"])
-    dataset = evaluation_data(domain, options)
-    ids, errors = judged_images(dataset, options, "used for the comparison")
-    dataset, out = dataset.subset(ids), Path(options["out"])
-    chosen = shown_images(len(ids), options.get("pictures", 3))
-    reports, pictures = {}, {i: {} for i in chosen}
+    refuse_without_dataset(options)
+    runs, images, out = named_runs(options["models"]), ComparedImages(domain, options), Path(options["out"])
+    by_boxes, reports, figures = options.get("by") == BY_BOXES, {}, {}
     for name, weights in runs.items():
         # Keep one model in memory at a time: a comparison needs no more memory than its largest model.
+        peaks = restart_peak()
         for entry in entries_of(domain, name, weights, options):
-            entry.detector.config.validate(dataset.class_names)
-            reports[entry.name], found = judged(entry, dataset, chosen)
+            dataset = images.of(entry)
+            chosen = shown_images(len(dataset.image_ids), options.get("pictures", 3))
+            report, found = judged(entry, dataset, chosen, options.get("iou", 0.5), by_boxes)
+            costs = {"seconds_per_epoch": epoch_seconds(weights), "peak_mb": peak_mb() if peaks else None}
+            reports[entry.name] = {**report, **costs}
             for i, objects in found.items():
-                pictures[i][entry.name] = objects
+                figures.setdefault(i, {})[entry.name] = objects
+            peaks = restart_peak()
+        del entry
+        gc.collect()
     write_comparison(reports, out, {"models": {n: str(w) for n, w in runs.items()}})
-    for i in chosen:
-        draw(dataset, i, pictures[i], out)
+    only_boxes = all(report["images_by_boxes"] == report["images"] for report in reports.values())
+    for i, found in figures.items():
+        draw(dataset, i, found, out, in_colours_of_classes=only_boxes or dataset.num_classes > 2)
     print(format_comparison(reports))
     print(f"\nThe table, all metrics and the figures are in {out}.")
-    return exit_code(errors)
+    return exit_code(images.errors)
+
+
+class ComparedImages:
+    """The images that all models of a comparison are evaluated on: those that can be read, unprepared.
+
+    The first model decides the class ids.
+
+    Attributes
+    ----------
+    errors : list of DataError
+        Of the images that cannot be read.
+    """
+
+    def __init__(self, domain, options):
+        self.domain, self.errors = domain, []
+        self.options = {name: value for name, value in options.items() if name not in NAMES}
+        self._first, self._ids, self._by_channels = None, None, {}
+
+    def of(self, entry):
+        """The images with the number of channels that the model of an `Entry` takes.
+
+        Raises
+        ------
+        ConfigError
+            Its classes are not those of the first model.
+        """
+        config, options = entry.detector.config, self.options
+        names = class_names(self.domain, config)
+        self._first = self._first or (entry.name, names)
+        if not same_classes(self._first[1], names):
+            raise ConfigError(
+                f"The model '{entry.name}' has the classes {', '.join(names[1:])}, but '{self._first[0]}' has "
+                f"{', '.join(self._first[1][1:])}. Compare only models with the same classes."
+            )
+        channels = int(config.IMAGE_CHANNEL_COUNT)
+        if channels not in self._by_channels:
+            dataset = model_data(self.domain, options, config, options.get("by") == BY_BOXES)
+            if self._ids is None:
+                self._ids, self.errors = judged_images(dataset, options, "used for the comparison")
+            self._by_channels[channels] = dataset.subset(self._ids)
+        dataset = self._by_channels[channels]
+        config.validate(dataset.class_names)
+        return dataset
 
 
 def named_runs(texts):
@@ -111,53 +181,64 @@ def named_runs(texts):
 
 
 def entries_of(domain, name, weights, options):
-    """The `Entry` of a run; with the option `plain` also one of a semantic model without its watershed."""
+    """The `Entry` of a run; with the option `plain` also one of a semantic model without its watershed.
+
+    The option `flips` applies to semantic models only.
+    """
     settings = {**options, "weights": weights}
-    detector = load_detector(domain, settings)
+    detector, min_score = scored_detector(domain, {**settings, "flips": False})
+    if options.get("flips") and detector.config.SEMANTIC_MODEL:
+        detector.flips = True
     size, prepared = weights_mb(detector), preparation(with_recorded(settings))
-    yield Entry(name, detector, prepared, size)
+    yield Entry(name, detector, prepared, size, min_score)
     if options.get("plain") and detector.config.SEMANTIC_MODEL:
-        yield Entry(f"{name}, no watershed", detector, prepared, size, plain=True)
+        yield Entry(f"{name}, no watershed", detector, prepared, size, min_score, plain=True)
 
 
-def weights_mb(detector):
-    """Size of a model's weights in memory, in MB."""
-    return (
-        sum(
-            int(np.prod(w.shape)) * np.dtype(w.dtype if w.dtype != "bfloat16" else "float16").itemsize
-            for w in detector.keras_model.weights
-        )
-        / 1e6
-    )
+def judged(entry, dataset, keep=(), iou=0.5, by_boxes=False):
+    """Metrics of a model on a data set, and its objects in the images `keep`.
 
-
-def judged(entry, dataset, keep=()):
-    """Metrics of a model on a data set, and its objects in the images `keep`; by boxes if model or image has no masks.
+    Parameters
+    ----------
+    entry : Entry
+    dataset : Dataset
+    keep : sequence of int
+        Ids of images.
+    iou : float
+        Minimum IoU of a match in the scores of the classes.
+    by_boxes : bool
+        Compare boxes even if the model and the image have masks; otherwise only if one of them has none.
 
     Returns
     -------
     dict
-        As from `mrcnn.evaluate.report.evaluate_set`, with `seconds_per_image` (the median) and `weights_mb`.
+        As from `mrcnn.evaluate.joint.evaluate_all`, with `images_by_boxes`, `seconds_per_image` (the median, including
+        objects of low scores) and `weights_mb`.
     dict of int to Instances
+        The objects counted.
     """
-    truths, found, names, seconds, kept = [], [], [], [], {}
-    for i in tqdm(dataset.image_ids, desc=entry.name, unit="image", disable=None):
-        image, gt = dataset.load_image(i), dataset.load_instances(i)
-        gt = gt.select(gt.class_ids > 0)  # crowds (below 0) count neither as targets nor as errors
-        path = dataset.image_reference(i)
+    seconds, kept = [], {}
+
+    def detect(image, image_id, pixel_size_nm):
+        path = dataset.image_reference(image_id)
         if not seconds:
-            entry.predict(image, gt.pixel_size_nm, path)  # the first call compiles and is not timed
-        objects, taken = entry.predict(image, gt.pixel_size_nm, path)
-        truths.append(gt)
-        found.append(objects)
+            entry.predict(image, pixel_size_nm, path)  # the first call compiles and is not timed
+        found, counted, taken = entry.predict(image, pixel_size_nm, path)
         seconds.append(taken)
-        names.append(str(dataset.image_info[i]["id"]))
-        if i in keep:
-            kept[int(i)] = objects
-        if not compares_masks(entry.detector, dataset, i):
-            truths[-1], found[-1] = gt.as_boxes(), objects.as_boxes()
-    report = evaluate_set(truths, found, dataset.class_names, names)
-    return {**report, "seconds_per_image": float(np.median(seconds)), "weights_mb": entry.megabytes}, kept
+        if image_id in keep:
+            kept[image_id] = counted
+        return found, counted
+
+    outcome = judge(
+        detect,
+        dataset,
+        lambda image_id: not by_boxes and compares_masks(entry.detector, dataset, image_id),
+        entry.min_score,
+        iou,
+        lambda ids: tqdm(ids, desc=entry.name, unit="image", disable=None),
+    )
+    costs = {"seconds_per_image": float(np.median(seconds)), "weights_mb": entry.megabytes}
+    return {**outcome.report, **costs}, kept
 
 
 def shown_images(count, wanted):
@@ -166,81 +247,19 @@ def shown_images(count, wanted):
     return sorted({int((i + 0.5) * count / wanted) for i in range(wanted)})
 
 
-def row_of(name, report):
-    """A model's row of the table, with plain columns for CSV."""
-    row = {
-        "model": name,
-        "images": report["images"],
-        "foreground_iou": report["foreground_iou"],
-        "dice": report["dice"],
-    }
-    for score in ("threat_score", "f1"):
-        row |= {f"{score}_{t.replace('0.', '')}": value for t, value in report[score].items()}
-    row |= {"panoptic_quality_50": report["panoptic_quality"]["0.50"], "AP": report["coco_ap"]["AP"]}
-    row |= {"objects_true": report["objects_true"], "objects_found": report["objects_predicted"]}
-    row |= {error: report["errors"][error] for error in _ERRORS}
-    return row | {name: round(report[name], 4) for name in ("seconds_per_image", "weights_mb")}
+def draw(dataset, image_id, found, out, in_colours_of_classes=False):
+    """Write `compare_<image>.png`: the original, the ground truth and each model.
 
-
-def write_comparison(reports, out, about=None):
-    """Write `comparison.csv`, `comparison.md`, `comparison.json` (everything) and `threat_scores.png`.
-
-    Parameters
-    ----------
-    reports : dict of str to dict
-        From `judged`, by model name.
-    out : Path
-    about : dict, optional
-        Recorded in the JSON file.
+    In the colours of the classes, there is no panel of the original, and objects that have only a box are outlined by
+    the box.
     """
-    write_csv([row_of(name, report) for name, report in reports.items()], out / "comparison.csv")
-    with whole_file(out / "comparison.md") as temporary:
-        temporary.write_text(format_comparison(reports, markdown=True) + "\n", encoding="utf-8")
-    write_json(out / "comparison.json", {**(about or {}), "reports": reports})
-    plot_threat_scores({name: report["threat_score"] for name, report in reports.items()}, out / "threat_scores.png")
-
-
-def format_comparison(reports, markdown=False):
-    """The table as text: one row per score, one column per model."""
-    first = next(iter(reports.values()))
-    rows = [("foreground IoU", lambda r: r["foreground_iou"]), ("Dice", lambda r: r["dice"])]
-    for score, label in (("threat_score", "threat score"), ("f1", "F1")):
-        rows += [(f"{label} at {t}", lambda r, s=score, t=t: r[s][t]) for t in first[score]]
-    rows += [(error, lambda r, e=error: r["errors"][e]) for error in _ERRORS]
-    rows += [
-        ("objects found", lambda r: r["objects_predicted"]),
-        ("s per image", lambda r: r["seconds_per_image"]),
-        ("MB of weights", lambda r: r["weights_mb"]),
-    ]
-    cells = [["", *reports]] + [[label, *(_text(value(r)) for r in reports.values())] for label, value in rows]
-    about = f"{first['images']} images, {first['objects_true']} true objects"
-    if markdown:
-        lines = [" | ".join(row) for row in cells]
-        lines.insert(1, " | ".join(["---"] + ["---:"] * len(reports)))
-        return "\n".join([about, "", *(f"| {line} |" for line in lines)])
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join(
-        [about, ""]
-        + [
-            "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
-            for row in cells
-        ]
-    )
-
-
-def draw(dataset, image_id, found, out):
-    """Write `compare_<image>.png`: the original, the ground truth and each model."""
     name = str(dataset.image_info[image_id]["id"])
-    compare_models(
-        dataset.load_image(image_id),
-        dataset.load_instances(image_id),
-        found,
-        out / f"compare_{file_name(name)}.png",
-        title=name,
-    )
-
-
-def _text(value):
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.1f}" if value >= 10 else f"{value:.3f}"
+    image, truth = dataset.load_image(image_id), targets(dataset, image_id)
+    path = out / f"compare_{file_name(name)}.png"
+    if not in_colours_of_classes:
+        compare_models(image, truth, found, path, title=name)
+        return
+    panels = {"Ground truth": truth, **found}
+    titles = [f"{title}: {len(objects)}" for title, objects in panels.items()]
+    shown = [(image, objects) for objects in panels.values()]
+    save_figure(show_classes(shown, dataset.class_names, titles, scores=True, outlines=True), path)

@@ -1,14 +1,18 @@
 """Open the data sets that the options name: for training, validation and evaluation."""
 
+import inspect
 import sys
 
 from mrcnn.commands.preparation import NAMES, prepared
+from mrcnn.commands.settings import class_names
 from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.options.arguments import FAILED
+from mrcnn.options.training_options import absolute
 
 # Slices on each side of a validation block that are not used, because neighbouring slices look alike.
 GAP_SLICES = 2
+READING = ("classes", "class_map", "difficult")  # options for reading annotations, as the readers take them
 
 
 def training_data(domain, options, seed=0, channels=None):
@@ -70,13 +74,86 @@ def training_data(domain, options, seed=0, channels=None):
     return train.subset(kept), train.subset(held_out)
 
 
-def evaluation_data(domain, options, channels=None):
-    """The data set for evaluation, `channels` as in `training_data`; without --dataset, the synthetic test set."""
+def evaluation_data(domain, options, channels=None, defaults=None):
+    """The data set for evaluation; without --dataset, the synthetic test set.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+    channels : int, optional
+        As in `training_data`.
+    defaults : dict, optional
+        Options of the reader, unless they are given.
+
+    Returns
+    -------
+    Dataset
+    """
+    refuse_without_dataset(options)
     if options.get("dataset"):
-        return _open(domain, options, options["dataset"], options.get("truth"), options.get("slices"), channels)
-    _refuse_without_dataset(options, "truth", "slices", "dataset_option", *NAMES)
+        paths = options["dataset"], options.get("truth")
+        return _open(domain, options, *paths, options.get("slices"), channels, defaults)
     print("No --dataset given: evaluating on synthetic test images, which are never used for training.")
     return domain.synthetic("test")
+
+
+def model_data(domain, options, config, by_boxes=False):
+    """The data set to evaluate a model on, with the class ids of the model.
+
+    A data set that is opened with `classes` gets the names recorded in the run, otherwise those of the domain; the
+    option `classes` takes precedence.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+    config : Config
+        Of the model.
+    by_boxes : bool
+        Only boxes are compared, so outlines of annotations are not decoded.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ConfigError
+        The data set has other classes than the model, or options without a data set are given.
+    """
+    names = class_names(domain, config)
+    known, defaults = inspect.signature(domain.open_dataset).parameters, {}
+    if names and "classes" in known:
+        defaults["classes"] = names[1:]
+    if "outlines" in known and (by_boxes or not config.USE_MASK_HEAD):
+        defaults["outlines"] = False
+    dataset = evaluation_data(domain, options, int(config.IMAGE_CHANNEL_COUNT), defaults)
+    config.validate(dataset.class_names)
+    given = options.get("classes") or "classes" in dict(options.get("dataset_option") or ())
+    if not given and not same_classes(names, dataset.class_names):
+        raise ConfigError(
+            f"The model has the classes {', '.join(names[1:])}, but the images have "
+            f"{', '.join(dataset.class_names[1:])}. "
+            + ("Use --classes or --class-map." if options.get("dataset") else "Give images of its classes: --dataset.")
+        )
+    return dataset
+
+
+def same_classes(names, others):
+    """Whether class ids mean the same under both lists of names, background first; None: names are not known.
+
+    One class is the same whatever its name.
+    """
+    if names is None or others is None:
+        return True
+    return list(names) == list(others) or len(names) == len(others) == 2
+
+
+def refuse_without_dataset(options):
+    """Raise `ConfigError` if options for reading a data set are given, but none to read."""
+    if not options.get("dataset"):
+        _refuse_without_dataset(options, "truth", "slices", "dataset_option", "images", *READING, *NAMES)
 
 
 def _refuse_without_dataset(options, *names):
@@ -85,9 +162,17 @@ def _refuse_without_dataset(options, *names):
         raise ConfigError(f"--{given.replace('_', '-')} without --dataset: also give the data set that it belongs to.")
 
 
-def _open(domain, options, path, truth, chosen_slices, channels):
+def reading(options):
+    """The options for reading annotations among those of the command line, as the reader takes them."""
+    found = {name: options[name] for name in READING if options.get(name)}
+    if options.get("images"):
+        found["images"] = absolute(options["images"])
+    return found
+
+
+def _open(domain, options, path, truth, chosen_slices, channels, defaults=None):
     reader_options = {"channels": int(channels)} if domain.counts_channels and channels is not None else {}
-    reader_options |= dict(options.get("dataset_option") or ())
+    reader_options |= {**(defaults or {}), **reading(options), **dict(options.get("dataset_option") or ())}
     if chosen_slices:
         reader_options["slices"] = tuple(chosen_slices)
     if options.get("pixel_size_nm"):

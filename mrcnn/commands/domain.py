@@ -31,6 +31,10 @@ class Domain:
         training starts, unless its settings come from a file.
     augmentation : callable, optional
         Name given to --augmentation -> augmentation; None: the augmentation for micrographs.
+    find_classes : callable, optional
+        (path, truth, options of the reader) -> class names without the background, for `open_dataset` with `classes`.
+    reads_annotations : bool
+        Whether `open_dataset` takes the options of annotations: `outlines`, `boxes_as_masks`.
     counts_channels : bool
         Whether `open_dataset` takes the number of `channels`. It then gets IMAGE_CHANNEL_COUNT of the settings, so a
         second or fourth channel that a file marks as alpha is kept. False if the channels have names.
@@ -45,6 +49,8 @@ class Domain:
     fit_settings: Callable | None = None
     augmentation: Callable | None = None
     counts_channels: bool = False
+    find_classes: Callable | None = None
+    reads_annotations: bool = False
 
     def with_backbone(self, config):
         """The config, with a BACKBONE that names a function of the domain or the package replaced by that function."""

@@ -1,22 +1,31 @@
-"""Evaluate a model: detect, compare with the ground truth, write the metrics and figures of the worst images."""
+"""Evaluate a model: detect, compare with the ground truth, write the metrics, the curves and the worst images."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from mrcnn.commands.datasets import evaluation_data, exit_code, judged_images
+from mrcnn.commands.datasets import exit_code, judged_images, model_data, refuse_without_dataset
 from mrcnn.commands.inputs import file_name
 from mrcnn.commands.preparation import with_recorded
-from mrcnn.commands.settings import load_detector
-from mrcnn.evaluate.report import format_table, worst_images
+from mrcnn.commands.settings import load_detector, recorded_config
+from mrcnn.errors import ConfigError
+from mrcnn.evaluate.joint import format_all
+from mrcnn.evaluate.report import worst_images
 from mrcnn.files import write_json
-from mrcnn.inference.evaluation import evaluate_dataset
+from mrcnn.hardware import one_operation_at_a_time
+from mrcnn.inference.evaluation import compares_masks, detect_counted, judge
+from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.curves import plot_threat_scores
 from mrcnn.plot.instances import compare_truth, draw_errors
 
+LOWEST_SCORE = 0.05  # of the detections that AP and the curves are made of
+BY_BOXES = "boxes"
+
 
 def evaluate(domain, options):
-    """Evaluate according to the options; see `mrcnn.options.arguments.evaluate_parser`.
+    """Evaluate according to the options; see `mrcnn.options.evaluate_arguments.evaluate_parser`.
 
     Parameters
     ----------
@@ -28,50 +37,106 @@ def evaluate(domain, options):
     int
         Exit code: 1 if an image could not be read and the others were evaluated.
     """
-    detector = load_detector(domain, options)
+    refuse_without_dataset(options)
+    one_operation_at_a_time()
+    detector, min_score = scored_detector(domain, options)
+    if options.get("plain"):
+        if not detector.config.SEMANTIC_MODEL:
+            raise ConfigError(f"--plain is for unet and fcn, but {options['weights']} is a Mask R-CNN: leave it out.")
+        detector.watershed = replace(detector.watershed, seed_depth_px=None)
+    by_boxes = options.get("by") == BY_BOXES
     # Synthetic images are never prepared, whatever the run was trained with.
-    dataset = evaluation_data(
-        domain, with_recorded(options) if options.get("dataset") else options, detector.config.IMAGE_CHANNEL_COUNT
-    )
-    detector.config.validate(dataset.class_names)
+    options = with_recorded(options) if options.get("dataset") else options
+    dataset = model_data(domain, options, detector.config, by_boxes)
     ids, errors = judged_images(dataset, options)
     report = evaluate_to(
-        detector, dataset.subset(ids), Path(options["out"]), options.get("worst", 5), options["weights"]
+        detector,
+        dataset.subset(ids),
+        Path(options["out"]),
+        options.get("worst", 5),
+        options["weights"],
+        min_score,
+        options.get("iou", 0.5),
+        by_boxes,
     )
-    print(format_table(report))
-    print(f"\nThe metrics and the figures of the worst images are in {options['out']}.")
+    print(format_all(report))
+    print(f"\nThe metrics and the figures are in {options['out']}.")
     return exit_code(errors)
 
 
-def evaluate_to(detector, dataset, out, worst=5, weights=None):
-    """Evaluate on a data set; write `metrics.json`, `threat_scores.png` and figures of the worst images.
+def scored_detector(domain, options):
+    """A trained model that finds objects of low scores too, and the score from which objects count.
 
-    Each of these images has two figures: `worst_<i>_<image>.png`, the ground truth next to the prediction, and
-    `worst_<i>_<image>_errors.png`, the errors in colours.
+    Takes the options of `mrcnn.commands.settings.load_detector`; `min_score` is the score from which objects count, by
+    default DETECTION_MIN_CONFIDENCE of the settings.
+    """
+    min_score = options.get("min_score")
+    if min_score is None:
+        min_score = float(recorded_config(domain, options).DETECTION_MIN_CONFIDENCE)
+    return load_detector(domain, {**options, "min_score": min(LOWEST_SCORE, min_score)}), min_score
+
+
+def evaluate_to(detector, dataset, out, worst=5, weights=None, min_score=None, iou=0.5, by_boxes=False):
+    """Evaluate on a data set; write `metrics.json`, `threat_scores.png`, plots by class, and the worst images.
+
+    The plots by class are `classes.png` and its three parts, `confusion.png`, `precision_recall.png` and `f1.png`; they
+    are left out if there is one class, masks are compared, and all scores are the same. Each of the worst images has
+    two figures: `worst_<i>_<image>.png`, the ground truth next to the prediction, and `worst_<i>_<image>_errors.png`,
+    the errors in colours.
 
     Parameters
     ----------
-    detector : MaskRCNN
+    detector : MaskRCNN or SemanticSegmenter
+        With a low DETECTION_MIN_CONFIDENCE, so that AP and the curves are complete.
     dataset : Dataset
     out : Path
     worst : int
         Number of images.
     weights : str, optional
         Recorded in `metrics.json`.
+    min_score : float, optional
+        Objects with a score of at least this are counted and drawn; default: DETECTION_MIN_CONFIDENCE of the detector.
+    iou : float
+        Minimum IoU of a match in the scores of the classes.
+    by_boxes : bool
+        Compare boxes, even if the model and the images have masks.
 
     Returns
     -------
     dict
-        As from `mrcnn.evaluate.report.evaluate_set`.
+        As from `mrcnn.evaluate.joint.evaluate_all`, with `images_by_boxes`.
     """
-    report, _ = evaluate_dataset(detector, dataset, progress=lambda ids: tqdm(ids, unit="image", disable=None))
+    min_score = float(detector.config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
+    outcome = judge(
+        lambda image, image_id, pixel_size_nm: detect_counted(detector, image, min_score),
+        dataset,
+        lambda image_id: not by_boxes and compares_masks(detector, dataset, image_id),
+        min_score,
+        iou,
+        lambda ids: tqdm(ids, unit="image", disable=None),
+    )
+    report = outcome.report
     write_json(out / "metrics.json", {"weights": None if weights is None else str(weights), **report})
     plot_threat_scores(report["threat_score"], out / "threat_scores.png")
-    for place, image_id in enumerate(worst_images(report, worst), start=1):
-        image, gt = dataset.load_image(image_id), dataset.load_instances(image_id)
-        found = detector.predict([image], gt.pixel_size_nm)[0]
-        draw_worst(image, gt, found, out, place, report["per_image"][image_id]["name"])
+    if outcome.by_boxes or len(outcome.curves) > 1 or _scores_differ(outcome.curves):
+        _plot_classes(outcome, out)
+    for place, i in enumerate(worst_images(report, worst), start=1):
+        gt, found = outcome.truths[i], outcome.counted[i]
+        found.pixel_size_nm = gt.pixel_size_nm
+        draw_worst(dataset.load_image(i), gt, found, out, place, report["per_image"][i]["name"])
     return report
+
+
+def _scores_differ(curves):
+    return len(np.unique(np.concatenate([curve.scores for curve in curves.values()]))) > 1
+
+
+def _plot_classes(outcome, out):
+    report, curves, min_score = outcome.report, outcome.curves, outcome.report["min_score"]
+    plot_classes(report, curves, out / "classes.png")
+    plot_confusion(report["confusion"]["counts"], report["confusion"]["classes"], out / "confusion.png")
+    plot_class_curves(curves, min_score, out / "precision_recall.png")
+    plot_f1(curves, min_score, out / "f1.png")
 
 
 def draw_worst(image, gt, found, out, place, name):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.images.read import EXTENSIONS, list_images, natural_key
+from mrcnn.images.folders import BIOIO, EXTENSIONS, is_zarr, list_images, natural_key
 
 
 def find_images(arguments):
@@ -26,12 +26,13 @@ def find_images(arguments):
     for argument in arguments:
         path = Path(argument)
         try:
-            if path.is_dir():
+            if path.is_dir() and not is_zarr(path):
                 paths = _in_folder(path, errors)
             elif path.exists() or not glob.has_magic(argument):
                 paths = [path]
             else:
-                paths = [Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file()]
+                found_paths = map(Path, glob.glob(argument, recursive=True))
+                paths = [p for p in found_paths if p.is_file() or is_zarr(p)]
                 paths.sort(key=natural_key)
                 if not paths:
                     raise DataError(argument, "matches no file", "Check the pattern")
@@ -44,11 +45,11 @@ def find_images(arguments):
 
 def _in_folder(folder, errors):
     try:
-        images = list_images(folder)
+        images = list_images(folder, any_kind=True)
     except DataError as error:  # a file of an unsupported format; the others are used
         errors.append(error)
-        images = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
-        images = sorted((p for p in images if p.is_file()), key=natural_key)
+        images = [p for p in folder.iterdir() if not p.name.startswith(".")]
+        images = sorted((p for p in images if _is_image(p)), key=natural_key)
     if not images:
         raise DataError(folder, "contains no images", f"Give the folder that has the images ({', '.join(EXTENSIONS)})")
     return images
@@ -128,8 +129,14 @@ def _clashes(names):
     return [indices for indices in groups.values() if len(indices) > 1]
 
 
+def _is_image(path):
+    return is_zarr(path) or path.is_file() and path.suffix.lower() in EXTENSIONS
+
+
 def _name(path, level):
-    stem = path.name if path.suffix.lower() not in EXTENSIONS else path.stem
+    known = (".ome.zarr", ".zarr", *EXTENSIONS, *BIOIO)
+    ending = next((end for end in known if path.name.lower().endswith(end)), "")
+    stem = path.name[: len(path.name) - len(ending)] or path.name
     folders = path.resolve().parent.parts[1:][-max(1, level - 1) :] if level else ()
     stem = "_".join([*folders, stem])
     return f"{stem}_{path.suffix.lstrip('.').lower()}" if level >= 2 else stem

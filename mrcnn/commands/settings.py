@@ -48,12 +48,12 @@ def _fresh_config(domain, options):
         return domain.configs[options.size]()
     if "semantic" not in domain.configs:
         raise ConfigError(
-            f"There are no settings of semantic networks for {domain.name}: leave out --model {name}, or "
+            f"There are no settings of semantic networks for {domain.name}: leave out --network {name}, or "
             "give settings with --config."
         )
     if options.size not in (None, "semantic"):
         raise ConfigError(
-            f"--{options.size} is a size of Mask R-CNN: leave it out with --model {name}, or change "
+            f"--preset {options.size} is a size of Mask R-CNN: leave it out with --network {name}, or change "
             "SEMANTIC_DECODER with --set."
         )
     config = domain.configs["semantic"]()
@@ -105,8 +105,7 @@ def load_detector(domain, options):
     ConfigError, WeightsError
         The weights do not exist, or their settings are unknown.
     """
-    path = resolve_weights(options["weights"])
-    config = changed(domain, _stored_config(domain, path, options.get("config")), options)
+    path, config = resolve_weights(options["weights"]), recorded_config(domain, options)
     config.GPU_COUNT, config.IMAGES_PER_GPU = 1, TILES if config.SEMANTIC_MODEL else 1
     if options.get("flips") and not config.SEMANTIC_MODEL:
         raise ConfigError(f"--flips is for unet and fcn, but {path} is a Mask R-CNN: leave it out.")
@@ -133,6 +132,21 @@ def _stored_config(domain, path, given):
     return base.from_dict(state.config)
 
 
+def recorded_config(domain, options):
+    """The `Config` of a trained model, with the changes that the options make; its weights are not loaded.
+
+    Takes the options of `load_detector`, and raises the same errors.
+    """
+    path = resolve_weights(options["weights"])
+    return changed(domain, _stored_config(domain, path, options.get("config")), options)
+
+
 def class_names(domain, config):
-    """Names by class id, background first; None (ids are shown) if the model's classes are not those of the domain."""
-    return list(domain.class_names) if len(domain.class_names) == config.NUM_CLASSES else None
+    """Names by class id, background first: those recorded by the training (CLASS_NAMES), otherwise those of the domain.
+
+    None (ids are shown) if the number of neither is NUM_CLASSES.
+    """
+    for names in (getattr(config, "CLASS_NAMES", None) or (), domain.class_names):
+        if len(names) == config.NUM_CLASSES:
+            return list(names)
+    return None

@@ -8,6 +8,7 @@ import numpy as np
 from mrcnn.commands.datasets import training_data
 from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import OPTIONS_FILE, changed, new_config, new_model, semantic_name
+from mrcnn.commands.training_scale import at_learnt_size
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
@@ -39,6 +40,7 @@ def train(domain: Domain, given: TrainingOptions) -> int:
     settings = stored or new_config(domain, options)
     train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
     config = stored or new_config(domain, options, train_data)
+    train_data, validation_data = at_learnt_size(config, options, train_data, validation_data, stored is not None)
     detector = _started(config, options) if run is None else _resumed(config, run, options)
     stages = plan(options, config)
     left = [stage for stage in stages if stage[2] is None or stage[2] > detector.epoch]
@@ -64,7 +66,7 @@ def train(domain: Domain, given: TrainingOptions) -> int:
         keep_watershed(detector, validation_data)
     print(
         f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
-        f"Next: predict.py --weights {detector.log_dir} --out found IMAGES"
+        f"Next: mrcnn predict --weights {detector.log_dir} --out found IMAGES"
     )
     return 0
 
@@ -78,7 +80,7 @@ def options_of_many(given: TrainingOptions) -> TrainingOptions:
         ``--weights last``: such a script has no folder of runs to take the last one from.
     """
     if given.weights == "last":
-        raise ConfigError("--weights last is the last run in --logs of train.py. Give that run's folder instead.")
+        raise ConfigError("--weights last is the last run in --logs of a training. Give that run's folder instead.")
     return with_size(given.absolute().with_defaults())
 
 
@@ -139,7 +141,7 @@ def plan(options, config):
     if config.SEMANTIC_MODEL:
         return [(layers or "all", rate, None if options.hours else epochs)]
     if options.hours:
-        raise ConfigError("--hours is for --model unet and fcn: use --epochs for a Mask R-CNN.")
+        raise ConfigError("--hours is for --network unet and fcn: use --epochs for a Mask R-CNN.")
     if layers:
         return [(layers, rate / 10 if loaded and given is None and layers != "heads" else rate, epochs)]
     if not loaded:

@@ -83,7 +83,7 @@ def search(domain: Domain, options: SearchOptions, command: Sequence[str] = ()) 
     for name, value in found["settings"].items():
         print(f"  {name} = {value}")
     print(
-        f"The table and figures of all trials are in {out}.\nNext: train.py --config {out / 'best.json'}, with the "
+        f"The table and figures of all trials are in {out}.\nNext: mrcnn train --config {out / 'best.json'}, with the "
         "options of the data"
     )
     if failed:

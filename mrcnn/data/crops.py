@@ -15,7 +15,8 @@ CACHE_BYTES = 512 * 2**20  # of decoded images cached per crop source
 class CropSource:
     """The images of a data set as a source of crops: loaded whole, with the most recently used ones kept in memory.
 
-    A pixel has the class of the object that covers it, or of the smallest one where objects overlap. A crowd (a
+    A pixel has the class of the object that covers it, or of the smallest one where objects overlap (their whole
+    areas count, not the parts in a crop; of equally large ones, the last). A crowd (a
     negative class id) counts as its class. If the data set has a method `load_semantic_mask(image_id)`, its label image
     [H, W] is used instead of objects: class ids, or for two classes 0 and 255.
 
@@ -70,7 +71,8 @@ class CropSource:
                 f"has an object of class {largest}, but NUM_CLASSES is {self.config.NUM_CLASSES}",
                 "Class ids must be from 1 to NUM_CLASSES - 1",
             )
-        return image, instances
+        # The largest first, before they are cut: a large object may have only a few pixels in a crop.
+        return image, instances.select(_largest_first(instances))
 
     def crop(self, image_id, window, augmentation=None, rng=None):
         """One crop.
@@ -111,15 +113,23 @@ class CropSource:
                     f"augmentation changed a crop to {image.shape} and its masks to {instances.image_shape}",
                     "Use augmenters that keep the size of the image",
                 )
-        return image, semantic_labels(instances)
+        return image, _painted(instances)
 
 
 def semantic_labels(instances):
     """Class of each pixel, uint8 [H, W]; the smallest of overlapping objects wins. Signs of class ids are ignored."""
+    return _painted(instances.select(_largest_first(instances)))
+
+
+def _largest_first(instances):
+    return np.argsort(-instances.areas(), kind="stable")
+
+
+def _painted(instances):
+    """Class of each pixel, uint8 [H, W]; later objects are painted over earlier ones."""
     labels = np.zeros(instances.image_shape, np.uint8)
-    for i in np.argsort(-instances.areas(), kind="stable"):
-        y1, x1, y2, x2 = instances.boxes[i]
-        labels[y1:y2, x1:x2][instances.masks[i]] = abs(int(instances.class_ids[i]))
+    for (y1, x1, y2, x2), mask, class_id in zip(instances.boxes, instances.masks, instances.class_ids):
+        labels[y1:y2, x1:x2][mask] = abs(int(class_id))
     return labels
 
 

@@ -1,4 +1,4 @@
-"""Convert a stored image to network input: channels, intensities, size, mean subtraction, and image metadata."""
+"""Convert a stored image to network input: channels, size, mean subtraction, image metadata; and the grey levels."""
 
 import random
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.config_checks import RESIZE_MODES
+from mrcnn.data.grey_levels import intensities, is_raw_by_mean, is_stretched, scale_intensity  # noqa: F401 (for all callers)
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.resample import resize_bilinear
 
@@ -67,107 +68,6 @@ def _kept_alpha(count, found):
     return f"If the file has {count}, one of them alpha, the data set's `channels = {count}` keeps it. Otherwise s"
 
 
-def scale_intensity(image, low=0.1, high=99.9):
-    """Convert intensities of any type to uint8 by percentiles of each channel; values never wrap around.
-
-    Parameters
-    ----------
-    image : array [H, W] or [H, W, C]
-        uint8 is returned unchanged, bool becomes 0 and 255, integers and floats are stretched.
-    low, high : float
-        Percentiles that become 0 and 255. If they are equal (few bright pixels on a uniform background), the smallest
-        and the largest value are used instead; a constant channel becomes 0.
-
-    Returns
-    -------
-    uint8 array of the same shape
-
-    Raises
-    ------
-    ValueError
-        If a pixel is NaN or infinite, or the type is neither a number nor bool.
-    """
-    image = np.asarray(image)
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype == bool:
-        return image.astype(np.uint8) * np.uint8(255)
-    if image.dtype.kind not in "iuf":
-        raise ValueError(f"pixels of type {image.dtype} are not intensities")
-    _refuse_not_finite(image)
-    scaled = np.zeros(image.shape, np.uint8)
-    channels = (image[..., c] for c in range(image.shape[2])) if image.ndim == 3 else [image]
-    exact = np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64
-    for c, channel in enumerate(channels):
-        channel = channel.astype(exact)
-        bottom, top = np.percentile(channel, (low, high), method="nearest")
-        if top <= bottom:
-            bottom, top = channel.min(), channel.max()
-        if top > bottom:
-            # In units of the largest value, because top - bottom itself may be infinite or too small to divide by.
-            unit = max(abs(bottom), abs(top))
-            stretched = (np.clip(channel, bottom, top) / unit - bottom / unit) / (top / unit - bottom / unit) * 255
-            scaled[(..., c) if image.ndim == 3 else ...] = np.rint(stretched)
-    return scaled
-
-
-def intensities(image, config):
-    """Pixel values as the network expects them, before MEAN_PIXEL is subtracted: `scale_intensity`, or unchanged.
-
-    Parameters
-    ----------
-    image : array [H, W] or [H, W, C]
-    config : Config
-        See `is_stretched`.
-
-    Returns
-    -------
-    uint8 array, or float32 of unchanged values
-
-    Raises
-    ------
-    ValueError
-        As `scale_intensity`.
-    """
-    image = np.asarray(image)
-    if is_stretched(image, config) or image.dtype == np.uint8 or image.dtype.kind not in "iuf":
-        return scale_intensity(image)
-    _refuse_not_finite(image)
-    return image.astype(np.float32)
-
-
-def is_stretched(image, config):
-    """Whether an image that is not 8 bits is stretched to 0 ... 255, according to SCALE_INTENSITY.
-
-    True: yes. False: no. "auto": it is stretched unless `is_raw_by_mean`.
-    """
-    if image.dtype == np.uint8 or image.dtype.kind not in "iuf" or not config.SCALE_INTENSITY:
-        return False
-    return config.SCALE_INTENSITY is True or not is_raw_by_mean(image, config)
-
-
-def is_raw_by_mean(image, config):
-    """Whether MEAN_PIXEL shows that the model is trained on unscaled values.
-
-    This is the case if one of its values is above 255; for float images also if one is between 0 and 1, or if all are 0
-    and the image is standardised (some values below 0, a standard deviation near 1).
-    """
-    mean = np.asarray(config.MEAN_PIXEL, np.float64)
-    if (mean > 255).any():
-        return True
-    if image.dtype.kind != "f" or not image.size:
-        return False
-    if mean.any():
-        return bool(((mean > 0) & (mean < 1)).any())
-    return bool(image.min() < 0 and 0.2 < image.std(dtype=np.float64) < 5)
-
-
-def _refuse_not_finite(image):
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        bad = int(np.count_nonzero(~np.isfinite(image)))
-        raise ValueError(f"{bad} pixel value{'s are' if bad > 1 else ' is'} NaN or infinite")
-
-
 def resize_image(
     image: np.ndarray,
     min_dim: int | None = None,
@@ -175,6 +75,7 @@ def resize_image(
     min_scale: float | None = None,
     mode: str = "square",
     rng: np.random.Generator | None = None,
+    corner: tuple[int, int] | None = None,
 ) -> tuple:
     """Scale an image and pad or crop it to a size that the network accepts (Matterport's `resize_image`).
 
@@ -183,16 +84,21 @@ def resize_image(
     image : array [H, W, C]
         Of any type.
     min_dim : int, optional
-        The image is enlarged (never reduced) until its shorter side has this many pixels.
+        The image is enlarged (never reduced) until its shorter side has this many pixels. No effect in mode "fit".
     max_dim : int, optional
-        Mode "square": side of the result; the longer side is reduced to it if it would be larger.
+        Modes "square" and "fit": side of the result. In mode "square" the longer side is reduced to it if it would be
+        larger.
     min_scale : float, optional
-        The image is enlarged at least by this factor, unless `max_dim` forbids it.
+        The image is enlarged at least by this factor, unless `max_dim` forbids it. In mode "fit" it is the factor by
+        which every image is resized, also if it is below 1; None or 0: images keep their scale.
     mode : str
         "none": unchanged. "square": padded with zeros to `max_dim` x `max_dim`. "pad64": padded to multiples of 64.
-        "crop": a random part of `min_dim` x `min_dim`.
+        "crop": a random part of `min_dim` x `min_dim`. "fit", which the original does not have: each side is cropped to
+        `max_dim`, at a random position, if it is longer, and padded with zeros to it if it is shorter.
     rng : numpy.random.Generator, optional
-        Chooses the crop; by default Python's `random`, as in the original.
+        Chooses the crop, if a side must be cropped; by default Python's `random`, as in the original.
+    corner : (y, x), optional
+        First row and column of the crop, in pixels of the scaled image, instead of a random one.
 
     Returns
     -------
@@ -203,13 +109,14 @@ def resize_image(
     scale : float
     padding : [(top, bottom), (left, right), (0, 0)]
     crop : (y, x, height, width) or None
+        Part of the scaled image; the padding is added around it. Only mode "fit" can need both.
 
     Raises
     ------
     ConfigError
         If mode and sizes do not fit together.
     ValueError
-        If the image is not [H, W, C], or so elongated that a side would vanish.
+        If the image is not [H, W, C], or a side would vanish, or the crop at `corner` does not lie inside the image.
     """
     image = np.asarray(image)
     _check_resize(image, min_dim, max_dim, mode)
@@ -218,28 +125,44 @@ def resize_image(
     if mode == "none":
         return image, (0, 0, height, width), 1, padding, crop
 
-    scale = _choose_scale(height, width, min_dim, max_dim if mode == "square" else None, min_scale)
+    scale = _choose_scale(height, width, min_dim, max_dim, min_scale, mode)
     if scale != 1:
         dtype, (height, width) = image.dtype, (round(height * scale), round(width * scale))
         if not height or not width:
+            cause = f"small for a scale of {scale:g}" if mode == "fit" else f"elongated for IMAGE_MAX_DIM = {max_dim}"
             raise ValueError(
-                f"an image of {image.shape[0]} x {image.shape[1]} pixels is too elongated for "
-                f"IMAGE_MAX_DIM = {max_dim}: a side would have no pixel"
+                f"an image of {image.shape[0]} x {image.shape[1]} pixels is too {cause}: a side would have no pixel"
             )
         image = resize_bilinear(image, (height, width)).astype(dtype)
+    if mode == "crop" or mode == "fit" and max(height, width) > max_dim:
+        side = min_dim if mode == "crop" else max_dim
+        crop = _crop((height, width), (min(side, height), min(side, width)), rng, corner)
+        y, x, height, width = crop
+        image = image[y : y + height, x : x + width]
     if mode == "crop":
-        last_y, last_x = height - min_dim, width - min_dim
+        return image, (0, 0, min_dim, min_dim), scale, padding, crop
+    missing = [-side % 64 if mode == "pad64" else max_dim - side for side in (height, width)]
+    padding = [(m // 2, m - m // 2) for m in missing] + [(0, 0)]
+    (top, _), (left, _), _ = padding
+    return np.pad(image, padding), (top, left, top + height, left + width), scale, padding, crop
+
+
+def _crop(shape, size, rng, corner):
+    """(y, x, height, width) of a crop of this size, at `corner` or at random."""
+    last_y, last_x = shape[0] - size[0], shape[1] - size[1]
+    if corner is None:
         y, x = (
             (random.randint(0, last_y), random.randint(0, last_x))
             if rng is None
             else (int(v) for v in rng.integers(0, (last_y + 1, last_x + 1)))
         )
-        crop = (y, x, min_dim, min_dim)
-        return image[y : y + min_dim, x : x + min_dim], (0, 0, min_dim, min_dim), scale, padding, crop
-    missing = [max_dim - side if mode == "square" else -side % 64 for side in (height, width)]
-    padding = [(m // 2, m - m // 2) for m in missing] + [(0, 0)]
-    (top, _), (left, _), _ = padding
-    return np.pad(image, padding), (top, left, top + height, left + width), scale, padding, crop
+    else:
+        y, x = (int(v) for v in corner)
+        if not (0 <= y <= last_y and 0 <= x <= last_x):
+            raise ValueError(
+                f"a crop of {size[0]} x {size[1]} pixels at {(y, x)} is not inside {shape[0]} x {shape[1]}"
+            )
+    return y, x, *size
 
 
 def _check_resize(image, min_dim, max_dim, mode):
@@ -247,18 +170,29 @@ def _check_resize(image, min_dim, max_dim, mode):
         raise ConfigError(f"IMAGE_RESIZE_MODE must be one of {', '.join(map(repr, RESIZE_MODES))}, not {mode!r}.")
     if image.ndim != 3 or 0 in image.shape:
         raise ValueError(f"expected an image [height, width, channels], not an array of shape {image.shape}")
-    if mode == "square" and not max_dim:
-        raise ConfigError("IMAGE_RESIZE_MODE 'square' needs IMAGE_MAX_DIM, the side of the resized image.")
+    if mode in ("square", "fit") and not max_dim:
+        raise ConfigError(f"IMAGE_RESIZE_MODE '{mode}' needs IMAGE_MAX_DIM, the side of the resized image.")
     if mode == "pad64" and min_dim is None or mode == "crop" and not min_dim:
         raise ConfigError(f"IMAGE_RESIZE_MODE '{mode}' needs IMAGE_MIN_DIM.")
     if mode == "pad64" and min_dim % 64:
         raise ConfigError(f"IMAGE_RESIZE_MODE 'pad64' needs an IMAGE_MIN_DIM that is a multiple of 64, not {min_dim}.")
 
 
-def _choose_scale(height, width, min_dim, max_dim, min_scale):
+def resize_scale(image_shape: tuple, config: Config) -> float:
+    """Factor by which `resize_image` resizes an image of shape (H, W, ...) with the settings of a config."""
+    mode = config.IMAGE_RESIZE_MODE
+    if mode == "none":
+        return 1.0
+    sizes = config.IMAGE_MIN_DIM, config.IMAGE_MAX_DIM, config.IMAGE_MIN_SCALE
+    return float(_choose_scale(*image_shape[:2], *sizes, mode))
+
+
+def _choose_scale(height, width, min_dim, max_dim, min_scale, mode):
+    if mode == "fit":
+        return min_scale or 1
     scale = max(1, min_dim / min(height, width)) if min_dim else 1
     scale = max(scale, min_scale or 0)
-    if max_dim and round(max(height, width) * scale) > max_dim:
+    if mode == "square" and round(max(height, width) * scale) > max_dim:
         scale = max_dim / max(height, width)
     return scale
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.molding import compose_image_meta, intensities, resize_image, to_channels
+from mrcnn.data.molding import compose_image_meta, intensities, resize_image, resize_scale, to_channels
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.masks import minimize_instances
+
+# Random crops are drawn this often, until the middle of an object lies inside; then one is drawn around an object.
+CROP_DRAWS = 10
 
 
 @dataclass
@@ -41,6 +44,8 @@ class Sample:
 
 def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
     """Load, resize and augment one image and its objects, padded to fixed sizes.
+
+    In resize mode "fit", a crop of an image with objects (other than crowds) contains at least a part of one.
 
     Parameters
     ----------
@@ -145,6 +150,7 @@ def _load_resized(dataset, config, image_id, rng):
             min_scale=config.IMAGE_MIN_SCALE,
             mode=config.IMAGE_RESIZE_MODE,
             rng=rng,
+            corner=_corner(instances, config, rng) if config.IMAGE_RESIZE_MODE == "fit" else None,
         )
     except MrcnnError:
         raise
@@ -154,6 +160,36 @@ def _load_resized(dataset, config, image_id, rng):
     active[dataset.source_class_ids[dataset.image_info[image_id]["source"]]] = 1
     meta = compose_image_meta(image_id, original_shape, image.shape, window, scale, active)
     return image, instances.resized(scale, padding, crop), meta
+
+
+def _corner(instances, config, rng):
+    """(y, x) of a random crop with an object in it, in pixels of the scaled image; None if any crop will do."""
+    scale = resize_scale(instances.image_shape, config)
+    shape = np.array([round(n * scale) for n in instances.image_shape])
+    size = np.minimum(shape, int(config.IMAGE_MAX_DIM))
+    last = shape - size
+    # Without a crop nothing is drawn, so the augmentation of such images is the same as in mode "square".
+    if not last.any() or not size.all():
+        return None
+    middles = _middles(instances.select(instances.class_ids > 0).resized(scale))  # a crowd is not trained on
+    if not len(middles):
+        return None
+    rng = np.random.default_rng(random.getrandbits(64)) if rng is None else rng
+    for _ in range(CROP_DRAWS):
+        corner = rng.integers(0, last + 1)
+        if ((middles >= corner) & (middles < corner + size)).all(axis=1).any():
+            return tuple(corner.tolist())
+    middle = middles[rng.integers(len(middles))]
+    return tuple(rng.integers(np.maximum(middle - size + 1, 0), np.minimum(middle, last) + 1).tolist())
+
+
+def _middles(instances):
+    """(y, x) of a pixel of each object, the middle one in the order of its rows: int64 [N, 2]."""
+    middles = np.zeros((len(instances), 2), np.int64)
+    for i, mask in enumerate(instances.masks):
+        pixels = np.flatnonzero(mask)
+        middles[i] = instances.boxes[i, :2] + np.unravel_index(pixels[len(pixels) // 2], mask.shape)
+    return middles
 
 
 def _augmented(dataset, image_id, augmentation, image, instances, rng):

@@ -9,9 +9,10 @@ import keras
 from mrcnn import quiet
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError
-from mrcnn.hardware import one_operation_at_a_time, precision_of
+from mrcnn.hardware import precision_choice
 from mrcnn.training.checkpoints import resolve_weights, run_checkpoints
 from mrcnn.training.optimizers import compile_model
+from mrcnn.training.recorded import take_recorded
 from mrcnn.training.resume import resume
 from mrcnn.training.run_folders import new_folder, run_folders, run_name, run_of
 from mrcnn.training.stages import set_trainable, weighted_layers
@@ -39,6 +40,8 @@ class Trainable:
         Checkpoint of the last epoch trained.
     precision : str
         Keras dtype policy.
+    precision_reason : str
+        Why it is used, as a sentence (see `mrcnn.hardware.precision_choice`).
     always_trained : list of str
         Layers that are trained in every stage, because weights for them were not loaded.
     progress : Progress or None
@@ -59,11 +62,9 @@ class Trainable:
 
     def _begin(self):
         """Set the attributes of a model that has not been trained yet."""
-        if self.mode == "inference":
-            one_operation_at_a_time()
         if keras.backend.backend() == "tensorflow":
             quiet.run_first_graph()
-        self.precision = precision_of(self.config)
+        self.precision, self.precision_reason = precision_choice(self.config)
         self.always_trained, self._knows_channels = [], False
         self.progress, self.resume_state, self.resume_path = None, None, None
         self.checkpoint_path = None
@@ -108,6 +109,8 @@ class Trainable:
     ) -> LoadReport:
         """Load weights, print what was loaded, and take log folder and epoch from the path.
 
+        What their run recorded (TRAINED_STRETCHED, TRAINED_SCALE, ...) applies to this model, too.
+
         Parameters
         ----------
         filepath : path
@@ -136,6 +139,7 @@ class Trainable:
         if verbose:
             print(report)
         self.progress, self.resume_state, self.resume_path = None, None, None
+        take_recorded(self, path)
         self.set_log_dir(path)
         return report
 

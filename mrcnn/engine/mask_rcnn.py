@@ -10,7 +10,8 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.engine.base import Trainable
 from mrcnn.geometry.instances import Instances
-from mrcnn.inference.detection import Detection, mold_inputs
+from mrcnn.inference.detection import Detection, mold_inputs, refuse_single
+from mrcnn.inference.whole_or_tiled import predict_whole_or_tiled
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 from mrcnn.training.devices import devices_for, share_steps, sharing
 from mrcnn.training.history import TrainingHistory
@@ -45,9 +46,13 @@ class MaskRCNN(Trainable):
         Progress of the run.
     devices : list of str
         Devices that share a training batch (GPU_COUNT); empty if there is only one.
+    scale : float or None
+        Pixels of the network per pixel of an image in `predict`; None: that of the training, or less for images smaller
+        than IMAGE_MIN_DIM (`mrcnn.inference.scale`).
     """
 
     graph_class = MaskRCNNGraph
+    PREDICTION_ATTRIBUTES = ("scale",)
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         super().__init__(mode, config, model_dir)
@@ -122,6 +127,14 @@ class MaskRCNN(Trainable):
             )
 
     # --- Detection ---
+    @property
+    def scale(self) -> float | None:
+        return self.detection.scale
+
+    @scale.setter
+    def scale(self, value: float | None) -> None:
+        self.detection.scale = value
+
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
         """Normalised anchors float32 [A, 4] for a molded image of this shape; `anchors` keeps those in pixels."""
         self.anchors, normalised = self.detection.anchors(image_shape)
@@ -152,8 +165,13 @@ class MaskRCNN(Trainable):
         images: Sequence[ArrayLike],
         pixel_size_nm: float | tuple[float, float] | None = None,
         min_score: float | None = None,
+        tile: int | str = "auto",
+        scale: float | None = None,
     ) -> list[Instances]:
         """Detect objects, with masks only as large as their boxes.
+
+        An image that is larger than IMAGE_MAX_DIM at the scale of the training images is detected in tiles, not reduced
+        (`detect` reduces it, like Matterport's).
 
         Parameters
         ----------
@@ -163,17 +181,27 @@ class MaskRCNN(Trainable):
             Recorded in the results.
         min_score : float, optional
             Discard detections with a lower score; DETECTION_MIN_CONFIDENCE applies in any case.
+        tile : "auto", "off" or int
+            "auto": tiles where they are needed. A number: tiles of this side in pixels of the image. "off": no tiles;
+            the image is resized as IMAGE_RESIZE_MODE says.
+        scale : float, optional
+            Pixels of the network per pixel of the image, for objects of another size than in training; by default the
+            attribute `scale`.
 
         Returns
         -------
         list of Instances
+            In pixels of the images as given.
 
         Raises
         ------
+        ConfigError
+            `tile` or `scale` is invalid.
         DataError
             An image cannot be used; the error gives its position in the list.
         """
-        return self.detection.predict(images, pixel_size_nm, min_score)
+        refuse_single(images)
+        return predict_whole_or_tiled(self, self.detection.predict, images, pixel_size_nm, min_score, tile, scale)
 
     def detect_tiled(self, source, **options):
         """Detect in an image of any size, tile by tile; see `mrcnn.inference.tiling.detect_tiled`."""
@@ -192,4 +220,4 @@ class MaskRCNN(Trainable):
         """
         if verbose:
             print(f"Processing {len(images)} images")
-        return [found.to_matterport() for found in self.predict(images)]
+        return [found.to_matterport() for found in self.predict(images, tile="off")]

@@ -17,10 +17,13 @@ from mrcnn.engine.base import Trainable
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
-from mrcnn.geometry.length_units import as_pixel_size
+from mrcnn.geometry.resample import scaled_image
+from mrcnn.geometry.rescale import rescaled
 from mrcnn.inference.blended_tiles import tiled_probability
 from mrcnn.inference.detection import refuse_single
 from mrcnn.inference.jit import jit
+from mrcnn.inference.scale import trained_scale
+from mrcnn.inference.whole_or_tiled import predict_whole_or_tiled
 from mrcnn.nets.semantic.training_model import semantic_model
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
 from mrcnn.training.history import TrainingHistory
@@ -52,11 +55,13 @@ class SemanticSegmenter(Trainable):
         How `predict` turns probabilities into objects; `load_weights` reads them from the file next to the weights.
     flips : bool
         Average the predictions for four mirrored versions of each tile.
+    scale : float or None
+        Pixels of the network per pixel of an image in `predict`; None: 1.
 
     And those of `Trainable`.
     """
 
-    PREDICTION_ATTRIBUTES = ("watershed", "flips")
+    PREDICTION_ATTRIBUTES = ("watershed", "flips", "scale")
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         if config.SEMANTIC_MODEL is None:
@@ -66,7 +71,7 @@ class SemanticSegmenter(Trainable):
         if mode == "training" and config.GPU_COUNT != 1:
             raise ConfigError(f"GPU_COUNT is {config.GPU_COUNT}, but semantic models train on one device: set it to 1.")
         self.keras_model = semantic_model(config, self.precision)
-        self.watershed, self.flips, self._run = WatershedSettings(), False, None
+        self.watershed, self.flips, self.scale, self._run = WatershedSettings(), False, None, None
 
     # --- Weights ---
     def load_weights(self, filepath, *args, **options):
@@ -180,7 +185,7 @@ class SemanticSegmenter(Trainable):
         DataError
             The image cannot be used.
         """
-        return self._probability(np.asarray(image), "image", tile, overlap, flips)
+        return self._probability_of(self._prepared(np.asarray(image), "image"), tile, overlap, flips)
 
     def predict(
         self,
@@ -188,8 +193,13 @@ class SemanticSegmenter(Trainable):
         pixel_size_nm: float | tuple[float, float] | None = None,
         min_score: float | None = None,
         settings: WatershedSettings | None = None,
+        tile: int | str = "auto",
+        scale: float | None = None,
     ) -> list[Instances]:
         """Objects of each image: its probabilities, separated by `mrcnn.results.watershed`.
+
+        Objects of an image with a side of more than 4096 pixels are found in tiles that are joined; the probabilities
+        of the whole image would need too much memory.
 
         Parameters
         ----------
@@ -201,34 +211,50 @@ class SemanticSegmenter(Trainable):
             Discard objects with a lower mean probability; DETECTION_MIN_CONFIDENCE applies in any case.
         settings : WatershedSettings, optional
             By default the attribute `watershed`.
+        tile, scale
+            As for `MaskRCNN.predict`.
 
         Returns
         -------
         list of Instances
+            In pixels of the images as given.
 
         Raises
         ------
+        ConfigError
+            `tile` or `scale` is invalid.
         DataError
             An image cannot be used; the error gives its position in the list.
         """
         refuse_single(images)
-        lowest, size = max(min_score or 0, self.config.DETECTION_MIN_CONFIDENCE), as_pixel_size(pixel_size_nm)
+        before, self.watershed = self.watershed, settings or self.watershed
+        try:
+            return predict_whole_or_tiled(self, self._predict_whole, images, pixel_size_nm, min_score, tile, scale)
+        finally:
+            self.watershed = before
+
+    def _predict_whole(self, images):
         results = []
         for i, image in enumerate(images):
-            probability = self._probability(np.asarray(image), f"image {i}")
-            found = instances_from_probability(probability, settings or self.watershed, size)
-            results.append(found.select(found.scores >= lowest))
+            image = self._prepared(np.asarray(image), f"image {i}")
+            seen = image if self.scale is None else scaled_image(image, self.scale, trained_scale(self.config))
+            found = instances_from_probability(self._probability_of(seen), self.watershed)
+            found = found.select(found.scores >= self.config.DETECTION_MIN_CONFIDENCE)
+            results.append(rescaled(found, image.shape))
         return results
 
-    def _probability(self, image, name, tile=None, overlap=None, flips=None):
-        config, tile = self.config, int(self.config.SEMANTIC_CROP if tile is None else tile)
-        overlap, flips = tile // 4 if overlap is None else int(overlap), self.flips if flips is None else flips
-        image = to_channels(image, int(config.IMAGE_SHAPE[2]), name)
+    def _prepared(self, image, name):
+        """The image [H, W, C] with the channels and grey levels that the network takes."""
+        image = to_channels(image, int(self.config.IMAGE_SHAPE[2]), name)
         try:
-            image = intensities(image, config)
+            return intensities(image, self.config)
         except ValueError as error:
             raise DataError(name, str(error).rstrip("."), "Repair the image, or leave it out") from error
-        return tiled_probability(self._run_tiles, image, tile, overlap, int(config.BATCH_SIZE), flips)
+
+    def _probability_of(self, image, tile=None, overlap=None, flips=None):
+        tile = int(self.config.SEMANTIC_CROP if tile is None else tile)
+        overlap, flips = tile // 4 if overlap is None else int(overlap), self.flips if flips is None else flips
+        return tiled_probability(self._run_tiles, image, tile, overlap, int(self.config.BATCH_SIZE), flips)
 
     def _run_tiles(self, tiles):
         """Probabilities float32 [B, h, w, K] of tiles [B, h, w, C]."""

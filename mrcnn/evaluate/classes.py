@@ -225,12 +225,13 @@ def evaluate_classes(
     iou_threshold: float = 0.5,
     iou_type: str = "bbox",
     max_detections: int | None = None,
+    overlaps: Sequence[np.ndarray] | None = None,
 ) -> dict:
     """All scores of a set of images, by class.
 
     Parameters
     ----------
-    gt_list, pred_list, class_names, iou_threshold, iou_type, max_detections
+    gt_list, pred_list, class_names, iou_threshold, iou_type, max_detections, overlaps
         As for `score_curves`.
     min_score : float
         Precision, recall, F1 and confusion use predictions with scores above it.
@@ -256,7 +257,8 @@ def evaluate_classes(
         As `score_curves`.
     """
     check_set(gt_list, pred_list, class_names)
-    overlaps = [pair_ious(gt, pred, iou_type) for gt, pred in zip(gt_list, pred_list, strict=True)]
+    if overlaps is None:
+        overlaps = [pair_ious(gt, pred, iou_type) for gt, pred in zip(gt_list, pred_list, strict=True)]
     curves = score_curves(gt_list, pred_list, class_names, iou_threshold, iou_type, max_detections, overlaps)
     coco = coco_ap(gt_list, pred_list, len(class_names), iou_type, max_detections, overlaps)["per_class"]
     per_class = {}
@@ -293,7 +295,9 @@ def evaluate_classes(
 def format_classes(report: dict) -> str:
     """The dict of `evaluate_classes` as a text table, without a trailing line break."""
     columns = ("AP", "AP50", "AP75", "AP_voc", "precision", "recall", "f1", "best_threshold", "best_f1")
-    rows = {**report["per_class"], "mean of classes": report["mean"], ALL_CLASSES: report["all_classes"]}
+    rows = dict(report["per_class"])
+    if len(rows) > 1:
+        rows |= {"mean of classes": report["mean"], ALL_CLASSES: report["all_classes"]}
     width = max(18, *(len(name) + 2 for name in rows))
     lines = [
         f"{report['images']} images; matched by {'boxes' if report['iou_type'] == 'bbox' else 'masks'} at IoU "

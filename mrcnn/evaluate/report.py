@@ -114,12 +114,14 @@ def evaluate_set(
     )
 
 
-def format_table(report: dict) -> str:
+def format_table(report: dict, classes: bool = True) -> str:
     """The dict of `evaluate_set` as a text table.
 
     Parameters
     ----------
     report : dict
+    classes : bool
+        Include a table of the classes if there are several.
 
     Returns
     -------
@@ -146,7 +148,7 @@ def format_table(report: dict) -> str:
     ]
     lines += [f"{name:24}{_number(value):>8}" for name, value in scores]
     lines += ["", "errors at IoU 0.50:     " + ", ".join(f"{report['errors'][e]} {e}" for e in _ERROR_NAMES)]
-    if len(report["per_class"]) > 1:
+    if classes and len(report["per_class"]) > 1:
         width = max(24, *(len(name) + 1 for name in report["per_class"]))
         columns = ("objects_true", "precision_50", "recall_50", "AP")
         lines += ["", f"{'class':{width}}" + "".join(f"{c.replace('_', ' '):>14}" for c in columns)]

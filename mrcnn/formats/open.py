@@ -65,7 +65,7 @@ def find_format(path):
     """
     path = Path(path)
     if path.is_dir():
-        found = _of_folder(path)
+        found = format_of_folder(path)
         if found is None:
             raise DataError(path, "holds no annotations in a known format", _LOOKED_FOR)
         return found
@@ -81,7 +81,11 @@ def find_format(path):
     raise DataError(path, "is not a known annotation file", _LOOKED_FOR)
 
 
-def _of_folder(path, below=True):
+def format_of_folder(path, below=True):
+    """As `find_format` for a folder, but None if it holds no annotations in a known format.
+
+    `below`: whether to look in the folders `annotations` and `labels` inside, too.
+    """
     names = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
     xml, text = ({p.stem for p in names if p.suffix.lower() == suffix} for suffix in (".xml", ".txt"))
     if xml & text:
@@ -96,7 +100,7 @@ def _of_folder(path, below=True):
     if text:
         return "yolo", path
     folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name.lower() in _FOLDERS) if below else []
-    return next(filter(None, (_of_folder(folder, below=False) for folder in folders)), None)
+    return next(filter(None, (format_of_folder(folder, below=False) for folder in folders)), None)
 
 
 def _of_json(path):

@@ -260,7 +260,7 @@ class Instances:
         ----------
         scale : float
         padding : [(top, bottom), (left, right), ...], optional
-            Pixels added around the scaled image. Ignored if `crop` is given.
+            Pixels added around the scaled image, or around the crop if there is one.
         crop : (y, x, height, width), optional
             Part of the scaled image.
         """
@@ -276,9 +276,12 @@ class Instances:
         scaled = Instances((len(rows), len(columns)), boxes, self.class_ids, self.scores, crops, pixel_size)
         if crop is not None:
             y, x, height, width = crop
-            return scaled.moved((-y, -x), (height, width))
+            scaled = scaled.moved((-y, -x), (height, width))  # before the padding, which must not show what is cut off
+            if padding is None or not np.any(padding):
+                return scaled
         (top, bottom), (left, right) = (padding if padding is not None else [(0, 0)] * 2)[:2]
-        return scaled.moved((top, left), (len(rows) + top + bottom, len(columns) + left + right))
+        height, width = scaled.image_shape
+        return scaled.moved((top, left), (height + top + bottom, width + left + right))
 
     def flipped(self, axis: int) -> "Instances":
         """The objects mirrored along the rows (`axis` 0, up and down) or the columns (`axis` 1, left and right)."""

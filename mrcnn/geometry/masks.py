@@ -81,8 +81,9 @@ def resize_mask(mask, scale, padding, crop=None):
     mask : array [H, W, N]
     scale : float
     padding : [(top, bottom), (left, right), (0, 0)]
-        In pixels; zeros are added. Ignored if `crop` is given.
+        In pixels; zeros are added, after the crop. None: no padding.
     crop : (y, x, height, width), optional
+        Part of the resized mask.
 
     Returns
     -------
@@ -97,8 +98,9 @@ def resize_mask(mask, scale, padding, crop=None):
     resized[:, columns == width] = 0
     if crop is not None:
         y, x, height, width = crop
-        return resized[y : y + height, x : x + width]
-    return np.pad(resized, padding)
+        resized = resized[y : y + height, x : x + width]
+    # In Matterport's modes a crop is never padded; this keeps it a view, as in the original.
+    return resized if padding is None or crop is not None and not np.any(padding) else np.pad(resized, padding)
 
 
 def _minimize(crop, mini_shape):

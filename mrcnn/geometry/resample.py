@@ -1,5 +1,6 @@
 """Image resizing with the numerics of Matterport's code, on which trained weights and reference values depend."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -143,3 +144,35 @@ def nearest_indices(size, scale):
         return np.arange(size)
     position = np.arange(count) * ((size - 1) / (count - 1) if count > 1 else 1.0)
     return np.where(position > size - 1, size, np.floor(position + 0.5).astype(np.int64))
+
+
+def scaled_image(image, scale, trained=1.0):
+    """The image at another scale.
+
+    Parameters
+    ----------
+    image : array [H, W, C]
+        Integers or floats.
+    scale : float
+    trained : float
+        The scale at which training images were resized, without a filter, as in Matterport's package. At this scale the
+        same is done here. At others, pixels of a reduced image are averages.
+
+    Returns
+    -------
+    array [h, w, C]
+        Same type.
+    """
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    if (height, width) == image.shape[:2]:
+        return image
+    if scale >= 1 or math.isclose(scale, trained, rel_tol=1e-6):
+        return resize_bilinear(image, (height, width)).astype(image.dtype)
+    from PIL import Image
+
+    # Pillow averages over the pixels that become one. It does this for uint8 and float32.
+    exact = image if image.dtype == np.uint8 else image.astype(np.float32)
+    planes = [Image.fromarray(np.ascontiguousarray(exact[..., c])) for c in range(image.shape[2])]
+    reduced = [np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR)) for plane in planes]
+    stacked = np.stack(reduced, axis=2)
+    return (np.rint(stacked) if image.dtype.kind in "iub" else stacked).astype(image.dtype)

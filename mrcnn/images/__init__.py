@@ -1,1 +1,1 @@
-"""Image files: pixels, layout and pixel size of TIFF, PNG, JPEG and BMP, and the errors of damaged files."""
+"""Image files, read whole or by window: TIFF, PNG, JPEG, BMP, OME-Zarr and, through bioio, CZI, ND2 and LIF."""

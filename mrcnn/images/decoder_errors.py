@@ -39,6 +39,16 @@ ZARR = (
     zlib.error,  # numcodecs: Deflate and gzip
     lzma.LZMAError,  # numcodecs: LZMA
 )
+BIOIO = (
+    *FILE,
+    ValueError,  # sizes and types that contradict one another
+    SyntaxError,  # XML that cannot be parsed
+    struct.error,  # a header that ends early
+    LookupError,  # missing metadata
+    ArithmeticError,
+    RuntimeError,  # libCZI
+    zlib.error,  # compressed frames of ND2
+)
 # Parser errors are SyntaxErrors; defusedxml's refusals and multi-byte encodings are ValueErrors, unknown encodings are
 # LookupErrors.
 XML = (SyntaxError, ValueError, LookupError)

@@ -1,7 +1,6 @@
 """Read images: TIFF with tifffile; PNG, JPEG and BMP with Pillow; one clear error for files that cannot be used."""
 
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL.PngImagePlugin import PngImageFile
 from mrcnn.errors import DataError
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named
+from mrcnn.images.folders import EXTENSIONS, list_images, natural_key
 from mrcnn.images.pixel_size import read_pixel_size_nm, read_voxel_size_nm
 from mrcnn.images.tiff import read_tiff, tiff_layout
 
@@ -19,6 +19,10 @@ __all__ = [
     "EXTENSIONS",
     "MAX_PIXELS",
     "check_shape",
+    "check_size",
+    "check_type",
+    "checked_values",
+    "image_header",
     "image_shape",
     "is_tiff",
     "list_images",
@@ -32,8 +36,6 @@ __all__ = [
 # Values (rows x columns x channels) of the largest image that is decoded: a small file can declare a size that does not
 # fit into memory. Set mrcnn.images.read.MAX_PIXELS higher for larger images.
 MAX_PIXELS = 1_000_000_000
-EXTENSIONS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
-_FOREIGN = (".czi", ".lif", ".nd2", ".dm3", ".dm4", ".mrc", ".oib", ".oif", ".gif", ".webp", ".jp2", ".heic", ".npy")
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The first bytes tell the format, because files are often misnamed. Pillow's classes are listed here because
 # `Image.open` tries every format it knows and has its own pixel limit.
@@ -68,16 +70,8 @@ def read_image(path, page=None, *, keep_alpha=False, indices=False):
     with _opened(path, page) as source:
         source.check_size()
         image = source.pixels(keep_alpha, indices)
-    if image.dtype.kind not in "buif":
-        raise DataError(path, f"has pixels of type {image.dtype}", "Convert it to 8 or 16 bit, or to 32-bit float")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        bad = int(image.size - np.count_nonzero(np.isfinite(image)))
-        raise DataError(
-            path,
-            f"has {bad} NaN or infinite values" + ("" if page is None else f" in page {page}"),
-            "Replace them by a number, for example the mean of the image",
-        )
-    return image.astype(image.dtype.newbyteorder("="), copy=False)
+    check_type(path, image.dtype)
+    return checked_values(path, image, page)
 
 
 def image_shape(path, page=None):
@@ -90,6 +84,16 @@ def image_shape(path, page=None):
         return source.shape
 
 
+def image_header(path, *, keep_alpha=False):
+    """Shape (H, W) or (H, W, C) and data type of the array that `read_image` returns; reads only the header.
+
+    Raises `DataError` like `image_shape`; also for a stack.
+    """
+    with _opened(path, None) as source:
+        source.check_size()
+        return source.declared if keep_alpha else source.shape, source.dtype
+
+
 def page_count(path):
     """Number of images in a file: pages of a TIFF stack (Z and T together), 1 for the other formats."""
     return tiff_layout(path).count if is_tiff(path) else 1
@@ -100,6 +104,36 @@ def is_tiff(path):
     return _head(path)[:4] in _TIFF_MARKS
 
 
+def check_type(path, dtype):
+    """Raise `DataError` for pixels that are not numbers, such as complex ones."""
+    if np.dtype(dtype).kind not in "buif":
+        raise DataError(path, f"has pixels of type {dtype}", "Convert it to 8 or 16 bit, or to 32-bit float")
+
+
+def checked_values(path, image, page=None):
+    """The image in the byte order of this machine; raises `DataError` for NaN and infinite values."""
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        bad = int(image.size - np.count_nonzero(np.isfinite(image)))
+        raise DataError(
+            path,
+            f"has {bad} NaN or infinite values" + ("" if page is None else f" in page {page}"),
+            "Replace them by a number, for example the mean of the image",
+        )
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+
+def check_size(path, shape):
+    """Raise `DataError` for an image with more values than `MAX_PIXELS`, which is not decoded as a whole."""
+    values = int(np.prod(shape, dtype=object))
+    if values > MAX_PIXELS:
+        size = " x ".join(map(str, shape))
+        raise DataError(
+            path,
+            f"declares {size} = {values} values, more than the limit of {MAX_PIXELS}",
+            "Cut it into parts, or raise mrcnn.images.read.MAX_PIXELS if you trust the file",
+        )
+
+
 def check_shape(path, shape, expected, reference):
     """Raise `DataError` unless two images have the same number of rows and columns."""
     if tuple(shape[:2]) != tuple(expected[:2]):
@@ -108,28 +142,6 @@ def check_shape(path, shape, expected, reference):
             f"is {shape[0]} x {shape[1]} pixels, but {reference} is {expected[0]} x {expected[1]}",
             "Both must show the same field of view: export the mask again from the image that it belongs to",
         )
-
-
-def list_images(folder):
-    """Images of a folder in natural order (2 before 10); dot-files and files that are not images are skipped.
-
-    Raises `DataError` for a microscope or web format that cannot be read, instead of skipping it silently.
-    """
-    found = [p for p in Path(folder).iterdir() if p.is_file() and not p.name.startswith(".")]
-    for p in sorted(found):
-        if p.suffix.lower() in _FOREIGN:
-            raise DataError(
-                p,
-                f"has the format {p.suffix}, which is not supported",
-                "Export it as TIFF (Fiji: File > Save As > Tiff), or move it out of the folder",
-            )
-    return sorted((p for p in found if p.suffix.lower() in EXTENSIONS), key=natural_key)
-
-
-def natural_key(path):
-    """Sort key that compares numbers in names by value."""
-    parts = re.split(r"([0-9]+)", Path(path).name.lower())
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
 
 
 def _head(path):
@@ -165,14 +177,7 @@ class _Source:
         pass
 
     def check_size(self):
-        values = int(np.prod(self.declared, dtype=object))
-        if values > MAX_PIXELS:
-            size = " x ".join(map(str, self.declared))
-            raise DataError(
-                self.path,
-                f"declares {size} = {values} values, more than the limit of {MAX_PIXELS}",
-                "Cut it into parts, or raise mrcnn.images.read.MAX_PIXELS if you trust the file",
-            )
+        check_size(self.path, self.declared)
 
 
 class _Tiff(_Source):
@@ -189,7 +194,7 @@ class _Tiff(_Source):
             )
         if not 0 <= self.page < count:
             raise DataError(path, f"has no page {page}: it holds {count}", f"Choose pages from 0 to {count - 1}")
-        self.declared = self.layout.shape
+        self.declared, self.dtype = self.layout.shape, self.layout.dtype.newbyteorder("=")
         self.shape = _without_alpha(self.layout.shape) if self.layout.alpha else self.layout.shape
 
     def pixels(self, keep_alpha, _indices):
@@ -215,6 +220,8 @@ class _Pillow(_Source):
         bands = (1 if self.image.mode.startswith(("I", "F")) else 3) if bands is None else bands
         bands = deep_bands or bands
         self.declared = (self.image.height, self.image.width, bands)
+        modes = {"I": np.int32, "F": np.float32, "I;16": np.uint16, "I;16B": np.uint16}
+        self.dtype = np.dtype(np.uint16 if self.deep else modes.get(self.image.mode, np.uint8))
         self.alpha = bands in (2, 4) and self.image.mode in ("LA", "RGBA", "PA")
         self.shape = _without_alpha(self.declared) if self.alpha else self.declared if bands > 1 else self.declared[:2]
 

@@ -71,7 +71,7 @@ class TiffLayout:
 @contextlib.contextmanager
 def open_tiff(path):
     """`tifffile.TiffFile` of a path, with every sign of damage turned into a `DataError`."""
-    logger, quiet = logging.getLogger("tifffile"), _mute_this_thread()
+    logger, quiet = logging.getLogger("tifffile"), mute_this_thread()
     # A broken file gives one error of ours, so tifffile's log messages about it are suppressed.
     logger.addFilter(quiet)
     try:
@@ -88,7 +88,7 @@ def open_tiff(path):
         logger.removeFilter(quiet)
 
 
-def _mute_this_thread():
+def mute_this_thread():
     """Logging filter that drops the messages of this thread."""
     thread = threading.get_ident()
     return lambda record: record.thread != thread
@@ -187,14 +187,34 @@ def read_tiff(path, index, layout):
     """Image `index` of the file as an array of `layout.shape`; only its own pages are decoded."""
     with open_tiff(path) as tif:
         if layout.offset is not None:
-            raw = np.memmap(path, layout.dtype, "r", layout.offset, layout.raw_shape)
-            planes = raw[..., None, :, :] if layout.channel_axis is None else np.moveaxis(raw, layout.channel_axis, -3)
-            stack = np.array(planes.reshape(-1, *planes.shape[-3:])[index])
-            return stack[0] if len(layout.shape) == 2 else np.moveaxis(stack, 0, -1)
+            return np.array(raw_image(path, index, layout)).reshape(layout.shape)
         pages = [tif.pages[number] for number in layout.pages[index]]
         planes = [_decode(page, path) for page in pages]
         image = planes[0] if len(planes) == 1 else np.concatenate([np.atleast_3d(p) for p in planes], axis=-1)
         return image.reshape(layout.shape)  # a damaged page may hold less
+
+
+def raw_image(path, index, layout):
+    """Memory-mapped pixels [H, W, C] of image `index` of a file whose layout has an `offset`."""
+    raw = np.memmap(path, layout.dtype, "r", layout.offset, layout.raw_shape)
+    planes = raw[..., None, :, :] if layout.channel_axis is None else np.moveaxis(raw, layout.channel_axis, -3)
+    # The index of each outer axis: a reshape would copy the whole file if the channels are not the innermost of them.
+    return np.moveaxis(planes[np.unravel_index(index, planes.shape[:-3])], 0, -1)
+
+
+def check_end(path, end):
+    """Raise `DataError` for a file that is missing or shorter than `end` bytes."""
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
+    if end > size:
+        raise DataError(path, f"is truncated: it declares {end} bytes and holds {size}", "Export or copy it again")
+
+
+def end_of_pixels(page):
+    """Offset of the first byte after the pixels of a tifffile page."""
+    return max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
 
 
 def check_codec(page, path):
@@ -218,10 +238,7 @@ def known_kind(path):
 
 
 def _decode(page, path):
-    end = max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
-    size = os.path.getsize(path)
-    if end > size:
-        raise DataError(path, f"is truncated: it declares {end} bytes and holds {size}", "Export or copy it again")
+    check_end(path, end_of_pixels(page))
     check_codec(page.keyframe, path)
     with known_kind(path):
         pixels = page.asarray()

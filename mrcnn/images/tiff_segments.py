@@ -25,6 +25,8 @@ class TiffSegments:
     path : str or Path
     number : int
         Page number.
+    recent : Recent, optional
+        Cache of decoded segments that several pages of the file share; by default each page has its own.
 
     Raises
     ------
@@ -32,8 +34,9 @@ class TiffSegments:
         The file is damaged, or its compression is not supported.
     """
 
-    def __init__(self, path, number):
-        self.path, self._recent = path, Recent(CACHE_BYTES)
+    def __init__(self, path, number, recent=None):
+        self.path, self.number = path, number
+        self._recent = Recent(CACHE_BYTES) if recent is None else recent
         with open_tiff(path) as tif:
             page = tif.pages[number]
             check_codec(page.keyframe, path)
@@ -43,6 +46,16 @@ class TiffSegments:
             self._places = [(index(o), index(n)) for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
             self._decode = page.decode
             self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.keyframe.jpegheader}
+
+    @property
+    def segment_shape(self):
+        """Rows, columns and channels of the largest segment."""
+        return min(self.rows, self.height), min(self.columns, self.width), self.samples
+
+    @property
+    def is_cut(self):
+        """Whether there are several segments side by side or one below the other."""
+        return self.rows < self.height or self.columns < self.width
 
     def read(self, y1, x1, y2, x2):
         """Pixels [h, w] or [h, w, S] of a window; raises `DataError` when a segment in it is damaged."""
@@ -73,10 +86,10 @@ class TiffSegments:
 
     def _segment(self, file, number):
         """Pixels [h, w, samples]; a segment at the border of the page may extend beyond it."""
-        pixels = self._recent.get(number)
+        pixels = self._recent.get((self.number, number))
         if pixels is None:
             pixels = self._decoded(file, number)
-            self._recent.put(number, pixels, pixels.nbytes)
+            self._recent.put((self.number, number), pixels, pixels.nbytes)
         return pixels
 
     def _decoded(self, file, number):

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resize_image, to_channels
+from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resize_image, resize_scale, to_channels
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.geometry.length_units import as_pixel_size
+from mrcnn.geometry.resample import scaled_image
 from mrcnn.inference.jit import jit
+from mrcnn.inference.scale import trained_scale, whole_side
 from mrcnn.inference.unmolding import detections_to_instances
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
@@ -23,18 +25,10 @@ def mold_inputs(images, config):
     return molded, metas, windows
 
 
-def _molded(original, config, name):
-    # Training crops have a fixed size; for detection the whole image is padded instead.
-    mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
+def _molded(original, config, name, scale=None):
     try:
         image = intensities(to_channels(original, int(config.IMAGE_SHAPE[2]), name), config)
-        image, window, scale, _, _ = resize_image(
-            image,
-            min_dim=config.IMAGE_MIN_DIM,
-            max_dim=config.IMAGE_MAX_DIM,
-            min_scale=config.IMAGE_MIN_SCALE,
-            mode=mode,
-        )
+        image, window, scale = _resized(image, config) if scale is None else _at_scale(image, config, scale, name)
     except MrcnnError:
         raise
     except ValueError as error:
@@ -51,6 +45,37 @@ def _molded(original, config, name):
     return mold_image(image, config), meta.astype(np.float32), np.asarray(window)
 
 
+def _resized(image, config):
+    """The image as the config resizes it, the window in it, and the scale."""
+    if config.IMAGE_RESIZE_MODE == "fit":
+        scale = resize_scale(image.shape, config)
+        return *_padded(scaled_image(image, scale, scale), config), scale
+    # Training crops have a fixed size; for detection the whole image is padded instead.
+    mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
+    options = {"min_dim": config.IMAGE_MIN_DIM, "max_dim": config.IMAGE_MAX_DIM, "min_scale": config.IMAGE_MIN_SCALE}
+    return resize_image(image, mode=mode, **options)[:3]
+
+
+def _at_scale(image, config, scale, name):
+    """The image at a given scale, padded to a size that the network accepts, the window in it, and the scale."""
+    scaled = scaled_image(image, scale, trained_scale(config))
+    if config.IMAGE_RESIZE_MODE == "square" and max(scaled.shape[:2]) > whole_side(config):
+        raise DataError(
+            name,
+            f"is {scaled.shape[0]} x {scaled.shape[1]} pixels at a scale of {scale:.3g}, more than IMAGE_MAX_DIM = "
+            f"{config.IMAGE_MAX_DIM}",
+            "Use tile='auto'",
+        )
+    return *_padded(scaled, config), scale
+
+
+def _padded(image, config):
+    """The image, padded to IMAGE_MAX_DIM if it fits in and the mode asks for it, otherwise to multiples of 64."""
+    side = int(config.IMAGE_MAX_DIM)
+    square = config.IMAGE_RESIZE_MODE in ("square", "fit") and max(image.shape[:2]) <= side
+    return resize_image(image, 0, side, None, "square" if square else "pad64")[:2]
+
+
 class Detection:
     """The detection graphs of a network, compiled when first needed, and a cache of anchors by image size.
 
@@ -63,10 +88,12 @@ class Detection:
     ----------
     batch_size : int or None
         Number of images that go through the network together; None: BATCH_SIZE of the config.
+    scale : float or None
+        Pixels of the network per pixel of an image; None: images are resized as the config says.
     """
 
     def __init__(self, graph, config):
-        self.graph, self.config, self.batch_size = graph, config, None
+        self.graph, self.config, self.batch_size, self.scale = graph, config, None, None
         self._models, self._anchors = None, {}
 
     def anchors(self, image_shape):
@@ -92,7 +119,7 @@ class Detection:
         return results
 
     def _predict_batch(self, images, start):
-        made = [_molded(image, self.config, f"image {start + i}") for i, image in enumerate(images)]
+        made = [_molded(image, self.config, f"image {start + i}", self.scale) for i, image in enumerate(images)]
         if len({m[0].shape for m in made}) > 1:
             return [found for image, one in zip(images, made) for found in self._run([image], [one])]
         return self._run(images, made)
@@ -107,7 +134,12 @@ class Detection:
 
     def mold(self, image):
         """Mold one image for the network: (float32 [h, w, C], meta [M], window). This method is thread-safe."""
-        return _molded(np.asarray(image), self.config, "image")
+        return _molded(np.asarray(image), self.config, "image", self.scale)
+
+    def molder(self):
+        """`mold` with the present config and scale, whatever happens to these while threads use it."""
+        config, scale = self.config, self.scale
+        return lambda image: _molded(np.asarray(image), config, "image", scale)
 
     def place(self, detections, masks, image_shape, made):
         """Objects in pixels of the image, from the results of `run` and `mold`. This method is thread-safe."""

@@ -1,10 +1,19 @@
 """Run detection on a data set and compare the results with the ground truth."""
 
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import numpy as np
 
 from mrcnn.data.dataset import name_of
 from mrcnn.errors import DataError
+from mrcnn.evaluate.classes import ScoreCurve
+from mrcnn.evaluate.joint import evaluate_all
 from mrcnn.evaluate.report import evaluate_set
+from mrcnn.geometry.instances import Instances
+from mrcnn.inference.scale import tiling_of
+from mrcnn.inference.tiling import detect_windows
+from mrcnn.inference.whole_or_tiled import detect_at, warn_of_assumed_scale
 
 
 def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
@@ -37,10 +46,9 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
     ids = np.asarray(dataset.image_ids)[:limit]
     truths, found, names, shown, by_boxes = [], [], [], [], 0
     for image_id in progress(ids) if progress else ids:
-        image = dataset.load_image(image_id)
-        gt = dataset.load_instances(image_id)
-        gt = gt.select(gt.class_ids > 0)  # crowds (below 0) are neither targets nor false positives
-        prediction = _predicted(detector, dataset, image_id, image)
+        image, gt = dataset.load_image(image_id), targets(dataset, image_id)
+        with _naming(dataset, image_id):
+            prediction = detector.predict([image])[0]
         if len(shown) < keep:
             shown.append((image, gt, prediction))
         if not compares_masks(detector, dataset, image_id):
@@ -51,10 +59,129 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
     return {**evaluate_set(truths, found, dataset.class_names, names), "images_by_boxes": by_boxes}, shown
 
 
-def _predicted(detector, dataset, image_id, image):
+@dataclass(frozen=True)
+class Outcome:
+    """A model's results on a data set.
+
+    Attributes
+    ----------
+    report : dict
+        As from `mrcnn.evaluate.joint.evaluate_all`, with `images_by_boxes`, the number of images whose objects were
+        compared by their filled boxes.
+    curves : dict of str to ScoreCurve
+        By class name.
+    truths, counted : list of Instances
+        The objects of each image as they were compared, without crowds, and the detections counted.
+    """
+
+    report: dict
+    curves: dict[str, ScoreCurve]
+    truths: list[Instances]
+    counted: list[Instances]
+
+    @property
+    def by_boxes(self) -> bool:
+        """Whether all images were compared by boxes."""
+        return self.report["images_by_boxes"] == self.report["images"]
+
+
+def judge(detect, dataset, masks_of, min_score, iou=0.5, progress=None):
+    """Detect in every image of a data set, and compute all scores.
+
+    Parameters
+    ----------
+    detect : callable
+        (image [H, W, C], image_id, pixel_size_nm) -> the objects of all scores and those counted, as `detect_counted`.
+    dataset : Dataset
+        Prepared, with ground truth.
+    masks_of : callable
+        image_id -> whether masks are compared; otherwise filled boxes are.
+    min_score : float
+        Lowest score of the objects counted, for the report.
+    iou : float
+        Minimum IoU of a match in the scores of the classes.
+    progress : callable, optional
+        Wraps the sequence of image ids, as `tqdm.tqdm` does.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    DataError
+        An image cannot be used; the message names its file.
+    """
+    truths, found, counted, names, by_boxes = [], [], [], [], 0
+    for image_id in progress(dataset.image_ids) if progress else dataset.image_ids:
+        image, gt = dataset.load_image(image_id), targets(dataset, image_id)
+        with _naming(dataset, image_id):
+            objects = (gt, *detect(image, int(image_id), gt.pixel_size_nm))
+        if not masks_of(image_id):
+            objects, by_boxes = [o.as_boxes() for o in objects], by_boxes + 1
+        for part, one in zip((truths, found, counted), objects, strict=True):
+            part.append(one)
+        names.append(str(dataset.image_info[image_id]["id"]))
+    # Filled boxes have the same IoU as their boxes, which is faster to compute.
+    iou_type = "bbox" if by_boxes == len(truths) else "segm"
+    report, curves = evaluate_all(truths, counted, found, dataset.class_names, names, min_score, iou, iou_type)
+    return Outcome({**report, "images_by_boxes": by_boxes}, curves, truths, counted)
+
+
+def detect_counted(detector, image, min_score):
+    """All objects that a model finds in an image, and those that it would find with `min_score` as its lowest score.
+
+    In an image that is processed as a whole, the latter are the former with a score of at least `min_score`. In tiles,
+    views with lower scores must not take part when views are joined to objects.
+
+    Parameters
+    ----------
+    detector : MaskRCNN or SemanticSegmenter
+    image : array [H, W, C]
+    min_score : float
+
+    Returns
+    -------
+    found, counted : Instances
+    """
+    tiling = None
+    if hasattr(detector, "scale") and min_score > detector.config.DETECTION_MIN_CONFIDENCE:
+        tiling = tiling_of(detector.config, image.shape, "auto", detector.scale)
+    if tiling is None:
+        found = detector.predict([image])[0]
+        return found, found.select(found.scores >= min_score)
+    if tiling.assumed:
+        warn_of_assumed_scale(detector)
+    tiles = _KeptTiles()
+    found = detect_at(detector, image, tiling, progress=False, executor=tiles)
+    return found, detect_at(detector, image, tiling, progress=False, executor=tiles, min_score=min_score)
+
+
+class _KeptTiles:
+    """`detect_windows` that detects in each window only once."""
+
+    def __init__(self):
+        self.found = {}
+
+    def __call__(self, detector, source, windows, tile, batch):
+        missing = {key: window for key, window in windows.items() if key not in self.found}
+        for key, found, *_ in detect_windows(detector, source, missing, tile, batch):
+            self.found[key] = found
+        yield from ((key, self.found[key]) for key in windows)
+
+
+def targets(dataset, image_id):
+    """The true objects of an image without crowds (class ids below 0), which are neither targets nor errors."""
+    gt = dataset.load_instances(image_id)
+    return gt.select(gt.class_ids > 0)
+
+
+@contextmanager
+def _naming(dataset, image_id):
+    """Name the image in a `DataError` that is raised inside the block: a detector knows only its index in a list."""
     try:
-        return detector.predict([image])[0]
-    except DataError as error:  # the detector knows only the index of the image in its list
+        yield
+    except DataError as error:
         raise DataError(name_of(dataset, image_id), error.problem, error.cure) from error
 
 

@@ -2,12 +2,34 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from mrcnn.errors import MrcnnError, without_frames
+
+
+@dataclass
+class Job:
+    """What `read` of `stream` may return in place of an array.
+
+    Attributes
+    ----------
+    kept : object
+        Given to `finish` as the image.
+    pixels : array [H, W, C], optional
+        For the network.
+    detect : callable, optional
+        Instead of `pixels`: (detector) -> the objects, called while nothing else uses the network.
+    """
+
+    kept: object
+    pixels: np.ndarray | None = None
+    detect: Callable | None = None
+
 
 THREADS = 8  # default maximum; reading and molding an image takes a small fraction of the network's time
 
@@ -24,7 +46,7 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
         An object with `predict` receives the images one by one.
     items : iterable
         Keys that identify the images for `read` and `finish`.
-    read : callable (item) -> array [H, W, C]
+    read : callable (item) -> array [H, W, C] or Job
     finish : callable (item, image, instances) -> anything
         Processes the objects of an image, in a thread.
     batch : int
@@ -52,13 +74,21 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
                 break
             group = _next_group(reading, batch)
             good = [made for _, made in group if not isinstance(made, Exception)]
-            found = iter(network.run([made for _, made in good]) if good else ())
+            try:
+                if good and good[0][0].detect is not None:
+                    found = iter([_outcome(good[0][0].detect, detector)])
+                else:
+                    found = iter(network.run([made for _, made in good]) if good else ())
+            except BaseException:  # such as Ctrl+C: the images before it are done
+                for item, future in finishing:
+                    yield item, future.result()
+                raise
             for item, made in group:
                 if isinstance(made, Exception):
                     finishing.append((item, finishers.submit(_same, made)))
                 else:
-                    image, molded = made
-                    work = (_finish, network, finish, item, image, molded, next(found))
+                    job, molded = made
+                    work = (_finish, network, finish, item, job, molded, next(found))
                     finishing.append((item, finishers.submit(_outcome, *work)))
             while finishing and (len(finishing) > ahead or finishing[0][1].done()):
                 item, future = finishing.popleft()
@@ -72,12 +102,17 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
 
 
 def _read(network, read, item):
-    image = np.asarray(read(item))
-    return image, network.mold(image)
+    made = read(item)
+    if not isinstance(made, Job):
+        made = np.asarray(made)
+        made = Job(made, made)
+    return made, None if made.detect is not None else network.mold(np.asarray(made.pixels))
 
 
-def _finish(network, finish, item, image, molded, found):
-    return finish(item, image, network.place(image, molded, found))
+def _finish(network, finish, item, job, molded, found):
+    if isinstance(found, Exception):
+        raise found
+    return finish(item, job.kept, found if job.detect is not None else network.place(job.pixels, molded, found))
 
 
 def _outcome(function, *arguments):
@@ -98,10 +133,11 @@ def _next_group(reading, batch):
     while reading and count < batch:
         made = reading[0][1].result()
         if not isinstance(made, Exception):
+            alone = made[0].detect is not None
             size = np.shape(made[1][0]) if isinstance(made[1], tuple) else None
-            if count and size != shape:
+            if count and (alone or size != shape):
                 break
-            shape, count = size, count + 1
+            shape, count = size, batch if alone else count + 1
         group.append((reading.popleft()[0], made))
     return group
 
@@ -110,7 +146,7 @@ class _Network:
     """A model whose molding and placing can run in parallel with the network."""
 
     def __init__(self, detection):
-        self.mold, self.detection = detection.mold, detection
+        self.mold, self.detection = detection.molder(), detection
 
     def run(self, made):
         """(detections, masks or None) of each molded image."""
@@ -137,6 +173,4 @@ class _Whole:
         return self.detector.predict([image])[0]
 
     def place(self, image, molded, found):
-        if isinstance(found, Exception):
-            raise found
         return found

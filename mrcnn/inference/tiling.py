@@ -1,22 +1,20 @@
 """Detection in images that are too large for the network: tile by tile, with each object once in the result."""
 
 import sys
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import numpy as np
 from tqdm import tqdm
 
-from mrcnn.data.molding import intensities, scale_intensity
+from mrcnn.data.grey_levels import scale_intensity
+from mrcnn.data.window_levels import GreyLevels, decided, levelled
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.geometry.stitching import centre_instances, corner_instances, merge_instances
 from mrcnn.geometry.tile_rules import RULES, rule_name
 from mrcnn.geometry.tile_windows import as_pair, corner_windows, owner_regions, tile_windows
-from mrcnn.images import decoder_errors
-from mrcnn.images.decoder_errors import damage_named
 from mrcnn.inference.protocols import is_detector
+from mrcnn.inference.tile_reading import current_digests, pixel_digest, read_ahead, read_window, source_name
 from mrcnn.inference.tile_store import TileStore, fingerprint
 
 # Chosen with `benchmarks/tiling.py --what rules`: it produces neither duplicates nor fragments when outlines differ
@@ -43,6 +41,8 @@ class ArraySource:
     ----------
     array : uint8 or float32 [H, W, C]
         The input of the network before MEAN_PIXEL is subtracted.
+    levels : GreyLevels or None
+        How the values became grey levels; None for an array of 8 bit.
     shape : (int, int, int)
     path : str
 
@@ -59,7 +59,8 @@ class ArraySource:
                 path, f"is an array of shape {array.shape}, which is not an image", "Use [height, width, channels]"
             )
         try:
-            array = scale_intensity(array) if config is None else intensities(array, config)
+            self.levels = GreyLevels.of(array, config)
+            array = scale_intensity(array) if self.levels is None else self.levels.apply(array)
         except ValueError as error:
             raise DataError(path, f"{error}", "Replace or convert these pixels") from error
         self.array = array if array.ndim == 3 else array[..., None]
@@ -159,15 +160,18 @@ def detect_tiled(
         See `mrcnn.geometry.stitching`.
     batch : int, optional
         Number of tiles that go through the network together; by default BATCH_SIZE of the config.
-    progress : bool
-        Show a progress bar with the remaining time.
+    progress : bool or None
+        Show a progress bar with the remaining time; None: only in a terminal.
     resume_dir : path, optional
-        Finished tiles are stored here and are not computed again if the same call is repeated after a kill. They can be
-        used with any `min_score`, and with both 'centre' and 'merge'.
+        Finished tiles are stored here, each with a digest of its pixels. If the call is repeated, after a kill or with
+        another `min_score` or another of the rules 'centre' and 'merge', the pixels are read again, and only tiles
+        whose pixels have changed, and those that are missing, are computed. Tiles written by a version that stored no
+        digests are all computed again.
     executor : callable, optional
-        (detector, source, windows, tile, batch) -> generator of (key, Instances). The default, `detect_windows`, runs
-        in this process. `mrcnn.inference.tiling_dask.on_dask("local:4")` runs on a Dask cluster, and also accepts a
-        callable that creates the detector.
+        (detector, source, windows, tile, batch) -> generator of (key, Instances, `pixel_digest` of what was read); if
+        it yields no digest, the window is read again for `resume_dir`. The default, `detect_windows`, runs in this
+        process. `mrcnn.inference.tiling_dask.on_dask("local:4")` runs on a Dask cluster, and also accepts a callable
+        that creates the detector.
     min_score : float, optional
         Discard detections with a lower score.
     pixel_size_nm : (float, float), number or None
@@ -191,22 +195,25 @@ def detect_tiled(
     plan = TilePlan(source.shape, tile, overlap, rule)
     if executor is None and not is_detector(detector):
         detector = detector()
+    if getattr(detector, "config", None) is not None:
+        source = levelled(source, detector.config, read_window)  # one rule and one stretching for all tiles
     batch = int(getattr(getattr(detector, "config", None), "BATCH_SIZE", 1) if batch is None else batch)
     if batch < 1:
         raise ConfigError(f"batch must be at least 1, not {batch}.")
-    store = TileStore(resume_dir, None if resume_dir is None else fingerprint(detector, source, plan, read_window))
+    store = TileStore(resume_dir, None if resume_dir is None else fingerprint(detector, source, plan))
+    _drop_changed(store, source, plan, progress)
     todo = [i for i in range(len(plan.windows)) if i not in store.tiles]
     windows = {i: plan.windows[i] for i in todo}
     running = (executor or detect_windows)(detector, source, windows, plan.tile, batch)
     try:
         with (
             closing(running),
-            tqdm(
-                total=len(plan.windows), initial=len(plan.windows) - len(todo), unit="tile", disable=not progress
-            ) as bar,
+            _bar(progress, total=len(plan.windows), initial=len(plan.windows) - len(todo)) as bar,
         ):
-            for i, found in running:
-                store.put(i, found)
+            for i, found, *digest in running:
+                if store.folder is not None and not digest:
+                    digest = [pixel_digest(read_window(source, windows[i], plan.tile))]
+                store.put(i, found, *digest)
                 bar.update()
     except DataError as error:
         raise _with_way_on(error, store, len(plan.windows)) from error
@@ -215,13 +222,44 @@ def detect_tiled(
         found = [one.select(one.scores >= min_score) for one in found]
     instances = plan.joined(found)
     instances.pixel_size_nm = as_pixel_size(pixel_size_nm)
-    if progress and plan.count_too_large(instances):
+    if progress is not False and plan.count_too_large(instances):
         print(
             f"{plan.count_too_large(instances)} of {len(instances)} objects are larger than the overlap of "
             f"{plan.overlap[0]} x {plan.overlap[1]} pixels and may be cut: use a larger overlap or the rule 'merge'.",
             file=sys.stderr,
         )
     return instances
+
+
+def _bar(progress, **options):
+    """A progress bar over tiles; `progress` as for `detect_tiled`."""
+    return tqdm(unit="tile", disable=None if progress is None else not progress, **options)
+
+
+def _drop_changed(store, source, plan, progress):
+    """Drop the kept tiles whose pixels are not those that the network got; one sentence states their number.
+
+    A kept tile whose window cannot be read now is also dropped: the error is raised when the tile is computed.
+    """
+    kept = {i: window for i, window in enumerate(plan.windows) if i in store.tiles}
+    if not kept:
+        return
+    changed = 0
+    with (
+        closing(current_digests(source, kept, plan.tile)) as digests,
+        _bar(progress, total=len(kept), desc="kept tiles", leave=False) as bar,
+    ):
+        for i, digest in digests:
+            if digest != store.digests[i]:
+                changed += digest is not None
+                store.drop(i)
+            bar.update()
+    if changed:
+        print(
+            f"{source_name(source)}: the image has changed since the tiles in {store.folder} were computed, so "
+            f"{changed} of {len(kept)} tiles are computed again.",
+            file=sys.stderr,
+        )
 
 
 def _with_way_on(error, store, total):
@@ -250,28 +288,31 @@ def detect_windows(detector, source, windows, tile, batch):
 
     Yields
     ------
-    (int, Instances)
-        Key of a window and its objects, in pixels of the window.
+    (int, Instances, str)
+        Key of a window, its objects in pixels of the window, and the digest of the pixels that the network got.
 
     Raises
     ------
     DataError
         A window cannot be read; the results of the windows before it are yielded first.
     """
-    keys, images = [], []
-    with _batches_of(detector, batch), closing(_read_ahead(source, windows, tile, batch)) as readings:
+    keys, images, digests = [], [], []
+    reading_ahead = closing(read_ahead(source, windows, tile, batch))
+    with _batches_of(detector, batch), decided(detector, source), reading_ahead as readings:
         for key, reading in readings:
             error = reading.exception()
             if error is None:
+                pixels, digest = reading.result()
                 keys.append(key)
-                images.append(reading.result())
+                images.append(pixels)
+                digests.append(digest)
             if images and (error is not None or len(images) == batch):
-                yield from zip(keys, predict_padded(detector, images, batch))
-                keys, images = [], []
+                yield from zip(keys, predict_padded(detector, images, batch), digests)
+                keys, images, digests = [], [], []
             if error is not None:
                 raise error
         if images:
-            yield from zip(keys, predict_padded(detector, images, batch))
+            yield from zip(keys, predict_padded(detector, images, batch), digests)
 
 
 def predict_padded(detector, images, batch):
@@ -291,41 +332,3 @@ def _batches_of(detector, batch):
         yield
     finally:
         detection.batch_size = before
-
-
-def _read_ahead(source, windows, tile, ahead):
-    """Yield (key, future of the pixels), while a thread reads the next `ahead` windows."""
-    with ThreadPoolExecutor(1, thread_name_prefix="tiles") as pool:
-        waiting = deque()
-        try:
-            for key, window in windows.items():
-                waiting.append((key, pool.submit(read_window, source, window, tile)))
-                if len(waiting) > ahead:
-                    yield waiting.popleft()
-            while waiting:
-                yield waiting.popleft()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def read_window(source, window, tile=(0, 0)):
-    """Pixels [h, w, C] of a window, padded with zeros below and to the right to at least the size of a tile.
-
-    Raises
-    ------
-    DataError
-        The source cannot be read in this window, or returns an array of a different size.
-    """
-    y1, x1, y2, x2 = (int(v) for v in window)
-    name = getattr(source, "path", None) or type(source).__name__
-    problem = f"cannot be read in rows {y1} to {y2}, columns {x1} to {x2}"
-    with damage_named(decoder_errors.ANY, name, problem, "Export or copy the file again"):
-        pixels = np.asarray(source.read(y1, x1, y2, x2))
-    if pixels.shape[:2] != (y2 - y1, x2 - x1):
-        raise DataError(
-            name,
-            f"returned {pixels.shape[0]} x {pixels.shape[1]} pixels for the window ({y1}, {x1}, {y2}, {x2})",
-            "Export or copy the file again",
-        )
-    missing = [(0, max(0, size - have)) for size, have in zip(tile, pixels.shape)]
-    return np.pad(pixels, [*missing, *[(0, 0)] * (pixels.ndim - 2)]) if np.any(missing) else pixels

@@ -9,7 +9,7 @@ _CURE = "Give the workers more memory, start fewer of them, or choose a smaller 
 
 
 class TileWork:
-    """The work of a worker for one task: detect in some windows of the source, giving a list of (key, Instances).
+    """The work of a worker for one task: a list of (key, Instances, digest) for some windows of the source.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def detect_on_dask(dask, detector, source, windows, tile, batch):
 
     Yields
     ------
-    (int, Instances)
+    (int, Instances, str)
+        With the digest of the pixels that the worker read.
 
     Raises
     ------

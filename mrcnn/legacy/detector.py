@@ -170,7 +170,7 @@ class MaskRCNN(detector.MaskRCNN):
                 "Train your own network with keras_model.compile and keras_model.fit."
             )
         _count_steps(self.config)
-        datasets = (in_grey_levels(dataset, self.config) for dataset in (train_dataset, val_dataset))
+        datasets = (in_grey_levels(dataset, lambda: self.config) for dataset in (train_dataset, val_dataset))
         optional = (augmentation, custom_callbacks, no_augmentation_sources, verbose)
         return super().train(*datasets, learning_rate, epochs, layers, *optional)
 
@@ -202,10 +202,15 @@ class MaskRCNN(detector.MaskRCNN):
         """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `as_scripts_mean` for intensity scaling."""
         return super().mold_inputs(self._in_grey_levels(images))
 
-    def predict(self, images, pixel_size_nm=None, min_score=None):
+    def predict(self, images, pixel_size_nm=None, min_score=None, tile="auto", scale=None):
         """Detect objects; see `mrcnn.MaskRCNN.predict`."""
         _need_eager()
-        return super().predict(self._in_grey_levels(images), pixel_size_nm, min_score)
+        return super().predict(self._in_grey_levels(images), pixel_size_nm, min_score, tile, scale)
+
+    def detect_tiled(self, source, **options):
+        """Detect in an image of any size; see `mrcnn.MaskRCNN.detect_tiled`. Arrays are converted as for `predict`."""
+        (source,) = self._in_grey_levels([source]) if isinstance(source, np.ndarray) else (source,)
+        return super().detect_tiled(source, **options)
 
     def detect(self, images, verbose=0):
         """Detect objects in any number of images, regardless of BATCH_SIZE; see `mrcnn.MaskRCNN.detect`."""

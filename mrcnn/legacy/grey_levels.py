@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from mrcnn.data import training_sample as samples
-from mrcnn.data.molding import is_raw_by_mean, is_stretched
+from mrcnn.data.grey_levels import is_raw_by_mean, is_stretched, stretching_rule
 
 # An 8-bit image has a pixel above this value. An image in the unit range has none, even if resizing overshoots.
 UNIT_RANGE = 2
@@ -22,11 +22,12 @@ def holds_grey_levels(image):
 
 def as_scripts_mean(image, config):
     """Convert a script's image to grey levels if it contains them (`to_grey_levels`), unless its values are used as
-    they are (`mrcnn.data.molding.is_stretched`).
+    they are (`mrcnn.data.grey_levels.is_stretched`).
 
     Warns if the image will be stretched, which the original did not do.
     """
-    if not config.SCALE_INTENSITY or config.SCALE_INTENSITY == "auto" and is_raw_by_mean(image, config):
+    rule = stretching_rule(config)
+    if rule is False or rule is None and is_raw_by_mean(image, config):
         return image
     image = to_grey_levels(image, config.MEAN_PIXEL)
     if config.SCALE_INTENSITY == "auto" and image.size and is_stretched(image, config):
@@ -78,17 +79,20 @@ class _InGreyLevels:
     """A data set whose `load_image` applies `as_scripts_mean`; everything else is forwarded to the user's data set."""
 
     def __init__(self, dataset, config):
-        self._dataset, self._config = dataset, config
+        self._dataset, self._config_now = dataset, config if callable(config) else lambda: config
 
     def __getattr__(self, name):
         return getattr(self._dataset, name)
 
     def load_image(self, image_id):
-        return as_scripts_mean(np.asarray(self._dataset.load_image(image_id)), self._config)
+        return as_scripts_mean(np.asarray(self._dataset.load_image(image_id)), self._config_now())
 
 
 def in_grey_levels(dataset, config):
-    """Wrap a data set so training receives its images as `detect` does; None stays None."""
+    """Wrap a data set so training receives its images as `detect` does; None stays None.
+
+    `config` may be a callable that returns the current one, because a training decides the rule after the wrapping.
+    """
     if dataset is None or isinstance(dataset, _InGreyLevels):
         return dataset
     named = type(type(dataset).__name__, (_InGreyLevels,), {})  # error messages contain the name of the user's class

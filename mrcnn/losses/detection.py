@@ -36,7 +36,7 @@ def rpn_bbox_loss(target_deltas, match, deltas):
     return masked_mean(ops.mean(smooth_l1(target_deltas, deltas), axis=-1), match == 1)
 
 
-def mrcnn_class_loss(target_class_ids, logits, active_class_ids, match, exact=False):
+def mrcnn_class_loss(target_class_ids, logits, active_class_ids, match, exact=False, image_weights=None):
     """Mean cross entropy over regions.
 
     Parameters
@@ -51,10 +51,13 @@ def mrcnn_class_loss(target_class_ids, logits, active_class_ids, match, exact=Fa
         False: only real rows count, and classes that are not labelled in the image's own source are excluded from the
         softmax. True: as in the original, all rows count, with weight 1 if the *predicted* class is active in the
         *first* image, otherwise 0.
+    image_weights : [B], optional
+        Only for `exact`, where `match` does not matter: 0 excludes the rows of an image, 1 keeps them.
     """
     if exact:
         predicted = ops.argmax(logits, axis=-1)
         active = ops.take(ops.cast(active_class_ids[0], "float32"), predicted, axis=0)
+        active = active if image_weights is None else active * ops.cast(image_weights, "float32")[:, None]
         return ops.sum(cross_entropy(target_class_ids, logits) * active) / ops.sum(active)
     active = ops.cast(active_class_ids, "float32") > 0
     # Background and the row's own class are always possible, even if the data set does not list them as active.

@@ -1,14 +1,15 @@
 """Command-line options of the learning curve over the number of images. Nothing here imports Keras or NumPy."""
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from os import PathLike
 from typing import Any
 
-from mrcnn.options.arguments import TRAINING_EXIT_CODES, add_training, base_parser
+from mrcnn.options.arguments import TRAINING_EXIT_CODES, base_parser
 from mrcnn.options.option_values import positive_number, slices, whole_number
-from mrcnn.options.training_options import TrainingOptions, split_options
+from mrcnn.options.train_arguments import NETWORKS, PRESETS, add_training
+from mrcnn.options.training_options import TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +43,28 @@ class CurveOptions:
     out: str | PathLike = "learning_curve"
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "CurveOptions":
-        """From what `learning_curve_parser` parsed."""
-        training, own = split_options(given)
-        return cls(training=training, **own)
+    def of(cls, given: Mapping[str, Any], choose: Callable | None = None) -> "CurveOptions":
+        """From the options parsed by the parser; `choose` makes the `TrainingOptions` of those that it does not know.
+
+        `choose` is called with a dict and returns `TrainingOptions`, as `mrcnn.commands.training_choice` does.
+        """
+        own = {name: value for name, value in given.items() if name in _OWN}
+        others = {name: value for name, value in given.items() if name not in _OWN}
+        return cls(training=choose(others) if choose else TrainingOptions(**others), **own)
 
 
-def learning_curve_parser(description, prepares=False, semantic=False):
+_OWN = frozenset(field.name for field in fields(CurveOptions)) - {"training"}
+
+
+def learning_curve_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=False):
     """Options of the script: those that every training has, and the numbers of training images."""
     parser = base_parser(
         description,
         f"{TRAINING_EXIT_CODES}. Repeat the same command to continue where it was interrupted. With the same --out and "
-        "another --model, the results are added to the same table and figures",
+        "another --network, the results are added to the same table and figures",
     )
-    training = add_training(parser, prepares, semantic)
-    if semantic:
+    training = add_training(parser, networks, presets, prepares, annotations)
+    if "unet" in networks:
         training.add_argument(
             "--hours",
             type=positive_number,

@@ -9,7 +9,7 @@ import argparse
 def slices(text):
     """`0:120` as (0, 120)."""
     first, colon, end = text.partition(":")
-    if not (colon and first.strip().isdigit() and end.strip().isdigit() and int(first) < int(end)):
+    if not (colon and first.strip().isdecimal() and end.strip().isdecimal() and int(first) < int(end)):
         raise argparse.ArgumentTypeError(f"'{text}' is not a range of slices; write FIRST:END, such as 0:120")
     return int(first), int(end)
 
@@ -41,7 +41,7 @@ def pixel_size(text):
 
 def whole_number(text):
     """A whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
 
@@ -84,7 +84,7 @@ def scores(text):
 
 def count(text):
     """A whole number of at least 0."""
-    if not text.isdigit():
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 0")
     return int(text)
 
@@ -100,3 +100,47 @@ def option(text):
         except ValueError:
             continue
     return name, {"none": None, "true": True, "false": False}.get(value.lower(), value)
+
+
+def tile(text):
+    """`auto`, `off`, or the side of a tile as a whole number of at least 32."""
+    if text in ("auto", "off"):
+        return text
+    if not text.isdecimal() or int(text) < 32:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a tile size; write auto, off or at least 32 pixels")
+    return int(text)
+
+
+def object_size(text):
+    """`pixel-size`, `auto`, `off`, or a diameter in pixels."""
+    if text in ("pixel-size", "auto", "off"):
+        return text
+    return positive_number(text, "is not an object size; write pixel-size, auto, off or a diameter in pixels")
+
+
+def writers(text, known):
+    """`labels,rois` as ("labels", "rois"); each must be one of `known`."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [name for name in found if name not in known]
+    if unknown or not found:
+        raise argparse.ArgumentTypeError(f"'{unknown[0] if unknown else text}': choose from {', '.join(known)}")
+    return found
+
+
+def names(text):
+    """`a,b` as ["a", "b"]."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found) or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"'{text}': write each class name once, such as Nucleoli,Not Nucleoli")
+    return found
+
+
+def name_pairs(text):
+    """`a=x,b=` as {"a": "x", "b": None}."""
+    found = {}
+    for part in text.split(","):
+        label, equals, name = (side.strip() for side in part.partition("="))
+        if not equals or not label or label in found:
+            raise argparse.ArgumentTypeError(f"'{text}': write LABEL=CLASS,..., each label once")
+        found[label] = name or None
+    return found

@@ -43,6 +43,8 @@ class TrainingOptions:
         What to start from; "none" (random weights) by default.
     exclude : tuple of str
         Layers of the weight file that are not loaded.
+    object_size : "auto" or "off"
+        "auto", the default: if `weights` are a run that records the size of its objects, the images are brought to it.
     backbone : str
         Replaces the backbone of the settings.
     size : str
@@ -84,6 +86,7 @@ class TrainingOptions:
     model: str | None = None
     weights: str | PathLike | None = None
     exclude: tuple[str, ...] | None = None
+    object_size: str | None = None
     backbone: str | None = None
     size: str | None = None
     config: str | PathLike | None = None

@@ -1,14 +1,15 @@
 """Command-line options of the hyperparameter search. Nothing here imports Keras or NumPy."""
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from os import PathLike
 from typing import Any
 
-from mrcnn.options.arguments import add_training, base_parser
+from mrcnn.options.arguments import base_parser
 from mrcnn.options.option_values import positive_number, whole_number
-from mrcnn.options.training_options import TrainingOptions, split_options
+from mrcnn.options.train_arguments import NETWORKS, PRESETS, add_training
+from mrcnn.options.training_options import TrainingOptions
 
 _EXIT_CODES = (
     "exit codes: 0 success, 1 an additional worker failed, 2 failure because of options, data, weights, or a search "
@@ -52,16 +53,23 @@ class SearchOptions:
     out: str | PathLike = "search"
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "SearchOptions":
-        """From the options parsed by `tune_parser`."""
-        training, own = split_options(given)
-        return cls(training=training, **own)
+    def of(cls, given: Mapping[str, Any], choose: Callable | None = None) -> "SearchOptions":
+        """From the options parsed by the parser; `choose` makes the `TrainingOptions` of those that it does not know.
+
+        `choose` is called with a dict and returns `TrainingOptions`, as `mrcnn.commands.training_choice` does.
+        """
+        own = {name: value for name, value in given.items() if name in _OWN}
+        others = {name: value for name, value in given.items() if name not in _OWN}
+        return cls(training=choose(others) if choose else TrainingOptions(**others), **own)
 
 
-def tune_parser(description, prepares=False, semantic=False):
+_OWN = frozenset(field.name for field in fields(SearchOptions)) - {"training"}
+
+
+def tune_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=True):
     """Options of a search script: those that every training has, and those of the search."""
     parser = base_parser(description, _EXIT_CODES)
-    add_training(parser, prepares, semantic)
+    add_training(parser, networks, presets, prepares, annotations)
     group = parser.add_argument_group("search")
     group.add_argument(
         "--search",

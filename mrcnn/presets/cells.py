@@ -4,7 +4,7 @@ from mrcnn.config import Config
 
 
 class CellConfig(Config):
-    """For a GPU: fields of 512 x 512 pixels in three channels.
+    """For a GPU: fields of 512 x 512 pixels in three channels; larger ones are cropped in training, and not resized.
 
     Set NUM_CLASSES and CLASS_NAMES (background first) in a subclass, or have them taken from the annotations.
     """
@@ -13,7 +13,8 @@ class CellConfig(Config):
     NUM_CLASSES = 2
     CLASS_NAMES = ("BG", "cell")
     BACKBONE = "resnet50"
-    IMAGE_MIN_DIM = 0  # smaller images are not enlarged
+    IMAGE_RESIZE_MODE = "fit"  # images and objects keep their size
+    IMAGE_MIN_DIM = 0  # for other modes: smaller images are not enlarged
     IMAGE_MAX_DIM = 512
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
     TRAIN_ROIS_PER_IMAGE = 100
@@ -67,6 +68,7 @@ class CellKerasFrcnnConfig(CellConfig):
     USE_MASK_HEAD = False
     IMAGES_PER_GPU = 1
     STEPS_PER_EPOCH = 1000
+    IMAGE_RESIZE_MODE = "square"
     IMAGE_MIN_DIM = 600
     IMAGE_MAX_DIM = 640
     RPN_ANCHOR_SCALES = (128, 128, 128, 256, 512)

@@ -9,12 +9,14 @@ from mrcnn.nets.backbones.small_resnet import small_resnet, small_resnet_shapes
 class MicrographConfig(Config):
     """For a GPU: ResNet-101, for images of 1216 x 816 pixels (4864 x 3264, downscaled by 4).
 
-    The layer widths are Matterport's, so COCO weights can be loaded.
+    The layer widths are Matterport's, so COCO weights can be loaded. Images are not resized: larger ones are cropped in
+    training and detected in tiles.
     """
 
     NAME = "micrographs"
     NUM_CLASSES = 2  # background and object
     IMAGES_PER_GPU = 1
+    IMAGE_RESIZE_MODE = "fit"  # images and objects keep their size; IMAGE_MIN_DIM has no effect
     IMAGE_MIN_DIM = 816
     IMAGE_MAX_DIM = 1216
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
@@ -25,7 +27,7 @@ class MicrographConfig(Config):
 
 
 class MicrographSmallConfig(MicrographConfig):
-    """For a CPU: a narrow network for grey images; images larger than 512 pixels are downscaled.
+    """For a CPU: a narrow network for grey images, trained on crops of images larger than 512 pixels.
 
     It can be trained from random weights. For pretrained weights use BACKBONE "mobilenet_v2" with frozen batch norm.
     """

@@ -152,8 +152,9 @@ def _means(pixels, chosen):
 
 # --- Checks ---
 def _checked_image(image, image_shape):
-    image = np.asarray(image)
-    image = image[..., None] if image.ndim == 2 else image
+    if isinstance(image, np.ndarray) or not hasattr(image, "shape"):  # others are read cell by cell
+        image = np.asarray(image)
+        image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape or not image.shape[2]:
         raise ConfigError(
             f"The image has the shape {image.shape}, but the cells belong to an image of {image_shape[0]} x "

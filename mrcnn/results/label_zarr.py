@@ -52,10 +52,9 @@ def write_label_zarr(
     MissingExtra
         The package `zarr` is not installed.
     """
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingExtra("zarr", "zarr") from error
+    need_zarr()
+    import zarr
+
     if pixel_size_um is None and instances.pixel_size_nm is not None:
         pixel_size_um = tuple(v / 1e3 for v in instances.pixel_size_nm)
     _, size = unit_factors(1, pixel_size_um)
@@ -81,6 +80,14 @@ def write_label_zarr(
         for finer, coarser in zip(levels, levels[1:]):
             _halve(finer, coarser, chunk)
         group.attrs.update(_metadata(len(levels), size, properties))
+
+
+def need_zarr() -> None:
+    """Raise `MissingExtra` if the package `zarr` is not installed, before hours of detection and not after."""
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("zarr", "zarr") from error
 
 
 def _properties(instances, sections):

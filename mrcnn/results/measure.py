@@ -28,7 +28,8 @@ def measure(
     instances : Instances
         The objects.
     image : array [H, W] or [H, W, C], optional
-        The image, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...).
+        The image, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...). An object with `shape`
+        (H, W, C) whose slices are arrays is read object by object.
     pixel_size_nm : float or (float, float), optional
         Size of a pixel in nm, or its height and width; default: `instances.pixel_size_nm`.
     class_names : sequence of str, optional
@@ -80,24 +81,55 @@ def measure(
     rows = []
     for i, (box, mask) in enumerate(zip(instances.boxes, instances.masks, strict=True)):
         y1, x1, y2, x2 = (int(v) for v in box)
-        row = {
-            "instance": i + 1,
-            "class_id": int(instances.class_ids[i]),
-            "class": names[i],
-            "score": round(float(instances.scores[i]), 6),
-            "y1": y1,
-            "x1": x1,
-            "y2": y2,
-            "x2": x2,
-        }
+        row = _identity(instances, i, names)
         row |= shape_of(box, mask, size)
         row["touches_border"] = touches_border(box, mask, instances.image_shape)
         if image is not None:
             row |= _intensity(image[y1:y2, x1:x2], mask)
         rows.append(row)
-    columns = _columns(size, image)
-    table = pd.DataFrame(rows, columns=columns)
-    return table if rows else table.astype({c: _dtype(c) for c in columns})
+    return _typed(rows, _columns(size, image))
+
+
+def measure_boxes(instances: Instances, class_names: Sequence[str] | None = None) -> pd.DataFrame:
+    """The columns of `measure` that are known of objects without masks.
+
+    Parameters
+    ----------
+    instances : Instances
+        Their masks are not used.
+    class_names : sequence of str, optional
+        Names by class id, background first; default: the ids as text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `instance`, `class_id`, `class`, `score`, `y1`, `x1`, `y2`, `x2`, and `touches_border`: whether the box reaches
+        the image edge.
+    """
+    names, (height, width) = names_of(instances.class_ids, class_names), instances.image_shape
+    rows = []
+    for i, (y1, x1, y2, x2) in enumerate(instances.boxes.tolist()):
+        border = y1 <= 0 or x1 <= 0 or y2 >= height or x2 >= width
+        rows.append({**_identity(instances, i, names), "touches_border": border})
+    return _typed(rows, [*_IDENTITY, "touches_border"])
+
+
+def summarize_boxes(
+    table: pd.DataFrame, image_shape: Sequence[int], pixel_size_nm: float | tuple[float, float] | None = None
+) -> dict:
+    """`summarize` without the areas of objects, which boxes do not tell; parameters as there.
+
+    Returns
+    -------
+    dict
+        `count`, `image_area_px`; with a pixel size `image_area_um2` and `density_per_um2`.
+    """
+    size = as_pixel_size(pixel_size_nm)
+    summary = {"count": len(table), "image_area_px": float(image_shape[0]) * float(image_shape[1])}
+    if size is not None:
+        summary["image_area_um2"] = summary["image_area_px"] * size[0] * size[1] / 1e6
+        summary["density_per_um2"] = _ratio(summary["count"], summary["image_area_um2"])
+    return summary
 
 
 def summarize(
@@ -197,8 +229,9 @@ def _intensity_columns(image):
 def _checked_image(image, image_shape):
     if image is None:
         return None
-    image = np.asarray(image)
-    image = image[..., None] if image.ndim == 2 else image
+    if isinstance(image, np.ndarray) or not hasattr(image, "shape"):
+        image = np.asarray(image)
+        image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape:
         raise ConfigError(
             f"The image has the shape {image.shape}, but the objects belong to an image of {image_shape[0]} x "
@@ -219,11 +252,29 @@ def names_of(class_ids, class_names):
     return [str(class_names[c]) for c in class_ids]
 
 
+def _identity(instances, i, names):
+    values = (
+        i + 1,
+        int(instances.class_ids[i]),
+        names[i],
+        round(float(instances.scores[i]), 6),
+        *(int(v) for v in instances.boxes[i]),
+    )
+    return dict(zip(_IDENTITY, values, strict=True))
+
+
+def _typed(rows, columns):
+    """The rows as a table; the columns of an empty one have the same types."""
+    table = pd.DataFrame(rows, columns=columns)
+    return table if rows else table.astype({c: _dtype(c) for c in columns})
+
+
+_IDENTITY = ("instance", "class_id", "class", "score", "y1", "x1", "y2", "x2")
 _INTEGER = ("instance", "class_id", "y1", "x1", "y2", "x2", "area_px")
 
 
 def _columns(size, image):
-    columns = ["instance", "class_id", "class", "score", "y1", "x1", "y2", "x2", *SHAPE_COLUMNS, "touches_border"]
+    columns = [*_IDENTITY, *SHAPE_COLUMNS, "touches_border"]
     columns += [] if size is None else PHYSICAL_COLUMNS
     return columns + ([] if image is None else _intensity_columns(image))
 

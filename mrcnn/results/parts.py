@@ -1,14 +1,19 @@
 """Tables of many images in parts, each written completely or not at all, so an interrupted run can resume."""
 
+import csv
 import json
 import re
+import sys
 from pathlib import Path
+
+import pandas as pd
 
 from mrcnn.errors import ConfigError, DataError, MissingExtra
 from mrcnn.files import whole_file, write_json
 
-FORMAT = 1
+FORMAT = 2  # 1: with only some of the settings in "settings"
 RUN_FILE = "run.json"
+_CHANGED_IN_2 = ("format", "settings")  # entries of a run that cannot be compared with those of format 1
 KINDS = ("csv", "parquet")
 
 
@@ -24,7 +29,8 @@ class PartStore:
     run : dict
         Everything the parts depend on; stored in the folder and compared with what an earlier run stored.
     resume : bool
-        Continue with the parts of an earlier run; otherwise the folder must not contain any.
+        Continue with the parts of an earlier run; otherwise the folder must not contain any. Parts that an earlier
+        version wrote are deleted, and one sentence on standard error says so.
 
     Raises
     ------
@@ -74,18 +80,30 @@ class PartStore:
         """File of one table of a part."""
         return self.folder / f"{name}_{number:06d}.{self.kind}"
 
-    def join(self, name, count, target):
-        """Join the tables with that name from parts 0 to `count - 1` into one CSV, with one part in memory at a time.
+    def join(self, name, numbers, target):
+        """Join the tables with that name from these parts into one CSV, with one part in memory at a time.
+
+        Columns that only some parts have (such as areas in um2, of images with a pixel size) are empty in the others.
 
         Raises
         ------
         DataError
             The file cannot be written, or a part is missing.
         """
+        headers = [self._columns(name, number) for number in numbers]
+        columns = list(dict.fromkeys(column for header in headers for column in header))
         with whole_file(target) as temporary, open(temporary, "w", encoding="utf-8", newline="") as joined:
-            for number in range(count):
-                header, rows = self._lines(name, number)
-                joined.write(header + rows if number == 0 else rows)
+            for number, header in zip(numbers, headers):
+                first = number == numbers[0]
+                if header == columns:  # as it is: rounded and formatted as the part was
+                    line, rows = self._lines(name, number)
+                    joined.write(line + rows if first else rows)
+                else:
+                    table = pd.read_csv(self.path(name, number), dtype=str, keep_default_na=False)
+                    table.reindex(columns=columns).to_csv(joined, index=False, header=first)
+
+    def _columns(self, name, number):
+        return next(csv.reader([self._lines(name, number)[0]]), [])
 
     def _lines(self, name, number):
         """(first line, remaining lines) of a table."""
@@ -98,10 +116,24 @@ class PartStore:
 
     def remove(self):
         """Delete the parts, and the folder if it is then empty."""
-        for path in [p for p in self.folder.iterdir() if _is_ours(p)]:
-            path.unlink(missing_ok=True)
+        self._delete_parts()
+        (self.folder / RUN_FILE).unlink(missing_ok=True)  # the last, so that the parts always belong to a known run
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+    def _delete_older(self):
+        """Delete parts that depend on more than their run records."""
+        if any(self.folder.glob("part_*.json")):
+            print(
+                f"{self.folder}: an earlier version wrote the parts here, without recording all settings that they "
+                "depend on, so they are computed again.",
+                file=sys.stderr,
+            )
+        self._delete_parts()
+
+    def _delete_parts(self):
+        for path in [p for p in self.folder.iterdir() if _is_part(p)]:
+            path.unlink(missing_ok=True)
 
     def _record(self, number):
         return self.folder / f"part_{number:06d}.json"
@@ -114,13 +146,18 @@ class PartStore:
                 f"{self.folder} contains the parts of an earlier run. Continue that run with --resume, delete "
                 "the folder, or choose another --out."
             )
+        older = _is_older(before, run)
         different = [] if before is None else [name for name in run if before.get(name) != run[name]]
+        if older:
+            different = [name for name in different if name in before and name not in _CHANGED_IN_2]
         if different:
             raise ConfigError(
                 f"{self.folder} contains parts of another run (different {', '.join(different)}). Choose "
                 "another --out, or delete this folder."
             )
-        if before is None:
+        if older:
+            self._delete_older()
+        if before is None or older:
             write_json(path, run)
         for leftover in self.folder.glob(".writing-*"):  # of a run that was killed while writing
             leftover.unlink(missing_ok=True)
@@ -136,8 +173,15 @@ class PartStore:
         return found if isinstance(found, dict) else {}
 
 
-def _is_ours(path):
-    return path.name == RUN_FILE or re.fullmatch(r"part_\d{6,}\.json|[a-z]+_\d{6,}\.(csv|parquet)", path.name)
+def _is_older(before, run):
+    """Whether an earlier version stored a run, whose parts may depend on more than it recorded."""
+    if before is None or not isinstance(before.get("format"), int) or before["format"] > FORMAT:
+        return False
+    return before["format"] < FORMAT or not before.keys() >= run.keys()
+
+
+def _is_part(path):
+    return re.fullmatch(r"part_\d{6,}\.json|[a-z]+_\d{6,}\.(csv|parquet)", path.name)
 
 
 def _need_pyarrow():

@@ -86,8 +86,8 @@ def best_settings(study):
 def write_report(study, config, out):
     """Write the results of a search to a folder.
 
-    `trials.csv`; `best.json`, all settings, including the best values found, for ``train.py --config``; `history.png`
-    and `parallel.png`.
+    `trials.csv`; `best.json`, all settings, including the best values found, for ``mrcnn train --config``;
+    `history.png` and `parallel.png`.
 
     Parameters
     ----------

@@ -82,6 +82,15 @@ class OrderedBatches(keras.utils.PyDataset):
             self._order = (pass_, order)
         return int(order[place])
 
+    def weights_of(self, step):
+        """float32 [B]: 1 for each place of a batch that counts, 0 for filler.
+
+        Without shuffling, the places after the last entry are filler: entries that were visited before. With shuffling
+        there is no filler, because the next pass goes on where they end.
+        """
+        left = len(self.entries) - step * self.batch_size
+        return (np.arange(self.batch_size) < (self.batch_size if self.shuffle else left)).astype(np.float32)
+
     def ids_of(self, epoch, step):
         """Image ids of one batch."""
         return self.entries_of(epoch, step)
@@ -134,7 +143,7 @@ class SampleBatches(OrderedBatches):
                 raise DataError(
                     self.names_of(epoch, step)[slot],
                     f"the image is {sample.image.shape} after resizing, but the model trains on {shape}",
-                    "Set IMAGE_RESIZE_MODE to 'square' or 'crop', which give every image the same size",
+                    "Set IMAGE_RESIZE_MODE to 'fit', 'square' or 'crop', which give every image the same size",
                 )
             samples.append(sample)
         return samples
@@ -142,6 +151,32 @@ class SampleBatches(OrderedBatches):
     def arrays_of(self, epoch, step):
         """One dict of arrays."""
         return (stack_samples(self.samples_of(epoch, step), self.config),)
+
+
+class ValidationBatches(SampleBatches):
+    """The images in their order, the same in every epoch, with weights float32 [B] as `weights_of` returns them.
+
+    All batches have the same size, so the validation step is compiled once; the weights make `TrainingModel` count each
+    image once, however many places the last batch has left.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Prepared.
+    config : Config
+    steps : int or None
+        Batches per epoch, at most as many as visit every image once. None or 0: as many.
+    """
+
+    def __init__(self, dataset, config, steps=None):
+        super().__init__(dataset, config, steps, shuffle=False)
+        self.steps = min(self.steps, -(-len(self.entries) // self.batch_size))
+
+    def arrays_of(self, epoch, step):
+        """One dict of arrays, zeros, and the weights."""
+        (inputs,) = super().arrays_of(epoch, step)
+        # The targets are among the inputs, but Keras takes weights only after targets, and no None for these.
+        return inputs, np.zeros(self.batch_size, np.float32), self.weights_of(step)
 
 
 def stack_samples(samples, config):

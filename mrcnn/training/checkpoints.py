@@ -62,8 +62,9 @@ def seed_states(model):
 
 
 def metric_states(model):
-    """Variables of the running means of the losses."""
-    return [v for metric in model.metrics for v in metric.variables]
+    """Variables of the running means of the losses; not of what is summed up in validation only."""
+    running = [metric for metric in model.metrics if not getattr(metric, "only_in_validation", False)]
+    return [v for metric in running for v in metric.variables]
 
 
 def save_checkpoint(path, model, config, progress):
@@ -110,6 +111,12 @@ def read_state(path):
             return None
         arrays = {name: _arrays(path, state, name) for name in ("optimizer", "seeds", "metrics")}
         return TrainingState(_progress(state), dict(json.loads(state.attrs["config"])), **arrays)
+
+
+def read_config(path):
+    """The settings in a checkpoint as a dict, or None if the file holds only weights; raises as `read_state` does."""
+    with _state_group(path) as state:
+        return None if state is None else dict(json.loads(state.attrs["config"]))
 
 
 @contextlib.contextmanager

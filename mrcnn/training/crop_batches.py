@@ -42,7 +42,8 @@ class CropBatches(OrderedBatches):
 
 class GridBatches(CropBatches):
     """The same crops in every epoch: those that cover each image, or enough of them for `steps` batches, spread over
-    the whole data set.
+    the whole data set. Each batch ends with weights float32 [B] as `weights_of` returns them, with which
+    `SemanticModel` counts each crop once.
     """
 
     def __init__(self, dataset, config, steps=None):
@@ -60,3 +61,7 @@ class GridBatches(CropBatches):
     def crops_of(self, epoch, step):
         """[(image uint8 [s, s, C], labels uint8 [s, s])] of one batch."""
         return [self.source.crop(*self.windows[entry]) for entry in self.entries_of(epoch, step)]
+
+    def arrays_of(self, epoch, step):
+        """Images, labels and weights."""
+        return *super().arrays_of(epoch, step), self.weights_of(step)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mrcnn.data.dataset import validate_dataset
-from mrcnn.training.batches import SampleBatches
+from mrcnn.training.batches import SampleBatches, ValidationBatches
 from mrcnn.training.callbacks import Validation
 from mrcnn.training.memory import expected_memory_gb
 
@@ -22,9 +22,10 @@ class Recipe:
     batches : callable
         (dataset, config, augmentation, no_augmentation_sources, epoch, first_step) -> OrderedBatches to train on.
     validation_batches : callable
-        (dataset, config) -> OrderedBatches without shuffling.
+        (dataset, config) -> OrderedBatches without shuffling, whose arrays end with weights: the model counts each
+        image (or crop) once, whatever BATCH_SIZE is.
     monitor : callable
-        (config) -> name of the score that selects the best epoch, if there is validation.
+        (config) -> name of the score that selects the best epoch (`best.h5`), if there is validation.
     validation_every : callable
         (config) -> number of epochs between passes over the validation batches; 0: never.
     watchers : callable
@@ -43,12 +44,10 @@ class Recipe:
     memory_gb: Callable
 
 
-def _validation_steps(dataset, config):
-    whole = -(-len(dataset.image_ids) // int(config.BATCH_SIZE))
-    return whole if config.VALIDATION_STEPS is None else min(whole, config.VALIDATION_STEPS)
-
-
 def _monitor(config):
+    """A score of detections if there is one; else `val_loss`: the mean over the validation batches of the loss of a
+    batch (see `TrainingModel`), weighted by the number of images in it, each of which is in one batch.
+    """
     if config.VALIDATE_EVERY:
         return "val_threat_score"
     return "val_loss" if config.VALIDATION_STEPS != 0 else "loss"
@@ -69,9 +68,7 @@ MASK_RCNN = Recipe(
     check=validate_dataset,
     check_validation=lambda dataset, config: config.validate(dataset.class_names),
     batches=_sample_batches,
-    validation_batches=lambda dataset, config: SampleBatches(
-        dataset, config, _validation_steps(dataset, config), shuffle=False
-    ),
+    validation_batches=lambda dataset, config: ValidationBatches(dataset, config, config.VALIDATION_STEPS),
     monitor=_monitor,
     validation_every=lambda config: int(config.VALIDATION_STEPS != 0),
     watchers=_detecting,

@@ -20,13 +20,16 @@ from mrcnn.training.callbacks import (
     refuse_broken_weights,
 )
 from mrcnn.training.checkpoints import restore, run_checkpoints
+from mrcnn.training.grey_levels import record_stretching
 from mrcnn.training.history import TrainingHistory
 from mrcnn.training.memory import expected_memory_gb
 from mrcnn.training.progress_bar import EpochLines, ProgressBar, shown
 from mrcnn.training.recipes import MASK_RCNN
+from mrcnn.training.recorded import own_config
 from mrcnn.training.resume import next_stage
 from mrcnn.training.run_folders import is_ahead, model_name, new_folder, run_name
 from mrcnn.training.time_budget import NO_END, TimeBudget
+from mrcnn.training.trained_on import record_training_set
 from mrcnn.weights.files import remove_leftovers
 
 
@@ -58,9 +61,11 @@ def run_training(
     TrainingHistory
         Of the whole run.
     """
-    config, model = detector.config, detector.keras_model
+    config, model = own_config(detector), detector.keras_model
     bar, lines = shown(verbose)
     check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, recipe)
+    record_stretching(detector, train_dataset, say=lines)
+    record_training_set(detector, train_dataset)
     epochs = NO_END if epochs is None else epochs
     progress, state = next_stage(detector, layers, float(learning_rate), int(epochs))
     if progress is None:
@@ -232,7 +237,7 @@ def _clear_errors(model, stop_on_nan, *batches):
 
 
 def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, memory_gb=expected_memory_gb):
-    """Print what is about to be trained: images, layers, parameters, steps, memory."""
+    """Print what is about to be trained: images, layers, parameters, steps, precision and why, memory."""
     config, model = detector.config, detector.keras_model
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     total = sum(int(np.prod(v.shape)) for v in model.weights)
@@ -245,8 +250,8 @@ def announce(detector, train_dataset, val_dataset, steps, progress, hours=None, 
         f"{_counted(steps, 'step')} per epoch, {_counted(int(config.BATCH_SIZE), 'image')} per step\n"
         f"  images: {len(train_dataset.image_ids)} training, {validated} validation\n"
         f"  parameters: {total:,}, {trainable:,} of them trainable\n"
-        f"  expected memory: about {memory_gb(model, config):.1f} GB, in {detector.precision} on "
-        f"{keras.backend.backend()}\n"
+        f"  precision: {detector.precision_reason}\n"
+        f"  expected memory: about {memory_gb(model, config):.1f} GB, on {keras.backend.backend()}\n"
         f"  run folder: {detector.log_dir}"
     )
 

@@ -34,7 +34,8 @@ class Pictures(keras.callbacks.Callback):
             return
         model = self.model  # under JAX, Keras keeps the state of the step outside the variables; this copies it back
         self.run = self.run or jit(model, by_shape=True)
-        crops = self.batches.crops_of(0, 0)[:SHOWN]
+        different = int(self.batches.weights_of(0).sum())  # the rest of a batch repeats crops
+        crops = self.batches.crops_of(0, 0)[: min(SHOWN, different)]
         logits = np.asarray(self.run([self.batches.arrays_of(0, 0)[0]]))[: len(crops)]
         found = (logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
         for i, ((image, labels), predicted) in enumerate(zip(crops, found)):
@@ -69,6 +70,11 @@ def _grid_batches(dataset, config):
     return GridBatches(chosen, config, config.VALIDATION_STEPS)
 
 
+def _monitor(config):
+    """`val_foreground_iou` over all pixels of the validation crops, each crop once (see `SemanticModel`)."""
+    return "val_foreground_iou" if _validation_every(config) else "loss"
+
+
 def _validation_every(config):
     return 0 if config.VALIDATION_STEPS == 0 else config.VALIDATE_EVERY
 
@@ -83,7 +89,7 @@ SEMANTIC = Recipe(
     check_validation=_check_validation,
     batches=_crop_batches,
     validation_batches=_grid_batches,
-    monitor=lambda config: "val_foreground_iou" if _validation_every(config) else "loss",
+    monitor=_monitor,
     validation_every=_validation_every,
     watchers=_picturing,
     memory_gb=expected_memory_gb,

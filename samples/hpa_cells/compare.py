@@ -3,19 +3,19 @@
 import sys
 
 from mrcnn.options.arguments import run
-from mrcnn.options.box_arguments import box_compare_parser
+from mrcnn.options.evaluate_arguments import compare_parser
 
 
 def main(argv=None):
     """Compare; returns the exit code."""
-    return run(work, vars(box_compare_parser(__doc__).parse_args(argv)))
+    return run(work, vars(compare_parser(__doc__, min_score=0.7, by="boxes").parse_args(argv)))
 
 
 def work(options):
     """Run the comparison; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.commands.box_comparison import compare
+    from mrcnn.commands.comparison import compare
 
     return compare(DOMAIN, options)
 

@@ -1,21 +1,21 @@
-"""Compare detected with annotated boxes: metrics per class, confusion matrix, precision, recall and F1 by threshold."""
+"""Compare detections with annotations: scores of objects and of each class, confusion matrix, curves, worst images."""
 
 import sys
 
 from mrcnn.options.arguments import run
-from mrcnn.options.box_arguments import box_evaluate_parser
+from mrcnn.options.evaluate_arguments import evaluate_parser
 
 
 def main(argv=None):
     """Evaluate; returns the exit code."""
-    return run(work, vars(box_evaluate_parser(__doc__).parse_args(argv)))
+    return run(work, vars(evaluate_parser(__doc__, min_score=0.7, by="boxes").parse_args(argv)))
 
 
 def work(options):
     """Run the evaluation; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.commands.box_evaluation import evaluate
+    from mrcnn.commands.evaluation import evaluate
 
     return evaluate(DOMAIN, options)
 

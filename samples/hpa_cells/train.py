@@ -2,24 +2,22 @@
 
 import sys
 
+from mrcnn.domains.hpa.commands.arguments import train_parser
 from mrcnn.options.arguments import run
-from mrcnn.options.box_arguments import box_train_parser
-
-SETTINGS = ("keras-frcnn", "matterport")
 
 
 def main(argv=None):
     """Train; returns the exit code."""
-    return run(work, vars(box_train_parser(__doc__, SETTINGS).parse_args(argv)))
+    return run(work, vars(train_parser(__doc__).parse_args(argv)))
 
 
 def work(options):
     """Run the training; heavy modules are imported only after the options were checked."""
     from hpa_cells import DOMAIN
 
-    from mrcnn.commands.boxes import train
+    from mrcnn.commands.own_objects import train
 
-    return train(DOMAIN, options)
+    return train(options, DOMAIN)
 
 
 if __name__ == "__main__":

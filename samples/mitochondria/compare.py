@@ -2,7 +2,8 @@
 
 import sys
 
-from mrcnn.options.arguments import compare_parser, run
+from mrcnn.options.arguments import run
+from mrcnn.options.evaluate_arguments import compare_parser
 
 
 def main(argv=None):

@@ -2,12 +2,13 @@
 
 import sys
 
-from mrcnn.options.arguments import evaluate_parser, run
+from mrcnn.options.arguments import run
+from mrcnn.options.evaluate_arguments import evaluate_parser
 
 
 def main(argv=None):
     """Evaluate a model; returns the exit code."""
-    return run(work, vars(evaluate_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
+    return run(work, vars(evaluate_parser(__doc__).parse_args(argv)))
 
 
 def work(options):

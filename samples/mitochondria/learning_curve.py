@@ -3,21 +3,21 @@
 import sys
 
 from mrcnn.options.arguments import run
-from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_parser
+from mrcnn.options.learning_curve_arguments import learning_curve_parser
 
 
 def main(argv=None):
     """Train and evaluate; returns the exit code."""
-    return run(work, vars(learning_curve_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
+    return run(work, vars(learning_curve_parser(__doc__).parse_args(argv)))
 
 
 def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.commands.learning_curve import learning_curve
+    from mrcnn.commands.own_objects import learning_curve
 
-    return learning_curve(DOMAIN, CurveOptions.of(options))
+    return learning_curve(options, DOMAIN)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Mitochondria in electron micrographs: the settings and the data that the scripts in this folder share.
 
-The settings themselves are in `mrcnn.presets.micrographs`; the classes here can override any of them.
+The settings themselves are in `mrcnn.presets.micrographs`, everything else in `mrcnn.commands.micrographs`; the classes
+here can override any of them.
 """
 
-from mrcnn.commands.domain import Domain
+from dataclasses import replace
+
+from mrcnn.commands import micrographs
+from mrcnn.commands.micrographs import CLASS_NAME
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.readers.open import open_dataset
 from mrcnn.presets.micrographs import (
@@ -12,10 +16,6 @@ from mrcnn.presets.micrographs import (
     MicrographSemanticConfig,
     MicrographSmallConfig,
 )
-
-CLASS_NAME = "mitochondrion"
-# Number of images and seed of each part of the synthetic set: sets with different seeds have no image in common.
-SYNTHETIC = {"train": (160, 1), "validation": (20, 2), "test": (24, 3)}
 
 
 class MitochondriaConfig(MicrographConfig):
@@ -26,7 +26,7 @@ class MitochondriaConfig(MicrographConfig):
 
 
 class MitochondriaSmallConfig(MicrographSmallConfig):
-    """For a CPU: a narrow network, for grey images that are reduced to 512 pixels if they are larger.
+    """For a CPU: a narrow network for grey images, trained on crops of images larger than 512 pixels.
 
     It can be trained from random weights. For pretrained ones: BACKBONE "mobilenet_v2", with frozen batch norm.
     """
@@ -99,24 +99,14 @@ class MitochondriaDataset(Dataset):
         return self.files.image_reference(self.image_info[image_id]["index"])
 
 
-def synthetic(part):
-    """The "train", "validation" or "test" part of the synthetic micrographs, 256 x 256 pixels of 12 nm."""
-    from mrcnn.data.synthetic.mitochondria import SyntheticMitochondria
-
-    count, seed = SYNTHETIC[part]
-    return SyntheticMitochondria(count, seed=seed)
-
-
-DOMAIN = Domain(
-    "mitochondria",
-    ("BG", CLASS_NAME),
-    {
+# `replace` can also change the other attributes of `Domain`, such as `synthetic` or `augmentation`.
+DOMAIN = replace(
+    micrographs.DOMAIN,
+    configs={
         "full": MitochondriaConfig,
         "small": MitochondriaSmallConfig,
         "demo": DemoConfig,
         "semantic": MitochondriaSemanticConfig,
     },
-    MitochondriaDataset,
-    synthetic,
-    counts_channels=True,
+    open_dataset=MitochondriaDataset,
 )

@@ -2,22 +2,22 @@
 
 import sys
 
-from mrcnn.options.arguments import run, train_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.train_arguments import train_parser
 
 
 def main(argv=None):
     """Train a model; returns the exit code."""
-    return run(work, vars(train_parser(__doc__, prepares=True, semantic=True).parse_args(argv)))
+    return run(work, vars(train_parser(__doc__, annotations=False).parse_args(argv)))
 
 
 def work(options):
     """Import what is heavy only now, after the options are known to be sound."""
     from mitochondria import DOMAIN
 
-    from mrcnn.commands.training import train
-    from mrcnn.options.training_options import TrainingOptions
+    from mrcnn.commands.own_objects import train
 
-    return train(DOMAIN, TrainingOptions(**options))
+    return train(options, DOMAIN)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,14 @@ For a new wafer, start from a trained model and train only its heads, on patches
 import argparse
 import sys
 
-from mrcnn.options.arguments import run, train_parser
+from mrcnn.domains.wafer.commands.arguments import train_wafer_parser
+from mrcnn.options.arguments import run
 
 
 def main(argv=None):
     """Train; returns the exit code."""
-    parser = train_parser(__doc__)
+    parser = train_wafer_parser(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--channels",
-        metavar="NAME,...",
-        help="channels of an image, in order: grey, fluo, edges (Sobel magnitude of grey), zeros; names may repeat "
-        "(default grey,fluo)",
-    )
     return run(work, vars(parser.parse_args(argv)))
 
 
@@ -28,13 +23,9 @@ def work(options):
     """Run the training; heavy modules are imported only after the options were checked."""
     from wafer_sections import DOMAIN
 
-    from mrcnn.commands.training import train
-    from mrcnn.options.training_options import TrainingOptions
+    from mrcnn.domains.wafer.commands.train import train_wafer
 
-    channels = options.pop("channels", None)
-    if channels:
-        options["dataset_option"] = [*options.get("dataset_option", ()), ("channels", channels)]
-    return train(DOMAIN, TrainingOptions(**options))
+    return train_wafer(DOMAIN, options)
 
 
 if __name__ == "__main__":

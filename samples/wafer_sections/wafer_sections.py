@@ -1,6 +1,7 @@
 """Brain sections on a silicon wafer: settings and data shared by the scripts in this folder.
 
-The settings themselves are in `mrcnn.presets.wafers`; the classes here can override any of them.
+The settings themselves are in `mrcnn.presets.wafers`, everything else in `mrcnn.domains.wafer.domain`; what is here can
+override any of them.
 
 As a script, this file accepts the commands of the first wafer projects:
 
@@ -10,21 +11,13 @@ As a script, this file accepts the commands of the first wafer projects:
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from mrcnn.commands.domain import Domain
-from mrcnn.data.augment import Affine, FlipLR, FlipUD, GaussianBlur, GaussianNoise, Multiply, Rot90, SomeOf
-from mrcnn.data.large.channels import ChannelStack, mean_pixel
-from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES
-from mrcnn.domains.wafer.patches.cut import WaferPatches, random_patches
-from mrcnn.domains.wafer.patches.folders import PatchFolderDataset
-from mrcnn.errors import ConfigError
+from mrcnn.domains.wafer import domain as wafers
 from mrcnn.presets.wafers import SectionConfig, SectionSmallConfig
 
-CHANNELS = ("grey", "fluo")
-CHANNELS_TEXT = ",".join(CHANNELS)
-# Number of patches and seed of their wafer, for each part of the synthetic set.
-SYNTHETIC = {"train": (120, 1), "validation": (16, 2), "test": (24, 3)}
+CHANNELS, CLASS_NAMES = wafers.CHANNELS, wafers.CLASS_NAMES
 
 
 class WaferConfig(SectionConfig):
@@ -46,73 +39,17 @@ class WaferSmallConfig(SectionSmallConfig):
     IMAGE_CHANNEL_COUNT = len(CHANNELS)
 
 
-class WaferDataset(PatchFolderDataset):
-    """Folders of patches; see `mrcnn.domains.wafer.patches.folders.PatchFolderDataset`.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder of patches.
-    truth : None
-        Not supported, because the masks are in the folders of the patches.
-    channels : str
-        Channel names, separated by commas.
-    **options
-        Further parameters of `PatchFolderDataset`.
-    """
-
-    def __init__(self, path, truth=None, channels=CHANNELS_TEXT, **options):
-        if truth is not None:
-            raise ConfigError(f"--truth {truth} is not supported: the masks of a patch are in its own folder.")
-        super().__init__(path, tuple(name.strip() for name in channels.split(",")), **options)
+class WaferDataset(wafers.WaferDataset):
+    """Folders of patches; for other files, override the methods of `mrcnn.data.dataset.Dataset` here."""
 
 
-def synthetic(part):
-    """The "train", "validation" or "test" patches, 256 x 256 pixels, each part from its own synthetic wafer."""
-    from mrcnn.domains.wafer.synthetic.wafer import synthetic_wafer
-
-    count, seed = SYNTHETIC[part]
-    pictures, labels = synthetic_wafer((1200, 1200), 40, seed)
-    windows = random_patches(labels, (1200, 1200), 256, count, min_tissue=1, min_magnet=1, seed=seed)
-    return WaferPatches(ChannelStack.from_arrays(pictures, CHANNELS), labels, windows)
-
-
-def fit_settings(config, dataset):
-    """Set the number of channels and the mean pixel from the training images."""
-    config.IMAGE_CHANNEL_COUNT = dataset.channels
-    config.MEAN_PIXEL = mean_pixel(dataset)
-
-
-def augmentation(name):
-    """The augmentation selected by --augmentation; none of them changes the shape of a section, which is given by the
-    tissue block.
-
-    "normal" was used to train on the first wafers: up to two of flips, right-angle rotations, brightness and blur.
-    """
-    flips = (FlipLR(p=0.5), FlipUD(p=0.5), Rot90())
-    if name == "none":
-        return None
-    if name == "flips":
-        return list(flips)
-    if name == "light":
-        return SomeOf((0, 2), (*flips, Multiply((0.9, 1.2))))
-    if name == "normal":
-        return SomeOf((0, 2), (*flips, Multiply((0.8, 1.5)), GaussianBlur((0, 5))))
-    return [
-        *flips,
-        Affine(rotate=(-180, 180), scale=1, p=0.5),
-        Multiply((0.7, 1.5), p=0.7),
-        GaussianBlur((0, 3), p=0.3),
-        GaussianNoise((0, 0.03), p=0.4),
-    ]
-
-
-DOMAIN = Domain(
-    "wafer sections",
-    CLASS_NAMES,
-    {"full": WaferConfig, "small": WaferSmallConfig, "demo": WaferSmallConfig},
-    WaferDataset,
-    synthetic,
+# Functions here can replace these in DOMAIN.
+synthetic, fit_settings, augmentation = wafers.synthetic, wafers.fit_settings, wafers.augmentation
+DOMAIN = replace(
+    wafers.DOMAIN,
+    configs={"full": WaferConfig, "small": WaferSmallConfig, "demo": WaferSmallConfig},
+    open_dataset=WaferDataset,
+    synthetic=synthetic,
     fit_settings=fit_settings,
     augmentation=augmentation,
 )

@@ -10,7 +10,8 @@ import tifffile
 from scipy.ndimage import label
 
 from mrcnn.commands import comparison
-from mrcnn.commands.comparison import compare, format_comparison, named_runs, shown_images
+from mrcnn.commands.comparison import compare, entries_of, named_runs, shown_images
+from mrcnn.commands.comparison_table import format_comparison
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
@@ -65,9 +66,9 @@ def compared(domain, stack, monkeypatch):
     def load(domain, options):
         level = options["weights"].rpartition("/")[2]
         models[level] = Brighter(domain.configs["small"](), int(level))
-        return models[level]
+        return models[level], 0.7
 
-    monkeypatch.setattr(comparison, "load_detector", load)
+    monkeypatch.setattr(comparison, "scored_detector", load)
 
     def call(*runs, **options):
         options = {
@@ -105,6 +106,28 @@ def test_one_table_of_all_models_and_figures_of_some_images(compared, capsys):
     assert len(stored["reports"]["good"]["per_image"]) == 4
 
 
+def test_a_score_is_counted_from_that_of_each_model_on(compared):
+    _, out, _ = compared("a=runs/50", pictures=0)
+    table = pd.read_csv(out / "comparison.csv").iloc[0]
+    assert (table["min_score"], table["images_by_boxes"], table["AP_mean"]) == (0.7, 0, 1)
+    text = (out / "comparison.md").read_text()
+    assert "| counted from score | 0.700 |" in text and "| COCO's AP | 1.000 |" in text
+    assert "| s per training epoch | - |" in text and "by boxes" not in text and "mean" not in text
+
+
+def test_preparation_of_the_images_replaces_that_of_the_training(compared, stack):
+    _, out, models = compared("a=runs/50", pictures=0, keep_rows=(0, 32), downscale=4)
+    assert set(models["50"].shapes) == {(8, 12, 1)}
+    assert pd.read_csv(out / "comparison.csv")["objects_true"].tolist() == [8]  # still on whole images
+
+
+def test_boxes_are_compared_on_request(compared):
+    _, out, _ = compared("a=runs/50", pictures=1, by="boxes")
+    assert json.loads((out / "comparison.json").read_text())["reports"]["a"]["iou_type"] == "bbox"
+    assert "| images compared by boxes | 4 |" in (out / "comparison.md").read_text()
+    assert len(list(out.glob("compare_*.png"))) == 1
+
+
 def test_markdown_has_one_column_per_model(compared):
     _, out, _ = compared("good=runs/50", "blind=runs/150", pictures=0)
     lines = [line for line in (out / "comparison.md").read_text().splitlines() if line.startswith("|")]
@@ -136,7 +159,7 @@ def test_watershed_against_connected_components(domain, tmp_path, monkeypatch):
     labels = np.where(np.hypot(y - 20, x - 14) < 9, 1, np.where(np.hypot(y - 20, x - 31) < 9, 2, 0))
     tifffile.imwrite(tmp_path / "s.tif", ((labels[None] > 0) * 200).astype(np.uint8), photometric="minisblack")
     tifffile.imwrite(tmp_path / "t.tif", labels[None].astype(np.uint16), photometric="minisblack")
-    monkeypatch.setattr(comparison, "load_detector", lambda domain, options: Semantic(domain.configs["small"]()))
+    monkeypatch.setattr(comparison, "scored_detector", lambda domain, options: (Semantic(domain.configs["small"]()), 0))
     compare(
         domain,
         {
@@ -199,3 +222,14 @@ def test_what_is_not_defined_is_a_dash(compared):
     report = json.loads((out / "comparison.json").read_text())["reports"]["a"]
     report["f1"]["0.50"] = None
     assert "F1 at 0.50" in format_comparison({"a": report}) and " -" in format_comparison({"a": report})
+
+
+def test_flips_are_for_the_semantic_models_among_the_compared(domain, monkeypatch):
+    def load(domain, options):
+        assert not options["flips"]  # refused for a Mask R-CNN
+        config = domain.configs["small"]()
+        return Semantic(config) if options["weights"] == "unet" else Brighter(config, 0), 0.5
+
+    monkeypatch.setattr(comparison, "scored_detector", load)
+    (unet,), (mask,) = (entries_of(domain, name, name, {"flips": True}) for name in ("unet", "mask"))
+    assert unet.detector.flips and not hasattr(mask.detector, "flips") and mask.min_score == 0.5

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mrcnn.commands.datasets import evaluation_data, readable, training_data
+from mrcnn.commands.datasets import evaluation_data, model_data, readable, same_classes, training_data
 from mrcnn.data.synthetic.write import write_mask_folders
 from mrcnn.errors import ConfigError
 from mrcnn.options.training_options import TrainingOptions
@@ -76,6 +76,49 @@ def test_an_invalid_fraction_is_refused_without_a_dataset_too(domain, fraction):
 def test_options_of_a_dataset_need_one(domain):
     with pytest.raises(ConfigError, match="--slices without --dataset"):
         training_data(domain, TrainingOptions(**{**GIVEN, "slices": (0, 3)}))
+
+
+@pytest.mark.parametrize("name", ["truth", "images", "classes", "class_map", "difficult", "keep_rows"])
+def test_options_of_a_dataset_need_one_in_an_evaluation_too(domain, name):
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} without --dataset"):
+        evaluation_data(domain, {name: "x"})
+
+
+def test_a_data_set_gets_the_names_and_channels_of_the_model(domain, stack):
+    opened = []
+
+    def reader(path, truth=None, classes=None, outlines=True, **options):
+        opened.append((classes, outlines, options))
+        return domain.open_dataset(path, truth, **options)
+
+    reads_names = dataclasses.replace(domain, open_dataset=reader)
+    config = domain.configs["small"](CLASS_NAMES=("BG", "nucleus"))
+    model_data(reads_names, stack, config)
+    model_data(reads_names, stack, config, by_boxes=True)
+    model_data(reads_names, {**stack, "classes": ["cell"]}, domain.configs["small"](USE_MASK_HEAD=False))
+    model_data(reads_names, {**stack, "dataset_option": [("classes", "x"), ("outlines", True)]}, config, True)
+    channels = {"channels": config.IMAGE_CHANNEL_COUNT}
+    assert opened == [
+        (["nucleus"], True, channels),
+        (["nucleus"], False, channels),
+        (["cell"], False, channels),
+        ("x", True, channels),
+    ]
+    assert model_data(domain, stack, config).class_names == ["BG", "mitochondrion"]  # takes no names
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "same"),
+    [
+        (["BG", "a", "b"], ("BG", "a", "b"), True),
+        (["BG", "a", "b"], ("BG", "b", "a"), False),
+        (["BG", "a"], ("BG", "b"), True),
+        (["BG", "a"], ("BG", "a", "b"), False),
+        (None, ("BG", "a", "b"), True),
+    ],
+)
+def test_classes_are_the_same_if_their_ids_are(names, others, same):
+    assert same_classes(names, others) is same_classes(others, names) is same
 
 
 def test_pixel_size_and_reader_options_arrive(domain, stack):

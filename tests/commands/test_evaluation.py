@@ -7,8 +7,9 @@ import pytest
 import tifffile
 
 from mrcnn.commands import evaluation
-from mrcnn.commands.evaluation import evaluate
-from mrcnn.errors import DataError
+from mrcnn.commands.evaluation import LOWEST_SCORE, evaluate, scored_detector
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.results.watershed import WatershedSettings
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def labelled(tmp_path):
 
 @pytest.fixture
 def evaluated(domain, detector, labelled, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "load_detector", lambda domain, options: detector)
+    monkeypatch.setattr(evaluation, "scored_detector", lambda domain, options: (detector, 0.7))
 
     def call(**options):
         out = tmp_path / "out"
@@ -86,3 +87,44 @@ def test_no_image_that_can_be_read_is_an_error(evaluated, labelled):
         path.write_bytes(b"II*\0cut off")
     with pytest.raises(DataError, match="no image that can be evaluated"):
         evaluated()
+
+
+def test_objects_of_low_scores_are_in_the_curves_but_not_counted(evaluated, detector):
+    found = detector.predict
+
+    def unsure(images, pixel_size_nm=None):
+        results = found(images, pixel_size_nm)
+        for objects in results:
+            objects.scores[1::2] = 0.3
+        return results
+
+    detector.predict = unsure
+    _, out = evaluated(worst=0)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["errors"]["correct"] == metrics["objects_predicted"] == 3 and metrics["min_score"] == 0.7
+    row = metrics["per_class"]["mitochondrion"]
+    assert row["AP50_counted"] == metrics["coco_ap"]["AP50"] == pytest.approx(43 / 101)  # 3 of 7 objects
+    assert row["AP50"] == pytest.approx(86 / 101) and row["best_threshold"] < 0.3  # 6 of 7
+    figures = {"threat_scores.png", "classes.png", "confusion.png", "precision_recall.png", "f1.png"}
+    assert {p.name for p in out.iterdir()} == {"metrics.json", *figures}
+
+
+def test_the_network_finds_low_scores_and_those_of_the_settings_count(domain, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(evaluation, "load_detector", lambda domain, options: asked.append(options["min_score"]))
+    (tmp_path / "best.h5").touch()
+    domain.configs["small"](DETECTION_MIN_CONFIDENCE=0.6).to_json(tmp_path / "config.json")
+    weights = {"weights": tmp_path / "best.h5"}
+    assert scored_detector(domain, weights)[1] == 0.6
+    assert scored_detector(domain, {**weights, "set": ["DETECTION_MIN_CONFIDENCE=0.02"]})[1] == 0.02
+    assert scored_detector(domain, {**weights, "min_score": 0.5})[1] == 0.5
+    assert scored_detector(domain, {**weights, "min_score": 0})[1] == 0
+    assert asked == [LOWEST_SCORE, 0.02, LOWEST_SCORE, 0]
+
+
+def test_plain_leaves_out_the_watershed(evaluated, detector):
+    with pytest.raises(ConfigError, match="--plain is for unet and fcn, but run is a Mask R-CNN"):
+        evaluated(plain=True)
+    detector.config.SEMANTIC_MODEL, detector.watershed = "unet", WatershedSettings(0.3, seed_depth_px=1.0)
+    evaluated(plain=True)
+    assert detector.watershed == WatershedSettings(0.3, seed_depth_px=None)

@@ -39,7 +39,7 @@ def test_batch_norm_of_random_weights_is_trained_and_that_of_loaded_ones_is_not(
 
 
 def test_the_option_model_chooses_settings_and_network(domain, tmp_path):
-    with pytest.raises(ConfigError, match="no settings of semantic networks for blobs: leave out --model unet"):
+    with pytest.raises(ConfigError, match="no settings of semantic networks for blobs: leave out --network unet"):
         new_config(domain, TrainingOptions(model="unet", size="semantic", weights="none"))
     domain.configs["semantic"] = SemanticConfig
     for name in ("unet", "fcn"):
@@ -93,6 +93,17 @@ def test_missing_weights_and_weights_without_settings_are_errors(domain, tmp_pat
     np.savez(tmp_path / "plain.npz", **{"conv1/kernel": np.zeros((1, 1, 1, 1))})
     with pytest.raises(ConfigError, match="--config FILE.json"):
         load_detector(domain, {"weights": tmp_path / "plain.npz"})
+
+
+def test_names_are_those_recorded_in_the_run_otherwise_those_of_the_domain(domain):
+    config = domain.configs["small"](CLASS_NAMES=("BG", "cell"))
+    assert class_names(domain, config) == ["BG", "cell"]
+    config.NUM_CLASSES = 4
+    assert class_names(domain, config) is None
+    config.CLASS_NAMES = ("BG", "a", "b", "c")
+    assert class_names(domain, config) == ["BG", "a", "b", "c"]
+    config.CLASS_NAMES, config.NUM_CLASSES = None, 2
+    assert class_names(domain, config) == ["BG", "blob"]
 
 
 def test_names_are_given_only_if_the_classes_are_the_domains(domain):

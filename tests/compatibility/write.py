@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from network import DOMAIN, cells, micrograph, wafer  # noqa: E402
 
-from mrcnn.commands.box_prediction import predict as predict_boxes  # noqa: E402
+from mrcnn.commands.predict import predict  # noqa: E402
 from mrcnn.commands.settings import load_detector  # noqa: E402
 from mrcnn.commands.training import train  # noqa: E402
 from mrcnn.inference.tile_store import read_instances, write_instances  # noqa: E402, F401
 from mrcnn.inference.tiling import detect_tiled  # noqa: E402
-from mrcnn.options.box_arguments import box_predict_parser  # noqa: E402
+from mrcnn.options.predict_arguments import predict_parser  # noqa: E402
 from mrcnn.options.training_options import TrainingOptions  # noqa: E402
 from mrcnn.search.space import parse_parameter  # noqa: E402
 from mrcnn.search.study import Budget, tune  # noqa: E402
@@ -33,7 +33,7 @@ KINDS = {"mask": {"size": "small"}, "faster": {"size": "faster"}, "unet": {"mode
 EPOCHS = 8
 TILES = {"tile": 64, "overlap": 16, "progress": False}
 SPACE = "LEARNING_RATE=0.001,0.01,0.1"
-PARTS = ("--parts", "csv", "--part-size", "1", "--pictures", "0", "--min-score", "0.1")
+PARTS = ("--parts", "csv", "--part-size", "1", "--pictures", "0", "--min-score", "0.1", "--tile", "off")
 
 
 def write_runs(out):
@@ -66,9 +66,14 @@ def write_parts(out, run):
     for name, image in (("a", micrograph()), ("b", cells())):
         tifffile.imwrite(out / f"{name}.tif", image[..., 0])
     arguments = ["--weights", str(run), "--out", str(out / "found"), *PARTS, str(out / "a.tif"), str(out / "b.tif")]
-    predict_boxes(DOMAIN, vars(box_predict_parser("parts").parse_args(arguments)))
+    predict_boxes(arguments)
     for path in (out / "found" / "parts").glob("*_000001.*"):
         path.unlink()
+
+
+def predict_boxes(arguments):
+    """The program that predicts boxes, with the table that it wrote then; returns the exit code."""
+    return predict(DOMAIN, {**vars(predict_parser("parts").parse_args(arguments)), "detections": True})
 
 
 def write_study(path):
@@ -88,9 +93,9 @@ def write_detections(out, runs):
     found = {
         "micrograph": detect_tiled(detector, micrograph(), **TILES),
         "wafer": detect_tiled(detector, wafer(), **TILES),
-        "cells": detector.predict([cells()])[0],
+        "cells": detector.predict([cells()], tile="off")[0],
     }
-    found["boxes"] = load_detector(DOMAIN, {"weights": runs / "faster"}).predict([cells()])[0]
+    found["boxes"] = load_detector(DOMAIN, {"weights": runs / "faster"}).predict([cells()], tile="off")[0]
     for kind in ("unet", "fcn"):
         found[kind] = load_detector(DOMAIN, {"weights": runs / kind}).predict([micrograph()])[0]
     for name, instances in found.items():

@@ -99,6 +99,22 @@ def test_of_overlapping_objects_the_smallest_is_on_top_and_crowds_count():
     assert labels[2, 2] == 1 and labels[5, 5] == 2 and labels[0, 0] == 0
 
 
+def test_a_crop_inside_overlapping_objects_has_the_class_of_the_smallest():
+    class Nested(Discs):
+        """A nucleus (class 1) in a cell (class 2): in a crop inside both, both have all pixels."""
+
+        def load_instances(self, image_id):
+            masks = np.ones((48, 64, 2), bool)
+            masks[:40, :40, 0], masks[40:, :, 0], masks[:, 40:, 0] = True, False, False
+            return Instances.from_masks(masks, [1, 2])
+
+    source = CropSource(Nested(classes=3), config(NUM_CLASSES=3))
+    assert np.unique(source.crop(0, (2, 2, 34, 34))[1]).tolist() == [1]
+    assert np.unique(source.crop(0, (2, 2, 34, 34), FlipLR(1.0), np.random.default_rng(0))[1]).tolist() == [1]
+    whole = source.crop(0, (0, 0, 48, 64))[1]
+    np.testing.assert_array_equal(source.crop(0, (16, 32, 48, 64))[1], whole[16:48, 32:64])
+
+
 def test_images_are_read_once_while_there_is_room():
     dataset = Discs(count=3)
     source = CropSource(dataset, config())

@@ -14,15 +14,15 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.molding import (
     compose_image_meta,
-    intensities,
     mold_image,
     parse_image_meta,
     resize_image,
-    scale_intensity,
+    resize_scale,
     to_channels,
     unmold_image,
 )
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.geometry.resample import resize_bilinear
 
 
 def load(parity, name):
@@ -137,10 +137,77 @@ def test_crops_come_from_the_generator_given_and_reach_every_corner():
     assert random.getstate() == state
 
 
+@given(st.integers(1, 200), st.integers(1, 200), st.sampled_from([np.uint8, np.float32]), st.integers(0, 2**32 - 1))
+def test_fit_crops_long_sides_and_pads_short_ones(height, width, dtype, seed):
+    image = np.random.default_rng(0).integers(1, 256, (height, width, 2)).astype(dtype)
+    resized, window, scale, padding, crop = resize_image(image, 150, 64, 0, "fit", np.random.default_rng(seed))
+    (y1, x1, y2, x2), (y, x, h, w) = window, crop or (0, 0, height, width)
+    assert resized.shape == (64, 64, 2) and resized.dtype == dtype and scale == 1
+    assert (crop is None) == (max(height, width) <= 64)
+    assert (h, w) == (y2 - y1, x2 - x1) == (min(height, 64), min(width, 64))
+    np.testing.assert_array_equal(resized[y1:y2, x1:x2], image[y : y + h, x : x + w])
+    assert np.count_nonzero(resized) == 2 * h * w
+    assert padding == [(y1, 64 - y2), (x1, 64 - x2), (0, 0)]
+    assert abs(y1 - (64 - y2)) <= 1 and abs(x1 - (64 - x2)) <= 1
+
+
+def test_fit_is_square_for_images_that_fit_and_then_draws_nothing():
+    for shape in ((1, 1), (64, 64), (64, 3), (50, 64)):
+        image, rng = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8), np.random.default_rng(1)
+        before, python = rng.bit_generator.state, random.getstate()
+        found, expected = resize_image(image, 64, 64, 0, "fit", rng), resize_image(image, 0, 64, 0, "square")
+        np.testing.assert_array_equal(found[0], expected[0])
+        assert found[1:] == expected[1:]
+        resize_image(image, 64, 64, 0, "fit")
+        assert rng.bit_generator.state == before and random.getstate() == python
+
+
+def test_crops_of_mode_fit_reach_every_corner():
+    image, rng, crops = np.arange(66 * 65).reshape(66, 65, 1), np.random.default_rng(1), set()
+    for generator in [rng] * 60 + [None] * 60:
+        crops.add(resize_image(image, 0, 64, None, "fit", generator)[4])
+    assert crops == {(y, x, 64, 64) for y in range(3) for x in range(2)}
+
+
+def test_the_corner_of_a_crop_can_be_given():
+    image = np.arange(100 * 30).reshape(100, 30, 1)
+    resized, window, _, padding, crop = resize_image(image, 0, 64, 0, "fit", corner=(36, 0))
+    assert crop == (36, 0, 64, 30) and window == (0, 17, 64, 47) and padding == [(0, 0), (17, 17), (0, 0)]
+    np.testing.assert_array_equal(resized[:, 17:47], image[36:])
+    assert resize_image(image, 20, None, 0, "crop", corner=(7, 8))[4] == (7, 8, 20, 20)
+    for corner in ((37, 0), (0, 1), (-1, 0)):
+        with pytest.raises(ValueError, match="is not inside 100 x 30"):
+            resize_image(image, 0, 64, 0, "fit", corner=corner)
+
+
+def test_the_smallest_scale_is_the_factor_of_mode_fit():
+    image = np.random.default_rng(0).integers(0, 256, (40, 90, 1), np.uint8)
+    half, window, scale, _, crop = resize_image(image, 64, 64, 0.5, "fit")
+    assert scale == 0.5 and window == (22, 9, 42, 54) and crop is None
+    np.testing.assert_array_equal(half[22:42, 9:54], resize_bilinear(image, (20, 45)).astype(np.uint8))
+    _, window, scale, _, crop = resize_image(image, 64, 64, 2, "fit", corner=(16, 116))
+    assert scale == 2 and window == (0, 0, 64, 64) and crop == (16, 116, 64, 64)
+    with pytest.raises(ValueError, match="1 x 90 pixels is too small for a scale of 0.25"):
+        resize_image(image[:1], 64, 64, 0.25, "fit")
+
+
+@given(
+    st.integers(20, 200),
+    st.integers(20, 200),
+    st.sampled_from(["none", "square", "pad64", "crop", "fit"]),
+    st.sampled_from([0, 0.5, 1.5]),
+)
+def test_the_scale_is_known_from_the_size(height, width, mode, min_scale):
+    config = Config(IMAGE_RESIZE_MODE=mode, IMAGE_MIN_DIM=64, IMAGE_MAX_DIM=128, IMAGE_MIN_SCALE=min_scale)
+    scale = resize_image(np.zeros((height, width, 1), np.uint8), 64, 128, min_scale, mode)[2]
+    assert resize_scale((height, width), config) == scale
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
         (dict(mode="squre"), "IMAGE_RESIZE_MODE must be one of"),
+        (dict(mode="fit"), "'fit' needs IMAGE_MAX_DIM"),
         (dict(mode="square"), "needs IMAGE_MAX_DIM"),
         (dict(mode="pad64"), "needs IMAGE_MIN_DIM"),
         (dict(mode="crop"), "needs IMAGE_MIN_DIM"),
@@ -210,65 +277,6 @@ def test_what_is_no_image_is_refused(shape):
         to_channels(np.zeros(shape), 3, "cells.tif")
 
 
-# --- Intensities ---
-@given(
-    hnp.arrays(
-        st.sampled_from([np.uint16, np.int16, np.int64, np.float16, np.float32, np.float64]),
-        st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
-        elements={"allow_nan": False, "allow_infinity": False},
-    )
-)
-def test_scaling_keeps_the_order_of_intensities_in_each_channel(image):
-    scaled = scale_intensity(image)
-    assert scaled.dtype == np.uint8 and scaled.shape == image.shape
-    for c in range(image.shape[-1]):
-        order = np.argsort(image[..., c], axis=None, kind="stable")
-        assert (np.diff(scaled[..., c].ravel()[order].astype(int)) >= 0).all()
-        smallest, largest = float(image[..., c].min()), float(image[..., c].max())
-        if smallest == largest:
-            assert not scaled[..., c].any()
-        else:
-            assert (scaled[..., c].min(), scaled[..., c].max()) == (0, 255)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_scaling_works_at_both_ends_of_a_type(dtype):
-    limits = np.finfo(dtype)
-    for image in ([0, limits.smallest_subnormal], [limits.min, limits.max], [1 - limits.epsneg, 1]):
-        np.testing.assert_array_equal(scale_intensity(np.array([image], dtype)), [[0, 255]])
-
-
-def test_scaling_ignores_a_few_outliers():
-    image = np.linspace(1000, 2000, 10_000).reshape(100, 100).astype(np.uint16)
-    image[0, 0] = 65535
-    scaled = scale_intensity(image)
-    assert scaled[0, 0] == 255 and 120 < scaled[50].mean() < 136 and scaled[99].min() > 245
-
-
-def test_few_bright_pixels_on_an_even_ground_stay_visible():
-    image = np.full((100, 100), 7, np.uint16)
-    image[3, 4] = 900
-    scaled = scale_intensity(image)
-    assert scaled[3, 4] == 255 and scaled.sum() == 255
-
-
-def test_eight_bit_passes_untouched_and_bool_becomes_black_and_white():
-    image = np.array([[3, 5], [7, 9]], np.uint8)
-    assert scale_intensity(image) is image
-    np.testing.assert_array_equal(scale_intensity(image > 5), [[0, 0], [255, 255]])
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_pixels_that_are_no_numbers_are_refused(value):
-    with pytest.raises(ValueError, match="1 pixel value is NaN or infinite"):
-        scale_intensity(np.array([[1.0, value]]))
-
-
-def test_types_that_are_no_intensities_are_refused():
-    with pytest.raises(ValueError, match="complex128 are not intensities"):
-        scale_intensity(np.zeros((2, 2), complex))
-
-
 # --- Molding ---
 @given(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 4), st.just(2))),
@@ -284,26 +292,3 @@ def test_molding_is_undone(image, mean):
 
 def test_unmolding_never_wraps():
     np.testing.assert_array_equal(unmold_image([[[-300.0]], [[300.0]]], Config(MEAN_PIXEL=10)), [[[0]], [[255]]])
-
-
-@pytest.mark.parametrize(
-    ("setting", "mean", "stretched"),
-    [
-        (True, 0, True),
-        (False, 5, False),
-        ("auto", 0, False),
-        ("auto", 5, True),
-    ],
-)
-def test_intensities_of_a_standardised_image(setting, mean, stretched):
-    config = Config(SCALE_INTENSITY=setting, MEAN_PIXEL=mean)
-    image = np.random.default_rng(0).normal(0, 1, (9, 8, 1))
-    found = intensities(image, config)
-    assert found.dtype == (np.uint8 if stretched else np.float32)
-    np.testing.assert_allclose(found, scale_intensity(image) if stretched else image, rtol=1e-6)
-    counts = np.arange(72, dtype=np.uint16).reshape(9, 8, 1)  # from a camera: not a standardised image
-    np.testing.assert_array_equal(intensities(counts, config), scale_intensity(counts) if setting else counts)
-    assert intensities(found.astype(np.uint8), config).dtype == np.uint8
-    np.testing.assert_array_equal(intensities(image > 0, config), (image > 0) * 255)
-    with pytest.raises(ValueError, match="1 pixel value is NaN"):
-        intensities(np.where(np.arange(72).reshape(9, 8, 1) == 3, np.nan, image), config)

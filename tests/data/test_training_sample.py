@@ -100,7 +100,7 @@ def test_augment_mirrors_image_and_masks_together_about_every_other_time():
     assert 5 < flipped < 25
 
 
-@pytest.mark.parametrize("mode", ["square", "crop", "pad64"])
+@pytest.mark.parametrize("mode", ["square", "crop", "pad64", "fit"])
 def test_a_sample_holds_what_load_image_gt_gives_padded_with_zeros(mode):
     config = SmallConfig(IMAGE_RESIZE_MODE=mode)
     dataset = Pictures(picture()[:2])
@@ -175,7 +175,7 @@ def test_an_image_without_objects_is_a_sample():
     st.integers(10, 400),
     st.integers(10, 400),
     st.integers(0, 10),
-    st.sampled_from(["square", "crop", "pad64"]),
+    st.sampled_from(["square", "crop", "pad64", "fit"]),
     st.integers(0, 2**32 - 1),
 )
 def test_no_box_without_area_or_outside_the_image_reaches_a_sample(height, width, count, mode, seed):
@@ -190,6 +190,90 @@ def test_no_box_without_area_or_outside_the_image_reaches_a_sample(height, width
     assert (y1 >= 0).all() and (x1 >= 0).all() and (y2 > y1).all() and (x2 > x1).all()
     assert (y2 <= sample.image.shape[0]).all() and (x2 <= sample.image.shape[1]).all()
     assert not sample.boxes[~real].any() and not sample.masks[..., ~real].any()
+
+
+# --- Crops of mode "fit" ---
+class FitConfig(SmallConfig):
+    IMAGE_RESIZE_MODE = "fit"
+    IMAGE_MAX_DIM = 64
+    USE_MINI_MASK = False
+    MAX_GT_INSTANCES = 10
+
+
+def addressed(height, width):
+    """An image whose pixels hold their own row and column, plus 1: 0 is padding."""
+    image = np.full((height, width, 3), 7, np.uint8)
+    image[..., :2] = 1 + np.stack(np.mgrid[:height, :width], axis=-1)
+    return image
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(0, 10), st.integers(0, 2**32 - 1))
+def test_every_object_of_a_padded_or_cropped_image_keeps_its_pixels(height, width, count, seed):
+    masks = picture(height, width, count, seed)[2]
+    instances = Instances.from_masks(masks, np.arange(1, count + 1), drop_empty=False)
+    sample = prepare_sample(
+        Pictures((addressed(height, width), instances)), FitConfig(), 0, rng=np.random.default_rng(seed)
+    )
+    assert sample.image.shape == (64, 64, 3)
+    inside = sample.image[..., 2] == 7
+    rows, columns = (sample.image[..., axis].astype(int) - 1 for axis in (0, 1))
+    assert inside.sum() == min(height, 64) * min(width, 64)
+    assert np.unique(rows[inside] * width + columns[inside]).size == inside.sum()
+    seen = masks[rows, columns] & inside[..., None]
+    np.testing.assert_array_equal(sample.class_ids[sample.class_ids > 0], 1 + np.flatnonzero(seen.any(axis=(0, 1))))
+    for mask, class_id in zip(np.moveaxis(sample.masks, -1, 0), sample.class_ids):
+        if class_id:
+            np.testing.assert_array_equal(mask, seen[..., class_id - 1])
+    np.testing.assert_array_equal(sample.boxes[sample.class_ids > 0], extract_bboxes(seen)[seen.any(axis=(0, 1))])
+    assert (sample.class_ids > 0).any() == bool(count)  # a crop is drawn where objects are
+
+
+@given(st.integers(65, 3000), st.integers(1, 3000), st.floats(0, 1), st.floats(0, 1), st.sampled_from([0, 0.5, 2]))
+def test_a_crop_contains_the_only_object_of_a_large_image(height, width, down, right, scale):
+    y, x = int(down * (height - 1)), int(right * (width - 1))
+    box = (y, x, min(y + 2, height), min(x + 2, width))
+    mask = np.ones((box[2] - y, box[3] - x), bool)
+    crowd = np.ones((height, width), bool)  # is not trained on, so it does not count
+    instances = Instances((height, width), [(0, 0, height, width), box], [-1, 2], masks=[crowd, mask])
+    image = np.broadcast_to(np.uint8(9), (height, width, 1))
+    config = FitConfig(IMAGE_CHANNEL_COUNT=1, IMAGE_MIN_SCALE=scale)
+    if round(width * (scale or 1)) and instances.select([1]).resized(scale or 1):
+        sample = prepare_sample(Pictures((image, instances)), config, 0, rng=np.random.default_rng(0))
+        assert 2 in sample.class_ids and sample.image.shape == (64, 64, 1)
+
+
+def test_a_crop_can_lie_inside_an_object_that_is_larger():
+    ring = np.ones((300, 300), bool)
+    ring[20:280, 20:280] = False  # the middle of its box is not a part of it
+    dataset = Pictures((np.ones((300, 300, 3), np.uint8), Instances((300, 300), [(0, 0, 300, 300)], masks=[ring])))
+    for seed in range(20):
+        assert prepare_sample(dataset, FitConfig(), 0, rng=np.random.default_rng(seed)).masks.any()
+
+
+def test_crops_show_all_parts_of_an_image_and_are_repeated_by_their_generator():
+    for instances in (Instances((200, 100)), Instances((200, 100), [(99, 49, 101, 51)], masks=[np.ones((2, 2), bool)])):
+        dataset, corners = Pictures((addressed(200, 100), instances)), []
+        for seed in [*range(40), *range(40)]:
+            sample = prepare_sample(dataset, FitConfig(), 0, rng=np.random.default_rng(seed))
+            corners.append(tuple(sample.image[0, 0, :2].tolist()))
+            assert (sample.class_ids > 0).sum() == len(instances)
+        assert corners[:40] == corners[40:] and len(set(corners)) > 30
+    random.seed(1)
+    first = load_image_gt(dataset, FitConfig(), 0)[0]
+    random.seed(1)
+    np.testing.assert_array_equal(load_image_gt(dataset, FitConfig(), 0)[0], first)
+
+
+def test_images_that_need_no_crop_give_the_samples_of_mode_square():
+    """Down to the augmentation, because no crop is drawn."""
+    dataset = Pictures(picture(64, 64)[:2])
+    square, fit = (
+        prepare_sample(dataset, FitConfig(IMAGE_RESIZE_MODE=mode), 0, [augment.FlipLR(0.5), augment.FlipUD(0.5)], rng)
+        for mode in ("square", "fit")
+        for rng in [np.random.default_rng(7)]
+    )
+    for name in ("image", "meta", "class_ids", "boxes", "masks"):
+        np.testing.assert_array_equal(getattr(fit, name), getattr(square, name))
 
 
 @pytest.mark.parametrize("box", [(0, 0, 1, 1), (49, 89, 50, 90), (0, 0, 50, 90), (0, 30, 50, 31), (49, 0, 50, 90)])

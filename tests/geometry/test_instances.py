@@ -53,10 +53,23 @@ def test_resized_and_cropped_equals_the_path_over_full_masks(masks, scale, data)
     assert_same(instances.resized(scale, None, crop), resize_mask(masks, scale, None, crop), class_ids, scores)
 
 
-@given(dense_masks(), st.sampled_from(["square", "pad64", "crop", "none"]), st.integers(0, 2**32 - 1))
+@given(dense_masks(), st.data(), st.tuples(*[st.integers(0, 9)] * 4))
+def test_a_crop_is_padded_afterwards(masks, data, pads):
+    height, width = masks.shape[:2]
+    y, x = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    h, w = data.draw(st.integers(1, height - y)), data.draw(st.integers(1, width - x))
+    padding = [pads[:2], pads[2:], (0, 0)]
+    instances, class_ids, scores = labelled(masks)
+    expected = np.pad(masks[y : y + h, x : x + w], padding)
+    np.testing.assert_array_equal(resize_mask(masks, 1, padding, (y, x, h, w)), expected)
+    assert_same(instances.resized(1, padding, (y, x, h, w)), expected, class_ids, scores)
+
+
+@given(dense_masks(), st.sampled_from(["square", "pad64", "crop", "none", "fit", "fit 16"]), st.integers(0, 2**32 - 1))
 def test_objects_follow_their_image_through_every_mode(masks, mode, seed):
     image = np.zeros((*masks.shape[:2], 1), np.uint8)
-    image, _, scale, padding, crop = resize_image(image, 64, 128, None, mode, np.random.default_rng(seed))
+    mode, largest = ("fit", 16) if mode == "fit 16" else (mode, 128)
+    image, _, scale, padding, crop = resize_image(image, 64, largest, None, mode, np.random.default_rng(seed))
     instances, class_ids, scores = labelled(masks)
     resized = instances.resized(scale, padding, crop)
     assert resized.image_shape == image.shape[:2]

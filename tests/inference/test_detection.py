@@ -67,7 +67,7 @@ def test_equals_the_whole_network_and_the_originals_unmolding(make):
     molded, metas, windows = detector.mold_inputs(images)
     anchors = np.stack([detector.get_anchors(molded.shape[1:])] * 2)
     outputs = [np.asarray(v) for v in detector.keras_model.predict_on_batch([molded, metas, anchors])]
-    for i, (found, result) in enumerate(zip(detector.predict(images), detector.detect(images))):
+    for i, (found, result) in enumerate(zip(detector.predict(images, tile="off"), detector.detect(images))):
         boxes, class_ids, scores, masks = original_unmolding(
             outputs[0][i], outputs[3][i], images[i].shape, molded.shape[1:], windows[i]
         )
@@ -85,10 +85,10 @@ def test_equals_the_whole_network_and_the_originals_unmolding(make):
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_any_number_of_any_sizes(make, batch_size):
     detector, images = make(IMAGES_PER_GPU=batch_size), make_images(*SIZES)
-    alone = [detector.predict([image])[0] for image in images]
+    alone = [detector.predict([image], tile="off")[0] for image in images]
     assert sum(map(len, alone)) > 10
     for count in (0, 1, 3, 5):
-        found = detector.predict(images[:count])
+        found = detector.predict(images[:count], tile="off")
         assert len(found) == count
         for one, other in zip(found, alone):
             assert_alike(one, other)
@@ -101,19 +101,20 @@ def test_molded_sizes_that_differ_in_one_call(make, batch_size):
     molded, metas, windows = detector.mold_inputs(images)
     assert isinstance(molded, list) and [m.shape[:2] for m in molded][:2] == [(64, 64), (64, 192)]
     assert len(metas) == len(windows) == 5
-    for found, image in zip(detector.predict(images), images):
-        assert_alike(found, detector.predict([image])[0])
+    for found, image in zip(detector.predict(images, tile="off"), images):
+        assert_alike(found, detector.predict([image], tile="off")[0])
 
 
 def test_a_stack_of_equal_images(make):
     detector, images = make(), np.stack(make_images((64, 64), (64, 64), (64, 64)))
-    for found, image in zip(detector.predict(images), images):
-        assert_alike(found, detector.predict([image])[0])
+    for found, image in zip(detector.predict(images, tile="off"), images):
+        assert_alike(found, detector.predict([image], tile="off")[0])
 
 
 def test_nothing_found(make):
     for settings in ({"DETECTION_MIN_CONFIDENCE": 1.0}, {"DETECTION_MIN_CONFIDENCE": 1.0, "USE_MASK_HEAD": False}):
-        found, result = (f(make_images((50, 80)))[0] for f in (make(**settings).predict, make(**settings).detect))
+        model, images = make(**settings), make_images((50, 80))
+        found, result = model.predict(images, tile="off")[0], model.detect(images)[0]
         assert len(found) == 0 and found.image_shape == (50, 80)
         assert {k: v.shape for k, v in result.items()} == {
             "rois": (0, 4),
@@ -124,28 +125,28 @@ def test_nothing_found(make):
 
 
 def test_maximum_number_of_detections(make):
-    most = make(DETECTION_MAX_INSTANCES=20, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)))[0]
-    few = make(DETECTION_MAX_INSTANCES=3, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)))[0]
+    most = make(DETECTION_MAX_INSTANCES=20, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)), tile="off")[0]
+    few = make(DETECTION_MAX_INSTANCES=3, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)), tile="off")[0]
     assert len(most) > 3 == len(few)
     assert_alike(few, most.select(np.arange(3)))
 
 
 def test_minimum_score_and_pixel_size(make):
     detector, images = make(), make_images((64, 64), (50, 80))
-    plain = detector.predict(images)
+    plain = detector.predict(images, tile="off")
     limit = float(np.median(np.concatenate([found.scores for found in plain])))
-    strict = detector.predict(images, pixel_size_nm=5, min_score=limit)
+    strict = detector.predict(images, pixel_size_nm=5, min_score=limit, tile="off")
     assert 0 < sum(map(len, strict)) < sum(map(len, plain))
     for found, other in zip(strict, plain):
         assert_alike(found, other.select(other.scores >= limit))
         assert found.pixel_size_nm == (5.0, 5.0) and other.pixel_size_nm is None
-    assert detector.predict(images, (5, 6))[1].pixel_size_nm == (5.0, 6.0)
+    assert detector.predict(images, (5, 6), tile="off")[1].pixel_size_nm == (5.0, 6.0)
     with pytest.raises(ConfigError, match="A pixel size must be one positive number"):
-        detector.predict(images, pixel_size_nm=-1)
+        detector.predict(images, pixel_size_nm=-1, tile="off")
 
 
 def test_without_mask_head_boxes_are_filled(make):
-    found = make(USE_MASK_HEAD=False).predict(make_images((50, 80)))[0]
+    found = make(USE_MASK_HEAD=False).predict(make_images((50, 80)), tile="off")[0]
     assert len(found) and all(mask.all() for mask in found.masks)
     assert found.to_masks().sum() == sum((y2 - y1) * (x2 - x1) for y1, x1, y2, x2 in found.boxes.tolist())
 
@@ -186,7 +187,7 @@ def test_four_channels(make):
 )
 def test_an_image_that_cannot_be_used_is_named(make, image, message):
     with pytest.raises(DataError, match=message):
-        make().predict([*make_images((64, 64), (64, 64)), image])
+        make().predict([*make_images((64, 64), (64, 64)), image], tile="off")
 
 
 def test_one_image_is_not_a_list(make):
@@ -207,6 +208,39 @@ def test_crop_mode_detects_on_whole_images(make):
     assert molded.shape[1:3] == (128, 192) and windows[0].tolist() == [14, 21, 114, 171]
 
 
+def test_fit_mode_pads_what_fits_and_never_resizes(make):
+    images = make_images((20, 64), (100, 30), (65, 150))
+    molded, metas, windows = make(IMAGE_RESIZE_MODE="fit", IMAGE_MIN_DIM=64, MEAN_PIXEL=0).mold_inputs(images)
+    assert [m.shape[:2] for m in molded] == [(64, 64), (128, 64), (128, 192)]
+    for image, pixels, meta, (y1, x1, y2, x2) in zip(images, molded, metas, windows):
+        np.testing.assert_array_equal(pixels[y1:y2, x1:x2], image)
+        assert meta[11] == 1
+    halves, _, windows = make(IMAGE_RESIZE_MODE="fit", IMAGE_MIN_SCALE=0.5).mold_inputs(make_images((100, 60)))
+    assert halves.shape[1:3] == (64, 64) and windows[0].tolist() == [7, 17, 57, 47]
+
+
+def test_fit_mode_places_objects_like_the_modes_that_pad(make):
+    small, large = make_images((64, 64), (50, 30), (1, 64)), make_images((100, 70), (64, 65))
+    fit, padded = make(IMAGE_RESIZE_MODE="fit", IMAGE_MIN_DIM=64), make(IMAGE_RESIZE_MODE="pad64", IMAGE_MIN_DIM=0)
+    square = make(IMAGE_RESIZE_MODE="square", IMAGE_MIN_DIM=0)
+    for other, images in ((square, small), (padded, large)):
+        for found, expected in zip(fit.predict(images, tile="off"), other.predict(images, tile="off")):
+            assert_alike(found, expected)
+    assert sum(map(len, fit.predict(small))) > 3
+
+
+def test_fit_mode_detects_large_images_in_tiles_without_a_warning(make, recwarn):
+    detector, (image,) = make(IMAGE_RESIZE_MODE="fit"), make_images((150, 60), seed=4)
+    (found,) = detector.predict([image])
+    assert len(found) and not [w for w in recwarn if "scale of its training" in str(w.message)]
+    assert_alike(found, detector.detect_tiled(image, tile=64, overlap=16, progress=False))
+    (given,) = detector.predict([image], scale=1.0)
+    assert_alike(found, given)
+    (whole,) = detector.predict([image], tile="off", scale=0.5)
+    assert whole.image_shape == (150, 60)
+    assert detector.detection.scale is None
+
+
 def test_settings_of_the_instance_take_effect(make, tiny, tmp_path):
     detector = MaskRCNN("inference", tiny.config(), tmp_path)
     before = detector.mold_inputs(make_images((64, 64)))[0]
@@ -216,7 +250,10 @@ def test_settings_of_the_instance_take_effect(make, tiny, tmp_path):
 
 
 def test_a_model_for_training_detects_too(make):
-    assert_alike(make("training").predict(make_images((50, 80)))[0], make().predict(make_images((50, 80)))[0])
+    assert_alike(
+        make("training").predict(make_images((50, 80)), tile="off")[0],
+        make().predict(make_images((50, 80)), tile="off")[0],
+    )
 
 
 def test_anchors_are_kept_in_pixels(make):

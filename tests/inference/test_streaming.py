@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.errors import DataError
-from mrcnn.inference.streaming import stream
+from mrcnn.inference.streaming import Job, stream
 
 
 class Sum:
@@ -18,6 +18,9 @@ class Sum:
 
     def __init__(self):
         self.detection, self.batches, self.threads = self, [], set()
+
+    def molder(self):
+        return self.mold
 
     def mold(self, image):
         if image.max() > 250:
@@ -115,3 +118,110 @@ def test_a_detector_that_only_has_predict_and_rejects_one_image():
 def test_an_error_of_the_program_ends_the_stream():
     with pytest.raises(ZeroDivisionError):
         list(stream(Sum(), [(1, 2)] * 5, read, lambda *a: 1 // 0))
+
+
+# --- Jobs ---
+def job_of(item):
+    """The image itself, a Job with pixels, or a Job that detects with the detector; `read` as for all others."""
+    kind, value, side = item
+    pixels = read((value, side))
+    if kind == "array":
+        return pixels
+    if kind == "pixels":
+        return Job(("kept", value), pixels)
+
+    def detect(model):
+        if value == 7:
+            raise DataError("image", "cannot be used", "Leave it out")
+        return model.alone(pixels)
+
+    return Job(("kept", value), detect=detect)
+
+
+class SumAlone(Sum):
+    """Counts the calls by `Job.detect`, and checks that nothing else uses the network meanwhile."""
+
+    def __init__(self):
+        super().__init__()
+        self.detected, self.busy = 0, False
+
+    def alone(self, pixels):
+        assert not self.busy and threading.get_ident() in self.threads | {threading.main_thread().ident}
+        self.detected += 1
+        return float(pixels.sum())
+
+    def run(self, molded, metas):
+        self.busy = True
+        found = super().run(molded, metas)
+        self.busy = False
+        return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    items=st.lists(
+        st.tuples(
+            st.sampled_from(["array", "pixels", "detect"]),
+            st.sampled_from([-1, 0, 1, 7, 255]),
+            st.sampled_from([2, 3]),
+        ),
+        max_size=20,
+    ),
+    batch=st.integers(1, 4),
+    ahead=st.integers(1, 5),
+)
+def test_jobs_and_images_are_finished_in_order_with_what_they_keep(items, batch, ahead):
+    model = SumAlone()
+    done = list(stream(model, items, job_of, lambda item, kept, found: (kept, found), batch, 2, ahead))
+    assert [item for item, _ in done] == items
+    for (kind, value, side), result in done:
+        if value < 0:
+            assert isinstance(result, OSError)
+        elif kind == "detect" and value == 7 or kind != "detect" and value == 255:
+            assert isinstance(result, DataError)
+        else:
+            kept, found = result
+            assert found == value * side * side
+            assert kept == ("kept", value) if kind != "array" else kept.shape == (side, side, 1)
+    assert model.detected == sum(kind == "detect" and value in (0, 1, 255) for kind, value, _ in items)
+    assert sum(shape[0] for shape in model.batches) == sum(
+        kind != "detect" and value in (0, 1, 7) for kind, value, _ in items
+    )
+
+
+def test_jobs_for_a_detector_that_only_has_predict():
+    class Plain:
+        def predict(self, images):
+            return [int(image.sum()) for image in images]
+
+        def alone(self, pixels):
+            return -1
+
+    items = [("array", 1, 2), ("detect", 1, 2), ("pixels", 1, 3), ("detect", 7, 2)]
+    results = [result for _, result in stream(Plain(), items, job_of, lambda i, kept, found: found, batch=3)]
+    assert results[:3] == [4, -1, 9] and isinstance(results[3], DataError)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+@pytest.mark.parametrize("kind", ["array", "detect"])
+def test_what_is_done_before_an_interruption_is_yielded(error, kind):
+    class Stopped(SumAlone):
+        calls = 0
+
+        def run(self, molded, metas):
+            return self.counted(lambda: super(Stopped, self).run(molded, metas))
+
+        def alone(self, pixels):
+            return self.counted(lambda: super(Stopped, self).alone(pixels))
+
+        def counted(self, work):
+            self.calls += 1
+            if self.calls == 4:
+                raise error
+            return work()
+
+    done = []
+    with pytest.raises(error):
+        for item, result in stream(Stopped(), [(kind, 1, 2)] * 9, job_of, lambda i, kept, found: found):
+            done.append(result)
+    assert done == [4.0] * 3

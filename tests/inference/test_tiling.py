@@ -1,14 +1,8 @@
-"""Tiled detection equals detection in the whole image, uses bounded memory, and resumes after a kill."""
+"""Tiled detection equals detection in the whole image and uses bounded memory; test_tiling_resumed.py resumes it."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import tracemalloc
-import zlib
 
-import killed_tiling
 import numpy as np
 import pytest
 import tiling_fakes
@@ -18,7 +12,7 @@ from hypothesis import strategies as st
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.tile_windows import corner_windows
-from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled, read_window
+from mrcnn.inference.tiling import ArraySource, TilePlan, detect_tiled
 
 
 @st.composite
@@ -133,50 +127,6 @@ def test_an_array_that_is_not_an_image(array):
         ArraySource(array)
 
 
-def test_windows_are_padded_to_the_tile():
-    source = ArraySource(np.full((20, 30, 2), 7, np.uint8))
-    pixels = read_window(source, (0, 0, 20, 30), (32, 32))
-    assert pixels.shape == (32, 32, 2) and (pixels[:20, :30] == 7).all()
-    assert not pixels[20:].any() and not pixels[:, 30:].any()
-
-
-@pytest.mark.parametrize("error", [OSError("unexpected end"), ValueError("bad chunk"), zlib.error("incorrect header")])
-def test_a_window_that_cannot_be_decoded_is_named(error):
-    said = rf"wafer.tif: cannot be read in rows 3 to 9, columns 5 to 8 \({type(error).__name__}: {error}\)"
-    with pytest.raises(DataError, match=said):
-        read_window(_failing(error), (3, 5, 9, 8))
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        AttributeError("a"),
-        NameError("b"),
-        ImportError("c"),
-        TypeError("d"),
-        NotImplementedError("e"),
-        AssertionError("f"),
-        ConfigError("g"),
-        MemoryError(),
-    ],
-)
-def test_a_bug_in_a_source_is_raised_unchanged(error):
-    with pytest.raises(type(error)) as caught:
-        read_window(_failing(error), (3, 5, 9, 8))
-    assert caught.value is error
-    with pytest.raises(type(error)) as caught:  # also from the reading thread
-        detect_tiled(tiling_fakes.Exact(), _failing(error), 16, 4, progress=False)
-    assert caught.value is error
-
-
-def _failing(error):
-    class Failing(ArraySource):
-        def read(self, *window):
-            raise error
-
-    return Failing(np.zeros((20, 20), np.uint8), "wafer.tif")
-
-
 def test_a_source_that_returns_a_different_size_is_an_error():
     class Short(ArraySource):
         def read(self, *window):
@@ -240,68 +190,6 @@ def test_memory_does_not_grow_with_the_image():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(found) > 30 and peak < 20e6
-
-
-# --- Kills and errors during a run ---
-def killed(folder, tiles, place):
-    done = subprocess.run(
-        [sys.executable, killed_tiling.__file__, str(folder), str(tiles), place],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
-    return sorted(p.name for p in folder.glob("tile_*.npz"))
-
-
-def test_a_killed_run_loses_at_most_the_current_tile(tmp_path):
-    folder, image = tmp_path / "tiles", killed_tiling.image()
-    assert len(killed(folder, 5, "predict")) == 5
-    kept = killed(folder, 3, "writing")
-    assert len(kept) == 8 and len(list(folder.glob(".writing-*"))) == 1
-    detector = tiling_fakes.Exact()
-    found = detect_tiled(detector, image, **killed_tiling.TILES, progress=False, resume_dir=folder)
-    plan = TilePlan(killed_tiling.SHAPE, **killed_tiling.TILES, rule="centre")
-    assert len(detector.calls) == len(plan.windows) - 8
-    whole = detect_tiled(tiling_fakes.Exact(), image, **killed_tiling.TILES, progress=False)
-    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(whole) and len(found) > 20
-    assert not list(folder.glob(".writing-*"))
-
-
-def test_finished_tiles_are_reused_for_another_rule_and_score(tmp_path):
-    truth = tiling_fakes.squares((150, 150), 30, 20)
-    image, detector = tiling_fakes.encoded(truth), tiling_fakes.Exact()
-    detect_tiled(detector, image, 64, 24, progress=False, resume_dir=tmp_path)
-    count = len(detector.calls)
-    found = detect_tiled(detector, image, 64, 24, "merge", min_score=0.505, progress=False, resume_dir=tmp_path)
-    assert len(detector.calls) == count
-    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth.select(truth.scores >= 0.505))
-
-
-def test_a_read_error_names_the_file_and_keeps_finished_tiles(tmp_path):
-    truth = tiling_fakes.squares((300, 100), 40, 30)
-    image = tiling_fakes.encoded(truth)
-    source = tiling_fakes.Broken(image, 200, tmp_path)
-    detector = tiling_fakes.Exact()
-    with pytest.raises(DataError, match=r"wafer\.tif: cannot be read in rows 1\d\d to .*unexpected end") as caught:
-        detect_tiled(detector, source, 100, 40, batch=4, progress=False, resume_dir=tmp_path / "tiles")
-    windows = TilePlan(source.shape, 100, 40, "centre").windows
-    good = int((windows[:, 2] <= 200).sum())
-    assert 0 < good < len(windows) and good % 4
-    assert f"{good} of {len(windows)} tiles are kept in {tmp_path / 'tiles'}" in str(caught.value)
-    (tmp_path / "mended").touch()
-    detector.calls.clear()
-    found = detect_tiled(detector, source, 100, 40, progress=False, resume_dir=tmp_path / "tiles")
-    assert len(detector.calls) == len(windows) - good
-    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
-
-
-def test_a_read_error_without_a_folder_promises_nothing(tmp_path):
-    source = tiling_fakes.Broken(np.zeros((300, 100, 2), np.uint8), 200, tmp_path)
-    with pytest.raises(DataError, match="wafer.tif") as caught:
-        detect_tiled(tiling_fakes.Exact(), source, 100, 40, progress=False)
-    assert "kept" not in str(caught.value)
 
 
 # --- The network itself ---

@@ -60,6 +60,25 @@ def test_a_scheduler_by_its_address_with_a_read_error_keeps_finished_tiles(clust
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(TRUTH)
 
 
+def test_only_tiles_that_changed_or_are_missing_go_to_the_cluster(cluster, tmp_path, capsys):
+    image, folder = tiling_fakes.encoded(TRUTH), tmp_path / "tiles"
+    options = {**TILES, "batch": 2, "executor": on_dask(cluster.scheduler_address), "resume_dir": folder}
+    detect_tiled(tiling_fakes.Exact(), image, **options)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("tile_*.npz")}
+    image[0, 0] = 99  # only in the first tile
+    (folder / "tile_000005.npz").unlink()
+    found = detect_tiled(tiling_fakes.Exact(), image, **options)
+    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("tile_*.npz")}
+    assert {name for name in after if after[name] != before[name]} == {"tile_000000.npz", "tile_000005.npz"}
+    assert f"so 1 of {len(before) - 1} tiles are computed again" in capsys.readouterr().err
+    assert tiling_fakes.as_set(found) == tiling_fakes.as_set(detect_tiled(tiling_fakes.Exact(), image, **TILES))
+    # Without the cluster the tiles are the same.
+    serial = {name: value for name, value in options.items() if name != "executor"}
+    detector = tiling_fakes.Exact()
+    detect_tiled(detector, image, **serial)
+    assert detector.calls == []
+
+
 def test_workers_that_die_repeatedly_give_one_clear_error(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
     factory = tiling_fakes.Factory(tmp_path, deaths=1)

@@ -66,6 +66,28 @@ def test_losses_match_the_papers(case):
 
 
 @few
+@given(cases, st.permutations([0, 1, 2, 3]), st.integers(0, 3))
+def test_sums_over_batches_give_the_loss_of_all_pixels(case, order, split):
+    """However the images are divided, and whatever filler of weight 0 is among them."""
+    parts = [drawn((case[0] + i, *case[1:])) for i in range(2)]
+    labels, logits = (np.concatenate(part)[order] for part in list(zip(*parts))[:2])
+    weights = parts[0][2]
+    real = np.array([1, 1, 1, 0], np.float32)
+    for name in ("cross_entropy", "focal", "dice", "focal_dice"):
+        args = 1.5, weights
+        whole = float(losses.semantic_loss(name, labels[:3], logits[:3], *args))
+        found = [losses.loss_sums(name, labels[i], logits[i], *args, real[i])
+                 for i in (slice(0, split), slice(split, 4)) if len(labels[i])]  # fmt: skip
+        sums = [sum(part) for part in zip(*found)]
+        assert float(losses.loss_of_sums(name, sums, weights)) == pytest.approx(whole, rel=1e-5, abs=1e-6), name
+        one = losses.loss_sums(name, labels[:3], logits[:3], *args)
+        assert float(losses.loss_of_sums(name, one, weights)) == pytest.approx(whole, rel=1e-5, abs=1e-6), name
+    counts = [[float(v) for v in losses.pixel_counts(labels[:3], logits[:3])],
+              [float(v) for v in losses.pixel_counts(labels, logits, real)]]  # fmt: skip
+    assert counts[0] == counts[1]
+
+
+@few
 @given(cases)
 def test_counts_match_sets_of_pixels(case):
     labels, logits, _ = drawn(case)

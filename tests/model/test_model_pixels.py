@@ -154,3 +154,32 @@ def test_train_uses_grey_levels_unchanged(model, monkeypatch):
         assert wrapped.load_image(0).dtype == np.uint8 and wrapped.num_images == 2
         assert type(wrapped).__name__ == "TypedShapes"
     assert in_grey_levels(validation, model.config) is validation and in_grey_levels(None, model.config) is None
+
+
+def test_train_decides_for_all_images_at_once(tiny, tmp_path, monkeypatch):
+    """An image without negative values in a standardised data set would by itself become grey levels 0 to 3."""
+    seen = []
+    monkeypatch.setattr("mrcnn.training.run.Fitting._fit", lambda fit, batches, *_: seen.append(fit.sources[0]))
+    config = tiny.config(NUM_CLASSES=4, STEPS_PER_EPOCH=1, IMAGES_PER_GPU=1, MEAN_PIXEL=np.zeros(3))
+    model = modellib.MaskRCNN("training", config, str(tmp_path))
+    dataset = typed_shapes(1.0)
+    dataset.load_image = lambda image_id: (ShapesDataset.load_image(dataset, image_id) - 110.0) / 40
+    positive = np.random.default_rng(0).uniform(0, 3, (64, 64, 3))
+    assert in_grey_levels(dataset, config).load_image(0).dtype.kind == "f"
+    model.train(dataset, None, 0.001, 1, "heads", verbose=0)
+    assert model.config.TRAINED_STRETCHED is False and config.TRAINED_STRETCHED is None
+    dataset.load_image = lambda image_id: positive
+    np.testing.assert_array_equal(seen[0].load_image(1), positive)
+    np.testing.assert_allclose(model.mold_inputs([positive])[0][0], positive, atol=1e-6)
+
+
+def test_tiles_of_an_array_are_what_the_whole_image_is(model, monkeypatch):
+    seen = []
+    monkeypatch.setattr("mrcnn.engine.mask_rcnn.MaskRCNN.detect_tiled", lambda self, source, **_: seen.append(source))
+    image, source = make_image(), object()
+    for one in (image, image.astype(np.float32), image.astype(np.uint16), source):
+        model.detect_tiled(one, tile=32, overlap=0)
+    for found in seen[:3]:
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, image)
+    assert seen[3] is source

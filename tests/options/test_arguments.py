@@ -6,7 +6,10 @@ import sys
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.options.arguments import evaluate_parser, predict_parser, run, train_parser
+from mrcnn.options.arguments import run
+from mrcnn.options.evaluate_arguments import evaluate_parser
+from mrcnn.options.predict_arguments import predict_parser
+from mrcnn.options.train_arguments import train_parser
 
 
 def test_training_options_that_are_not_given_are_absent():
@@ -17,31 +20,29 @@ def test_training_options_that_are_not_given_are_absent():
 def test_images_can_be_prepared_if_a_sample_offers_it(text, rows):
     asked = ["--keep-rows", text, "--downscale", "4"]
     for parser, rest in (
-        (train_parser("x", prepares=True), []),
+        (train_parser("x"), []),
         (predict_parser("x"), ["--weights", "w", "i.tif"]),
-        (evaluate_parser("x", prepares=True), ["--weights", "w"]),
+        (evaluate_parser("x"), ["--weights", "w"]),
     ):
         found = parser.parse_args([*asked, *rest])
         assert (found.keep_rows, found.downscale) == (rows, 4)
         with pytest.raises(SystemExit):
             parser.parse_args(["--keep-rows", "9:3", *rest])
     with pytest.raises(SystemExit):
-        train_parser("x").parse_args(asked)
+        train_parser("x", prepares=False).parse_args(asked)
 
 
-def test_semantic_networks_are_offered_if_a_sample_has_them():
-    given = vars(train_parser("x", semantic=True).parse_args("--model unet --hours 0.5".split()))
-    assert given == {"model": "unet", "hours": 0.5}
-    predicting = predict_parser("x", semantic=True).parse_args(["i.tif", "--weights", "w", "--flips"])
-    assert predicting.flips and evaluate_parser("x", semantic=True).parse_args(["--weights", "w", "--flips"]).flips
-    for parser, options in (
-        (train_parser("x"), ["--model", "unet"]),
-        (train_parser("x"), ["--hours", "1"]),
-        (predict_parser("x"), ["i.tif", "--weights", "w", "--flips"]),
-        (train_parser("x", semantic=True), ["--model", "segnet"]),
-    ):
+def test_networks_are_those_that_a_domain_has():
+    for word in ("--network", "--model"):  # the second is the word of earlier versions
+        given = vars(train_parser("x").parse_args([word, *"unet --hours 0.5".split()]))
+        assert given == {"network": "unet", "hours": 0.5}
+    for options in (["--network", "unet"], ["--hours", "1"], ["--preset", "demo"]):
         with pytest.raises(SystemExit):
-            parser.parse_args(options)
+            train_parser("x", ("mask", "faster"), ("small",)).parse_args(options)
+    with pytest.raises(SystemExit):
+        train_parser("x").parse_args(["--network", "segnet"])
+    predicting = predict_parser("x").parse_args(["i.tif", "--weights", "w", "--flips"])
+    assert predicting.flips and evaluate_parser("x").parse_args(["--weights", "w", "--flips"]).flips
 
 
 def test_training_options_are_read():
@@ -105,6 +106,6 @@ def test_run_does_not_hide_bugs():
 
 
 def test_options_need_neither_keras_nor_numpy():
-    code = "import sys, mrcnn.options.arguments as a; a.train_parser('x').format_help(); print(*sys.modules)"
+    code = "import sys, mrcnn.options.train_arguments as a; a.train_parser('x').format_help(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"keras", "tensorflow", "jax", "numpy", "matplotlib"} & set(loaded)

@@ -7,14 +7,15 @@ import pytest
 
 from mrcnn.commands.training import OPTIONS_FILE, train
 from mrcnn.errors import ConfigError
-from mrcnn.options.arguments import train_parser
+from mrcnn.options.train_arguments import train_parser
 from mrcnn.options.training_options import TrainingOptions, split_options
 
 
 def test_every_option_of_the_parser_has_its_place():
-    parser = train_parser("x", prepares=True, semantic=True)
+    parser = train_parser("x", annotations=False)
     named = {action.dest for action in parser._actions} - {"help"}
-    assert named == {field.name for field in dataclasses.fields(TrainingOptions)}
+    # The network is chosen by `model` and, for a Faster R-CNN, by a setting (`mrcnn.commands.training_choice`).
+    assert named - {"network"} | {"model"} == {field.name for field in dataclasses.fields(TrainingOptions)}
     words = ["--epochs", "3", "--set", "SEED=1", "--dataset-option", "min_size_px=30", "--slices", "0:4", "--resume"]
     options = TrainingOptions(**vars(parser.parse_args(words)))
     expected = {"epochs": 3, "set": ("SEED=1",), "dataset_option": (("min_size_px", 30),), "slices": (0, 4)}

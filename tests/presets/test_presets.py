@@ -17,6 +17,14 @@ from mrcnn.config import Config, SemanticConfig
 ROOT = Path(__file__).resolve().parents[2]
 # Result of `to_dict` of the samples' settings from the time when the samples themselves contained all of them.
 BEFORE = json.loads(Path(__file__).with_name("before.json").read_text(encoding="utf-8"))
+# Changed since on purpose: images larger than the network's are cropped, not shrunk.
+FITTED = [
+    ("mitochondria", ("MitochondriaConfig", "MitochondriaSmallConfig", "DemoConfig")),
+    ("hpa_cells", ("HpaCellsConfig", "HpaCellsSmallConfig", "HpaCellsDemoConfig")),
+]
+for _module, _names in FITTED:
+    for _name in _names:
+        BEFORE[_module][_name]["IMAGE_RESIZE_MODE"] = "fit"
 MODULES = [importlib.import_module(f"mrcnn.presets.{m.name}") for m in pkgutil.iter_modules(mrcnn.presets.__path__)]
 PRESETS = [
     value
@@ -44,6 +52,15 @@ def test_settings_of_the_samples_are_what_they_were(samples, module, name):
     defaults = (SemanticConfig if isinstance(config, SemanticConfig) else Config)().to_dict()
     # A setting that was added later is not in the file and has its default.
     assert config.to_dict() == {**defaults, **BEFORE[module][name]}
+
+
+def test_a_run_from_before_keeps_its_resize_mode(samples, tmp_path):
+    """Its file says "square", whatever the preset has become."""
+    for module, name in (("mitochondria", "MitochondriaConfig"), ("hpa_cells", "HpaCellsConfig")):
+        preset = getattr(samples[module], name)
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({**preset().to_dict(), "IMAGE_RESIZE_MODE": "square"}), encoding="utf-8")
+        assert preset.from_json(path).IMAGE_RESIZE_MODE == "square" and preset().IMAGE_RESIZE_MODE == "fit"
 
 
 def test_samples_subclass_the_presets(samples):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
-from mrcnn.results.measure import measure, summarize, summarize_set, write_csv
+from mrcnn.results.measure import measure, measure_boxes, summarize, summarize_boxes, summarize_set, write_csv
 from mrcnn.results.shapes import _crofton_perimeter
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -185,3 +185,50 @@ def test_csv_reads_back(tmp_path):
 def test_perimeter_of_a_diamond_with_non_square_pixels(size, expected):
     y, x = np.mgrid[:400, :400]
     assert _crofton_perimeter(abs(x - 200) + abs(y - 200) <= 150, size) == pytest.approx(expected, rel=0.04)
+
+
+# --- Boxes ---
+BOXES = st.tuples(st.integers(0, 20), st.integers(0, 25), st.integers(1, 10), st.integers(1, 10))
+
+
+@settings(max_examples=15)
+@given(st.lists(BOXES, max_size=5), st.sampled_from([None, 5, (4, 6)]))
+def test_boxes_are_measured_like_filled_masks_without_what_masks_tell(boxes, size):
+    boxes = np.array([(y, x, y + h, x + w) for y, x, h, w in boxes], np.int32).reshape(-1, 4)
+    masks = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in boxes]
+    objects = Instances((30, 35), boxes, np.arange(len(boxes)) % 2 + 1, np.linspace(0.5, 0.9, len(boxes)), masks)
+    names = ("BG", "cell", "nucleus")
+    table, full = measure_boxes(objects, names), measure(objects, class_names=names)
+    pd.testing.assert_frame_equal(table, full[list(table.columns)])
+    assert list(table.columns) == ["instance", "class_id", "class", "score", "y1", "x1", "y2", "x2", "touches_border"]
+    summary, all_of_it = summarize_boxes(table, (30, 35, 3), size), summarize(full, (30, 35), size)
+    assert summary == pytest.approx({name: all_of_it[name] for name in summary}, rel=1e-12)
+    of_images = {"count", "image_area_px"} | (set() if size is None else {"image_area_um2", "density_per_um2"})
+    assert set(summary) == of_images
+
+
+def test_masks_of_boxes_do_not_matter_and_classes_need_names():
+    objects = Instances((9, 9), [[1, 1, 5, 5]], [2], None, [np.zeros((4, 4), bool)])
+    assert measure_boxes(objects)["class"].tolist() == ["2"]
+    with pytest.raises(ConfigError, match="Class 2 has no name"):
+        measure_boxes(objects, ("BG", "a"))
+    assert np.isnan(summarize_boxes(measure_boxes(objects), (0, 9), 5)["density_per_um2"])
+
+
+def test_an_image_that_is_not_in_memory_is_read_object_by_object():
+    class Slices:
+        def __init__(self, array):
+            self.array, self.shape, self.ndim, self.taken = array, array.shape, array.ndim, []
+
+        def __getitem__(self, window):
+            self.taken.append(self.array[window].size)
+            return self.array[window]
+
+    array = np.random.default_rng(0).integers(0, 255, (40, 50, 2)).astype(np.uint8)
+    boxes = [[0, 0, 5, 6], [30, 40, 40, 50]]
+    objects = Instances((40, 50), boxes, [1, 1], None, [np.ones((5, 6), bool), np.eye(10, dtype=bool)])
+    image = Slices(array)
+    pd.testing.assert_frame_equal(measure(objects, image), measure(objects, array))
+    assert sum(image.taken) == 2 * (30 + 100)
+    with pytest.raises(ConfigError, match="image of 40 x 50"):
+        measure(objects, Slices(array[:9]))

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import tifffile
 
+from mrcnn.commands.own_objects import SYNTHETIC
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "mitochondria"
 MODULES = ("mitochondria", "train", "predict", "evaluate", "demo", "compare")
@@ -23,7 +25,7 @@ def demo_run(sample, tiny_network, tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     patch = pytest.MonkeyPatch()
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
-        patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+        patch.setitem(SYNTHETIC, part, (2, seed))
     code = sample["demo"].main(["--out", str(out), "--epochs", "1", *tiny_network, *ONE_STEP])
     patch.undo()
     return out, code
@@ -38,7 +40,7 @@ def run_folder(demo_run):
 def stack(sample, tmp_path_factory):
     """A stack of three synthetic pages and its ground truth."""
     folder = tmp_path_factory.mktemp("stack")
-    dataset = sample["mitochondria"].synthetic("test").subset([0, 1, 2])
+    dataset = sample["mitochondria"].DOMAIN.synthetic("test").subset([0, 1, 2])
     tifffile.imwrite(
         folder / "stack.tif", np.stack([dataset.load_image(i)[..., 0] for i in range(3)]), photometric="minisblack"
     )
@@ -148,7 +150,7 @@ def unet_run(sample, tiny_unet, tmp_path_factory):
     """Folder of a U-Net trained on two images for two steps, and the output of the script."""
     logs, patch = tmp_path_factory.mktemp("unet_logs"), pytest.MonkeyPatch()
     for part, seed in (("train", 1), ("validation", 2)):
-        patch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+        patch.setitem(SYNTHETIC, part, (2, seed))
     code = sample["train"].main([*tiny_unet(steps=2, batch=4), "--logs", str(logs)])
     patch.undo()
     assert code == 0
@@ -216,7 +218,7 @@ def test_resume_a_unet_with_hours(sample, unet_run, tmp_path, capsys):
 
 def test_a_unet_killed_before_its_watershed_was_chosen_gets_one(sample, unet_run, tmp_path, monkeypatch, capsys):
     for part, seed in (("train", 1), ("validation", 2)):
-        monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+        monkeypatch.setitem(SYNTHETIC, part, (2, seed))
     run = tmp_path / "logs" / unet_run.name
     shutil.copytree(unet_run, run)
     (run / "watershed.json").unlink()
@@ -253,9 +255,9 @@ def test_compare_a_unet_with_a_mask_rcnn(sample, run_folder, unet_run, stack, tm
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--model", "unet", "--full"], "--full is a size of Mask R-CNN"),
-        (["--model", "fcn", "--weights", "coco"], "--weights coco is a Mask R-CNN"),
-        (["--model", "unet", "--hours", "1", "--epochs", "2"], "give one of them"),
+        (["--network", "unet", "--full"], "--preset full is a size of Mask R-CNN"),
+        (["--network", "fcn", "--weights", "coco"], "--weights coco is a Mask R-CNN"),
+        (["--network", "unet", "--hours", "1", "--epochs", "2"], "give one of them"),
     ],
 )
 def test_incompatible_options(sample, options, message, tmp_path, capsys):
@@ -311,14 +313,14 @@ def test_help_is_complete_and_imports_no_framework(script):
     assert not {"keras", "tensorflow", "numpy"} & set(said.split())
     assert "code 0" in said
     wanted = {
-        "train": "--model --hours --dataset --truth --weights --backbone --epochs --steps --layers --logs "
+        "train": "--network --hours --dataset --truth --weights --backbone --epochs --steps --layers --logs "
         "--resume --seed --set",
         "predict": "--weights --out --pixel-size-nm --min-score IMAGES",
         "demo": "--out",
         "evaluate": "--weights --dataset --truth --out",
         "compare": "NAME=RUN --dataset --truth --plain --out",
-        "tune": "--model --search --trials --search-hours --workers --monitor --out",
-        "learning_curve": "--model --hours --images --seeds --blocks --test-slices --out",
+        "tune": "--network --search --trials --search-hours --workers --monitor --out",
+        "learning_curve": "--network --hours --images --seeds --blocks --test-slices --out",
     }[script]
     assert all(name in said for name in wanted.split())
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mrcnn.commands.own_objects import SYNTHETIC
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "mitochondria"
 MODULES = ("mitochondria", "tune", "learning_curve")
@@ -16,7 +18,7 @@ ONE_STEP = ["--set=STEPS_PER_EPOCH=1", "--set=DETECTION_MIN_CONFIDENCE=0.0"]
 def unet_options(sample, tiny_unet, monkeypatch):
     """Options of a U-Net trained on two images for one step."""
     for part, seed in (("train", 1), ("validation", 2), ("test", 3)):
-        monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+        monkeypatch.setitem(SYNTHETIC, part, (2, seed))
     return tiny_unet(steps=1, batch=2)
 
 
@@ -42,7 +44,7 @@ def test_search_settings_of_a_unet(sample, unet_options, tmp_path):
 
 def test_search_settings_of_a_mask_rcnn(sample, tiny_network, tmp_path, monkeypatch):
     for part, seed in (("train", 1), ("validation", 2)):
-        monkeypatch.setitem(sample["mitochondria"].SYNTHETIC, part, (2, seed))
+        monkeypatch.setitem(SYNTHETIC, part, (2, seed))
     code = sample["tune"].main(
         [
             "--epochs",

@@ -13,7 +13,8 @@ from mrcnn.data.augment import FlipLR, GaussianNoise
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.errors import DataError
-from mrcnn.training.batches import SampleBatches, stack_samples
+from mrcnn.training.batches import SampleBatches, ValidationBatches, stack_samples
+from mrcnn.training.recipes import MASK_RCNN
 
 
 class SmallConfig(Config):
@@ -72,6 +73,40 @@ def test_without_shuffling_every_epoch_is_the_same(count, batch, epoch):
     batches = SampleBatches(numbered(count), SmallConfig(IMAGES_PER_GPU=batch), None, shuffle=False)
     order = [i for step in range(len(batches)) for i in batches.ids_of(epoch, step)]
     assert order[:count] == list(range(count)) and len(order) < count + batch
+
+
+@given(count=st.integers(1, 23), batch=st.integers(1, 9), steps=st.none() | st.integers(1, 30))
+def test_each_image_has_weight_one_once_in_validation(count, batch, steps):
+    batches = ValidationBatches(numbered(count), SmallConfig(IMAGES_PER_GPU=batch), steps)
+    whole = -(-count // batch)
+    assert len(batches) == min(whole, steps or whole)
+    places = [p for step in range(len(batches)) for p in zip(batches.ids_of(0, step), batches.weights_of(step))]
+    assert len(places) == len(batches) * batch
+    assert [i for i, weight in places if weight] == list(range(min(count, len(batches) * batch)))
+    assert {weight for _, weight in places} <= {0, 1} and places[0][1] == 1
+
+
+@given(count=st.integers(1, 9), batch=st.integers(1, 9), step=st.integers(0, 9))
+def test_batches_for_training_have_no_filler(count, batch, step):
+    batches = SampleBatches(numbered(count), SmallConfig(IMAGES_PER_GPU=batch), None)
+    assert batches.weights_of(step).tolist() == [1.0] * batch
+
+
+def test_batches_for_validation_have_one_shape_and_weights():
+    config = SmallConfig(IMAGES_PER_GPU=4)
+    batches = MASK_RCNN.validation_batches(shapes(5), config)
+    (first, _, full), (last, _, partly) = (batches[i] for i in range(len(batches)))
+    assert {name: (a.shape, a.dtype) for name, a in first.items()} == {
+        name: (a.shape, a.dtype) for name, a in last.items()
+    }
+    assert full.dtype == partly.dtype == np.float32
+    assert (full.tolist(), partly.tolist()) == ([1, 1, 1, 1], [1, 0, 0, 0])
+    plain = SampleBatches(shapes(5), config, shuffle=False)
+    assert same(first, plain[0][0]) and same(last, plain[1][0])
+    few = MASK_RCNN.validation_batches(shapes(3), SmallConfig(IMAGES_PER_GPU=8, VALIDATION_STEPS=50))
+    assert len(few) == 1 and few[0][2].tolist() == [1] * 3 + [0] * 5
+    short = MASK_RCNN.validation_batches(shapes(5), SmallConfig(IMAGES_PER_GPU=2, VALIDATION_STEPS=2))
+    assert [short[i][2].tolist() for i in range(len(short))] == [[1, 1], [1, 1]]
 
 
 def test_augmented_arrays_are_repeatable_and_a_late_start_joins_in():
@@ -152,8 +187,18 @@ def test_the_error_of_an_image_is_kept_and_named():
 
 
 def test_an_image_that_does_not_get_the_models_size():
-    with pytest.raises(DataError, match=r"square, .*|.*\(100, 100, 3\) after resizing.*'square' or 'crop'"):
+    with pytest.raises(DataError, match=r"square, .*|.*\(100, 100, 3\) after resizing.*'fit', 'square' or 'crop'"):
         SampleBatches(shapes(side=100), SmallConfig(IMAGE_RESIZE_MODE="none"), None)[0]
+
+
+def test_crops_of_large_images_change_in_training_and_not_in_validation():
+    for shuffle in (True, False):
+        make = [SampleBatches(shapes(1, side=200), SmallConfig(IMAGE_RESIZE_MODE="fit"), 2, shuffle) for _ in range(2)]
+        seen = [batches.arrays_of(epoch, step)[0] for batches in make for epoch in (0, 1) for step in (0, 1)]
+        assert all(arrays["input_image"].shape == (2, 64, 64, 3) for arrays in seen)
+        assert all(arrays["input_gt_class_ids"].any(axis=1).all() for arrays in seen)
+        assert all(same(one, other) for one, other in zip(seen[:4], seen[4:]))
+        assert same(seen[0], seen[2]) is not shuffle
 
 
 def test_keras_takes_them_in_order():

@@ -87,6 +87,7 @@ def test_validation_uses_every_pixel_in_the_same_way_each_time():
     assert [w for _, w in batches.windows[:1]] == [[0, 0, 32, 32]] and len(batches.windows) == 11
     ids = [i for step in range(batches.steps) for i in batches.ids_of(0, step)]
     assert ids == [0, *[1] * 6, *[2] * 4, 0]  # the last batch is filled from the beginning
+    assert [batches[step][2].tolist() for step in range(4)] == [[1, 1, 1]] * 3 + [[1, 1, 0]]
     first = batches[1]
     batches.epoch = 5
     assert all(np.array_equal(a, b) for a, b in zip(first, batches[1]))

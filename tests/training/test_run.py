@@ -271,6 +271,7 @@ def test_what_a_user_sees(config, tmp_path, capsys):
     history = detector.train(train, validation, 0.01, 1, "heads")  # to a file: pytest's
     log = capsys.readouterr()
     assert "expected memory: about" in log.out and f"run folder: {detector.log_dir}" in log.out
+    assert "precision: float32, as PRECISION says\n" in log.out
     line = r"epoch {}: loss [\d.e+]+, val_loss [\d.e+]+, val_threat_score [\d.e-]+, [\d.]+ s"
     assert re.fullmatch(line.format("1/1"), log.out.splitlines()[-1])
     assert repr(history).startswith(f"History of 1 epoch: loss {history[0]['loss']:.3g}, val_loss")

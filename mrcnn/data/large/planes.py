@@ -4,23 +4,19 @@ Every plane has `shape` (H, W), `dtype`, `where` for messages and `block(y1, x1,
 type of the file. Planes can be pickled: the receiving process reopens the files.
 """
 
-import math
-import os
-from operator import index
 from pathlib import Path
 
 import numpy as np
 
-from mrcnn.errors import DataError, MissingExtra
+from mrcnn.errors import DataError
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named
+from mrcnn.images.image_source import KEPT_BYTES
 from mrcnn.images.read import image_shape, is_tiff, read_image
-from mrcnn.images.tiff import open_tiff, tiff_layout
+from mrcnn.images.tiff import check_end, end_of_pixels, open_tiff, tiff_layout
 from mrcnn.images.tiff_segments import TiffSegments
-
-# Compressed images up to this size are decoded once and kept; larger TIFF files are decoded per strip or tile.
-KEPT_BYTES = 512 * 2**20
-_ZARR_EXPECTED = "Expected a Zarr array, or an OME-Zarr with multiscales"
+from mrcnn.images.tiff_windows import MappedPage
+from mrcnn.images.zarr_files import open_zarr
 
 
 def open_plane(source):
@@ -59,17 +55,10 @@ def open_plane(source):
     page, sample = (pages[0], channel) if len(pages) == 1 else (pages[channel or 0], None)
     with open_tiff(path) as tif:
         found = tif.pages[page]
-        end = max((o + n for o, n in zip(found.dataoffsets, found.databytecounts, strict=False)), default=0)
-        _check_size(path, end)
+        check_end(path, end_of_pixels(found))
         if found.is_memmappable:
-            return MappedPlane(
-                path,
-                np.dtype(found.dtype).newbyteorder(tif.byteorder),
-                found.dataoffsets[0],
-                found.shape,
-                found.axes,
-                sample,
-            )
+            return MappedPlane(path, page, found, sample)
+        # Up to this size, compressed images are decoded once and kept.
         if found.nbytes > KEPT_BYTES:
             return SegmentedPlane(path, page, found, sample)
     return DecodedPlane(path, channel)
@@ -124,22 +113,17 @@ class _FilePlane:
 class MappedPlane(_FilePlane):
     """An uncompressed, memory-mapped TIFF page: only the requested parts are read from disk."""
 
-    def __init__(self, path, dtype, offset, raw_shape, axes, channel):
-        self.offset, self.raw_shape, self.axes = index(offset), tuple(index(n) for n in raw_shape), axes
-        super().__init__(path, (raw_shape[axes.index("Y")], raw_shape[axes.index("X")]), dtype, channel)
+    def __init__(self, path, page, found, channel):
+        self.page = page
+        dtype = np.dtype(found.dtype).newbyteorder(found.parent.byteorder)
+        super().__init__(path, (found.shape[found.axes.index(a)] for a in "YX"), dtype, channel)
 
     def _open(self):
-        self._check_size()
-        return np.memmap(self.where, self.dtype, "r", self.offset, self.raw_shape)
-
-    def _check_size(self):
-        _check_size(self.where, self.offset + math.prod(self.raw_shape) * self.dtype.itemsize)
+        with open_tiff(self.where) as tif:
+            return MappedPage(self.where, tif.pages[self.page], tif.byteorder)
 
     def _cut(self, pixels, rows, columns):
-        self._check_size()  # a file truncated while mapped would crash the process instead of raising
-        if self.axes.startswith("S"):
-            return np.moveaxis(pixels[:, rows, columns], 0, -1)
-        return pixels[rows, columns]
+        return pixels.read(rows.start, columns.start, rows.stop, columns.stop)
 
 
 class DecodedPlane(_FilePlane):
@@ -200,38 +184,10 @@ class ZarrPlane(_FilePlane):
         super().__init__(path, array.shape[-2:], array.dtype, None)
 
     def _open(self):
-        zarr = import_zarr()
-        with damage_named(self.errors, self.where, "cannot be read as a Zarr image", _ZARR_EXPECTED):
-            try:
-                node = zarr.open(os.fspath(self.where), mode="r")
-                return node if isinstance(node, zarr.Array) else node[_full_resolution(dict(node.attrs))]
-            except (TypeError, AssertionError) as error:
-                if not decoder_errors.is_of_zarr_metadata(error):
-                    raise
-                raise DataError(self.where, f"has damaged Zarr metadata ({error})", _ZARR_EXPECTED) from error
+        return open_zarr(self.where).array
 
     def _cut(self, pixels, rows, columns):
         return pixels[(*self._leading, rows, columns)]
-
-
-def _full_resolution(attributes):
-    """Name of the largest array of an OME-Zarr; raises `ValueError` if its attributes do not give it."""
-    found = attributes.get("ome", attributes)
-    for key, kind in (("multiscales", list), (0, dict), ("datasets", list), (0, dict), ("path", str)):
-        inside = found.get(key) if isinstance(found, dict) else found[0] if found else None
-        if not isinstance(inside, kind):
-            raise ValueError("its attributes have no multiscales with the path of an array")
-        found = inside
-    return found
-
-
-def import_zarr():
-    """The package zarr; raises `MissingExtra` if it is not installed."""
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingExtra("zarr", "zarr") from error
-    return zarr
 
 
 def _one_channel(block, channel):
@@ -254,12 +210,3 @@ def _check_channel(path, channels, channel, averaged=True):
             f"has {channels} channels, but a single plane is expected",
             "Choose one by its number: (path, 0) for the first",
         )
-
-
-def _check_size(path, end):
-    try:
-        size = os.stat(path).st_size
-    except OSError as error:
-        raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
-    if end > size:
-        raise DataError(path, f"is truncated: it declares {end} bytes and holds {size}", "Export or copy it again")

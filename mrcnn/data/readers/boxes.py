@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from mrcnn.data.readers.file_dataset import FileDataset, check_choice, source_name
+from mrcnn.data.readers.file_dataset import FileDataset, check_choice, checked_classes, source_name
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.formats.annotation import check_class, check_outside, checked_box
 from mrcnn.formats.open import read_annotations
@@ -91,9 +91,7 @@ class BoxDataset(FileDataset):
                 f"has no object in any of its {len(annotations)} images",
                 "Label some objects, or pass classes if there really are none",
             )
-        del self.class_info[1:]
-        for class_id, name in enumerate(classes, start=1):
-            self.add_class(source, class_id, name)
+        self.set_classes(classes)
         stems = Counter(a.image.stem for a in annotations)
         for annotation, found in zip(annotations, names):
             if not annotation.image.is_file():
@@ -162,10 +160,7 @@ class BoxDataset(FileDataset):
 
 def _checked_classes(classes, class_map):
     """`classes` as a list, by default from `class_map`, and `class_map` as a dict; None if unknown."""
-    if classes is not None:
-        classes = [classes] if isinstance(classes, str) else list(classes)
-        if not classes or len(set(classes)) < len(classes) or not all(isinstance(n, str) and n for n in classes):
-            raise ConfigError(f"classes must be distinct class names, not {classes!r}.")
+    classes = checked_classes(classes)
     if class_map is None:
         return classes, None
     class_map = dict(class_map)

@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats.annotation import check_class
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
@@ -42,7 +45,37 @@ class FileDataset(Dataset):
         self._source = source
         self._given_pixel_size = as_pixel_size(pixel_size_nm)
         self._cache = Recent(CACHE_BYTES)
-        self.add_class(source, 1, class_name)
+        self._new_ids = None  # set by `renumber_classes`: new id of each id that `read_instances` gives
+        self.set_classes([class_name])
+
+    def set_classes(self, names):
+        """Replace the classes of the objects by these names, with ids from 1; `prepare` must follow."""
+        del self.class_info[1:]
+        for class_id, name in enumerate(names, start=1):
+            self.add_class(self._source, class_id, name)
+
+    def renumber_classes(self, classes, where):
+        """Give the classes the ids that they have in a list, so that several data sets agree; then prepare.
+
+        Parameters
+        ----------
+        classes : list of str
+            Names in the order of their ids, from 1. Classes without an object are added.
+        where : str or Path
+            Names the data set in the message.
+
+        Raises
+        ------
+        DataError
+            A class of this data set is not in the list.
+        """
+        names = [info["name"] for info in self.class_info[1:]]
+        for name in names:
+            check_class(where, name, classes)
+        old = np.arange(len(names) + 1) if self._new_ids is None else self._new_ids
+        self._new_ids = np.array([0, *(classes.index(name) + 1 for name in names)], np.int32)[old]
+        self.set_classes(classes)
+        self.prepare()
 
     def read_instances(self, info):
         """Decode the objects of the image of this `image_info` entry; raises `DataError` if it has no ground truth.
@@ -66,11 +99,14 @@ class FileDataset(Dataset):
         if found is None:
             found = self.read_instances(info)
             self._cache.put(key, found, _bytes(found))
+        class_ids = found.class_ids
+        if self._new_ids is not None:
+            class_ids = np.sign(class_ids) * self._new_ids[np.abs(class_ids)]
         # Copies for the caller, who may modify them.
         return Instances(
             found.image_shape,
             found.boxes.copy(),
-            found.class_ids.copy(),
+            class_ids.copy(),
             found.scores.copy(),
             [m.copy() for m in found.masks],
             self.pixel_size_nm(image_id),
@@ -115,16 +151,29 @@ def child_folder(path, *names):
     return found[0] if found else None
 
 
-def pictures_by_stem(folder):
-    """The images of a folder as {stem: path} in natural order; raises `DataError` for a duplicate stem."""
+def pictures_by_stem(folder, required=True):
+    """The images of a folder as {stem: path} in natural order.
+
+    Raises `DataError` for a duplicate stem; and if there is no image, unless `required` is False.
+    """
     pictures = {}
     for path in list_images(folder):
         if path.stem in pictures:
             raise DataError(path, f"has the same name as {pictures[path.stem].name}", "Keep one of them, or rename one")
         pictures[path.stem] = path
-    if not pictures:
+    if required and not pictures:
         raise DataError(folder, "holds no image", f"Supported formats are {', '.join(EXTENSIONS)}")
     return pictures
+
+
+def checked_classes(classes):
+    """`classes` as a list, or None; raises `ConfigError` unless they are distinct names. A str is one name."""
+    if classes is None:
+        return None
+    classes = [classes] if isinstance(classes, str) else list(classes)
+    if not classes or len(set(classes)) < len(classes) or not all(isinstance(n, str) and n for n in classes):
+        raise ConfigError(f"classes must be distinct class names, not {classes!r}.")
+    return classes
 
 
 def check_choice(name, value, choices):

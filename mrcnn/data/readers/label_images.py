@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import FileDataset, child_folder, existing_folder, pictures_by_stem, source_name
-from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, objects_from_labels
+from mrcnn.data.readers.labels import LabelRules, objects_from_labels, read_label_image
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.images.read import check_shape, image_shape, read_image
 
 TRUTH_FOLDERS = ("labels", "label", "masks", "truth", "groundtruth", "ground_truth")
 
@@ -60,26 +59,17 @@ class LabelImageDataset(FileDataset):
         super().__init__(class_name, source, pixel_size_nm, channels)
         self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
         self._class_of = self._add_classes(class_map)
-        images, labels = _folders(path, truth)
-        pictures, found = pictures_by_stem(images), pictures_by_stem(labels)
-        wanted = {stem + suffix: stem for stem in pictures}
-        for name, file in found.items():
-            if name not in wanted:
+        images, labels = image_and_label_folders(path, truth)
+        pictures = pictures_by_stem(images)
+        found = label_files(labels, images, pictures, suffix)
+        for stem, picture in pictures.items():
+            if stem not in found:
                 raise DataError(
-                    file,
-                    f"is a label image, but {images} has no image {name.removesuffix(suffix) if suffix else name}",
-                    "Add the image, or give both files the same name",
-                )
-            if file.suffix.lower() in (".jpg", ".jpeg"):
-                raise DataError(file, "is a JPEG label image, and JPEG changes the values", "Save it as TIFF or PNG")
-        for name, stem in wanted.items():
-            if name not in found:
-                raise DataError(
-                    pictures[stem],
-                    f"has no label image {name} in {labels}",
+                    picture,
+                    f"has no label image {stem}{suffix} in {labels}",
                     "Add it (all zeros if the image has no object), or give both files the same name",
                 )
-            self.add_image(source, stem, pictures[stem], labels=found[name], group=str(images / source_name(stem)))
+            self.add_image(source, stem, picture, labels=found[stem], group=str(images / source_name(stem)))
         self.prepare()
 
     def _add_classes(self, class_map):
@@ -87,19 +77,14 @@ class LabelImageDataset(FileDataset):
             return None
         if not class_map or self._rules.mode != "instances":
             raise ConfigError("class_map must map label values to class names, and needs mode='instances'.")
-        del self.class_info[1:]
         names = list(dict.fromkeys(class_map.values()))
-        for number, name in enumerate(names, start=1):
-            self.add_class(self._source, number, name)
+        self.set_classes(names)
         return {int(value): names.index(name) + 1 for value, name in class_map.items()}
 
     def read_instances(self, info):
         """Objects from the label image of one image; raises `DataError` if it cannot be used."""
         path = info["labels"]
-        check_shape(path, image_shape(path), image_shape(info["path"]), info["path"])
-        labels = read_image(path, indices=True)
-        check_labels(labels, path, self._rules.mode)
-        semantic = self._rules.mode == "semantic" or (self._rules.mode == "auto" and is_semantic([labels]))
+        labels, semantic = read_label_image(path, info["path"], self._rules)
         objects, values = objects_from_labels(labels, self._rules, semantic)
         if self._class_of is not None:
             unknown = sorted(set(values.tolist()) - set(self._class_of))
@@ -113,12 +98,53 @@ class LabelImageDataset(FileDataset):
         return objects
 
 
-def _folders(path, truth):
+def label_files(labels, images, pictures, suffix="", required=True):
+    """The label images of a folder as {stem of the image: path}, in the order of the images.
+
+    Parameters
+    ----------
+    labels, images : Path
+        The folders of the label images and of the images.
+    pictures : dict of str to Path
+        The images by stem.
+    suffix : str
+        What follows the stem of the image in the stem of its label image.
+    required : bool
+        True: a folder without an image is an error.
+
+    Raises
+    ------
+    DataError
+        A label image belongs to no image, or is a JPEG.
+    """
+    found = pictures_by_stem(labels, required)
+    stems = {stem + suffix: stem for stem in pictures}
+    for name, file in found.items():
+        if name not in stems:
+            raise DataError(
+                file,
+                f"is a label image, but {images} has no image {name.removesuffix(suffix) if suffix else name}",
+                "Add the image, or give both files the same name",
+            )
+        if file.suffix.lower() in (".jpg", ".jpeg"):
+            raise DataError(file, "is a JPEG label image, and JPEG changes the values", "Save it as TIFF or PNG")
+    return {stem: found[name] for name, stem in stems.items() if name in found}
+
+
+def label_folder(path):
+    """The folder of label images inside `path` (a name in `TRUTH_FOLDERS`), or None."""
+    return next((f for f in (child_folder(path, name) for name in TRUTH_FOLDERS) if f is not None), None)
+
+
+def image_and_label_folders(path, truth=None):
+    """The folder of images and the folder of label images, as `LabelImageDataset` takes them.
+
+    Raises `DataError` if one does not exist.
+    """
     path = existing_folder(path, "images inside")
     if truth is not None:
         return path, existing_folder(truth, "label images inside")
-    images = child_folder(path, "images")
-    labels = next((f for f in (child_folder(path, name) for name in TRUTH_FOLDERS) if f is not None), None)
+    images, labels = child_folder(path, "images"), label_folder(path)
     if images is None or labels is None:
         raise DataError(
             path,

@@ -7,6 +7,7 @@ import numpy as np
 from mrcnn.data.readers.file_dataset import check_choice
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.images.read import check_shape, image_shape, read_image
 
 MODES = ("auto", "semantic", "instances")
 BLURRED_SHADES = 6  # between 0 and 255; fewer may be object numbers
@@ -90,6 +91,32 @@ def is_semantic(label_images):
     return True
 
 
+def read_label_image(path, picture, rules):
+    """The label image of an image, and whether its non-zero values are only foreground.
+
+    Parameters
+    ----------
+    path, picture : str or Path
+        The files of the label image and of its image, which must have the same size.
+    rules : LabelRules
+
+    Returns
+    -------
+    labels : bool or integer array [H, W]
+    semantic : bool
+        Outcome of `rules.mode`.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, the sizes differ, or `check_labels` raises it.
+    """
+    check_shape(path, image_shape(path), image_shape(picture), picture)
+    labels = read_image(path, indices=True)
+    check_labels(labels, path, rules.mode)
+    return labels, rules.mode == "semantic" or (rules.mode == "auto" and is_semantic([labels]))
+
+
 def objects_from_labels(labels, rules, semantic):
     """`Instances` of a label image [H, W], and the label value of each (int64 [N]).
 
@@ -114,6 +141,18 @@ def objects_from_labels(labels, rules, semantic):
     values = np.ones(len(objects), np.int64) if values is None else values
     large = objects.areas() >= rules.min_size_px
     return objects.select(large), values[large]
+
+
+def objects_of_classes(image_shape, parts):
+    """`Instances` of the (class id, `Instances`) pairs in `parts`, in this order, each with its class id."""
+    parts = list(parts)
+    ids = [np.full(len(objects), class_id, np.int32) for class_id, objects in parts]
+    return Instances(
+        image_shape,
+        np.concatenate([np.zeros((0, 4), np.int32), *(objects.boxes for _, objects in parts)]),
+        np.concatenate([np.zeros(0, np.int32), *ids]),
+        masks=[mask for _, objects in parts for mask in objects.masks],
+    )
 
 
 def split_touching(components, distance_px, connectivity=2):

@@ -1,6 +1,7 @@
 """Use any network of `keras.applications` as a backbone."""
 
 import difflib
+import warnings
 
 import keras
 import numpy as np
@@ -115,9 +116,9 @@ def application(x, name, mean_pixel, train_bn=False, strides=STRIDES):
     """
     class_name, constructor = find_class(name)
     channels, size = x.shape[-1], 256
-    probe = constructor(include_top=False, weights=None, input_shape=(size, size, channels))
+    probe = _built(constructor, (size, size, channels))
     names = _last_layer_of_each_stride(probe, size, strides)
-    whole = constructor(include_top=False, weights=None, input_shape=(None, None, channels))
+    whole = _built(constructor, (None, None, channels))
     # Keras continues the numbers of automatic names ("add_3") from network to network: find the layers by position.
     positions = {layer.name: i for i, layer in enumerate(probe.layers)}
     outputs = [whole.layers[positions[n]].output for n in names]
@@ -128,6 +129,14 @@ def application(x, name, mean_pixel, train_bn=False, strides=STRIDES):
             layer.momentum = min(layer.momentum, 0.9)
     x = PixelsAsTrained(mean_pixel, class_name, name="pixels_as_trained")(x)
     return Backbone(network, train_bn, name="backbone")(x)
+
+
+def _built(constructor, shape):
+    """The network with random weights for images of this shape."""
+    with warnings.catch_warnings():
+        # Keras warns of its own weights, which fit 3 channels; ours are inflated to any number of channels.
+        warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels", UserWarning)
+        return constructor(include_top=False, weights=None, input_shape=shape)
 
 
 class Backbone(keras.layers.Layer):

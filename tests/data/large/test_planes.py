@@ -122,6 +122,12 @@ def test_multiscales_that_name_no_array_are_damage(tmp_path, scales):
         open_plane(tmp_path / "a.zarr")
 
 
+def test_a_plate_is_no_plane(tmp_path):
+    zarr.open_group(tmp_path / "a.zarr", mode="w").attrs.put({"ome": {"plate": {"wells": []}}})
+    with pytest.raises(DataError, match="a.zarr: is a plate of many images, but a single image is expected"):
+        open_plane(tmp_path / "a.zarr")
+
+
 # --- Bugs ---
 def write_tiff(path, **options):
     tifffile.imwrite(path, GREY, **options)

@@ -1,17 +1,31 @@
-"""Command line options to predict and evaluate on whole wafers; imports neither Keras nor NumPy."""
+"""Command line options to train, and to predict and evaluate on whole wafers; imports neither Keras nor NumPy."""
 
 import argparse
 import re
 from pathlib import Path
 
 from mrcnn.geometry.tile_rules import RULES, rule_name
-from mrcnn.options.arguments import add_weights, base_parser, evaluate_parser
-from mrcnn.options.option_values import positive_number, whole_number
+from mrcnn.options.arguments import EXIT_CODES, add_dataset, add_weights, base_parser
+from mrcnn.options.evaluate_arguments import add_results
+from mrcnn.options.option_values import object_size, positive_number, whole_number
+from mrcnn.options.train_arguments import train_parser
 
 _EXIT_CODES = (
     "exit codes: 0 success, 2 error (in options, data or weights; the message states how to fix it), 130 "
     "interrupted with Ctrl+C. Finished tiles are kept; use --resume to continue"
 )
+
+
+def train_wafer_parser(description):
+    """Parser for a script that trains on folders of patches; see `mrcnn.options.train_arguments.train_parser`."""
+    parser = train_parser(description, networks=("mask",), prepares=False, annotations=False)
+    parser.add_argument(
+        "--channels",
+        metavar="NAME,...",
+        help="channels of an image, in order: grey, fluo, edges (Sobel magnitude of grey), zeros; names may repeat "
+        "(default grey,fluo)",
+    )
+    return parser
 
 
 def predict_wafer_parser(description):
@@ -49,7 +63,10 @@ def predict_wafer_parser(description):
 
 def evaluate_wafer_parser(description):
     """Parser for a script that evaluates on folders of patches, or on whole wafers with labels."""
-    parser = evaluate_parser(description)
+    parser = base_parser(description, EXIT_CODES, default=None)
+    add_weights(parser)
+    add_dataset(parser)
+    add_results(parser)
     wafer = parser.add_argument_group("a whole wafer, instead of --dataset")
     add_wafer(wafer, required=False)
     wafer.add_argument(
@@ -92,9 +109,17 @@ def _add_tiles(group, rules):
     group.add_argument(
         "--tile",
         type=whole_number,
-        default=1024,
         metavar="PX",
-        help="side length of the square tiles in pixels (default 1024)",
+        help="side length of the square tiles in pixels (default 1024 at the scale of the training)",
+    )
+    group.add_argument(
+        "--object-size",
+        type=object_size,
+        default="pixel-size",
+        metavar="pixel-size|auto|PX|off",
+        help="bring sections to the size that the model was trained on. pixel-size: by the pixel sizes of wafer and "
+        "training, if both are known and differ by more than 20 %%; auto: try several scales on a few windows; PX: the "
+        "diameter of a part in pixels of the given images; off: at the scale of the training (default pixel-size)",
     )
     group.add_argument(
         "--overlap",
@@ -134,9 +159,7 @@ def channel_files(text):
         if not (name and equals and path):
             raise argparse.ArgumentTypeError(f"'{part}': write NAME=FILE, such as grey=wafer.tif,fluo=wafer_fluo.tif")
         if name in found:
-            raise argparse.ArgumentTypeError(
-                f"the channel '{name}' has two files; to use a channel twice, list it twice in --order"
-            )
+            raise argparse.ArgumentTypeError(f"the channel '{name}' has two files; give each name once, with one file")
         channel = re.fullmatch(r"(.+):(\d+)", path)
         found[name] = (channel[1], int(channel[2])) if channel and not Path(path).exists() else path
     return found

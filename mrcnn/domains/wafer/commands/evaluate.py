@@ -10,7 +10,7 @@ from mrcnn.commands.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.commands.evaluation import draw_worst
 from mrcnn.commands.settings import load_detector
 from mrcnn.domains.wafer.commands.arguments import RULES
-from mrcnn.domains.wafer.commands.predict import check_fit, detect, open_stack, trained_order
+from mrcnn.domains.wafer.commands.predict import at_learnt_scale, detect, open_stack, trained_order
 from mrcnn.domains.wafer.evaluate.sections import evaluate_sections, format_sections, image_scores
 from mrcnn.domains.wafer.labels.read import read_labels
 from mrcnn.domains.wafer.plot.overview import draw_wafer
@@ -19,6 +19,7 @@ from mrcnn.domains.wafer.sections.sections import known_sections, pair_sections
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.files import write_json
+from mrcnn.hardware import one_operation_at_a_time
 from mrcnn.inference.tiling import TilePlan
 from mrcnn.plot.instances import compare_truth
 
@@ -58,8 +59,9 @@ def _whole_wafer(domain, options):
     gt_sections = known_sections(
         [s.tissue for s in labels.sections], [s.magnet for s in labels.sections], [s.number for s in labels.sections]
     )
+    one_operation_at_a_time()
     detector = load_detector(domain, options)
-    check_fit(detector.config, stack, options["tile"])
+    options = at_learnt_scale(detector, stack, options)
     out, reports, begun = Path(options["out"]), {}, set()
     for rule in RULES if options["rule"] == "all" else (options["rule"],):
         # The rules "centre" and "merge" use the same tiles, so detection runs only once for both.
@@ -113,6 +115,7 @@ def _draw_errors(stack, gt, found, errors, folder):
 
 
 def _patches(domain, options):
+    one_operation_at_a_time()
     detector = load_detector(domain, options)
     given = dict(options.get("dataset_option") or ())
     order = options.get("order") or trained_order(options["weights"])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mrcnn.commands.scaling import AUTO, PIXEL_SIZE, check_object_size, chosen_scale, percent
 from mrcnn.commands.settings import OPTIONS_FILE, load_detector
 from mrcnn.data.large.channels import DERIVED, ChannelStack
 from mrcnn.domains.wafer.labels.outlines import Section, WaferLabels
@@ -9,14 +10,18 @@ from mrcnn.domains.wafer.labels.write import write_labelme
 from mrcnn.domains.wafer.plot.overview import draw_wafer
 from mrcnn.domains.wafer.sections.export import part_outline, section_counts, write_sections_csv, write_sections_json
 from mrcnn.domains.wafer.sections.sections import pair_sections
-from mrcnn.errors import ConfigError, MissingExtra
+from mrcnn.errors import ConfigError
 from mrcnn.files import read_json
-from mrcnn.hardware import has_gpu
+from mrcnn.hardware import has_gpu, one_operation_at_a_time
+from mrcnn.inference.find_scale import find_scale
+from mrcnn.inference.scale import trained_scale
 from mrcnn.inference.tiling import detect_tiled
-from mrcnn.results.label_zarr import write_label_zarr
+from mrcnn.inference.whole_or_tiled import at_scale
+from mrcnn.results.label_zarr import need_zarr, write_label_zarr
 from mrcnn.training.checkpoints import resolve_weights
 
 CHANNELS = ("grey", "fluo")
+TILE = 1024  # side of a tile in pixels of images at the scale of the training
 
 
 def predict_wafer(domain, options):
@@ -33,10 +38,11 @@ def predict_wafer(domain, options):
         Exit code 0; any failure raises an error.
     """
     if not options.get("no_zarr"):
-        _need_zarr()  # check before hours of detection, not afterwards
+        need_zarr()  # check before hours of detection, not afterwards
     stack = open_stack(options)
+    one_operation_at_a_time()
     detector = load_detector(domain, options)
-    check_fit(detector.config, stack, options["tile"])
+    options = at_learnt_scale(detector, stack, options)
     out = Path(options["out"])
     print(
         f"Detecting in {stack.shape[0]} x {stack.shape[1]} pixels (rows x columns), channels "
@@ -52,8 +58,8 @@ def predict_wafer(domain, options):
     )
     if not sections:
         print(
-            "No sections were found. Check that the channels are in the right order and that sections have the same "
-            "size in pixels as in the training data, or try a lower --min-score."
+            "No sections were found. Check that the channels are in the right order. If sections are larger or smaller "
+            "than in the training data, try --object-size auto; otherwise a lower --min-score."
         )
     return 0
 
@@ -98,18 +104,59 @@ def trained_order(weights):
     return None if chosen is None else tuple(name.strip() for name in str(chosen).split(","))
 
 
-def check_fit(config, stack, tile):
-    """Raise `ConfigError` if the number of channels does not match, or the model would downscale the tiles."""
+def at_learnt_scale(detector, stack, options):
+    """The options with `network_scale` by --object-size, and with the size of the tiles at this scale.
+
+    Parameters
+    ----------
+    detector : MaskRCNN
+    stack : ChannelStack
+    options : dict
+        With `object_size` as in `mrcnn.commands.scaling`; None: "pixel-size".
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        The model does not fit the channels, the tiles or --object-size.
+    """
+    config, choice = detector.config, options.get("object_size") or PIXEL_SIZE
+    check_channels(config, stack)
+    check_object_size(choice, config)
+    if choice == AUTO:
+        scale, why = find_scale(detector, stack)
+        how = "its own size" if scale is None else f"{percent(scale)} of its size"
+        print(f"The wafer is detected at {how}: {why}.")
+    else:
+        size = options.get("pixel_size_um")
+        scale, sentence = chosen_scale(choice, config, None if size is None else tuple(1e3 * v for v in size))
+        if sentence:
+            print(sentence)
+    factor = 1 if scale is None else scale / trained_scale(config)
+    tile = options.get("tile") or round(TILE / factor)
+    check_fit(config, tile, trained_scale(config) if scale is None else scale)
+    return {**options, "network_scale": scale, "tile": tile}
+
+
+def check_channels(config, stack):
+    """Raise `ConfigError` if the number of channels does not match."""
     count = int(config.IMAGE_SHAPE[2])
     if stack.shape[2] != count:
         raise ConfigError(
             f"The model expects {count} channels, but there are {stack.shape[2]}: "
             f"{', '.join(stack.names)}. List the channels used in training with --order."
         )
-    if config.IMAGE_RESIZE_MODE == "square" and tile > config.IMAGE_MAX_DIM:
+
+
+def check_fit(config, tile, scale=1.0):
+    """Raise `ConfigError` if the model would downscale the tiles at this scale."""
+    if config.IMAGE_RESIZE_MODE == "square" and round(tile * scale) > config.IMAGE_MAX_DIM:
         raise ConfigError(
-            f"The model downscales images to {config.IMAGE_MAX_DIM} pixels, so objects in a tile of "
-            f"{tile} pixels would be smaller than in training. Use --tile {config.IMAGE_MAX_DIM}, or --set "
+            f"The model downscales images to {config.IMAGE_MAX_DIM} pixels, so objects in a tile of {tile} pixels "
+            f"would be smaller than in training. Use --tile {int(config.IMAGE_MAX_DIM / scale)}, or --set "
             "IMAGE_RESIZE_MODE=pad64 if the training images were not downscaled."
         )
 
@@ -132,17 +179,18 @@ def detect(detector, stack, options, tiles, rule=None):
             "choose another --out."
         )
     tile, size = options["tile"], options.get("pixel_size_um")
-    return detect_tiled(
-        detector,
-        stack,
-        tile,
-        options.get("overlap") or tile // 4,
-        rule or options["rule"],
-        options.get("batch") or (4 if has_gpu() else 1),
-        resume_dir=tiles,
-        executor=_executor(options.get("dask")),
-        pixel_size_nm=None if size is None else tuple(1e3 * v for v in size),
-    )
+    with at_scale(detector, options.get("network_scale")):
+        return detect_tiled(
+            detector,
+            stack,
+            tile,
+            options.get("overlap") or tile // 4,
+            rule or options["rule"],
+            options.get("batch") or (4 if has_gpu() else 1),
+            resume_dir=tiles,
+            executor=_executor(options.get("dask")),
+            pixel_size_nm=None if size is None else tuple(1e3 * v for v in size),
+        )
 
 
 def _executor(dask):
@@ -182,10 +230,3 @@ def as_labels(instances, sections):
         [Section(s.section_id, outline(s.tissue), outline(s.magnet)) for s in sections],
         image_shape=instances.image_shape,
     )
-
-
-def _need_zarr():
-    try:
-        import zarr  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("zarr", "zarr") from error

@@ -47,7 +47,9 @@ def test_valid_values():
 
 def test_defaults_are_those_of_the_wafer_projects():
     options = vars(predict_wafer_parser("x").parse_args(PREDICT))
-    assert (options["tile"], options["overlap"], options["rule"], options["scale"]) == (1024, None, "centre", 1.0)
+    # Tiles of 1024 pixels at the scale of the training.
+    assert (options["tile"], options["overlap"], options["rule"], options["scale"]) == (None, None, "centre", 1.0)
+    assert options["object_size"] == "pixel-size"
     assert options["channels"] == {"grey": "A.tif", "fluo": "B.tif"} and not options["resume"]
     evaluated = vars(evaluate_wafer_parser("x").parse_args(["--weights", "run", "--rule", "all"]))
     assert evaluated["channels"] is None and evaluated["labels"] is None and evaluated["rule"] == "all"

@@ -13,7 +13,7 @@ from mrcnn.commands.settings import OPTIONS_FILE
 from mrcnn.data.large.channels import ChannelStack
 from mrcnn.domains.wafer.commands import predict as wafer
 from mrcnn.domains.wafer.commands.arguments import predict_wafer_parser
-from mrcnn.domains.wafer.commands.predict import check_fit, open_stack, predict_wafer, trained_order
+from mrcnn.domains.wafer.commands.predict import check_channels, check_fit, open_stack, predict_wafer, trained_order
 from mrcnn.domains.wafer.evaluate.sections import evaluate_sections
 from mrcnn.domains.wafer.labels.read import read_labels
 from mrcnn.domains.wafer.sections.sections import known_sections, pair_sections
@@ -147,12 +147,16 @@ def test_a_model_with_other_channels_or_that_downscales_tiles_is_rejected():
     stack = ChannelStack.from_arrays({"grey": np.zeros((200, 200), np.uint8)}, ("grey", "grey", "grey"))
     config = wafer_scene.WaferConfig()
     with pytest.raises(ConfigError, match="expects 2 channels, but there are 3"):
-        check_fit(config, stack, 128)
+        check_channels(config, stack)
     config.IMAGE_CHANNEL_COUNT = 3
-    check_fit(config, stack, 128)
+    check_channels(config, stack)
+    for mode in ("crop", "fit", "pad64"):  # none of which reduces an image
+        config.IMAGE_RESIZE_MODE = mode
+        check_fit(config, 128)
     config.IMAGE_RESIZE_MODE = "square"
     with pytest.raises(ConfigError, match="--tile 64"):
-        check_fit(config, stack, 128)
+        check_fit(config, 128)
+    check_fit(config, 128, scale=0.5)
 
 
 def test_images_of_different_sizes(options, detector, folder, tmp_path):

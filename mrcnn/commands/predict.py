@@ -1,0 +1,353 @@
+"""Predict objects in images of any kind with any model: find the images, process them in parts, join the results."""
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from mrcnn.commands.inputs import find_images, result_names, results_folder, table_names
+from mrcnn.commands.predict_worker import FileWork, PartResult, add_file, tile_folder_of
+from mrcnn.commands.predict_writers import PageWriter
+from mrcnn.commands.preparation import preparation, with_recorded
+from mrcnn.commands.scaling import PIXEL_SIZE, advice, check_object_size
+from mrcnn.commands.settings import class_names, load_detector
+from mrcnn.errors import ConfigError, DataError
+from mrcnn.files import whole_file
+from mrcnn.geometry.length_units import as_pixel_size
+from mrcnn.hardware import has_gpu, one_operation_at_a_time
+from mrcnn.inference.tile_store import settings_fingerprint, weights_fingerprint
+from mrcnn.options.arguments import FAILED, USAGE
+from mrcnn.options.predict_arguments import BOX_DEFAULT, MASK_DEFAULT
+from mrcnn.results.linking import LinkSettings
+from mrcnn.results.measure import write_csv
+from mrcnn.results.parts import PartStore
+
+PART_SIZE = 200  # files
+PARTS = 20  # at least so many, if there are as many files: a killed run loses only one of them
+
+
+def predict(domain, options):
+    """Predict according to the options; see `mrcnn.options.predict_arguments.predict_parser`.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : dict
+        And `detections`: True writes detections.csv as well, the table of earlier versions for boxes.
+
+    Returns
+    -------
+    int
+        Exit code: 1 if some files failed and the others were processed, 2 if every file failed.
+    """
+    options = with_old_words(options)
+    out = results_folder(options)
+    if options.get("parts") and {"coco", "masks"} & {*(options.get("write") or ()), *options["also"]}:
+        raise ConfigError("--parts does not write detections.json: leave coco and masks out of --write, or --parts.")
+    paths, missing = find_images(options["images"])
+    one_operation_at_a_time()
+    detector = load_detector(domain, options)
+    work = file_work(domain, detector, with_recorded(options), out, len(paths))
+    for error in missing:
+        _report(error)
+    prediction = Prediction(detector, work, paths, options)
+    prediction.run()
+    failed = [(error.path, error) for error in missing] + prediction.failed()
+    prediction.write(failed)
+    for sentence in prediction.sentences():
+        print(sentence)
+    if failed and not prediction.total("count"):
+        print("None of the inputs could be used; see the messages above.", file=sys.stderr)
+        return USAGE
+    print(f"Found {prediction.found()} in {_counted(prediction.total('count'), 'image')}. The results are in {out}.")
+    if failed:
+        print(
+            f"{len(failed)} of the inputs failed; they are listed in {out / 'failed.csv'}. The other files were "
+            "processed.",
+            file=sys.stderr,
+        )
+    return FAILED if failed else 0
+
+
+def with_old_words(options):
+    """The options, with those that became names for --write (--rois, --masks, --cells, --link-slices) among these."""
+    words = {"rois": "rois", "masks": "masks", "cells": "cells", "link_slices": "volumes"}
+    return {**options, "also": tuple(name for word, name in words.items() if options.get(word))}
+
+
+def file_work(domain, detector, options, out, files):
+    """The `FileWork` that the options describe, for this model and number of files."""
+    config = detector.config
+    masks = bool(config.USE_MASK_HEAD)
+    write = options.get("write") or (MASK_DEFAULT if masks else BOX_DEFAULT)
+    write = tuple(dict.fromkeys([*write, *options["also"], *(["detections"] if options.get("detections") else [])]))
+    if options.get("parts"):
+        write = tuple(name for name in write if name != "coco")
+    names = class_names(domain, config)
+    writer = PageWriter(
+        write,
+        None if names is None else tuple(names),
+        masks,
+        int(config.IMAGE_SHAPE[2]),
+        options.get("overlays", 4),
+        _link_settings(options) if "volumes" in write else None,
+        options.get("slice_distance_nm"),
+    )
+    writer.check()
+    object_size = options.get("object_size") or PIXEL_SIZE
+    check_object_size(object_size, config)
+    return FileWork(
+        out,
+        writer,
+        int(config.IMAGE_SHAPE[2]),
+        preparation(options),
+        options.get("pixel_size_nm"),
+        as_pixel_size(config.PIXEL_SIZE_NM),
+        options.get("batch") or (4 if has_gpu() else 1),
+        options.get("tile") or "auto",
+        object_size,
+        options.get("dask") if files == 1 else None,
+    )
+
+
+def _link_settings(options):
+    low, high = options.get("link_scores", (0.0, 0.0))
+    return LinkSettings(
+        options.get("link_iou", 0.3),
+        low,
+        high,
+        max_gap=options.get("link_gap", 0),
+        min_slices=options.get("min_slices", 1),
+    )
+
+
+def _report(error):
+    tqdm.write(f"error: {error}", file=sys.stderr)
+
+
+class Prediction:
+    """Detects objects in files, part by part, and stores the tables of each part in `parts/` as soon as it is done.
+
+    Parameters
+    ----------
+    detector : MaskRCNN, or another with `predict`
+    work : FileWork
+    paths : list of Path
+    options : dict
+        As from `predict_parser`.
+    """
+
+    def __init__(self, detector, work, paths, options):
+        self.detector, self.work, self.paths, self.options, self.out = detector, work, paths, options, work.out
+        self.names, self.stems = table_names(paths), result_names(paths)
+        size = options.get("part_size") or max(1, min(PART_SIZE, -(-len(paths) // PARTS)))
+        self.parts = [range(i, min(i + size, len(paths))) for i in range(0, len(paths), size)]
+        self.drawn = len(paths) if options.get("pictures") is None else options["pictures"]
+        self.store = PartStore(
+            self.out / "parts", options.get("parts") or "csv", self._run(size), bool(options.get("resume"))
+        )
+        self._records = {}
+
+    def _run(self, size):
+        """What the parts depend on."""
+        work, paths = self.work, "\0".join(str(p.resolve()) for p in self.paths)
+        return {
+            "images": hashlib.blake2b(paths.encode(), digest_size=16).hexdigest(),
+            "part size": size,
+            "joined": not self.options.get("parts"),
+            "written": sorted(work.writer.write),
+            "pixel size": work.pixel_size_nm,
+            "preparation": [work.preparation.keep_rows, work.preparation.downscale],
+            "tiles": work.tile,
+            "object size": work.object_size,
+            "slices": [str(work.writer.link), work.writer.slice_distance_nm],
+            "weights": weights_fingerprint(self.detector),
+            "settings": settings_fingerprint(self.detector),
+        }
+
+    def run(self):
+        """Process all parts that are not done yet or whose files have changed since."""
+        for number in range(len(self.parts)):
+            self._records[number] = self._kept(number)
+        left = [number for number, record in self._records.items() if record is None]
+        done = len(self.paths) - sum(len(self.parts[n]) for n in left)
+        # Taken before the files are read, so --resume processes files again that change meanwhile.
+        stamps = {number: [_stamp(self.paths[i]) for i in self.parts[number]] for number in left}
+        with tqdm(total=len(self.paths), initial=done, unit="image", disable=None) as bar:
+            processed = self._on_dask(left, bar) if self._distributes_parts() else self._here(left, bar)
+            for number, result in processed:
+                self._put(number, stamps[number], result)
+                self._remove_tiles(number)
+
+    def _distributes_parts(self):
+        return self.options.get("dask") and self.work.dask is None
+
+    def _here(self, left, bar):
+        """Yield (number, PartResult). All files go through one stream, so reading ahead does not stop between parts."""
+        files = [file for number in left for file in self._files(number)]
+        results = self.work.files(self.detector, files, self._drawn_of(left))
+        for number in left:
+            part = PartResult()
+            for _ in self.parts[number]:
+                add_file(part, next(results))
+                bar.update()
+            yield number, part
+
+    def _on_dask(self, left, bar):
+        from mrcnn.inference.streaming_dask import work_on_dask
+
+        tasks = {number: (self._files(number), self._drawn_of([number])) for number in left}
+        for number, result in work_on_dask(self.options["dask"], self.detector, self.work, tasks):
+            bar.update(len(self.parts[number]))
+            yield number, result
+
+    def _files(self, number):
+        """The files of a part, with paths that are valid wherever a worker was started."""
+        return [(self.paths[i].absolute(), self.names[i], self.stems[i]) for i in self.parts[number]]
+
+    def _drawn_of(self, numbers):
+        """How many of the first files of these parts are drawn."""
+        return sum(i < self.drawn for number in numbers for i in self.parts[number])
+
+    def _kept(self, number):
+        record = self.store.record(number)
+        same = record is not None and record.get("stamps") == [_stamp(self.paths[i]) for i in self.parts[number]]
+        complete = same and all(self.store.path(name, number).exists() for name in record["tables"])
+        return _short(record) if complete else None
+
+    def _put(self, number, stamps, result):
+        for _, error in result.failed:
+            _report(error)
+        tables = {name: joined(result.tables.get(name, []), name) for name in self.work.writer.tables()}
+        tables = {name: table for name, table in tables.items() if table is not None}
+        record = {
+            "stamps": stamps,
+            "tables": list(tables),
+            "count": result.count,
+            "classes": result.classes,
+            "diameters": result.diameters,
+            "notes": result.notes,
+            "failed": [(str(path), error.problem, error.cure) for path, error in result.failed],
+        }
+        if {"coco", "masks"} & set(self.work.writer.write):
+            record["coco"] = result.entries
+        self.store.put(number, tables, record)
+        self._records[number] = _short(record)
+
+    def _remove_tiles(self, number):
+        """Remove the tiles of the images that are done; those of an image that failed stay, for another try."""
+        failed = {path for path, *_ in self._records[number]["failed"]}
+        for i in self.parts[number]:
+            if str(self.paths[i].absolute()) in failed:
+                continue
+            shutil.rmtree(tile_folder_of(self.out, self.stems[i]), ignore_errors=True)
+        tiles = self.out / "tiles"
+        if tiles.is_dir() and not any(tiles.iterdir()):
+            tiles.rmdir()
+
+    def total(self, name):
+        """Sum of a number in the records of all parts."""
+        return sum(record[name] for record in self._records.values())
+
+    def found(self):
+        """The objects found, as text: "5 objects (3 tissue, 2 magnet)"."""
+        classes = {}
+        for record in self._records.values():
+            for name, number in record["classes"].items():
+                classes[name] = classes.get(name, 0) + number
+        text = _counted(sum(classes.values()), "object")
+        if len(classes) == 1:
+            return f"{text} ({next(iter(classes))})"
+        return text + (f" ({', '.join(f'{number} {name}' for name, number in classes.items())})" if classes else "")
+
+    def sentences(self):
+        """Sentences about scales, each once, and an advice if the objects found are unusual."""
+        notes = dict.fromkeys(note for record in self._records.values() for note in record["notes"])
+        config, choice = self.detector.config, self.work.object_size
+        diameters = [d for record in self._records.values() for d in record["diameters"]]
+        count = sum(sum(record["classes"].values()) for record in self._records.values())
+        advised = advice(count, diameters, config, choice) if self.total("count") else None
+        return [*notes, *([advised] if advised else [])]
+
+    def failed(self):
+        """(file, DataError) of each file that could not be used, in the order of the files."""
+        return [
+            (path, DataError(path, problem, cure))
+            for number in range(len(self.parts))
+            for path, problem, cure in self._records[number]["failed"]
+        ]
+
+    def write(self, failed):
+        """Write `failed.csv`, and without --parts the joined tables of all parts and `detections.json`."""
+        if failed:
+            rows = [(str(path), str(error)) for path, error in failed]
+            write_csv(pd.DataFrame(rows, columns=["file", "problem"]), self.out / "failed.csv")
+        else:
+            (self.out / "failed.csv").unlink(missing_ok=True)
+        if self.options.get("parts"):
+            return
+        for name in self.work.writer.tables():
+            self._write_table(name)
+        if {"coco", "masks"} & set(self.work.writer.write):
+            self._write_coco()
+        self.store.remove()
+
+    def _write_table(self, name):
+        # A part whose files all failed has no tables, but those of an earlier run may lie there.
+        numbers = [n for n in range(len(self.parts)) if name in self._records[n]["tables"]]
+        if numbers:
+            self.store.join(name, numbers, self.out / f"{name}.csv")
+        elif name in ("objects", "stacks"):
+            if name == "stacks":
+                print(
+                    "Volumes: none of the images is a stack, so nothing was linked. To link slices that are stored in "
+                    "separate files, combine them into one TIFF stack."
+                )
+        else:
+            write_csv(pd.DataFrame(columns=["image", "page"]), self.out / f"{name}.csv")
+
+    def _write_coco(self):
+        """Write the entries of all parts as one list, with one part in memory at a time."""
+        before, separator = 0, ""
+        with whole_file(self.out / "detections.json") as temporary, open(temporary, "w", encoding="utf-8") as file:
+            file.write("[")
+            for number in range(len(self.parts)):
+                record = self.store.record(number)
+                for entry in record["coco"]:  # COCO's image ids start at 1
+                    file.write(separator + json.dumps({**entry, "image_id": before + entry["image_id"]}))
+                    separator = ",\n"
+                before += record["count"]
+            file.write("]\n")
+
+
+def joined(tables, name):
+    """The tables as one; empty tables do not affect the column types. None if there is none."""
+    if not tables:
+        return None
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]
+
+
+def _short(record):
+    """The part of a record that is kept in memory."""
+    return {name: record[name] for name in ("tables", "count", "classes", "diameters", "notes", "failed")}
+
+
+def _stamp(path):
+    """Size and modification time of a file, or of the files in a Zarr, to detect changes; None if there is none."""
+    try:
+        found = Path(path).stat()
+        if not Path(path).is_dir():
+            return [found.st_size, found.st_mtime_ns]
+        files = [file.stat() for file in Path(path).rglob("*")]
+    except OSError:
+        return None
+    return [len(files), sum(f.st_size for f in files), max((f.st_mtime_ns for f in files), default=0)]
+
+
+def _counted(number, thing):
+    return f"{number} {thing}" + ("" if number == 1 else "s")

@@ -1,0 +1,88 @@
+"""The option --object-size: the scale at which each image is detected, and a sentence about it."""
+
+import math
+
+import numpy as np
+
+from mrcnn.errors import ConfigError
+from mrcnn.inference.scale import default_scale, scale_by_diameter, scale_by_pixel_size, trained_scale
+
+PIXEL_SIZE, AUTO, OFF = "pixel-size", "auto", "off"
+# Images are mentioned if the median diameter of their objects is beyond the quartiles of the training by this factor,
+UNUSUAL = 1.3
+FEWEST = 5  # and they have at least so many objects,
+SHARE = 0.2  # and are at least this part of the images.
+
+
+def check_object_size(choice, config):
+    """Raise `ConfigError` if the model does not record what the choice needs."""
+    if config.TRAINED_OBJECT_PX is None and choice not in (PIXEL_SIZE, OFF):
+        raise ConfigError(
+            f"--object-size {choice} needs the sizes of the objects that the model was trained on, which this run does "
+            "not record. Use --object-size off, or train it again."
+        )
+
+
+def chosen_scale(choice, config, pixel_size_nm):
+    """(scale, sentence) of an image; None: that of the config, and nothing to say. `find_scale` decides "auto".
+
+    Parameters
+    ----------
+    choice : "pixel-size", "off" or float
+        A float is the diameter of the objects in pixels of the (prepared) image.
+    config : Config
+    pixel_size_nm : (float, float) or None
+        Of the prepared image.
+    """
+    if choice == OFF:
+        return default_scale(config), None
+    if choice != PIXEL_SIZE:
+        scale = scale_by_diameter(config, choice)
+        reason = f"objects of {choice:g} pixels are brought to the size of those in training"
+        return scale, f"Images are detected at {percent(scale)} of their size: {reason}."
+    scale, reason = scale_by_pixel_size(config, pixel_size_nm)
+    if scale is None:
+        return default_scale(config), None
+    return scale, f"Images are detected at {percent(scale)} of their size: {reason}."
+
+
+def percent(scale):
+    """A scale as text: 0.43 is "43 %"."""
+    return f"{100 * scale:.3g} %"
+
+
+def network_diameters(instances, scale, config):
+    """Equivalent diameters of objects in pixels of the network, float [N]."""
+    scale = trained_scale(config) if scale is None else scale
+    return 2 * np.sqrt(instances.areas() / math.pi) * scale
+
+
+def advice(count, diameters, config, choice):
+    """A sentence that advises --object-size auto if nothing, or objects of unusual sizes, were found; otherwise None.
+
+    Parameters
+    ----------
+    count : int
+        Number of objects found.
+    diameters : sequence of float
+        Median diameter of the objects of each image with at least `FEWEST`, in pixels of the network.
+    config : Config
+    choice : str or float
+        The option --object-size.
+    """
+    sizes = config.TRAINED_OBJECT_PX
+    if choice == AUTO or sizes is None:
+        return None
+    if not count:
+        return (
+            "No objects were found. If they are larger or smaller in these images than in the training images (there "
+            f"{sizes[1]:.0f} pixels wide), try --object-size auto, or the diameter of a few of them."
+        )
+    unusual = [d for d in diameters if d > UNUSUAL * sizes[2] or d < sizes[0] / UNUSUAL]
+    if unusual and len(unusual) >= SHARE * len(diameters):
+        return (
+            f"In {len(unusual)} of the images, the objects found have other sizes than in training: typically "
+            f"{np.median(unusual):.0f} pixels of the network, there {sizes[1]:.0f}. If objects were missed or are in "
+            "pieces, try --object-size auto."
+        )
+    return None

@@ -1,0 +1,85 @@
+"""Record at what scale a network saw its training images, and how large their objects were."""
+
+import math
+
+import numpy as np
+
+from mrcnn.data.molding import resize_scale
+from mrcnn.errors import MrcnnError
+from mrcnn.training.recorded import own_config
+
+IMAGES = 64  # number of images that are looked at, spread evenly over the training set
+
+
+def record_training_set(detector, dataset):
+    """At the start of a new training, record its images and classes in the detector's own config.
+
+    TRAINED_SCALE, TRAINED_OBJECT_PX, TRAINED_PIXEL_NM, and CLASS_NAMES if the config has none. A training that is
+    continued or resumed keeps what its run recorded.
+
+    Parameters
+    ----------
+    detector : Trainable
+    dataset : Dataset
+        The training set.
+    """
+    if detector.progress is not None or detector.epoch:
+        return
+    config = own_config(detector)
+    for name, value in seen_by_network(config, dataset).items():
+        setattr(config, name, value)
+    if not config.CLASS_NAMES:
+        config.CLASS_NAMES = tuple(str(name) for name in dataset.class_names)
+
+
+def seen_by_network(config, dataset):
+    """The scale of the images of a data set in the network, and the sizes of their objects.
+
+    Objects that touch the edge of their image are left out, because they are cut, unless all do. Semantic networks see
+    images at their own scale. At most 64 images are looked at.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : Dataset
+
+    Returns
+    -------
+    dict
+        TRAINED_SCALE, TRAINED_OBJECT_PX and TRAINED_PIXEL_NM; None where unknown.
+    """
+    scales, diameters, sizes = [], [], []
+    for i in _spread(dataset.image_ids, IMAGES):
+        try:
+            shape, objects = dataset.image_shape(i), dataset.load_instances(i)
+            size = dataset.pixel_size_nm(i) or objects.pixel_size_nm
+        except (MrcnnError, OSError):
+            continue  # training raises it, when it comes to this image
+        scale = 1.0 if config.SEMANTIC_MODEL else resize_scale(shape, config)
+        scales.append(scale)
+        diameters += [d * scale for d in _diameters(objects)]
+        if size is not None:
+            sizes.append(np.divide(size, scale))
+    factor = config.TRAINED_RESCALED or 1  # the data set is scaled already (`mrcnn.commands.training_scale`)
+    quartiles = np.percentile(diameters, (25, 50, 75)) if diameters else ()
+    known = sizes and len(sizes) == len(scales)
+    return {
+        "TRAINED_SCALE": round(float(np.median(scales)) * factor, 6) if scales else None,
+        "TRAINED_OBJECT_PX": [round(float(v), 2) for v in quartiles] or None,
+        "TRAINED_PIXEL_NM": [float(v) for v in np.median(sizes, axis=0)] if known else None,
+    }
+
+
+def _spread(ids, count):
+    ids = list(ids)
+    places = np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)) if ids else ()
+    return [ids[i] for i in places]
+
+
+def _diameters(objects):
+    """Diameters in pixels of the circles with the objects' areas."""
+    areas = objects.areas()
+    height, width = objects.image_shape
+    inside = (objects.boxes[:, :2] > 0).all(axis=1) & (objects.boxes[:, 2:] < (height, width)).all(axis=1)
+    chosen = areas[inside & (areas > 0)] if inside.any() else areas[areas > 0]
+    return [2 * math.sqrt(area / math.pi) for area in chosen]
