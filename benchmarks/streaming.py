@@ -57,12 +57,14 @@ def write_fields(folder, count, side):
 
 def measure(arguments):
     """Fields per second of the network alone and of streamed prediction, and their ratio."""
-    from mrcnn.commands.box_worker import PartWork
+    from mrcnn.commands.predict import joined
+    from mrcnn.commands.predict_worker import FileWork
+    from mrcnn.commands.predict_writers import PageWriter
     from mrcnn.results.parts import PartStore
 
     detector = network(arguments)
     masks = arguments.network == "mask"
-    work = PartWork(("BG", "a", "b"), 3, masks, cells=arguments.cells, batch=arguments.batch)
+    write = ("detections", "coco", *(["cells"] if arguments.cells else []))
     with tempfile.TemporaryDirectory() as folder:
         paths = write_fields(folder, arguments.fields, arguments.side)
         made = [detector.detection.mold(iio.imread(path)) for path in paths]
@@ -70,6 +72,8 @@ def measure(arguments):
             [np.stack([m[i] for m in made[start : start + arguments.batch]]) for i in range(2)]
             for start in range(0, len(made), arguments.batch)
         ]
+        writer = PageWriter(write, ("BG", "a", "b"), masks, 3)
+        work = FileWork(Path(folder), writer, 3, batch=arguments.batch, object_size="off")
         store = PartStore(Path(folder) / "parts", "csv", {})
 
         def alone():
@@ -77,10 +81,10 @@ def measure(arguments):
                 detector.detection.run(molded, metas)
 
         def streamed():
-            result = work(detector, ([(path, path.name) for path in paths], 0))
-            tables = {"detections": result.detections, **({"cells": result.cells} if arguments.cells else {})}
+            result = work(detector, ([(path, path.name, path.stem) for path in paths], 0))
+            tables = {name: joined(found, name) for name, found in result.tables.items()}
             store.put(0, tables, {"coco": result.entries})
-            return len(result.detections)
+            return len(tables["detections"])
 
         alone()  # compile before timing
         seconds = {"alone": [], "streamed": []}

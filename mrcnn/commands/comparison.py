@@ -15,6 +15,7 @@ from mrcnn.commands.evaluation import BY_BOXES, scored_detector
 from mrcnn.commands.inputs import file_name
 from mrcnn.commands.preparation import NAMES, preparation, with_recorded
 from mrcnn.commands.run_costs import epoch_seconds, peak_mb, restart_peak, weights_mb
+from mrcnn.commands.scaling import OFF, PIXEL_SIZE, at_object_size, check_object_size
 from mrcnn.commands.settings import class_names
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
@@ -42,6 +43,8 @@ class Entry:
         Objects with a score of at least this are counted.
     plain : bool
         A semantic model without its watershed: its objects are connected components.
+    object_size : str or float
+        The option --object-size, see `mrcnn.commands.scaling`.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Entry:
     megabytes: float
     min_score: float
     plain: bool = False
+    object_size: str | float = OFF
 
     def predict(self, image, pixel_size_nm, path):
         """Objects of one image [H, W, C] in its original pixels: those of all scores, and those counted.
@@ -57,7 +61,9 @@ class Entry:
         Also returns the seconds that the prediction took, without the preparation.
         """
         molded = to_channels(self.preparation.image(image, path), int(self.detector.config.IMAGE_CHANNEL_COUNT), path)
-        with _watershed(self.detector, self.plain):
+        size = self.preparation.pixel_size(pixel_size_nm)
+        scaled = at_object_size(self.detector, molded, self.object_size, size)
+        with _watershed(self.detector, self.plain), scaled:
             began = time.perf_counter()
             found = detect_counted(self.detector, molded, self.min_score)
             seconds = time.perf_counter() - began
@@ -190,9 +196,11 @@ def entries_of(domain, name, weights, options):
     if options.get("flips") and detector.config.SEMANTIC_MODEL:
         detector.flips = True
     size, prepared = weights_mb(detector), preparation(with_recorded(settings))
-    yield Entry(name, detector, prepared, size, min_score)
+    object_size = options.get("object_size") or PIXEL_SIZE
+    check_object_size(object_size, detector.config)
+    yield Entry(name, detector, prepared, size, min_score, object_size=object_size)
     if options.get("plain") and detector.config.SEMANTIC_MODEL:
-        yield Entry(f"{name}, no watershed", detector, prepared, size, min_score, plain=True)
+        yield Entry(f"{name}, no watershed", detector, prepared, size, min_score, True, object_size)
 
 
 def judged(entry, dataset, keep=(), iou=0.5, by_boxes=False):

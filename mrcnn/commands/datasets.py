@@ -4,7 +4,7 @@ import inspect
 import sys
 
 from mrcnn.commands.preparation import NAMES, prepared
-from mrcnn.commands.settings import class_names
+from mrcnn.commands.settings import class_names, new_config
 from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.options.arguments import FAILED
@@ -72,6 +72,32 @@ def training_data(domain, options, seed=0, channels=None):
     if left_out:
         print(f"{left_out} slices next to the validation slices are not used, because they look nearly the same.")
     return train.subset(kept), train.subset(held_out)
+
+
+def fitted_data(domain, options, stored=None):
+    """The settings of a training and its data sets, whose images have the number of channels of the settings.
+
+    Parameters
+    ----------
+    domain : Domain
+    options : TrainingOptions
+        Defaults included.
+    stored : Config, optional
+        Settings of an interrupted run, which are taken as they are.
+
+    Returns
+    -------
+    config : Config
+    train, validation : Dataset
+        As from `training_data`.
+    """
+    settings = stored or new_config(domain, options)
+    data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
+    config = stored or new_config(domain, options, data[0])
+    if domain.counts_channels and config.IMAGE_CHANNEL_COUNT != settings.IMAGE_CHANNEL_COUNT:
+        # The settings were fitted to the images, which were opened with the channels of the preset.
+        data = training_data(domain, options, settings.SEED, config.IMAGE_CHANNEL_COUNT)
+    return config, *data
 
 
 def evaluation_data(domain, options, channels=None, defaults=None):

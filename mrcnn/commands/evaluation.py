@@ -9,6 +9,7 @@ from tqdm import tqdm
 from mrcnn.commands.datasets import exit_code, judged_images, model_data, refuse_without_dataset
 from mrcnn.commands.inputs import file_name
 from mrcnn.commands.preparation import with_recorded
+from mrcnn.commands.scaling import OFF, PIXEL_SIZE, at_object_size, check_object_size
 from mrcnn.commands.settings import load_detector, recorded_config
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.joint import format_all
@@ -40,6 +41,7 @@ def evaluate(domain, options):
     refuse_without_dataset(options)
     one_operation_at_a_time()
     detector, min_score = scored_detector(domain, options)
+    check_object_size(options.get("object_size") or PIXEL_SIZE, detector.config)
     if options.get("plain"):
         if not detector.config.SEMANTIC_MODEL:
             raise ConfigError(f"--plain is for unet and fcn, but {options['weights']} is a Mask R-CNN: leave it out.")
@@ -58,6 +60,7 @@ def evaluate(domain, options):
         min_score,
         options.get("iou", 0.5),
         by_boxes,
+        options.get("object_size") or PIXEL_SIZE,
     )
     print(format_all(report))
     print(f"\nThe metrics and the figures are in {options['out']}.")
@@ -76,7 +79,9 @@ def scored_detector(domain, options):
     return load_detector(domain, {**options, "min_score": min(LOWEST_SCORE, min_score)}), min_score
 
 
-def evaluate_to(detector, dataset, out, worst=5, weights=None, min_score=None, iou=0.5, by_boxes=False):
+def evaluate_to(
+    detector, dataset, out, worst=5, weights=None, min_score=None, iou=0.5, by_boxes=False, object_size=OFF
+):
     """Evaluate on a data set; write `metrics.json`, `threat_scores.png`, plots by class, and the worst images.
 
     The plots by class are `classes.png` and its three parts, `confusion.png`, `precision_recall.png` and `f1.png`; they
@@ -100,15 +105,23 @@ def evaluate_to(detector, dataset, out, worst=5, weights=None, min_score=None, i
         Minimum IoU of a match in the scores of the classes.
     by_boxes : bool
         Compare boxes, even if the model and the images have masks.
+    object_size : str or float
+        The option --object-size, see `mrcnn.commands.scaling`.
 
     Returns
     -------
     dict
         As from `mrcnn.evaluate.joint.evaluate_all`, with `images_by_boxes`.
     """
+    said: set[str] = set()
+
+    def detect(image, image_id, pixel_size_nm):
+        with at_object_size(detector, image, object_size, pixel_size_nm, said):
+            return detect_counted(detector, image, min_score)
+
     min_score = float(detector.config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
     outcome = judge(
-        lambda image, image_id, pixel_size_nm: detect_counted(detector, image, min_score),
+        detect,
         dataset,
         lambda image_id: not by_boxes and compares_masks(detector, dataset, image_id),
         min_score,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from mrcnn.commands.datasets import evaluation_data, training_data
+from mrcnn.commands.datasets import evaluation_data, fitted_data
 from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import new_config, new_model
 from mrcnn.commands.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, recipe_of
@@ -35,13 +35,11 @@ def learning_curve(domain: Domain, options: CurveOptions) -> int:
         Exit code.
     """
     training = options_of_many(options.training)
-    base = new_config(domain, training)
-    train_data, validation_data = training_data(domain, training, base.SEED, base.IMAGE_CHANNEL_COUNT)
-    test_data = judging_data(domain, training, options, base.IMAGE_CHANNEL_COUNT)
+    config, train_data, validation_data = fitted_data(domain, training)
+    test_data = judging_data(domain, training, options, config.IMAGE_CHANNEL_COUNT)
     counts, available = options.images, len(train_data.image_ids)
     if counts[-1] > available:
         raise ConfigError(f"--images {counts[-1]}: there are only {available} training images.")
-    config = new_config(domain, training, train_data)
     if config.STEPS_PER_EPOCH is None:
         whole = recipe_of(config).batches(
             train_data.subset(choose_images(available, counts[-1])), config, None, None, epoch=0, first_step=0

@@ -31,11 +31,20 @@ def fit_settings(config, dataset):
     config.CLASS_NAMES = tuple(str(name) for name in dataset.class_names)
     if not len(dataset.image_ids):
         return
-    _fit_channels(config, int(dataset.image_shape(dataset.image_ids[0])[2]))
+    _fit_channels(config, _channels(dataset, dataset.image_ids[0]))
     most = max((len(dataset.load_instances(i)) for i in list(dataset.image_ids)[:LOOKED_AT]), default=0)
     config.MAX_GT_INSTANCES = max(config.MAX_GT_INSTANCES, min(most, MOST_OBJECTS))
     room = min(math.ceil(1.5 * most), MOST_OBJECTS)
     config.DETECTION_MAX_INSTANCES = max(config.DETECTION_MAX_INSTANCES, room)
+
+
+def _channels(dataset, image_id):
+    """The number of channels of an image: with the one that the file marks as alpha if the data set keeps it."""
+    stored = int(dataset.image_shape(image_id)[2])
+    if stored not in (1, 3):
+        return stored
+    loaded = int(dataset.load_image(image_id).shape[2])
+    return loaded if loaded == stored + 1 else stored
 
 
 def _fit_channels(config, channels):

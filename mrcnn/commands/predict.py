@@ -83,7 +83,7 @@ def file_work(domain, detector, options, out, files):
     """The `FileWork` that the options describe, for this model and number of files."""
     config = detector.config
     masks = bool(config.USE_MASK_HEAD)
-    write = options.get("write") or (MASK_DEFAULT if masks else BOX_DEFAULT)
+    write = options.get("write") or options.get("default_write") or (MASK_DEFAULT if masks else BOX_DEFAULT)
     write = tuple(dict.fromkeys([*write, *options["also"], *(["detections"] if options.get("detections") else [])]))
     if options.get("parts"):
         write = tuple(name for name in write if name != "coco")

@@ -1,11 +1,15 @@
 """The option --object-size: the scale at which each image is detected, and a sentence about it."""
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 
 from mrcnn.errors import ConfigError
+from mrcnn.inference.find_scale import find_scale
 from mrcnn.inference.scale import default_scale, scale_by_diameter, scale_by_pixel_size, trained_scale
+from mrcnn.inference.tiling import ArraySource
+from mrcnn.inference.whole_or_tiled import at_scale
 
 PIXEL_SIZE, AUTO, OFF = "pixel-size", "auto", "off"
 # Images are mentioned if the median diameter of their objects is beyond the quartiles of the training by this factor,
@@ -44,6 +48,35 @@ def chosen_scale(choice, config, pixel_size_nm):
     if scale is None:
         return default_scale(config), None
     return scale, f"Images are detected at {percent(scale)} of their size: {reason}."
+
+
+@contextmanager
+def at_object_size(detector, image, choice, pixel_size_nm=None, said=None):
+    """Let a model detect inside the block at the scale that --object-size chooses for an image.
+
+    Parameters
+    ----------
+    detector : MaskRCNN, SemanticSegmenter, or another, which is not changed
+    image : array [H, W, C]
+    choice : "pixel-size", "auto", "off" or float
+    pixel_size_nm : (float, float), optional
+        Of the image.
+    said : set, optional
+        Sentences that were printed already; new ones are printed and added.
+    """
+    if not hasattr(detector, "scale"):
+        yield detector
+        return
+    if choice == AUTO:
+        found = find_scale(detector, ArraySource(image, config=detector.config))
+        scale, sentence = found.scale, None
+    else:
+        scale, sentence = chosen_scale(choice, detector.config, pixel_size_nm)
+    if sentence and said is not None and sentence not in said:
+        said.add(sentence)
+        print(sentence)
+    with at_scale(detector, scale):
+        yield detector
 
 
 def percent(scale):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.commands.datasets import training_data
+from mrcnn.commands.datasets import fitted_data
 from mrcnn.commands.domain import Domain
-from mrcnn.commands.settings import OPTIONS_FILE, changed, new_config, new_model, semantic_name
+from mrcnn.commands.settings import OPTIONS_FILE, changed, new_model, semantic_name
 from mrcnn.commands.training_scale import at_learnt_size
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
 from mrcnn.errors import ConfigError
@@ -37,9 +37,7 @@ def train(domain: Domain, given: TrainingOptions) -> int:
         options = replace(options, hours=None)
     options = with_size(options)
     stored = None if run is None else _stored_config(domain, run, given)
-    settings = stored or new_config(domain, options)
-    train_data, validation_data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
-    config = stored or new_config(domain, options, train_data)
+    config, train_data, validation_data = fitted_data(domain, options, stored)
     train_data, validation_data = at_learnt_size(config, options, train_data, validation_data, stored is not None)
     detector = _started(config, options) if run is None else _resumed(config, run, options)
     stages = plan(options, config)

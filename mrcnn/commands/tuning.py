@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mrcnn.commands.datasets import training_data
+from mrcnn.commands.datasets import fitted_data
 from mrcnn.commands.domain import Domain
-from mrcnn.commands.settings import new_config, new_model
+from mrcnn.commands.settings import new_model
 from mrcnn.commands.training import augmentation_of, load_start, options_of_many, plan, recipe_of
 from mrcnn.errors import ConfigError
 from mrcnn.options.arguments import FAILED
@@ -39,9 +39,7 @@ def search(domain: Domain, options: SearchOptions, command: Sequence[str] = ()) 
     """
     training = options_of_many(options.training)
     out, budget = Path(options.out), Budget(options.trials, options.search_hours)
-    settings = new_config(domain, training)
-    train_data, validation_data = training_data(domain, training, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
-    config = new_config(domain, training, train_data)
+    config, train_data, validation_data = fitted_data(domain, training)
     space = [parse_parameter(text) for text in options.search] or default_space(config)
     check_space(space, config)
     monitor = options.monitor or monitor_of(config, validation_data)

@@ -1,6 +1,7 @@
 from mrcnn.evaluate.average_precision import ap_of_instances, coco_ap
 from mrcnn.evaluate.classes import ScoreCurve, class_confusion, evaluate_classes, format_classes, score_curves
 from mrcnn.evaluate.counts import Counts, Errors, count_objects, find_errors
+from mrcnn.evaluate.joint import evaluate_all, format_all
 from mrcnn.evaluate.matching import Matching, compute_recall, mask_overlaps, match_instances
 from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
 from mrcnn.evaluate.semantic import PixelCounts, pixel_counts
@@ -16,9 +17,11 @@ __all__ = [
     "coco_ap",
     "compute_recall",
     "count_objects",
+    "evaluate_all",
     "evaluate_classes",
     "evaluate_set",
     "find_errors",
+    "format_all",
     "format_classes",
     "format_table",
     "mask_overlaps",

@@ -4,6 +4,7 @@ import argparse
 
 from mrcnn.options.arguments import EXIT_CODES, add_dataset, add_flips, add_preparation, add_weights, base_parser
 from mrcnn.options.option_values import count, option, positive_number, score, whole_number
+from mrcnn.options.predict_arguments import add_object_size
 from mrcnn.options.train_arguments import add_reading
 
 BY = ("masks", "boxes")
@@ -19,6 +20,7 @@ def evaluate_parser(description, min_score=None, by="masks"):
     _add_data(parser)
     _add_scores(parser, min_score, by)
     add_preparation(parser)
+    add_object_size(parser)
     add_flips(parser)
     parser.add_argument(
         "--plain",
@@ -60,6 +62,7 @@ def compare_parser(description, min_score=None, by="masks"):
         action="store_true",
         help="also evaluate semantic models without their watershed, with connected components as objects",
     )
+    add_object_size(parser)
     parser.add_argument(
         "--out", default="comparison", metavar="DIR", help="folder for the table and the figures (default: comparison)"
     )

@@ -22,8 +22,13 @@ MASK_DEFAULT = ("labels", "overlay", "instances", "summary")
 BOX_DEFAULT = ("overlay", "instances", "summary", "coco")
 
 
-def predict_parser(description, min_score=None):
-    """Options of a prediction; `min_score` is the default of --min-score (None: that of the run's settings)."""
+def predict_parser(description, min_score=None, write=None):
+    """Options of a prediction.
+
+    `min_score` is the default of --min-score (None: that of the run's settings), `write` that of --write (None: it
+    depends on the model).
+    """
+    usual = f"{','.join(MASK_DEFAULT)}; for Faster R-CNN {','.join(BOX_DEFAULT)}" if write is None else ",".join(write)
     parser = base_parser(description, EXIT_CODES, default=None)
     parser.add_argument(
         "images",
@@ -43,9 +48,9 @@ def predict_parser(description, min_score=None):
         "--write",
         type=lambda text: writers(text, WRITERS),
         metavar="WHAT,...",
-        help=f"what to write: {'; '.join(f'{name}: {about}' for name, about in WRITERS.items())} (default: "
-        f"{','.join(MASK_DEFAULT)}; for Faster R-CNN {','.join(BOX_DEFAULT)})",
+        help=f"what to write: {'; '.join(f'{name}: {about}' for name, about in WRITERS.items())} (default: {usual})",
     )
+    parser.set_defaults(default_write=write)
     add_pixel_size(parser)
     _add_scale(parser)
     add_preparation(parser)
@@ -86,6 +91,11 @@ def _add_scale(parser):
         help="auto: an image that is larger than the network's images at the scale of the training is detected in "
         "overlapping tiles; N: tiles of N pixels; off: no tiles, a large image is reduced (default: auto)",
     )
+    add_object_size(group)
+
+
+def add_object_size(group):
+    """Add --object-size."""
     group.add_argument(
         "--object-size",
         type=object_size,

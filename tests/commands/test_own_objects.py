@@ -8,7 +8,9 @@ import pytest
 import tifffile
 
 from mrcnn.__main__ import main
+from mrcnn.commands.datasets import fitted_data
 from mrcnn.commands.own_objects import DOMAIN, MOST_OBJECTS, find_classes, fit_settings, synthetic
+from mrcnn.commands.training_choice import training_options
 from mrcnn.data.readers.open import open_any
 from mrcnn.geometry.instances import Instances
 from mrcnn.presets.micrographs import MicrographSmallConfig
@@ -41,16 +43,34 @@ def test_classes_come_from_the_data(tmp_path):
     assert find_classes(folder, None, {"classes": ["nucleus", "cell"]}) == ["nucleus", "cell"]
 
 
-@pytest.mark.parametrize(("channels", "asked", "expected"), [(1, 1, 1), (3, 1, 3), (4, 4, 4), (4, 1, 3)])
-def test_settings_fit_classes_and_channels(tmp_path, channels, asked, expected):
+@pytest.mark.parametrize("preset", ["small", "full"])
+@pytest.mark.parametrize(("channels", "options", "expected"), [(3, (), 3), (4, (), 3), (4, [("channels", 4)], 4)])
+def test_images_are_trained_with_all_their_channels(tmp_path, preset, channels, options, expected):
     """A fourth channel counts as alpha unless --dataset-option channels=4 asks for it."""
-    dataset = open_any(write_cells(tmp_path, 2, channels=channels), channels=asked)
-    config = MicrographSmallConfig()
+    folder = write_cells(tmp_path, 5, channels=channels)
+    given = {"dataset": str(folder), "size": preset, "dataset_option": options}
+    config, train, validation = fitted_data(DOMAIN, training_options(DOMAIN, given).with_defaults())
+    assert config.IMAGE_CHANNEL_COUNT == expected and np.shape(config.MEAN_PIXEL) == (expected,)
+    assert {data.load_image(i).shape[2] for data in (train, validation) for i in data.image_ids} == {expected}
+    config.validate(train.class_names)
+
+
+def test_two_channels(tmp_path):
+    folder = write_cells(tmp_path, 2)
+    for path in (folder / "images").iterdir():
+        image = tifffile.imread(path)
+        tifffile.imwrite(path, np.stack([image, image]), imagej=True, metadata={"axes": "CYX"})
+    options = training_options(DOMAIN, {"dataset": str(folder), "size": "small", "validation": 0})
+    config, train, _ = fitted_data(DOMAIN, options.with_defaults())
+    assert config.IMAGE_CHANNEL_COUNT == train.load_image(0).shape[2] == 2
+
+
+def test_settings_fit_the_classes(tmp_path):
+    dataset, config = open_any(write_cells(tmp_path, 2)), MicrographSmallConfig()
     fit_settings(config, dataset)
     assert (config.NUM_CLASSES, config.CLASS_NAMES) == (3, ("BG", "cell", "nucleus"))
-    assert config.IMAGE_CHANNEL_COUNT == expected and np.shape(config.MEAN_PIXEL) == (expected,)
+    assert config.IMAGE_CHANNEL_COUNT == 1 and MicrographSmallConfig().NUM_CLASSES == 2
     config.validate(dataset.class_names)
-    assert MicrographSmallConfig().NUM_CLASSES == 2
 
 
 def test_grey_images_stay_repeated_for_pretrained_weights(tmp_path):

@@ -47,7 +47,7 @@ def test_the_option_model_chooses_settings_and_network(domain, tmp_path):
         assert (config.SEMANTIC_MODEL, config.BACKBONE, config.BATCH_SIZE) == (name, "efficientnet_b0", 3)
         assert config.TRAIN_BN is None
     assert new_config(domain, TrainingOptions(model="mask", size="small", weights="none")).SEMANTIC_MODEL is None
-    with pytest.raises(ConfigError, match="--small is a size of Mask R-CNN"):
+    with pytest.raises(ConfigError, match="--preset small is a size of Mask R-CNN"):
         new_config(domain, TrainingOptions(model="fcn", size="small", weights="none"))
     config.to_json(tmp_path / "c.json")
     from_file = {"config": tmp_path / "c.json", "weights": "none", "size": "small"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mrcnn.geometry.resample import nearest_indices, resize, resize_bilinear
+from mrcnn.geometry.resample import nearest_indices, resize, resize_bilinear, scaled_image
 
 SIDES = st.integers(1, 40)
 
@@ -65,3 +65,20 @@ def test_nearest_indices_are_those_of_scipy_zoom(size, scale):
 def test_scale_one_changes_nothing(mask):
     np.testing.assert_array_equal(resize_bilinear(mask, mask.shape), mask)
     np.testing.assert_array_equal(nearest_indices(len(mask), 1.0), np.arange(len(mask)))
+
+
+# --- Scaled images ---
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("scale", [0.013, 0.4, 1, 1.7])
+def test_scaled_images_have_the_type_and_size(dtype, scale):
+    image = np.random.default_rng(0).integers(0, 255, (60, 37, 3)).astype(dtype)
+    scaled = scaled_image(image, scale)
+    assert scaled.dtype == dtype and scaled.shape == (max(1, round(60 * scale)), max(1, round(37 * scale)), 3)
+    assert scale != 1 or scaled is image
+
+
+def test_pixels_of_a_reduced_image_are_averages_unless_they_were_not_in_training():
+    image = np.zeros((64, 64, 1), np.uint8)
+    image[::4, ::4] = 160  # every 16th pixel
+    assert abs(scaled_image(image, 0.25).mean() - 10) <= 1.5
+    np.testing.assert_array_equal(scaled_image(image, 0.25, 0.25), resize_bilinear(image, (16, 16)).astype(np.uint8))

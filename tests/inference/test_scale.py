@@ -1,4 +1,4 @@
-"""At what scale images are detected, and in what tiles: never reduced in silence, never beyond what the network takes."""
+"""Scales and tiles of images: never reduced in silence, and never larger than the network takes."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from mrcnn.config import Config, SemanticConfig
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.resample import resize_bilinear
 from mrcnn.inference.scale import (
     MODEL_TILE,
     SEMANTIC_WHOLE_SIDE,
@@ -17,7 +16,6 @@ from mrcnn.inference.scale import (
     check_tile,
     scale_by_diameter,
     scale_by_pixel_size,
-    scaled_image,
     tiling_of,
     trained_scale,
     whole_side,
@@ -126,23 +124,6 @@ def test_good_tiles_and_scales():
         check_tile(tile)
     for scale in (1, 1 / 64, 64, np.float32(0.5)):
         check_scale(scale)
-
-
-# --- Scaled images ---
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("scale", [0.013, 0.4, 1, 1.7])
-def test_scaled_images_have_the_type_and_size(dtype, scale):
-    image = np.random.default_rng(0).integers(0, 255, (60, 37, 3)).astype(dtype)
-    scaled = scaled_image(image, scale)
-    assert scaled.dtype == dtype and scaled.shape == (max(1, round(60 * scale)), max(1, round(37 * scale)), 3)
-    assert scale != 1 or scaled is image
-
-
-def test_pixels_of_a_reduced_image_are_averages_unless_they_were_not_in_training():
-    image = np.zeros((64, 64, 1), np.uint8)
-    image[::4, ::4] = 160  # every 16th pixel
-    assert abs(scaled_image(image, 0.25).mean() - 10) <= 1.5
-    np.testing.assert_array_equal(scaled_image(image, 0.25, 0.25), resize_bilinear(image, (16, 16)).astype(np.uint8))
 
 
 # --- By the size of pixels or objects ---

@@ -222,6 +222,6 @@ def test_what_is_done_before_an_interruption_is_yielded(error, kind):
 
     done = []
     with pytest.raises(error):
-        for item, result in stream(Stopped(), [(kind, 1, 2)] * 9, job_of, lambda i, kept, found: found):
+        for _, result in stream(Stopped(), [(kind, 1, 2)] * 9, job_of, lambda i, kept, found: found):
             done.append(result)
     assert done == [4.0] * 3

@@ -1,4 +1,4 @@
-"""`predict` of models: images are detected whole or in tiles at the scale of the training, and never reduced in silence."""
+"""`predict` of models: whole or in tiles at the scale of the training, and never reduced in silence."""
 
 import warnings
 
