@@ -31,6 +31,8 @@ class Domain:
         training starts, unless its settings come from a file.
     augmentation : callable, optional
         Name given to --augmentation -> augmentation; None: the augmentation for micrographs.
+    next_step : str
+        What to do with a trained model, in which `RUN` stands for the folder of its run.
     find_classes : callable, optional
         (path, truth, options of the reader) -> class names without the background, for `open_dataset` with `classes`.
     reads_annotations : bool
@@ -49,6 +51,7 @@ class Domain:
     fit_settings: Callable | None = None
     augmentation: Callable | None = None
     counts_channels: bool = False
+    next_step: str = "mrcnn predict --weights RUN --out found IMAGES"
     find_classes: Callable | None = None
     reads_annotations: bool = False
 

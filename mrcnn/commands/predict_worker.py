@@ -16,7 +16,7 @@ from mrcnn.errors import ConfigError, DataError, MissingExtra, OutdatedLibrary
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.images.source import open_image
 from mrcnn.inference.find_scale import find_scale
-from mrcnn.inference.scale import tiling_of, whole_side
+from mrcnn.inference.scale import default_scale, tiling_of, whole_side
 from mrcnn.inference.streaming import Job, stream
 from mrcnn.inference.whole_or_tiled import at_scale, detect_at
 
@@ -132,14 +132,15 @@ class FileWork:
         """Yield a `FileResult` for each file, in their order."""
         pages, error = [], None
         run = _Run(self, detector, drawn)
-        for page, outcome in stream(detector, _pages(files, self.channels), run.read, run.finish, self.batch):
-            if isinstance(outcome, Exception):
-                error = error or named_error(outcome, files[page.index][0])
-            elif error is None:
-                pages.append(self.writer.drawn(outcome, self.out))
-            if page.page == page.pages - 1:
-                yield self._file(page, pages, error)
-                pages, error = [], None
+        with at_scale(detector, run.usual):
+            for page, outcome in stream(detector, _pages(files, self.channels), run.read, run.finish, self.batch):
+                if isinstance(outcome, Exception):
+                    error = error or named_error(outcome, files[page.index][0])
+                elif error is None:
+                    pages.append(self.writer.drawn(outcome, self.out))
+                if page.page == page.pages - 1:
+                    yield self._file(page, pages, error)
+                    pages, error = [], None
 
     def _file(self, page, pages, error):
         if error is None:
@@ -181,6 +182,8 @@ class _Run:
     def __init__(self, work, detector, drawn):
         self.work, self.detector, self.drawn_files = work, detector, drawn
         self.scales = hasattr(detector, "scale")  # a model of this package, not another object with `predict`
+        # Images at this scale go through the network in batches.
+        self.usual = default_scale(detector.config) if self.scales else None
 
     def read(self, page):
         """The `Job` of a page: its pixels, or how it is detected."""
@@ -202,14 +205,14 @@ class _Run:
             kept = image, tiling.scale, assumption(config) if tiling.assumed else note
             return Job(kept, detect=lambda detector: self._tiled(detector, page, prepared, tiling))
         # Without `detection`, the model would choose tiles itself.
-        if scale is not None or not hasattr(self.detector, "detection"):
+        if scale != self.usual or not hasattr(self.detector, "detection"):
             return Job((image, scale, note), detect=lambda detector: _whole(detector, prepared, scale))
-        return Job((image, None, None), prepared.whole())
+        return Job((image, scale, note), prepared.whole())
 
     def _at_found_scale(self, detector, page, prepared):
         found = find_scale(detector, prepared)
         scale, how = found.scale, "the scale of the training"
-        if scale is not None:
+        if scale != self.usual:
             how = f"{percent(scale)} of its size"
         note = f"{page.called} is detected at {how}: {found.why}."
         if _must_be_reduced(detector.config, prepared.shape, self.work.tile, scale):

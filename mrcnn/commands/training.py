@@ -64,7 +64,7 @@ def train(domain: Domain, given: TrainingOptions) -> int:
         keep_watershed(detector, validation_data)
     print(
         f"Done. The run is in {detector.log_dir}: best.h5, config.json, history.csv, curves.png.\n"
-        f"Next: mrcnn predict --weights {detector.log_dir} --out found IMAGES"
+        f"Next: {domain.next_step.replace('RUN', str(detector.log_dir), 1)}"
     )
     return 0
 

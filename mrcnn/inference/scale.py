@@ -48,9 +48,11 @@ def trained_scale(config):
 def default_scale(config):
     """The scale of images if nothing asks for another; None: they are resized as the config says.
 
-    A number if the training images were scaled before they were resized (TRAINED_RESCALED).
+    That of the training, if it is recorded, and the config's rule would give another one: in mode "square", which
+    brings small and large images to different scales, or if the training images were scaled before they were resized.
     """
-    return float(config.TRAINED_SCALE) if config.TRAINED_RESCALED and config.TRAINED_SCALE else None
+    fixed = config.TRAINED_RESCALED or (config.IMAGE_RESIZE_MODE == "square" and not config.SEMANTIC_MODEL)
+    return float(config.TRAINED_SCALE) if fixed and config.TRAINED_SCALE else None
 
 
 def _has_fixed_scale(config):

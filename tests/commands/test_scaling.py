@@ -19,14 +19,16 @@ def test_the_pixel_size_of_the_image_decides():
     assert sentence == (
         "Images are detected at 25 % of their size: its pixels of 2.5 nm are brought to the 10 nm of the training."
     )
-    assert chosen_scale(PIXEL_SIZE, CONFIG, None) == chosen_scale(PIXEL_SIZE, CONFIG, (5, 5)) == (None, None)
+    assert chosen_scale(PIXEL_SIZE, CONFIG, None) == chosen_scale(PIXEL_SIZE, CONFIG, (5, 5)) == (0.5, None)
     assert chosen_scale(PIXEL_SIZE, Config(), (5, 5)) == (None, None)
 
 
 def test_a_diameter_and_off():
     scale, sentence = chosen_scale(60.0, CONFIG, (2.5, 2.5))
     assert scale == 0.5 and "at 50 % of their size: objects of 60 pixels" in sentence
-    assert chosen_scale(OFF, CONFIG, (2.5, 2.5)) == (None, None)
+    assert chosen_scale(OFF, CONFIG, (2.5, 2.5)) == (0.5, None)  # as in training, whatever the size of the image
+    fit = Config(TRAINED_SCALE=1.0, IMAGE_RESIZE_MODE="fit")
+    assert chosen_scale(OFF, fit, None) == (None, None)  # images have their own scale anyway
 
 
 @pytest.mark.parametrize("choice", [AUTO, 60.0])

@@ -1,7 +1,5 @@
 """Training from a run on objects of another size: the images are brought to the size that the run knows."""
 
-import json
-
 import h5py
 import numpy as np
 import pytest
@@ -48,7 +46,7 @@ def test_images_are_brought_to_the_size_of_the_weights(dataset, run, capsys, fac
     seen = seen_by_network(config, train)
     # Of the images as given, not of the scaled ones.
     assert seen["TRAINED_SCALE"] == pytest.approx(factor, rel=1e-3)
-    learnt = json.loads((json.dumps(Fit.from_json(f"{run(factor)}/config.json").to_dict())))["TRAINED_OBJECT_PX"]
+    learnt = Fit.from_json(f"{run(factor)}/config.json").TRAINED_OBJECT_PX
     assert seen["TRAINED_OBJECT_PX"] == pytest.approx(learnt, rel=0.06)
     assert np.asarray(seen["TRAINED_PIXEL_NM"]) == pytest.approx(np.divide(dataset.pixel_size_nm(0), factor), rel=1e-3)
 

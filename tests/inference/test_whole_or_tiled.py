@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from mrcnn.config import Config, SemanticConfig
 from mrcnn.data.grey_levels import intensities
-from mrcnn.data.molding import to_channels
+from mrcnn.data.molding import resize_scale, to_channels
 from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.engine.segmenter import SemanticSegmenter
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.inference import scale as scale_module
+from mrcnn.inference.scale import default_scale
 from mrcnn.inference.whole_or_tiled import at_scale, predict_whole_or_tiled
 
 
@@ -260,3 +261,26 @@ def test_the_segmenter_is_tiled_only_beyond_its_limit(segmenter, monkeypatch):
         with pytest.raises(ConfigError):
             segmenter.predict([LARGE], **options)
     assert segmenter.scale is None
+
+
+def test_images_that_need_no_tiles_have_the_scale_of_the_training():
+    """In mode "square", images of different sizes would otherwise be brought to different scales."""
+    config = Config(TRAINED_SCALE=0.5, IMAGE_MAX_DIM=128, IMAGE_MIN_DIM=64)
+    assert [default_scale(config), resize_scale((180, 200), config)] == [0.5, 0.64]
+    seen = []
+
+    class Detector:
+        scale = None
+
+        def __init__(self):
+            self.config = config
+
+    detector = Detector()
+
+    def whole(images):
+        seen.append(detector.scale)
+        return [Instances(np.shape(image)[:2]) for image in images]
+
+    predict_whole_or_tiled(detector, whole, [np.zeros((180, 200, 3), np.uint8)])
+    predict_whole_or_tiled(detector, whole, [np.zeros((180, 200, 3), np.uint8)], tile="off")
+    assert seen == [0.5, None]

@@ -84,4 +84,5 @@ DOMAIN = Domain(
     counts_channels=True,
     find_classes=find_classes(CLASS_NAMES[1:]),
     reads_annotations=True,
+    next_step="mrcnn hpa predict --weights RUN --out found IMAGES",
 )

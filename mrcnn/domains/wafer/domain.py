@@ -84,4 +84,5 @@ DOMAIN = Domain(
     synthetic,
     fit_settings=fit_settings,
     augmentation=augmentation,
+    next_step="mrcnn wafer predict --weights RUN --channels grey=FILE,fluo=FILE --out found",
 )

@@ -14,7 +14,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.files import read_json
 from mrcnn.hardware import has_gpu, one_operation_at_a_time
 from mrcnn.inference.find_scale import find_scale
-from mrcnn.inference.scale import trained_scale
+from mrcnn.inference.scale import default_scale, trained_scale
 from mrcnn.inference.tiling import detect_tiled
 from mrcnn.inference.whole_or_tiled import at_scale
 from mrcnn.results.label_zarr import need_zarr, write_label_zarr
@@ -128,7 +128,8 @@ def at_learnt_scale(detector, stack, options):
     check_object_size(choice, config)
     if choice == AUTO:
         scale, why = find_scale(detector, stack)
-        how = "its own size" if scale is None else f"{percent(scale)} of its size"
+        usual = scale == default_scale(config)
+        how = "the scale of the training" if usual else f"{percent(scale)} of its size"
         print(f"The wafer is detected at {how}: {why}.")
     else:
         size = options.get("pixel_size_um")
