@@ -62,7 +62,7 @@ def curve(domain, stack, monkeypatch):
     monkeypatch.setattr(Pretender, "made", [])
 
     def call(*words, judged=("--test-slices", "9:12")):
-        given = learning_curve_parser("x", semantic=True).parse_args(
+        given = learning_curve_parser("x").parse_args(
             [
                 "--dataset",
                 str(stack / "stack.tif"),
@@ -185,7 +185,7 @@ def test_images_are_spread_over_the_stack_and_differ_by_seed():
 
 def test_options_of_a_learning_curve():
     given = vars(
-        learning_curve_parser("x", semantic=True).parse_args(
+        learning_curve_parser("x").parse_args(
             "--images 40,12,165 --seeds 1,0 --blocks 3 --test-slices 130:165 --model unet --hours 2".split()
         )
     )
@@ -194,7 +194,7 @@ def test_options_of_a_learning_curve():
         "seeds": [0, 1],
         "blocks": 3,
         "test_slices": (130, 165),
-        "model": "unet",
+        "network": "unet",
         "hours": 2,
     }
     for wrong in (["--images", "0"], ["--images", "a"], [], ["--images", "1", "--seeds", "-1"]):

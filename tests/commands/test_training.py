@@ -41,7 +41,7 @@ def test_semantic_networks_are_trained_in_one_stage(domain, options, stages):
 
 
 def test_hours_are_for_semantic_networks_and_instead_of_epochs(domain, tmp_path):
-    with pytest.raises(ConfigError, match="--hours is for --model unet and fcn"):
+    with pytest.raises(ConfigError, match="--hours is for --network unet and fcn"):
         plan(TrainingOptions(epochs=20, weights="none", hours=1.0), domain.configs["small"]())
     with pytest.raises(ConfigError, match="--epochs and --hours: give one"):
         train(domain, TrainingOptions(epochs=3, hours=1.0, logs=str(tmp_path)))

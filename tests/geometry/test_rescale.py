@@ -28,10 +28,10 @@ def test_a_disc_keeps_its_centre_and_its_area_in_units_of_length(factor, y, x):
     real = np.divide(shape, (40, 50))
     assert found.image_shape == shape
     area = found.areas()[0] / real.prod()
-    assert area == pytest.approx(objects.areas()[0], rel=0.08)
+    assert area == pytest.approx(objects.areas()[0], rel=0.08 / min(1, real.min()))
     rows, columns = np.nonzero(found.to_masks()[..., 0])
     centre = (np.array([rows.mean(), columns.mean()]) + 0.5) / real
-    assert centre == pytest.approx((y + 0.5, x + 0.5), abs=0.6)
+    assert centre == pytest.approx((y + 0.5, x + 0.5), abs=0.6 / min(1, real.min()))
     assert found.pixel_size_nm == pytest.approx(tuple(4 / real))
 
 
