@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.data.dataset import Dataset
+from mrcnn.data.derived import DerivedDataset
 from mrcnn.data.preprocess import crop_image, crop_instances, downscale_image, downscale_instances
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
@@ -134,7 +134,7 @@ class Preparation:
         return Instances(image_shape, boxes, instances.class_ids, instances.scores, masks, pixel_size_nm).tightened()
 
 
-class PreparedDataset(Dataset):
+class PreparedDataset(DerivedDataset):
     """Any data set, with images and objects prepared on demand; nothing is written.
 
     An image is read and reduced again at each use: for long training on large images,
@@ -149,61 +149,36 @@ class PreparedDataset(Dataset):
     """
 
     def __init__(self, dataset, keep_rows=None, downscale=1):
-        super().__init__(dataset.class_map)
+        super().__init__(dataset)
         self.preparation = Preparation(keep_rows, downscale)
-        self.source, self.channels = dataset, dataset.channels
-        self.class_info = list(dataset.class_info)
-        self.image_info = [{**info, "index_in_source": i} for i, info in enumerate(dataset.image_info)]
-        self.prepare()
 
-    def __getattr__(self, name):
-        # Data sets with this method provide label images instead of objects, so it exists only if the source has it.
-        if name == "load_semantic_mask" and hasattr(self.source, name):
-            return self._semantic_mask
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-
-    def _semantic_mask(self, image_id):
+    def semantic_mask(self, image_id):
         """The label image [H, W] of an image."""
         return self.preparation.labels(
-            np.asarray(self.source.load_semantic_mask(self._index(image_id))), self.image_reference(image_id)
+            np.asarray(self.source.load_semantic_mask(self.index_in_source(image_id))), self.image_reference(image_id)
         )
 
     def load_image(self, image_id):
         """Image [H, W, C] in the data type of its file."""
-        return self.preparation.image(self.source.load_image(self._index(image_id)), self.image_reference(image_id))
+        return self.preparation.image(
+            self.source.load_image(self.index_in_source(image_id)), self.image_reference(image_id)
+        )
 
     def load_instances(self, image_id):
         """The objects that remain in the prepared image."""
         return self.preparation.instances(
-            self.source.load_instances(self._index(image_id)), self.image_reference(image_id)
+            self.source.load_instances(self.index_in_source(image_id)), self.image_reference(image_id)
         )
-
-    def has_masks(self, image_id):
-        """As in the source."""
-        return self.source.has_masks(self._index(image_id))
 
     def image_shape(self, image_id):
         """(H, W, C) after the preparation."""
-        return self.preparation.shape(self.source.image_shape(self._index(image_id)), self.image_reference(image_id))
+        return self.preparation.shape(
+            self.source.image_shape(self.index_in_source(image_id)), self.image_reference(image_id)
+        )
 
     def pixel_size_nm(self, image_id):
         """(y, x) after the preparation, or None."""
-        return self.preparation.pixel_size(self.source.pixel_size_nm(self._index(image_id)))
-
-    def group(self, image_id):
-        """As in the source."""
-        return self.source.group(self._index(image_id))
-
-    def source_image_link(self, image_id):
-        """As in the source."""
-        return self.source.source_image_link(self._index(image_id))
-
-    def image_reference(self, image_id):
-        """As in the source."""
-        return self.source.image_reference(self._index(image_id))
-
-    def _index(self, image_id):
-        return self.image_info[image_id]["index_in_source"]
+        return self.preparation.pixel_size(self.source.pixel_size_nm(self.index_in_source(image_id)))
 
 
 def _enlarged(mask, factor):

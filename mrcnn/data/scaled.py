@@ -3,11 +3,12 @@
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
+from mrcnn.data.derived import DerivedDataset
 from mrcnn.geometry.resample import scaled_image
 from mrcnn.geometry.rescale import rescaled
 
 
-class ScaledDataset(Dataset):
+class ScaledDataset(DerivedDataset):
     """Any data set, with images and objects resized by one factor, such as to the object size that a network knows.
 
     Parameters
@@ -23,21 +24,12 @@ class ScaledDataset(Dataset):
     """
 
     def __init__(self, dataset: Dataset, factor: float):
-        super().__init__(dataset.class_map)
-        self.source, self.factor, self.channels = dataset, float(factor), dataset.channels
-        self.class_info = list(dataset.class_info)
-        self.image_info = [{**info, "index_in_source": i} for i, info in enumerate(dataset.image_info)]
-        self.prepare()
+        super().__init__(dataset)
+        self.factor = float(factor)
 
-    def __getattr__(self, name):
-        # Data sets with this method provide label images instead of objects, so it exists only if the source has it.
-        if name == "load_semantic_mask" and hasattr(self.source, name):
-            return self._semantic_mask
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-
-    def _semantic_mask(self, image_id):
+    def semantic_mask(self, image_id):
         """The label image [H, W] of an image: the nearest label."""
-        labels = np.asarray(self.source.load_semantic_mask(self._index(image_id)))
+        labels = np.asarray(self.source.load_semantic_mask(self.index_in_source(image_id)))
         shape = self._scaled(labels.shape)
         rows, columns = (
             np.minimum(((np.arange(n) + 0.5) * old / n).astype(int), old - 1) for n, old in zip(shape, labels.shape)
@@ -49,39 +41,20 @@ class ScaledDataset(Dataset):
 
     def load_image(self, image_id):
         """Image [h, w, C] in the data type of its file."""
-        image = np.asarray(self.source.load_image(self._index(image_id)))
+        image = np.asarray(self.source.load_image(self.index_in_source(image_id)))
         return scaled_image(image if image.ndim == 3 else image[..., None], self.factor)
 
     def load_instances(self, image_id):
         """The objects of the scaled image; those that vanish are dropped."""
-        objects = self.source.load_instances(self._index(image_id))
+        objects = self.source.load_instances(self.index_in_source(image_id))
         return rescaled(objects, self._scaled(objects.image_shape))
-
-    def has_masks(self, image_id):
-        """As in the source."""
-        return self.source.has_masks(self._index(image_id))
 
     def image_shape(self, image_id):
         """(h, w, C) of the scaled image."""
-        shape = self.source.image_shape(self._index(image_id))
+        shape = self.source.image_shape(self.index_in_source(image_id))
         return (*self._scaled(shape), *shape[2:])
 
     def pixel_size_nm(self, image_id):
         """(y, x) of the scaled image, or None."""
-        size = self.source.pixel_size_nm(self._index(image_id))
+        size = self.source.pixel_size_nm(self.index_in_source(image_id))
         return None if size is None else tuple(value / self.factor for value in size)
-
-    def group(self, image_id):
-        """As in the source."""
-        return self.source.group(self._index(image_id))
-
-    def source_image_link(self, image_id):
-        """As in the source."""
-        return self.source.source_image_link(self._index(image_id))
-
-    def image_reference(self, image_id):
-        """As in the source."""
-        return self.source.image_reference(self._index(image_id))
-
-    def _index(self, image_id):
-        return self.image_info[image_id]["index_in_source"]
