@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from mrcnn.commands.datasets import exit_code, judged_images, model_data, refuse_without_dataset
 from mrcnn.commands.inputs import file_name
+from mrcnn.commands.older_runs import complete_older_run
 from mrcnn.commands.preparation import with_recorded
 from mrcnn.commands.scaling import OFF, PIXEL_SIZE, at_object_size, check_object_size
 from mrcnn.commands.settings import load_detector, recorded_config
@@ -76,7 +77,9 @@ def scored_detector(domain, options):
     min_score = options.get("min_score")
     if min_score is None:
         min_score = float(recorded_config(domain, options).DETECTION_MIN_CONFIDENCE)
-    return load_detector(domain, {**options, "min_score": min(LOWEST_SCORE, min_score)}), min_score
+    detector = load_detector(domain, {**options, "min_score": min(LOWEST_SCORE, min_score)})
+    complete_older_run(domain, detector, options["weights"])
+    return detector, min_score
 
 
 def evaluate_to(

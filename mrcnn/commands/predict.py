@@ -10,6 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from mrcnn.commands.inputs import find_images, result_names, results_folder, table_names
+from mrcnn.commands.older_runs import complete_older_run
 from mrcnn.commands.predict_worker import FileWork, PartResult, add_file, tile_folder_of
 from mrcnn.commands.predict_writers import PageWriter
 from mrcnn.commands.preparation import preparation, with_recorded
@@ -51,6 +52,7 @@ def predict(domain, options):
     paths, missing = find_images(options["images"])
     one_operation_at_a_time()
     detector = load_detector(domain, options)
+    complete_older_run(domain, detector, options["weights"])
     work = file_work(domain, detector, with_recorded(options), out, len(paths))
     for error in missing:
         _report(error)

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from mrcnn.commands.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.commands.evaluation import draw_worst
+from mrcnn.commands.older_runs import complete_older_run
 from mrcnn.commands.settings import load_detector
 from mrcnn.domains.wafer.commands.arguments import RULES
 from mrcnn.domains.wafer.commands.predict import at_learnt_scale, detect, open_stack, trained_order
@@ -61,6 +62,7 @@ def _whole_wafer(domain, options):
     )
     one_operation_at_a_time()
     detector = load_detector(domain, options)
+    complete_older_run(domain, detector, options["weights"])
     options = at_learnt_scale(detector, stack, options)
     out, reports, begun = Path(options["out"]), {}, set()
     for rule in RULES if options["rule"] == "all" else (options["rule"],):

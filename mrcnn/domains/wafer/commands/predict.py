@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mrcnn.commands.older_runs import complete_older_run
 from mrcnn.commands.scaling import AUTO, PIXEL_SIZE, check_object_size, chosen_scale, percent
 from mrcnn.commands.settings import OPTIONS_FILE, load_detector
 from mrcnn.data.large.channels import DERIVED, ChannelStack
@@ -42,6 +43,7 @@ def predict_wafer(domain, options):
     stack = open_stack(options)
     one_operation_at_a_time()
     detector = load_detector(domain, options)
+    complete_older_run(domain, detector, options["weights"])
     options = at_learnt_scale(detector, stack, options)
     out = Path(options["out"])
     print(
