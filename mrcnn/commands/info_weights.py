@@ -15,7 +15,7 @@ from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.training.history import read_history
 from mrcnn.weights.files import open_weights
 
-SETTINGS, OPTIONS, HISTORY, OBJECTS = "config.json", "training.json", "history.csv", "objects.json"
+SETTINGS, OPTIONS, HISTORY = "config.json", "training.json", "history.csv"
 _SEMANTIC = {"unet": "U-Net", "fcn": "FCN"}
 _UNKNOWN = "unknown network"
 
@@ -237,8 +237,7 @@ def _of_run(folder):
         "best_validation_loss": None if best is None else {"value": best["val_loss"], "epoch": best["epoch"]},
         "data": options.get("dataset"),
     }
-    objects = _json(folder / OBJECTS)
-    return {"trained": trained, **({"objects": _checked_objects(folder / OBJECTS, objects)} if objects else {})}
+    return {"trained": trained}
 
 
 def _json(path):
@@ -250,16 +249,6 @@ def _json(path):
     except ValueError as error:
         raise DataError(path, f"cannot be read as JSON ({error})", "Remove it, or restore it") from error
 
-
-def _checked_objects(path, content):
-    try:
-        quartiles = [float(v) for v in content["diameter_px"]["quartiles"]]
-        size = as_pixel_size(content.get("pixel_size_nm"))
-        if len(quartiles) != 3:
-            raise ValueError("three quartiles are expected")
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(path, f"does not describe objects ({error})", "Remove it, or restore it") from error
-    return {**content, "diameter_px": {"quartiles": quartiles}, "pixel_size_nm": size}
 
 
 def _date(path):

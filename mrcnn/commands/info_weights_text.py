@@ -61,6 +61,7 @@ def _input_text(size):
         "square": f"padded to {high} x {high} pixels (IMAGE_MAX_DIM){enlarged}",
         "pad64": f"padded to a multiple of 64 pixels{enlarged}",
         "none": "as it is",
+        "fit": f"not resized; padded to {high} x {high} pixels, larger images cropped in training (IMAGE_MAX_DIM)",
         "crop": f"crops of {low} x {low} pixels in training",
     }.get(size["mode"], size["mode"])
     return f"{text}\nanchors of {anchors} pixels"
@@ -73,8 +74,7 @@ def objects_text(objects):
     if objects.get("pixel_size_nm"):
         scale = math.sqrt(math.prod(objects["pixel_size_nm"]))
         text += f", {length(median * scale)} ({length(low * scale)} to {length(high * scale)})"
-    count = objects.get("count")
-    return text + (f", of {counted(count, 'object')}" if count else "") + " in training"
+    return f"{text} in training"
 
 
 def _training_texts(trained):

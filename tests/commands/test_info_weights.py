@@ -1,6 +1,5 @@
 """Descriptions of runs, weight files and settings."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -41,15 +40,9 @@ def test_what_a_run_knows_of_its_objects(stored_run, shown):
     _, rows, _ = shown(folder)
     assert (rows["classes"], rows["pixel size"]) == ("mitochondrion", "5 nm x 8 nm (height x width) (PIXEL_SIZE_NM)")
     assert "objects" not in rows
-    objects = {"diameter_px": {"quartiles": [10, 20, 40]}, "pixel_size_nm": [100, 100], "count": 1234}
-    (folder / "objects.json").write_text(json.dumps(objects))
-    _, rows, _ = shown(folder)
-    assert rows["objects"] == (
-        "diameter 20 pixels (half of them 10 to 40), 2 um (1 um to 4 um), of 1,234 objects in training"
-    )
-    (folder / "objects.json").write_text(json.dumps({"diameter_px": {"quartiles": [1]}}))
-    with pytest.raises(DataError, match="objects.json"):
-        describe(folder)
+    sizes = {"TRAINED_OBJECT_PX": [10, 20, 40], "TRAINED_SCALE": 1.0, "TRAINED_PIXEL_NM": [100, 100]}
+    _, rows, _ = shown(stored_run("faster", **sizes))
+    assert rows["objects"] == "diameter 20 pixels (half of them 10 to 40), 2 um (1 um to 4 um) in training"
 
 
 def test_objects_that_the_settings_record_are_in_pixels_of_the_images(stored_run):
