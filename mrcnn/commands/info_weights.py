@@ -250,6 +250,5 @@ def _json(path):
         raise DataError(path, f"cannot be read as JSON ({error})", "Remove it, or restore it") from error
 
 
-
 def _date(path):
     return datetime.datetime.fromtimestamp(path.stat().st_mtime).isoformat(sep=" ", timespec="minutes")
