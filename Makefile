@@ -1,6 +1,6 @@
 # make demo    install into $(VENV), then train on synthetic micrographs, detect, evaluate; the results are in $(OUT)
 # make test    install what the tests need and run them, those of layers and networks on JAX as well
-# make test-long   the tests that take minutes each: all notebooks in a short form, two of them in JupyterLab in a browser
+# make test-long   what takes longest: all notebooks in a short form, two of them in JupyterLab in a browser, killed trainings
 # make test-fast   readers, tables, plots, layers and one tiny training, in about two minutes
 # Another Python: make demo PYTHON=python3.12. Another place for the environment: VENV=some/folder.
 # The lowest versions that pyproject.toml admits: make test PYTHON=python3.11 CONSTRAINTS=requirements-lowest.txt

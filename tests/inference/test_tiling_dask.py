@@ -92,7 +92,7 @@ def test_local_starts_processes_and_ends_them():
     found = detect_tiled(tiling_fakes.Exact, tiling_fakes.encoded(truth), **TILES, executor=on_dask("local:1"))
     assert tiling_fakes.as_set(found) == tiling_fakes.as_set(truth)
     # Workers are asked to stop when the cluster is closed, but this may take a moment.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while left := {p.pid for p in multiprocessing.active_children()} - before:
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.05)

@@ -118,7 +118,9 @@ def test_parts_with_different_columns_are_joined_like_tables(kinds, left_out):
             store.put(number, {"instances": tables[number]}, {})
         numbers = [n for n in tables if n != left_out] or list(tables)
         store.join("instances", numbers, Path(folder) / "all.csv")
-        joined = pd.read_csv(Path(folder) / "all.csv", keep_default_na=False, na_values={"area_um2": ""})
+        joined = pd.read_csv(
+            Path(folder) / "all.csv", keep_default_na=False, na_values={"area_um2": ""}, float_precision="round_trip"
+        )
         columns = list(dict.fromkeys(column for n in numbers for column in tables[n].columns))
         assert list(joined.columns) == columns
         rows = [row for n in numbers for row in tables[n].reindex(columns=columns).to_dict("records")]

@@ -67,6 +67,7 @@ def test_search_settings_of_a_mask_rcnn(sample, tiny_network, tmp_path, monkeypa
     assert not list(tmp_path.rglob("*.h5"))
 
 
+@pytest.mark.long
 def test_learning_curve_of_a_unet(sample, unet_options, tmp_path, capsys):
     command = [*unet_options, "--images", "1", "--out", str(tmp_path / "curve")]
     assert sample["learning_curve"].main(command) == 0

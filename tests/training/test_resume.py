@@ -55,6 +55,7 @@ def assert_same_files(path, other):
     assert read_progress(path) == read_progress(other)
 
 
+@pytest.mark.long
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, killed_training):
     whole = killed_training.run(tmp_path / "whole")
 
