@@ -14,6 +14,7 @@ from mrcnn.data.readers.dsb import DSBDataset
 from mrcnn.data.readers.label_images import LabelImageDataset
 from mrcnn.data.readers.mask_folders import MaskFolderDataset
 from mrcnn.data.readers.open import open_any
+from mrcnn.data.split import evenly_spread
 from mrcnn.data.statistics import dataset_tables
 from mrcnn.errors import DataError
 from mrcnn.formats.open import find_format, format_of_folder, read_annotations
@@ -100,7 +101,7 @@ def _format_text(name):
 
 # --- Data sets ---
 def _of_dataset(dataset, layout, limit):
-    ids = spread(dataset.image_ids, limit)
+    ids = evenly_spread([int(i) for i in dataset.image_ids], limit)
     images, objects, errors = _tables(dataset, ids)
     counts = Counter(objects["class"])
     boxes = isinstance(dataset, BoxDataset)
@@ -128,13 +129,6 @@ def _of_dataset(dataset, layout, limit):
         "missing": [],
     }
     return found, errors
-
-
-def spread(ids, count):
-    """At most `count` of the ids, evenly spread."""
-    ids = [int(i) for i in ids]
-    places = np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)) if ids else ()
-    return [ids[i] for i in places]
 
 
 def _tables(dataset, ids):
@@ -205,7 +199,7 @@ def _of_records(annotations, missing, layout):
 def _of_images(paths, limit):
     """Description of a folder of images by their headers."""
     shapes, sizes, pages, errors = [], [], 0, []
-    for i in spread(range(len(paths)), limit):
+    for i in evenly_spread(range(len(paths)), limit):
         try:
             with open_image(paths[i]) as source:
                 shapes.append(source.shape)

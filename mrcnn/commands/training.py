@@ -3,13 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from mrcnn.commands.datasets import fitted_data
 from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import OPTIONS_FILE, changed, new_model, semantic_name
 from mrcnn.commands.training_scale import at_learnt_size
 from mrcnn.data.augment import FlipLR, FlipUD, Rot90, micrograph_augmentation
+from mrcnn.data.split import evenly_spread
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
 from mrcnn.hardware import has_gpu
@@ -99,8 +98,7 @@ def keep_watershed(segmenter, validation_data, limit=WATERSHED_IMAGES):
     from mrcnn.search.tune_watershed import tune_watershed
 
     segmenter.load_weights(segmenter.log_dir, verbose=0)
-    count = len(validation_data.image_ids)
-    chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int))
+    chosen = evenly_spread(range(len(validation_data.image_ids)), limit)
     truths = [validation_data.load_instances(i) for i in chosen]
     if not any(map(len, truths)):
         print("The validation images contain no objects: the watershed keeps its settings.")

@@ -8,6 +8,12 @@ from mrcnn.data.dataset import Dataset
 from mrcnn.errors import ConfigError, DataError
 
 
+def evenly_spread(items: Sequence, count: int) -> list:
+    """At most `count` of the items, in their order and evenly spread, with the first and the last if `count` allows."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[i] for i in np.unique(places)]
+
+
 def split(
     dataset: Dataset,
     fractions: Sequence[float] = (0.8, 0.2),

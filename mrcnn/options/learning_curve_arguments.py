@@ -2,14 +2,14 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 from mrcnn.options.arguments import TRAINING_EXIT_CODES, base_parser
 from mrcnn.options.option_values import positive_number, slices, whole_number
 from mrcnn.options.train_arguments import NETWORKS, PRESETS, add_training
-from mrcnn.options.training_options import TrainingOptions
+from mrcnn.options.training_options import TrainingOptions, with_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +44,8 @@ class CurveOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, Any], choose: Callable | None = None) -> "CurveOptions":
-        """From the options parsed by the parser; `choose` makes the `TrainingOptions` of those that it does not know.
-
-        `choose` is called with a dict and returns `TrainingOptions`, as `mrcnn.commands.training_choice` does.
-        """
-        own = {name: value for name, value in given.items() if name in _OWN}
-        others = {name: value for name, value in given.items() if name not in _OWN}
-        return cls(training=choose(others) if choose else TrainingOptions(**others), **own)
-
-
-_OWN = frozenset(field.name for field in fields(CurveOptions)) - {"training"}
+        """From the options parsed by the parser; see `with_training`."""
+        return with_training(cls, given, choose)
 
 
 def learning_curve_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=False):

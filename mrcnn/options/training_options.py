@@ -3,7 +3,7 @@
 Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from typing import Any
@@ -143,3 +143,20 @@ def split_options(given: Mapping[str, Any]) -> tuple[TrainingOptions, dict[str, 
     """Split options into those of a training and the others."""
     others = {name: value for name, value in given.items() if name not in _NAMES}
     return TrainingOptions(**{name: value for name, value in given.items() if name in _NAMES}), others
+
+
+def with_training(kind, given: Mapping[str, Any], choose: Callable | None = None):
+    """The options of something that trains several times: a dataclass `kind`, whose field `training` gets the others.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass with a field `training`.
+    given : dict
+    choose : callable, optional
+        (dict) -> `TrainingOptions`, as `mrcnn.commands.training_choice.training_options`; default: `TrainingOptions`.
+    """
+    names = {field.name for field in fields(kind)} - {"training"}
+    own = {name: value for name, value in given.items() if name in names}
+    others = {name: value for name, value in given.items() if name not in names}
+    return kind(training=choose(others) if choose else TrainingOptions(**others), **own)

@@ -2,14 +2,14 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 from mrcnn.options.arguments import base_parser
 from mrcnn.options.option_values import positive_number, whole_number
 from mrcnn.options.train_arguments import NETWORKS, PRESETS, add_training
-from mrcnn.options.training_options import TrainingOptions
+from mrcnn.options.training_options import TrainingOptions, with_training
 
 _EXIT_CODES = (
     "exit codes: 0 success, 1 an additional worker failed, 2 failure because of options, data, weights, or a search "
@@ -54,16 +54,8 @@ class SearchOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, Any], choose: Callable | None = None) -> "SearchOptions":
-        """From the options parsed by the parser; `choose` makes the `TrainingOptions` of those that it does not know.
-
-        `choose` is called with a dict and returns `TrainingOptions`, as `mrcnn.commands.training_choice` does.
-        """
-        own = {name: value for name, value in given.items() if name in _OWN}
-        others = {name: value for name, value in given.items() if name not in _OWN}
-        return cls(training=choose(others) if choose else TrainingOptions(**others), **own)
-
-
-_OWN = frozenset(field.name for field in fields(SearchOptions)) - {"training"}
+        """From the options parsed by the parser; see `with_training`."""
+        return with_training(cls, given, choose)
 
 
 def tune_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=True):

@@ -4,6 +4,7 @@ import numpy as np
 
 from mrcnn.data.crops import CropSource, check_sizes, grid_windows, random_window
 from mrcnn.data.molding import mold_image
+from mrcnn.data.split import evenly_spread
 from mrcnn.training.batches import OrderedBatches
 
 
@@ -51,7 +52,7 @@ class GridBatches(CropBatches):
         shapes = check_sizes(dataset, config)
         self.windows = [(i, w) for i, shape in enumerate(shapes) for w in grid_windows(shape, self.side).tolist()]
         count = min(len(self.windows), steps * self.batch_size if steps else len(self.windows))
-        self.entries = np.unique(np.linspace(0, len(self.windows) - 1, count).round().astype(int))
+        self.entries = np.array(evenly_spread(range(len(self.windows)), count))
         self.steps = -(-len(self.entries) // self.batch_size)
 
     def ids_of(self, epoch, step):

@@ -5,6 +5,7 @@ import numpy as np
 from mrcnn.data.dataset import name_of
 from mrcnn.data.grey_levels import is_8_bit, is_raw_by_mean, stretching_rule
 from mrcnn.data.molding import to_channels
+from mrcnn.data.split import evenly_spread
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.training.recorded import own_config
 
@@ -64,7 +65,7 @@ def decide(config, dataset):
     if rule is not None:
         return rule, None
     votes, flat = {}, {}  # whether to stretch: name of the first image that says so
-    for image_id in _spread(dataset.image_ids):
+    for image_id in evenly_spread(dataset.image_ids, SAMPLED):
         name = str(dataset.image_info[image_id].get("path") or name_of(dataset, image_id))
         try:
             image = to_channels(dataset.load_image(image_id), int(config.IMAGE_CHANNEL_COUNT), name)
@@ -87,8 +88,3 @@ def decide(config, dataset):
         return not (np.asarray(config.MEAN_PIXEL, np.float64) > 255).any(), None
     ((stretched, name),) = votes.items()
     return stretched, name
-
-
-def _spread(image_ids):
-    ids = np.asarray(image_ids)
-    return ids[np.unique(np.linspace(0, len(ids) - 1, min(SAMPLED, len(ids))).round().astype(int))].tolist()

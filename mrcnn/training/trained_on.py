@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from mrcnn.data.molding import resize_scale
+from mrcnn.data.split import evenly_spread
 from mrcnn.errors import MrcnnError
 from mrcnn.training.recorded import own_config
 
@@ -49,7 +50,7 @@ def seen_by_network(config, dataset):
         TRAINED_SCALE, TRAINED_OBJECT_PX and TRAINED_PIXEL_NM; None where unknown.
     """
     scales, diameters, sizes = [], [], []
-    for i in _spread(dataset.image_ids, IMAGES):
+    for i in evenly_spread(dataset.image_ids, IMAGES):
         try:
             shape, objects = dataset.image_shape(i), dataset.load_instances(i)
             size = dataset.pixel_size_nm(i) or objects.pixel_size_nm
@@ -68,12 +69,6 @@ def seen_by_network(config, dataset):
         "TRAINED_OBJECT_PX": [round(float(v), 2) for v in quartiles] or None,
         "TRAINED_PIXEL_NM": [float(v) for v in np.median(sizes, axis=0)] if known else None,
     }
-
-
-def _spread(ids, count):
-    ids = list(ids)
-    places = np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)) if ids else ()
-    return [ids[i] for i in places]
 
 
 def _diameters(objects):

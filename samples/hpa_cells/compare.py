@@ -2,13 +2,13 @@
 
 import sys
 
+from mrcnn.domains.hpa.commands.arguments import compare_parser
 from mrcnn.options.arguments import run
-from mrcnn.options.evaluate_arguments import compare_parser
 
 
 def main(argv=None):
     """Compare; returns the exit code."""
-    return run(work, vars(compare_parser(__doc__, min_score=0.7, by="boxes").parse_args(argv)))
+    return run(work, vars(compare_parser(__doc__).parse_args(argv)))
 
 
 def work(options):

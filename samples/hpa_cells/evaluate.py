@@ -2,13 +2,13 @@
 
 import sys
 
+from mrcnn.domains.hpa.commands.arguments import evaluate_parser
 from mrcnn.options.arguments import run
-from mrcnn.options.evaluate_arguments import evaluate_parser
 
 
 def main(argv=None):
     """Evaluate; returns the exit code."""
-    return run(work, vars(evaluate_parser(__doc__, min_score=0.7, by="boxes").parse_args(argv)))
+    return run(work, vars(evaluate_parser(__doc__).parse_args(argv)))
 
 
 def work(options):

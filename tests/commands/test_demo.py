@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+import small_models
 
 from mrcnn.commands import own_objects
 from mrcnn.commands.demo import demo
@@ -11,21 +12,7 @@ from mrcnn.commands.own_objects import SYNTHETIC
 from mrcnn.options.demo_arguments import demo_parser
 from mrcnn.options.predict_arguments import predict_parser
 
-TINY = (
-    "IMAGE_MIN_DIM=64",
-    "IMAGE_MAX_DIM=64",
-    "TOP_DOWN_PYRAMID_SIZE=8",
-    "RPN_CONV_SIZE=8",
-    "MASK_HEAD_SIZE=8",
-    "FPN_CLASSIF_FC_LAYERS_SIZE=16",
-    "POST_NMS_ROIS_TRAINING=20",
-    "POST_NMS_ROIS_INFERENCE=20",
-    "TRAIN_ROIS_PER_IMAGE=8",
-    "IMAGES_PER_GPU=1",
-    "VALIDATE_EVERY=0",
-    "STEPS_PER_EPOCH=1",
-    "DETECTION_MIN_CONFIDENCE=0.0",
-)
+TINY = (*small_models.TINY_SETTINGS, "STEPS_PER_EPOCH=1", "DETECTION_MIN_CONFIDENCE=0.0")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import importlib
 import sys
 
 import pytest
+import small_models
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +23,7 @@ def sample(request):
 @pytest.fixture(scope="session")
 def tiny_network():
     """Options of a training script that make its Mask R-CNN small enough for a test."""
-    return [
-        f"--set={setting}"
-        for setting in (
-            "IMAGE_MIN_DIM=64",
-            "IMAGE_MAX_DIM=64",
-            "TOP_DOWN_PYRAMID_SIZE=8",
-            "RPN_CONV_SIZE=8",
-            "MASK_HEAD_SIZE=8",
-            "FPN_CLASSIF_FC_LAYERS_SIZE=16",
-            "POST_NMS_ROIS_TRAINING=20",
-            "POST_NMS_ROIS_INFERENCE=20",
-            "TRAIN_ROIS_PER_IMAGE=8",
-            "IMAGES_PER_GPU=1",
-            "VALIDATE_EVERY=0",
-        )
-    ]
+    return [f"--set={setting}" for setting in small_models.TINY_SETTINGS]
 
 
 @pytest.fixture(scope="session")

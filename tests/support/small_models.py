@@ -4,6 +4,21 @@ import keras
 import numpy as np
 import pytest
 
+# What makes the network of any preset small enough for a test, for `--set`.
+TINY_SETTINGS = (
+    "IMAGE_MIN_DIM=64",
+    "IMAGE_MAX_DIM=64",
+    "TOP_DOWN_PYRAMID_SIZE=8",
+    "RPN_CONV_SIZE=8",
+    "MASK_HEAD_SIZE=8",
+    "FPN_CLASSIF_FC_LAYERS_SIZE=16",
+    "POST_NMS_ROIS_TRAINING=20",
+    "POST_NMS_ROIS_INFERENCE=20",
+    "TRAIN_ROIS_PER_IMAGE=8",
+    "IMAGES_PER_GPU=1",
+    "VALIDATE_EVERY=0",
+)
+
 
 def small_model(channels=3, classes=2, seed=0):
     """A convolution, a batch norm and a nested model with the names of the original; weights are random."""

@@ -6,6 +6,7 @@ from mrcnn.commands.older_runs import complete_older_run
 from mrcnn.commands.scaling import AUTO, PIXEL_SIZE, check_object_size, chosen_scale, percent
 from mrcnn.commands.settings import OPTIONS_FILE, load_detector
 from mrcnn.data.large.channels import DERIVED, ChannelStack
+from mrcnn.domains.wafer.domain import CHANNELS
 from mrcnn.domains.wafer.labels.outlines import Section, WaferLabels
 from mrcnn.domains.wafer.labels.write import write_labelme
 from mrcnn.domains.wafer.plot.overview import draw_wafer
@@ -21,7 +22,6 @@ from mrcnn.inference.whole_or_tiled import at_scale
 from mrcnn.results.label_zarr import need_zarr, write_label_zarr
 from mrcnn.training.checkpoints import resolve_weights
 
-CHANNELS = ("grey", "fluo")
 TILE = 1024  # side of a tile in pixels of images at the scale of the training
 
 
