@@ -1,6 +1,5 @@
 """Settings of a model and its training: subclass `Config` and override class attributes, as in Matterport's package."""
 
-import ast
 import difflib
 import json
 import os
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other packages)
+from mrcnn.config_values import like_default, plain, value_of, written_before
 from mrcnn.errors import ConfigError
 from mrcnn.files import draft_of
 
@@ -108,6 +108,10 @@ class Config:
     MASK_POOL_SIZE = 14
     MASK_SHAPE: Sequence[int] = [28, 28]
     MASK_HEAD_SIZE = 256  # width of the mask head's convolutions
+    # How masks are taught and read (`mrcnn.geometry.regions`). "matterport": as in the original, whose masks are about
+    # 5 % too small. "area": without bias; the boxes of detections enclose their masks. Needs USE_MINI_MASK.
+    MASK_GEOMETRY = "matterport"
+    MASK_REGION_SCALE = 1.0  # factor by which regions are grown for the mask head; only "area" can have more than 1
 
     # --- Detection ---
     DETECTION_MAX_INSTANCES = 100
@@ -123,11 +127,12 @@ class Config:
     SEMANTIC_CLASS_WEIGHTS: Sequence[float] | None = None  # in the loss, one per class, background first; None: equal
 
     # --- Recorded by a training, to bring other images to the scale of its images (`mrcnn.inference.scale`) ---
-    CLASS_NAMES: Sequence[str] | None = None  # background first; None: those of the first training set
+    CLASS_NAMES: Sequence[str] | None = None  # background first; None: those of the run's first training set
     TRAINED_SCALE: float | None = None  # pixels of the network per pixel of a training image (median)
     TRAINED_RESCALED: float | None = None  # factor of images before they are resized, to the object size of the weights
     TRAINED_OBJECT_PX: Sequence[float] | None = None  # quartiles of the objects' equivalent diameter, network pixels
     TRAINED_PIXEL_NM: Sequence[float] | None = None  # (y, x) of a network pixel in nm, if known
+    TRAINED_MASK_GEOMETRY: str | None = None  # the MASK_GEOMETRY by which the weights of the mask head were taught
     TRAINED_STRETCHED: bool | None = None  # whether images that are not 8 bits are stretched (see SCALE_INTENSITY)
 
     # --- Behaviour ---
@@ -238,7 +243,7 @@ class Config:
         attributes that the user added to the instance are not included.
         """
         names = (n for n in self.known_names() if n not in self.COMPUTED or self._set_by_hand(n))
-        return {n: _plain(getattr(self, n)) for n in (*names, *self._own_names())}
+        return {n: plain(getattr(self, n)) for n in (*names, *self._own_names())}
 
     def to_json(self, path: str | os.PathLike) -> None:
         """Write the settings to a JSON file; an existing one is replaced only once the new one is complete."""
@@ -253,12 +258,16 @@ class Config:
     def from_dict(cls, values: dict) -> Self:
         """A config with these values. Lists become arrays or tuples again if the default of the class is one.
 
-        A name in capitals that this class does not have is a setting of the user's own subclass, whose values `to_dict`
-        wrote: it becomes an attribute. A name that looks like a misspelling of a setting raises `ConfigError`.
+        All settings of a run that was written before MASK_GEOMETRY existed had the value "matterport" there, whatever
+        the default of this class is. A name in capitals that this class does not have is a setting of the user's own
+        subclass, whose values `to_dict` wrote: it becomes an attribute. A name that looks like a misspelling of a
+        setting raises `ConfigError`.
         """
+        if written_before(values, "MASK_GEOMETRY"):
+            values = {**values, "MASK_GEOMETRY": "matterport", "MASK_REGION_SCALE": 1.0}
         known = {*cls.known_names(), *_OLD_NAMES}
         own = [name for name in values if name not in known and name.isupper() and not name.startswith("_")]
-        settings = {n: _like_default(v, getattr(cls, n, None)) for n, v in values.items() if n not in own}
+        settings = {n: like_default(v, getattr(cls, n, None)) for n, v in values.items() if n not in own}
         config = cls(**settings)
         for name in own:
             setattr(config, name, values[name])
@@ -288,7 +297,7 @@ class Config:
             raise ConfigError(f"'{assignment}': expected NAME=VALUE, for example IMAGES_PER_GPU=1.")
         self._refuse_unknown(name)
         value = text if name == "NAME" else value_of(text)
-        setattr(self, name, _like_default(value, getattr(type(self), name)))
+        setattr(self, name, like_default(value, getattr(type(self), name)))
 
     def display(self) -> None:
         """Print all settings, one per line."""
@@ -358,35 +367,3 @@ class SemanticConfig(Config):
     OPTIMIZER = "adam"
     LEARNING_RATE_SCHEDULE = "cosine"
     DETECTION_MIN_CONFIDENCE = 0.0  # threshold for the mean probability of an object
-
-
-def value_of(text):
-    """Value of a command-line text: JSON or a Python literal, otherwise the text itself."""
-    text = text.strip()
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError):
-            continue
-    return text
-
-
-def _like_default(value, default):
-    """Convert a list to the type of the setting's default, an array or tuple."""
-    if isinstance(default, np.ndarray) and isinstance(value, (list, tuple)):
-        return np.array(value)
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(value)
-    return value
-
-
-def _plain(value):
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return getattr(value, "__name__", repr(value)) if callable(value) else value

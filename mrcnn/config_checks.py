@@ -7,6 +7,7 @@ import numpy as np
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.length_units import positive_pair
+from mrcnn.geometry.regions import MASK_GEOMETRIES
 
 RESIZE_MODES = ("none", "square", "pad64", "crop", "fit")
 SEMANTIC_MODELS = ("unet", "fcn")
@@ -70,6 +71,7 @@ _NUMBERS = (  # names, lowest and highest value
     ),
     (("LEARNING_RATE", "WEIGHT_DECAY"), 0, 1e6),
     (("IMAGE_MIN_SCALE",), 0, 64),
+    (("MASK_REGION_SCALE",), 1, 4),
     (("GRADIENT_CLIP_NORM",), 1e-12, 1e12),
     (("SEMANTIC_FOCAL_GAMMA",), 0, 10),
 )
@@ -85,6 +87,8 @@ _CHOICES = {
     "USE_MINI_MASK": (False, True),
     "USE_RPN_ROIS": (False, True),
     "USE_MASK_HEAD": (False, True),
+    "MASK_GEOMETRY": MASK_GEOMETRIES,
+    "TRAINED_MASK_GEOMETRY": (None, *MASK_GEOMETRIES),
     "MATTERPORT_EXACT": (False, True),
     "SEMANTIC_MODEL": (None, *SEMANTIC_MODELS),
     "SEMANTIC_LOSS": SEMANTIC_LOSSES,
@@ -224,6 +228,17 @@ def _check_heads(config):
     if not all(isinstance(v, numbers.Integral) and v >= 2 for v in config.MINI_MASK_SHAPE):
         raise ConfigError(
             f"MINI_MASK_SHAPE must be (height, width), at least 2 pixels each, not {config.MINI_MASK_SHAPE!r}."
+        )
+
+    if config.MASK_GEOMETRY == "matterport" and config.MASK_REGION_SCALE != 1:
+        raise ConfigError(
+            f"MASK_REGION_SCALE is {config.MASK_REGION_SCALE!r}, but in MASK_GEOMETRY 'matterport' masks end at their "
+            "boxes: set it to 1, or MASK_GEOMETRY to 'area'."
+        )
+    if config.MASK_GEOMETRY == "area" and config.USE_MASK_HEAD and not config.USE_MINI_MASK:
+        raise ConfigError(
+            "MASK_GEOMETRY 'area' needs USE_MINI_MASK = True. (Its mini-masks hold shares of area, so they lose less "
+            "than those of MASK_GEOMETRY 'matterport'; for large objects enlarge MINI_MASK_SHAPE.)"
         )
 
 

@@ -27,6 +27,7 @@ WITHOUT_KERAS = (
     "files",
     "geometry",
     "config_checks",
+    "config_values",
     "config",
     "images",
     "formats",

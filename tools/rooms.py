@@ -18,7 +18,7 @@ BEGIN, END = "<!-- rooms: written by tools/rooms.py -->\n", "<!-- end of rooms -
 ORDER = (
     ("errors", "files", "lazy", "quiet", "hardware", "keras_private"),
     ("geometry", "layers", "losses"),
-    ("config_checks", "config"),
+    ("config_values", "config_checks", "config"),
     ("images",),
     ("formats",),
     ("data",),

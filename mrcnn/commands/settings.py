@@ -1,7 +1,10 @@
 """Settings of a model: from the options for a new training, from the files next to its weights for a trained one."""
 
+from pathlib import Path
+
 from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.errors import ConfigError
+from mrcnn.files import read_json
 from mrcnn.training.checkpoints import read_state, resolve_weights
 
 OPTIONS_FILE = "training.json"  # the options of a run, in its folder
@@ -118,18 +121,26 @@ def load_detector(domain, options):
 
 def _stored_config(domain, path, given):
     base = domain.configs["full"]
-    if given:
-        return base.from_json(given)
-    beside = path.with_name("config.json")
-    if beside.is_file():
-        return base.from_json(beside)
+    beside = Path(given) if given else path.with_name("config.json")
+    if given or beside.is_file():
+        return _read_as_taught(base.from_json(beside), read_json(beside))
     state = read_state(path) if path.suffix != ".npz" else None
     if state is None:
         raise ConfigError(
             f"{path}: contains weights, but not their settings. Give these with --config FILE.json (the config.json "
             "of the run), or give the run's folder."
         )
-    return base.from_dict(state.config)
+    return _read_as_taught(base.from_dict(state.config), state.config)
+
+
+def _read_as_taught(config, values):
+    """The config of a run, for prediction; of one that knows no MASK_GEOMETRY, masks are read as they were taught.
+
+    (`mrcnn.MaskRCNN` with such a config reads them as the original does, which makes them smaller.)
+    """
+    if "MASK_GEOMETRY" not in values and config.MASK_GEOMETRY == "matterport":
+        config.MASK_GEOMETRY = "area"
+    return config
 
 
 def recorded_config(domain, options):

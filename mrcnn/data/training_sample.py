@@ -8,6 +8,7 @@ import numpy as np
 from mrcnn.data.molding import compose_image_meta, intensities, resize_image, resize_scale, to_channels
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.masks import minimize_instances
+from mrcnn.geometry.regions import cells_of_instances
 
 # Random crops are drawn this often, until the middle of an object lies inside; then one is drawn around an object.
 CROP_DRAWS = 10
@@ -27,9 +28,10 @@ class Sample:
         0 where there is no object.
     boxes : float32 [G, 4]
         (y1, x1, y2, x2) in pixels of `image`, y2 and x2 exclusive; the box of every object has an area.
-    masks : bool [h, w, G] or None
+    masks : bool [h, w, G], or uint8 in the geometry "area", or None
         Mini-masks in the frame of the boxes, or masks of the image size, depending on USE_MINI_MASK; all False if the
-        image has only boxes, None without USE_MASK_HEAD.
+        image has only boxes, None without USE_MASK_HEAD. In the geometry "area", shares of the area of the cells of a
+        grid over each box, 0 to 255.
     has_masks : bool
         Whether the masks can be used for training (`Dataset.has_masks`).
     """
@@ -81,9 +83,13 @@ def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
     if not config.USE_MASK_HEAD:
         return Sample(image, meta, class_ids, boxes, None, False)
     has_masks = bool(dataset.has_masks(image_id))
-    masks = np.zeros((*(config.MINI_MASK_SHAPE if config.USE_MINI_MASK else image.shape[:2]), slots), bool)
+    area = config.MASK_GEOMETRY == "area"
+    size = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else image.shape[:2]
+    masks = np.zeros((*size, slots), np.uint8 if area else bool)
     if has_masks:
-        masks[..., :count] = _masks(instances, config, config.USE_MINI_MASK)
+        masks[..., :count] = (
+            cells_of_instances(instances, size) if area else _masks(instances, config, config.USE_MINI_MASK)
+        )
     return Sample(image, meta, class_ids, boxes, masks, has_masks)
 
 

@@ -12,7 +12,7 @@ from mrcnn.errors import ConfigError
 from mrcnn.hardware import precision_choice
 from mrcnn.training.checkpoints import resolve_weights, run_checkpoints
 from mrcnn.training.optimizers import compile_model
-from mrcnn.training.recorded import take_recorded
+from mrcnn.training.recorded import take_recorded, to_store
 from mrcnn.training.resume import resume
 from mrcnn.training.run_folders import new_folder, run_folders, run_name, run_of
 from mrcnn.training.stages import set_trainable, weighted_layers
@@ -139,7 +139,7 @@ class Trainable:
         if verbose:
             print(report)
         self.progress, self.resume_state, self.resume_path = None, None, None
-        take_recorded(self, path)
+        take_recorded(self, path, report.loaded)
         self.set_log_dir(path)
         return report
 
@@ -161,8 +161,8 @@ class Trainable:
         return None
 
     def save_weights(self, filepath: str | os.PathLike) -> None:
-        """Write all weights in the legacy `.h5` layout, completely or not at all."""
-        save_weights(self.keras_model, filepath)
+        """Write all weights in the legacy `.h5` layout, with what their training recorded, completely or not at all."""
+        save_weights(self.keras_model, filepath, to_store(self.config))
 
     def resume(self, path: str | os.PathLike | None = None) -> bool:
         """Resume a run from its last checkpoint.

@@ -15,6 +15,7 @@ from mrcnn.inference.whole_or_tiled import predict_whole_or_tiled
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
 from mrcnn.training.devices import devices_for, share_steps, sharing
 from mrcnn.training.history import TrainingHistory
+from mrcnn.training.recorded import follow_given
 
 
 class MaskRCNN(Trainable):
@@ -47,8 +48,8 @@ class MaskRCNN(Trainable):
     devices : list of str
         Devices that share a training batch (GPU_COUNT); empty if there is only one.
     scale : float or None
-        Pixels of the network per pixel of an image in `predict`; None: that of the training, or less for images smaller
-        than IMAGE_MIN_DIM (`mrcnn.inference.scale`).
+        Pixels of the network per pixel of an image in `predict`; None: that of the training, see
+        `mrcnn.inference.scale.default_scale`.
     """
 
     graph_class = MaskRCNNGraph
@@ -158,6 +159,7 @@ class MaskRCNN(Trainable):
         DataError
             An image cannot be used; the error gives its position in the list.
         """
+        follow_given(self)
         return mold_inputs(images, self.config)
 
     def predict(
@@ -201,12 +203,14 @@ class MaskRCNN(Trainable):
             An image cannot be used; the error gives its position in the list.
         """
         refuse_single(images)
+        follow_given(self)
         return predict_whole_or_tiled(self, self.detection.predict, images, pixel_size_nm, min_score, tile, scale)
 
     def detect_tiled(self, source, **options):
         """Detect in an image of any size, tile by tile; see `mrcnn.inference.tiling.detect_tiled`."""
         from mrcnn.inference.tiling import detect_tiled
 
+        follow_given(self)
         return detect_tiled(self, source, **options)
 
     def detect(self, images: Sequence[ArrayLike], verbose: int = 0) -> list[dict[str, np.ndarray]]:

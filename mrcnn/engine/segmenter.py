@@ -22,11 +22,12 @@ from mrcnn.geometry.rescale import rescaled
 from mrcnn.inference.blended_tiles import tiled_probability
 from mrcnn.inference.detection import refuse_single
 from mrcnn.inference.jit import jit
-from mrcnn.inference.scale import trained_scale
+from mrcnn.inference.scale import unfiltered_scale
 from mrcnn.inference.whole_or_tiled import predict_whole_or_tiled
 from mrcnn.nets.semantic.training_model import semantic_model
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
 from mrcnn.training.history import TrainingHistory
+from mrcnn.training.recorded import follow_given
 
 WATERSHED_FILE = "watershed.json"  # in the folder of a run: how its probabilities become objects
 
@@ -56,7 +57,8 @@ class SemanticSegmenter(Trainable):
     flips : bool
         Average the predictions for four mirrored versions of each tile.
     scale : float or None
-        Pixels of the network per pixel of an image in `predict`; None: 1.
+        Pixels of the network per pixel of an image in `predict`; None: that of the training, 1 unless its images were
+        scaled.
 
     And those of `Trainable`.
     """
@@ -162,6 +164,8 @@ class SemanticSegmenter(Trainable):
     ) -> np.ndarray:
         """Probabilities for an image of any size, computed in overlapping tiles that are blended smoothly.
 
+        The image is used at its own scale, unlike in `predict`.
+
         Parameters
         ----------
         image : array [H, W] or [H, W, C]
@@ -227,6 +231,7 @@ class SemanticSegmenter(Trainable):
             An image cannot be used; the error gives its position in the list.
         """
         refuse_single(images)
+        follow_given(self)
         before, self.watershed = self.watershed, settings or self.watershed
         try:
             return predict_whole_or_tiled(self, self._predict_whole, images, pixel_size_nm, min_score, tile, scale)
@@ -237,7 +242,7 @@ class SemanticSegmenter(Trainable):
         results = []
         for i, image in enumerate(images):
             image = self._prepared(np.asarray(image), f"image {i}")
-            seen = image if self.scale is None else scaled_image(image, self.scale, trained_scale(self.config))
+            seen = image if self.scale is None else scaled_image(image, self.scale, unfiltered_scale(self.config))
             found = instances_from_probability(self._probability_of(seen), self.watershed)
             found = found.select(found.scores >= self.config.DETECTION_MIN_CONFIDENCE)
             results.append(rescaled(found, image.shape))

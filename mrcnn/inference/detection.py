@@ -4,12 +4,12 @@ import numpy as np
 
 from mrcnn.data.molding import compose_image_meta, intensities, mold_image, resize_image, resize_scale, to_channels
 from mrcnn.errors import DataError, MrcnnError
-from mrcnn.geometry.boxes import norm_boxes
 from mrcnn.geometry.length_units import as_pixel_size
+from mrcnn.geometry.regions import to_normalised
 from mrcnn.geometry.resample import scaled_image
 from mrcnn.inference.jit import jit
-from mrcnn.inference.scale import trained_scale, whole_side
-from mrcnn.inference.unmolding import detections_to_instances
+from mrcnn.inference.scale import unfiltered_scale, whole_side
+from mrcnn.inference.unmolding import place_detections
 from mrcnn.nets.mask_rcnn import pyramid_anchors
 
 # Number of regions whose masks are computed together; their feature maps are the largest arrays of a detection.
@@ -46,19 +46,22 @@ def _molded(original, config, name, scale=None):
 
 
 def _resized(image, config):
-    """The image as the config resizes it, the window in it, and the scale."""
+    """The image as the training resized its images, the window in it, and the scale."""
+    before = float(config.TRAINED_RESCALED or 1)
+    image = scaled_image(image, before)
     if config.IMAGE_RESIZE_MODE == "fit":
         scale = resize_scale(image.shape, config)
-        return *_padded(scaled_image(image, scale, scale), config), scale
+        return *_padded(scaled_image(image, scale, scale), config), scale * before
     # Training crops have a fixed size; for detection the whole image is padded instead.
     mode = "pad64" if config.IMAGE_RESIZE_MODE == "crop" else config.IMAGE_RESIZE_MODE
     options = {"min_dim": config.IMAGE_MIN_DIM, "max_dim": config.IMAGE_MAX_DIM, "min_scale": config.IMAGE_MIN_SCALE}
-    return resize_image(image, mode=mode, **options)[:3]
+    image, window, scale, *_ = resize_image(image, mode=mode, **options)
+    return image, window, scale * before
 
 
 def _at_scale(image, config, scale, name):
     """The image at a given scale, padded to a size that the network accepts, the window in it, and the scale."""
-    scaled = scaled_image(image, scale, trained_scale(config))
+    scaled = scaled_image(image, scale, unfiltered_scale(config))
     if config.IMAGE_RESIZE_MODE == "square" and max(scaled.shape[:2]) > whole_side(config):
         raise DataError(
             name,
@@ -101,7 +104,7 @@ class Detection:
         key = tuple(int(v) for v in image_shape[:2])
         if key not in self._anchors:
             pixels = pyramid_anchors(self.config, key)
-            self._anchors[key] = pixels, norm_boxes(pixels, key).astype(np.float32)
+            self._anchors[key] = pixels, to_normalised(pixels, key, self.config.MASK_GEOMETRY)
         return self._anchors[key]
 
     def predict(self, images, pixel_size_nm=None, min_score=None):
@@ -143,10 +146,12 @@ class Detection:
 
     def place(self, detections, masks, image_shape, made):
         """Objects in pixels of the image, from the results of `run` and `mold`. This method is thread-safe."""
-        return detections_to_instances(detections, masks, image_shape, made[0].shape[:2], made[2])
+        return place_detections(detections, masks, image_shape, made[0].shape[:2], made[2], self.config)
 
     def run(self, molded, metas):
         """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class (None without a mask head).
+
+        Masks cover the detections' boxes, grown by MASK_REGION_SCALE.
 
         Parameters
         ----------

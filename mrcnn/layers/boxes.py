@@ -70,10 +70,32 @@ def overlaps(boxes1, boxes2):
     return ops.where(union > 0, intersection / ops.where(union > 0, union, 1.0), 0.0)
 
 
-def normalize_boxes(boxes, height, width):
-    """Convert pixel boxes [..., 4] (far corner exclusive) to normalised boxes (Matterport's `norm_boxes_graph`)."""
+def normalize_boxes(boxes, height, width, geometry="matterport"):
+    """Convert pixel boxes [..., 4] (far corner exclusive) to normalised boxes.
+
+    As `mrcnn.geometry.regions.to_normalised`; Matterport's `norm_boxes_graph` in the geometry "matterport".
+    """
+    boxes = ops.cast(boxes, "float32")
+    if geometry == "area":
+        return boxes / ops.cast(ops.stack([height, width, height, width]), "float32")
     scale = ops.cast(ops.stack([height - 1, width - 1, height - 1, width - 1]), "float32")
-    return (ops.cast(boxes, "float32") - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0])) / scale
+    return (boxes - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0])) / scale
+
+
+def from_edges(boxes, height, width):
+    """Normalised boxes [..., 4] of the geometry "area", in the coordinates of the geometry "matterport".
+
+    Height and width of the image are float32 scalars.
+    """
+    sides = ops.stack([height, width, height, width])
+    return (boxes * sides - ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0])) / (sides - 1.0)
+
+
+def grow_boxes(boxes, factor):
+    """Boxes [..., 4] with `factor` times their height and width, around the same middle."""
+    y1, x1, y2, x2 = split_boxes(boxes)
+    dy, dx = (y2 - y1) * ((factor - 1) / 2), (x2 - x1) * ((factor - 1) / 2)
+    return ops.stack([y1 - dy, x1 - dx, y2 + dy, x2 + dx], axis=-1)
 
 
 def gather_rows(values, indices):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from mrcnn.layers.boxes import box_refinement, gather_rows, overlaps, split_boxes
+from mrcnn.layers.boxes import box_refinement, gather_rows, grow_boxes, overlaps, split_boxes
 from mrcnn.layers.sampling import sample_balanced
 
 
@@ -55,6 +55,43 @@ def crop_masks(masks, boxes, assigned, shape):
     return ops.where(y_inside[..., :, None] & x_inside[..., None, :], values, 0.0)
 
 
+def cell_masks(masks, boxes, assigned, shape):
+    """Share of the area of each cell of a grid over each box that the object assigned to it covers.
+
+    Parameters
+    ----------
+    masks : uint8 [B, h, w, G]
+        Shares of area, 0 to 255, on a grid over the box of each object.
+    boxes : float32 [B, P, 4]
+        With an area, in the frame of the masks: 0 is the first and 1 the last edge.
+    assigned : int32 [B, P]
+        Index of the object.
+    shape : (int, int)
+        Height and width of the result.
+
+    Returns
+    -------
+    float32 [B, P, shape[0], shape[1]]
+        0 to 1. Outside of its own grid an object covers nothing.
+    """
+    height, width = masks.shape[1:3]
+    chosen = ops.take_along_axis(ops.transpose(masks, (0, 3, 1, 2)), assigned[:, :, None, None], axis=1)
+    y1, x1, y2, x2 = split_boxes(boxes)
+    rows, columns = _cell_weights(y1, y2, height, shape[0]), _cell_weights(x1, x2, width, shape[1])
+    covered = ops.matmul(rows, ops.cast(chosen, "float32") / 255.0)
+    return ops.matmul(covered, ops.transpose(columns, (0, 1, 3, 2)))
+
+
+def _cell_weights(low, high, size, count):
+    """Share of each of `size` cells over 0..1 in each of `count` cells over `low`..`high`: [B, P, count, size]."""
+    step = (high - low) * (size / count)
+    start = (low * float(size))[..., None] + ops.arange(count, dtype="float32") * step[..., None]
+    start, end = start[..., None], (start + step[..., None])[..., None]
+    cells = ops.arange(size, dtype="float32")
+    covered = ops.minimum(end, cells + 1.0) - ops.maximum(start, cells)
+    return ops.maximum(covered, 0.0) / step[..., None, None]
+
+
 class DetectionTargetLayer(keras.layers.Layer):
     """Sample the regions on which the heads are trained, and compute their targets (Matterport's
     `DetectionTargetLayer`).
@@ -78,6 +115,11 @@ class DetectionTargetLayer(keras.layers.Layer):
         without objects has none, and ground truth boxes are not added to the proposals. False: negatives fill all rows
         up to `count`, and ground truth boxes are added to the proposals, so the heads have positives before the RPN
         proposes well (as Faster R-CNN in torchvision).
+    geometry : {"matterport", "area"}
+        MASK_GEOMETRY. In "area", gt_masks are uint8 grids of cells over the objects' boxes, and mask targets are shares
+        of area (`cell_masks`).
+    region_scale : float
+        Factor by which regions are grown for their masks, around their middle; only in the geometry "area".
     """
 
     def __init__(
@@ -89,6 +131,8 @@ class DetectionTargetLayer(keras.layers.Layer):
         mask_shape=(28, 28),
         mini_masks=True,
         exact=False,
+        geometry="matterport",
+        region_scale=1.0,
         seed=None,
         **kwargs,
     ):
@@ -97,6 +141,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         self.std_dev = tuple(map(float, std_dev))
         self.mask_shape = None if mask_shape is None else tuple(map(int, mask_shape))
         self.mini_masks, self.exact = bool(mini_masks), bool(exact)
+        self.geometry, self.region_scale = geometry, float(region_scale)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs):
@@ -141,12 +186,19 @@ class DetectionTargetLayer(keras.layers.Layer):
     def _masks(self, gt_masks, rois, roi_gt, assigned, has_target):
         slots = self.mask_slots
         rois, roi_gt, has_target = rois[:, :slots], roi_gt[:, :slots], has_target[:, :slots, None]
+        area = self.geometry == "area"
+        if area:
+            rois = grow_boxes(rois, self.region_scale)
         if self.mini_masks:
             y1, x1, y2, x2 = split_boxes(roi_gt)
             height, width = ops.where(has_target[..., 0], y2 - y1, 1.0), ops.where(has_target[..., 0], x2 - x1, 1.0)
             rois = (rois - ops.stack([y1, x1, y1, x1], axis=-1)) / ops.stack([height, width, height, width], axis=-1)
-        rois = ops.where(has_target, rois, 0.0)
-        masks = crop_masks(gt_masks, rois, assigned[:, :slots], self.mask_shape)
+        if area:  # any box with an area, where there is no target
+            rois = ops.where(has_target, rois, ops.convert_to_tensor([0.0, 0.0, 1.0, 1.0]))
+            masks = cell_masks(gt_masks, rois, assigned[:, :slots], self.mask_shape)
+        else:
+            rois = ops.where(has_target, rois, 0.0)
+            masks = crop_masks(gt_masks, rois, assigned[:, :slots], self.mask_shape)
         return ops.where(has_target[..., None], masks, 0.0)
 
     def compute_output_spec(self, inputs):

@@ -58,15 +58,15 @@ def refine_detections(rois, probabilities, deltas, window, count, min_confidence
 class DetectionLayer(keras.layers.Layer):
     """`refine_detections` as a layer, called with [rois, mrcnn_class, mrcnn_bbox, image_meta] as in Matterport's."""
 
-    def __init__(self, count, min_confidence, nms_threshold, std_dev, exact=False, **kwargs):
+    def __init__(self, count, min_confidence, nms_threshold, std_dev, exact=False, geometry="matterport", **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.count, self.min_confidence, self.nms_threshold = int(count), float(min_confidence), float(nms_threshold)
-        self.std_dev, self.exact = tuple(map(float, std_dev)), bool(exact)
+        self.std_dev, self.exact, self.geometry = tuple(map(float, std_dev)), bool(exact), geometry
 
     def call(self, inputs):
         rois, probabilities, deltas, image_meta = inputs
-        window = normalize_boxes(image_meta[:, 7:11], image_meta[0, 4], image_meta[0, 5])
+        window = normalize_boxes(image_meta[:, 7:11], image_meta[0, 4], image_meta[0, 5], self.geometry)
         return refine_detections(
             rois,
             probabilities,
@@ -90,4 +90,5 @@ class DetectionLayer(keras.layers.Layer):
             "nms_threshold": self.nms_threshold,
             "std_dev": self.std_dev,
             "exact": self.exact,
+            "geometry": self.geometry,
         }

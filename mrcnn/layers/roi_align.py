@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from mrcnn.layers.boxes import split_boxes
+from mrcnn.layers.boxes import from_edges, split_boxes
 
 
 def flatten_pyramid(feature_maps, border=0):
@@ -207,12 +207,12 @@ class PyramidROIAlign(keras.layers.Layer):
 
     The image size is read from `image_meta` (entries 4 and 5) of the first image, because all images of a batch have
     the same size. With `images`, int32 [B, N], each box belongs to the image with this index instead of the image of
-    its row.
+    its row. `geometry` says what the coordinates of the boxes are (`mrcnn.geometry.regions`).
     """
 
-    def __init__(self, pool_shape, aligned=False, **kwargs):
+    def __init__(self, pool_shape, aligned=False, geometry="matterport", **kwargs):
         super().__init__(**kwargs)
-        self.pool_shape, self.aligned = tuple(pool_shape), bool(aligned)
+        self.pool_shape, self.aligned, self.geometry = tuple(pool_shape), bool(aligned), geometry
         if self.pool_shape[0] != self.pool_shape[1]:
             raise ValueError(f"pool_shape must be square, not {self.pool_shape}.")
         # Boxes and metas are float32 whatever the dtype of the features.
@@ -220,13 +220,19 @@ class PyramidROIAlign(keras.layers.Layer):
 
     def call(self, inputs, images=None):
         boxes, image_meta, *feature_maps = inputs
-        return pyramid_roi_align(
-            boxes, feature_maps, self.pool_shape[0], (image_meta[0, 4], image_meta[0, 5]), self.aligned, images
-        )
+        size = image_meta[0, 4], image_meta[0, 5]
+        if self.geometry == "area":
+            boxes = from_edges(boxes, *size)
+        return pyramid_roi_align(boxes, feature_maps, self.pool_shape[0], size, self.aligned, images)
 
     def compute_output_spec(self, inputs, images=None):
         boxes, features = inputs[0], inputs[2]
         return keras.KerasTensor((*boxes.shape[:2], *self.pool_shape, features.shape[-1]), dtype=features.dtype)
 
     def get_config(self):
-        return {**super().get_config(), "pool_shape": self.pool_shape, "aligned": self.aligned}
+        return {
+            **super().get_config(),
+            "pool_shape": self.pool_shape,
+            "aligned": self.aligned,
+            "geometry": self.geometry,
+        }

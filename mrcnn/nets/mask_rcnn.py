@@ -8,9 +8,9 @@ import numpy as np
 from keras import layers, ops
 
 from mrcnn.geometry.anchors import compute_backbone_shapes, generate_pyramid_anchors
-from mrcnn.geometry.boxes import norm_boxes
+from mrcnn.geometry.regions import to_normalised
 from mrcnn.layers.anchor_targets import AnchorTargets, GivenAnchorTargets
-from mrcnn.layers.boxes import normalize_boxes
+from mrcnn.layers.boxes import grow_boxes, normalize_boxes
 from mrcnn.layers.detection_targets import DetectionTargetLayer
 from mrcnn.layers.detections import DetectionLayer
 from mrcnn.layers.proposals import ProposalLayer
@@ -67,16 +67,27 @@ class ActiveClasses(layers.Layer):
 class NormalizeBoxes(layers.Layer):
     """Convert pixel boxes [B, N, 4] to normalised boxes; called with [boxes, image], where the image gives the size."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, geometry="matterport", **kwargs):
         super().__init__(dtype="float32", **kwargs)
-        self.autocast = False
+        self.geometry, self.autocast = geometry, False
 
     def call(self, inputs):
         boxes, image = inputs
-        return normalize_boxes(boxes, ops.shape(image)[1], ops.shape(image)[2])
+        return normalize_boxes(boxes, ops.shape(image)[1], ops.shape(image)[2], self.geometry)
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs[0].shape, dtype="float32")
+
+
+class GrowBoxes(layers.Layer):
+    """Boxes [B, N, 4] with `factor` times their height and width, around the same middle."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.factor = float(factor)
+
+    def call(self, boxes):
+        return grow_boxes(boxes, self.factor)
 
 
 class MaskRCNNGraph:
@@ -129,7 +140,12 @@ class MaskRCNNGraph:
         )
 
     def _pool(self, size, name):
-        return PyramidROIAlign((size, size), self.config.ROI_ALIGN == "aligned", name=name)
+        return PyramidROIAlign((size, size), self.config.ROI_ALIGN == "aligned", self.config.MASK_GEOMETRY, name=name)
+
+    def _mask_regions(self, boxes):
+        """The regions [B, N, 4] in which the mask head looks for the objects of these boxes."""
+        factor = float(self.config.MASK_REGION_SCALE)
+        return boxes if factor == 1 else GrowBoxes(factor, name="mask_regions")(boxes)
 
     def _proposals(self, anchors, count):
         config = self.config
@@ -159,7 +175,7 @@ class MaskRCNNGraph:
         return model
 
     def _training_graph(self, given_rpn_targets):
-        config, exact = self.config, self.config.MATTERPORT_EXACT
+        config, exact, geometry = self.config, self.config.MATTERPORT_EXACT, self.config.MASK_GEOMETRY
         height, width = (int(v) for v in config.IMAGE_SHAPE[:2])
         anchors_px = pyramid_anchors(config, (height, width))
         inputs = {"input_image": self.image, "input_image_meta": self.meta}
@@ -190,15 +206,18 @@ class MaskRCNNGraph:
 
         if config.USE_RPN_ROIS:
             proposals = self._proposals(
-                norm_boxes(anchors_px, (height, width))[None].astype(np.float32), config.POST_NMS_ROIS_TRAINING
+                to_normalised(anchors_px, (height, width), geometry)[None], config.POST_NMS_ROIS_TRAINING
             )
         else:
-            proposals = NormalizeBoxes(name="roi_norm")([new_input("input_roi", (None, 4), "float32"), self.image])
-        gt_boxes = NormalizeBoxes(name="gt_boxes_norm")([gt_boxes_px, self.image])
+            proposals = NormalizeBoxes(geometry, name="roi_norm")(
+                [new_input("input_roi", (None, 4), "float32"), self.image]
+            )
+        gt_boxes = NormalizeBoxes(geometry, name="gt_boxes_norm")([gt_boxes_px, self.image])
         target_inputs = [proposals, gt_class_ids, gt_boxes]
         if self.mask_head:
             mask_size = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (height, width)
-            target_inputs.append(new_input("input_gt_masks", (*mask_size, config.MAX_GT_INSTANCES), "bool"))
+            mask_type = "uint8" if geometry == "area" else "bool"
+            target_inputs.append(new_input("input_gt_masks", (*mask_size, config.MAX_GT_INSTANCES), mask_type))
             target_inputs.append(new_input("input_has_masks", (), "bool"))
         rois, roi_match, class_ids, deltas, *mask_targets = DetectionTargetLayer(
             config.TRAIN_ROIS_PER_IMAGE,
@@ -208,6 +227,8 @@ class MaskRCNNGraph:
             config.MASK_SHAPE if self.mask_head else None,
             config.USE_MINI_MASK,
             exact,
+            geometry,
+            config.MASK_REGION_SCALE,
             seed=config.SEED + 2,
             name="proposal_targets",
         )(target_inputs)
@@ -235,7 +256,7 @@ class MaskRCNNGraph:
             pool = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")
             masks_of = PositiveMasks(self.mask_head, pool, slots, config.TRAIN_BN is not False, name="mrcnn_masks")
             masks, mask_class_ids = mask_targets
-            predicted = masks_of([rois[:, :slots], mask_class_ids, self.meta, *maps])
+            predicted = masks_of([self._mask_regions(rois[:, :slots]), mask_class_ids, self.meta, *maps])
             outputs.update(target_masks=masks, mask_class_ids=mask_class_ids, mrcnn_mask=predicted)
         return inputs, outputs
 
@@ -254,6 +275,7 @@ class MaskRCNNGraph:
                 config.DETECTION_NMS_THRESHOLD,
                 config.BBOX_STD_DEV,
                 config.MATTERPORT_EXACT or self.exact_detections,
+                config.MASK_GEOMETRY,
                 name="mrcnn_detection",
             )([rois, probabilities, deltas, self.meta])
             self._inference = {
@@ -283,7 +305,8 @@ class MaskRCNNGraph:
             return self.inference_class([self.image, self.meta, graph["anchors"]], outputs, name="mask_rcnn")
 
     def _masks_of(self, detections, meta, maps):
-        pooled = self._pool(self.config.MASK_POOL_SIZE, "roi_align_mask")([detections[..., :4], meta, *maps])
+        regions = self._mask_regions(detections[..., :4])
+        pooled = self._pool(self.config.MASK_POOL_SIZE, "roi_align_mask")([regions, meta, *maps])
         return self.mask_head(pooled)
 
     def detection_models(self):

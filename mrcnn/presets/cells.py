@@ -17,6 +17,8 @@ class CellConfig(Config):
     IMAGE_MIN_DIM = 0  # for other modes: smaller images are not enlarged
     IMAGE_MAX_DIM = 512
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
+    MASK_GEOMETRY = "area"  # outlines without bias
+    MASK_REGION_SCALE = 1.2  # the network sees the whole outline, even if a box is slightly off
     TRAIN_ROIS_PER_IMAGE = 100
     STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None

@@ -20,6 +20,8 @@ class MicrographConfig(Config):
     IMAGE_MIN_DIM = 816
     IMAGE_MAX_DIM = 1216
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
+    MASK_GEOMETRY = "area"  # outlines without bias
+    MASK_REGION_SCALE = 1.2  # the network sees the whole outline, even if a box is slightly off
     TRAIN_ROIS_PER_IMAGE = 100
     STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None

@@ -26,6 +26,8 @@ class SectionConfig(Config):
     RPN_TRAIN_ANCHORS_PER_IMAGE = 64
     POST_NMS_ROIS_TRAINING = 512
     POST_NMS_ROIS_INFERENCE = 1024
+    MASK_GEOMETRY = "area"  # outlines without bias
+    MASK_REGION_SCALE = 1.2  # the network sees the whole outline, even if a box is slightly off
     TRAIN_ROIS_PER_IMAGE = 128
     MINI_MASK_SHAPE = (64, 64)
     MAX_GT_INSTANCES = 420

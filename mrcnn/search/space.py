@@ -6,7 +6,7 @@ import math
 import numbers
 from dataclasses import asdict, dataclass
 
-from mrcnn.config import value_of
+from mrcnn.config_values import value_of
 from mrcnn.errors import ConfigError
 
 _HOW = "write NAME=2,4,8 for a choice, NAME=0.1..0.9 for a range, NAME=1e-5..1e-2:log for a logarithmic one"

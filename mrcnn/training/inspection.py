@@ -10,7 +10,7 @@ from keras import ops
 
 from mrcnn.data.molding import parse_image_meta
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.boxes import denorm_boxes, norm_boxes
+from mrcnn.geometry.regions import pixel_boxes, to_normalised
 from mrcnn.keras_private import nested_layers, producer, producer_inputs
 from mrcnn.layers.boxes import apply_box_deltas, clip_boxes, overlaps
 from mrcnn.training.stages import weighted_layers
@@ -107,7 +107,8 @@ def explain_detections(rois, probabilities, deltas, image_meta, config, exact=Fa
         For each class, in units of BBOX_STD_DEV.
     image_meta : [M]
     config : Config
-        DETECTION_MIN_CONFIDENCE, DETECTION_NMS_THRESHOLD, DETECTION_MAX_INSTANCES and BBOX_STD_DEV are used.
+        DETECTION_MIN_CONFIDENCE, DETECTION_NMS_THRESHOLD, DETECTION_MAX_INSTANCES, BBOX_STD_DEV and
+        MASK_GEOMETRY are used.
     exact : bool
         Treat boxes without area, including padding, like other boxes, as `refine_detections` does.
 
@@ -117,7 +118,7 @@ def explain_detections(rois, probabilities, deltas, image_meta, config, exact=Fa
     """
     rois, probabilities = np.asarray(rois, np.float32), np.asarray(probabilities, np.float32)
     rows, shape = np.arange(len(rois)), parse_image_meta(np.asarray(image_meta)[None])["image_shape"][0]
-    window = norm_boxes(np.asarray(image_meta, np.float32)[7:11], shape)
+    window = to_normalised(np.asarray(image_meta, np.float32)[7:11], shape, config.MASK_GEOMETRY)
     class_ids, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
     moves = np.asarray(deltas, np.float32)[rows, class_ids] * np.asarray(config.BBOX_STD_DEV, np.float32)
     boxes = ops.convert_to_numpy(clip_boxes(apply_box_deltas(rois, moves), window[None]))
@@ -133,7 +134,8 @@ def explain_detections(rois, probabilities, deltas, image_meta, config, exact=Fa
     kept = kept[np.argsort(-scores[kept], kind="stable")]
     reasons[kept[int(config.DETECTION_MAX_INSTANCES):]] = "beyond the maximum"  # fmt: skip
     limits = float(config.DETECTION_MIN_CONFIDENCE), float(config.DETECTION_NMS_THRESHOLD)
-    return Fates(denorm_boxes(boxes, shape), class_ids.astype(np.int32), scores, reasons.astype(str), suppressed_by,
+    pixels = pixel_boxes(boxes, shape, config.MASK_GEOMETRY)
+    return Fates(pixels, class_ids.astype(np.int32), scores, reasons.astype(str), suppressed_by,
                  ious, *limits)  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from mrcnn.training.history import TrainingHistory
 from mrcnn.training.memory import expected_memory_gb
 from mrcnn.training.progress_bar import EpochLines, ProgressBar, shown
 from mrcnn.training.recipes import MASK_RCNN
-from mrcnn.training.recorded import own_config
+from mrcnn.training.recorded import own_config, record_mask_geometry
 from mrcnn.training.resume import next_stage
 from mrcnn.training.run_folders import is_ahead, model_name, new_folder, run_name
 from mrcnn.training.time_budget import NO_END, TimeBudget
@@ -71,6 +71,7 @@ def run_training(
     if progress is None:
         return TrainingHistory(Path(detector.log_dir) / "history.csv")
     detector.set_trainable(layers, verbose=0)
+    record_mask_geometry(detector)
     sources = (train_dataset, config, augmentation, no_augmentation_sources)
     batches = recipe.batches(*sources, epoch=progress.epoch, first_step=progress.step)
     if progress.step >= batches.steps:

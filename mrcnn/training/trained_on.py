@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from mrcnn.data.molding import resize_scale
+from mrcnn.data.scaled import ScaledDataset
 from mrcnn.data.split import evenly_spread
 from mrcnn.errors import MrcnnError
-from mrcnn.training.recorded import own_config
+from mrcnn.training.recorded import given_config, own_config
 
 IMAGES = 64  # number of images that are looked at, spread evenly over the training set
 
@@ -15,8 +16,9 @@ IMAGES = 64  # number of images that are looked at, spread evenly over the train
 def record_training_set(detector, dataset):
     """At the start of a new training, record its images and classes in the detector's own config.
 
-    TRAINED_SCALE, TRAINED_OBJECT_PX, TRAINED_PIXEL_NM, and CLASS_NAMES if the config has none. A training that is
-    continued or resumed keeps what its run recorded.
+    TRAINED_SCALE, TRAINED_RESCALED, TRAINED_OBJECT_PX, TRAINED_PIXEL_NM, and CLASS_NAMES if the caller's config has
+    none; those of the weights that the training starts from are replaced. A training that is continued or resumed keeps
+    what its run recorded.
 
     Parameters
     ----------
@@ -29,15 +31,15 @@ def record_training_set(detector, dataset):
     config = own_config(detector)
     for name, value in seen_by_network(config, dataset).items():
         setattr(config, name, value)
-    if not config.CLASS_NAMES:
+    if not given_config(detector).CLASS_NAMES:
         config.CLASS_NAMES = tuple(str(name) for name in dataset.class_names)
 
 
 def seen_by_network(config, dataset):
     """The scale of the images of a data set in the network, and the sizes of their objects.
 
-    Objects that touch the edge of their image are left out, because they are cut, unless all do. Semantic networks see
-    images at their own scale. At most 64 images are looked at.
+    Objects that touch the edge of their image are left out, because they are cut, unless all in the image do; so are
+    crowds. Semantic networks see images at their own scale. At most 64 images are looked at.
 
     Parameters
     ----------
@@ -47,7 +49,8 @@ def seen_by_network(config, dataset):
     Returns
     -------
     dict
-        TRAINED_SCALE, TRAINED_OBJECT_PX and TRAINED_PIXEL_NM; None where unknown.
+        TRAINED_SCALE, TRAINED_OBJECT_PX and TRAINED_PIXEL_NM, each None if unknown; TRAINED_RESCALED, None if the data
+        set is no `ScaledDataset`.
     """
     scales, diameters, sizes = [], [], []
     for i in evenly_spread(dataset.image_ids, IMAGES):
@@ -61,11 +64,12 @@ def seen_by_network(config, dataset):
         diameters += [d * scale for d in _diameters(objects)]
         if size is not None:
             sizes.append(np.divide(size, scale))
-    factor = config.TRAINED_RESCALED or 1  # the data set is scaled already (`mrcnn.commands.training_scale`)
+    factor = dataset.factor if isinstance(dataset, ScaledDataset) else None
     quartiles = np.percentile(diameters, (25, 50, 75)) if diameters else ()
     known = sizes and len(sizes) == len(scales)
     return {
-        "TRAINED_SCALE": round(float(np.median(scales)) * factor, 6) if scales else None,
+        "TRAINED_SCALE": round(float(np.median(scales)) * (factor or 1), 6) if scales else None,
+        "TRAINED_RESCALED": factor,
         "TRAINED_OBJECT_PX": [round(float(v), 2) for v in quartiles] or None,
         "TRAINED_PIXEL_NM": [float(v) for v in np.median(sizes, axis=0)] if known else None,
     }
@@ -73,6 +77,7 @@ def seen_by_network(config, dataset):
 
 def _diameters(objects):
     """Diameters in pixels of the circles with the objects' areas."""
+    objects = objects.select(objects.class_ids > 0)  # the area of a crowd is that of many objects
     areas = objects.areas()
     height, width = objects.image_shape
     inside = (objects.boxes[:, :2] > 0).all(axis=1) & (objects.boxes[:, 2:] < (height, width)).all(axis=1)

@@ -6,6 +6,7 @@ file is ever executed or unpickled.
 
 import contextlib
 import io
+import json
 import struct
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ from mrcnn.images.decoder_errors import BUGS, ends_in
 # Groups that contain no weights: the optimizer of full Keras 2 models, and the additions of our checkpoints.
 OTHER_GROUPS = ("optimizer_weights", "training_state")
 MAX_DEPTH, MAX_NODES = 8, 20_000
+SETTINGS = "mrcnn_settings"  # attribute of a file: settings that belong to its weights, as JSON
 TRY_AGAIN = "Copy or download it again, or use another file."
 # Exceptions that h5py and Python's zipfile raise for damaged files: HDF5 errors become OSError, RuntimeError and
 # KeyError; ValueError and OverflowError result from inconsistent sizes and types.
@@ -88,6 +90,16 @@ def open_weights(path):
                 kind = "is empty" if not first else "is neither an HDF5 file (.h5) nor an .npz archive"
                 raise WeightsError(f"{path}: {kind}, so it contains no weights. {TRY_AGAIN}")
         yield arrays
+
+
+def stored_settings(path):
+    """The settings that `mrcnn.weights.load.save_weights` wrote beside the weights of an `.h5` file; {} if none."""
+    with reading(path):
+        if not h5py.is_hdf5(path):
+            return {}
+        with h5py.File(path, "r") as file:
+            found = json.loads(file.attrs.get(SETTINGS, "{}"))
+    return found if isinstance(found, dict) else {}
 
 
 def _first_bytes(path):
@@ -299,7 +311,7 @@ def written_whole(path):
 
 
 def remove_leftovers(folder):
-    """Remove temporary files from `folder` that were left by a run killed while it wrote a checkpoint."""
-    for path in Path(folder).glob(f".writing-*{_DRAFT}"):
+    """Remove temporary files (of checkpoints, settings and history) from the folder of a run that was killed."""
+    for path in Path(folder).glob(".writing-*"):
         with contextlib.suppress(OSError):
             path.unlink()

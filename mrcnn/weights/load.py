@@ -1,5 +1,6 @@
 """Load the weights of a model from files and save them, with a report of what was loaded."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import numpy as np
 
 from mrcnn.errors import WeightsError
 from mrcnn.keras_private import nested_layers
-from mrcnn.weights.files import open_weights, write_legacy_group, written_whole
+from mrcnn.weights.files import SETTINGS, open_weights, write_legacy_group, written_whole
 
 # Layers whose weights the original stores in one group; for all others the group is the layer that owns the weights.
 GROUPED = ("rpn_model", "backbone")
@@ -75,10 +76,21 @@ def layer_weights(model):
     return list(groups.items())
 
 
-def save_weights(model, path):
-    """Write a model's weights in the legacy `.h5` layout, or raise `WeightsError` and leave no incomplete file."""
+def save_weights(model, path, settings=None):
+    """Write a model's weights in the legacy `.h5` layout, or raise `WeightsError` and leave no incomplete file.
+
+    Parameters
+    ----------
+    model : keras.Model
+    path : path
+    settings : dict, optional
+        JSON-ready values that belong to the weights, such as the geometry in which masks were taught (`stored_settings`
+        of `mrcnn.weights.files`).
+    """
     with written_whole(path) as file:
         write_weights(model, file)
+        if settings:
+            file.attrs[SETTINGS] = json.dumps(settings)
 
 
 def write_weights(model, root):

@@ -7,7 +7,8 @@ from keras import ops
 
 from mrcnn.geometry.boxes import box_refinement, compute_overlaps, norm_boxes
 from mrcnn.geometry.masks import minimize_mask
-from mrcnn.layers.detection_targets import DetectionTargetLayer, crop_masks
+from mrcnn.geometry.regions import grow, paste, to_cells, to_normalised, to_pixels
+from mrcnn.layers.detection_targets import DetectionTargetLayer, cell_masks, crop_masks
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 STD = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
@@ -189,3 +190,55 @@ def test_symbolic_shapes():
     layer = DetectionTargetLayer(COUNT, SLOTS, 0.33, STD, mask_shape=MASK)
     found = layer([keras.Input((9, 4)), keras.Input((5,), dtype="int32"), keras.Input((5, 4)), keras.Input((8, 8, 5))])
     assert [v.shape[1:] for v in found] == [(COUNT, 4), (COUNT,), (COUNT,), (COUNT, 4), (SLOTS, *MASK), (SLOTS,)]
+
+
+# --- The geometry "area" ---
+def cell_scene():
+    """As `scene`, with masks as shares of area over the boxes, in continuous coordinates."""
+    ids, boxes, masks = scene()
+    cells = np.zeros((1, 32, 32, masks.shape[3]), np.uint8)
+    for i, (y1, x1, y2, x2) in enumerate(BOXES):
+        cells[0, ..., i] = np.rint(255 * to_cells(masks[0, y1:y2, x1:x2, i], (32, 32)))
+    boxes[0, : len(BOXES)] = to_normalised(BOXES, (SIZE, SIZE), "area")
+    return ids, boxes, cells, masks
+
+
+def test_cell_masks_are_shares_of_area():
+    rng = np.random.default_rng(0)
+    masks = rng.integers(0, 256, (1, 12, 16, 2)).astype(np.uint8)
+    boxes = np.array([[[0, 0, 1, 1], [0.25, 0.5, 0.75, 1], [-1, -1, 0, 0], [-0.5, 0, 0.5, 1]]], np.float32)
+    found = ops.convert_to_numpy(cell_masks(masks, boxes, np.array([[1, 0, 1, 0]], np.int32), (6, 4)))[0]
+    assert found.shape == (4, 6, 4) and found.dtype == np.float32
+    whole = masks[0] / 255.0
+    np.testing.assert_allclose(found[0], whole[..., 1].reshape(6, 2, 4, 4).mean(axis=(1, 3)), atol=1e-5)
+    np.testing.assert_allclose(found[1], whole[3:9, 8:, 0].reshape(6, 1, 4, 2).mean(axis=(1, 3)), atol=1e-5)
+    assert not found[2].any(), "outside of its box an object covers nothing"
+    np.testing.assert_allclose(found[3][3:], whole[:6, :, 0].reshape(3, 2, 4, 4).mean(axis=(1, 3)), atol=1e-5)
+    assert not found[3][:3].any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.2])
+def test_targets_in_the_geometry_area_come_back_as_the_objects(scale):
+    ids, boxes, cells, masks = cell_scene()
+    offered = np.concatenate([boxes[:, :2] + d for d in (0.0, 0.01, -0.01)], axis=1).astype(np.float32)
+    rois, match, class_ids, _, targets_ = targets(
+        offered, ids, boxes, cells, mask_shape=(28, 28), mini_masks=True, geometry="area", region_scale=scale
+    )
+    assert (match[:SLOTS] == 1).all()
+    ratios = []
+    for roi, class_id, target in zip(rois, class_ids, targets_):
+        region = grow(to_pixels(roi, (SIZE, SIZE), "area"), scale)
+        box, pixels = paste(target, region, (SIZE, SIZE))
+        found, true = np.zeros((SIZE, SIZE), bool), masks[0, ..., class_id - 1]
+        found[box[0] : box[2], box[1] : box[3]] = pixels
+        assert (found & true).sum() / (found | true).sum() > (0.95 if scale > 1 else 0.9)
+        ratios.append(found.sum() / true.sum())
+    assert np.mean(ratios) == pytest.approx(1, abs=0.01 if scale > 1 else 0.05)
+
+
+def test_without_objects_the_targets_in_the_geometry_area_are_zeros():
+    _, boxes, cells, _ = cell_scene()
+    found = targets(
+        regions(), np.zeros((1, 5), np.int32), 0 * boxes, 0 * cells, mini_masks=True, geometry="area", region_scale=1.2
+    )
+    assert not found[4].any() and np.isfinite(found[4]).all() and (found[1] <= 0).all()

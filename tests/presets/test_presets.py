@@ -25,6 +25,11 @@ FITTED = [
 for _module, _names in FITTED:
     for _name in _names:
         BEFORE[_module][_name]["IMAGE_RESIZE_MODE"] = "fit"
+# Changed since on purpose: outlines without bias.
+for _module, _settings in BEFORE.items():
+    for _name, _values in _settings.items():
+        if "Matterport" not in _name and not _values["SEMANTIC_MODEL"]:
+            _values.update(MASK_GEOMETRY="area", MASK_REGION_SCALE=1.2)
 MODULES = [importlib.import_module(f"mrcnn.presets.{m.name}") for m in pkgutil.iter_modules(mrcnn.presets.__path__)]
 PRESETS = [
     value

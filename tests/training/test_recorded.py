@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mrcnn.config import Config
+from mrcnn.data.scaled import ScaledDataset
 from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.training.recorded import RECORDED, own_config, take_recorded
-from mrcnn.training.trained_on import record_training_set
+from mrcnn.training.trained_on import record_training_set, seen_by_network
 
 ALL = {
     "TRAINED_STRETCHED": True,
@@ -17,7 +18,9 @@ ALL = {
     "TRAINED_RESCALED": 0.75,
     "TRAINED_OBJECT_PX": [10.0, 20.0, 30.0],
     "TRAINED_PIXEL_NM": [4.0, 5.0],
+    "TRAINED_MASK_GEOMETRY": "area",
 }
+MASK_HEAD = ["mrcnn_mask/kernel"]  # what was loaded
 
 
 class Holder:
@@ -46,7 +49,7 @@ def test_everything_that_is_recorded_is_tested():
 def test_everything_is_taken_over_and_the_callers_config_stays(tmp_path):
     given = Config(NUM_CLASSES=3)
     detector = Holder(given)
-    take_recorded(detector, beside(tmp_path, {**ALL, "CLASS_NAMES": ["BG", "a", "b"], "SEED": 9}))
+    take_recorded(detector, beside(tmp_path, {**ALL, "CLASS_NAMES": ["BG", "a", "b"], "SEED": 9}), MASK_HEAD)
     assert recorded(detector.config) == ALL and tuple(detector.config.CLASS_NAMES) == ("BG", "a", "b")
     assert detector.config.SEED == given.SEED == 0
     assert given.CLASS_NAMES is None and set(recorded(given).values()) == {None}
@@ -130,8 +133,73 @@ def test_a_continued_training_keeps_what_its_run_recorded(shapes, progress, epoc
     assert detector.config is given
 
 
+def test_a_new_training_records_its_own_data_set_not_that_of_its_start_weights(tmp_path, shapes):
+    detector = Holder(Config(NUM_CLASSES=4))
+    take_recorded(detector, beside(tmp_path, {**ALL, "CLASS_NAMES": ["BG", "triangle", "square", "circle"]}))
+    record_training_set(detector, shapes)
+    found = recorded(detector.config)
+    assert found == {**found, **seen_by_network(Config(NUM_CLASSES=4), shapes), "TRAINED_RESCALED": None}
+    assert tuple(detector.config.CLASS_NAMES) == ("BG", "square", "circle", "triangle")
+    record_training_set(detector, ScaledDataset(shapes, 0.5))
+    assert detector.config.TRAINED_RESCALED == 0.5
+
+
 def test_names_of_the_config_are_kept(shapes):
     names = ("BG", "Quadrat", "Kreis", "Dreieck")
     detector = Holder(Config(NUM_CLASSES=4, CLASS_NAMES=names))
     record_training_set(detector, shapes)
     assert tuple(detector.config.CLASS_NAMES) == names and detector.config.TRAINED_SCALE is not None
+
+
+# --- The geometry in which masks are taught ---
+@pytest.mark.parametrize(
+    ("stored", "loaded", "taught"),
+    [
+        ({"MASK_GEOMETRY": "area", "TRAINED_MASK_GEOMETRY": "area"}, MASK_HEAD, "area"),
+        ({"MASK_GEOMETRY": "area", "TRAINED_MASK_GEOMETRY": "matterport"}, MASK_HEAD, "matterport"),
+        ({}, MASK_HEAD, "matterport"),
+        ({"SEED": 1}, MASK_HEAD, "matterport"),
+        ({"TRAINED_MASK_GEOMETRY": "area"}, ["conv1/kernel"], None),
+        ({}, ["conv1/kernel"], None),
+    ],
+)
+def test_weights_say_in_which_geometry_masks_were_taught(tmp_path, stored, loaded, taught):
+    detector = Holder(Config(MASK_GEOMETRY="area"))
+    take_recorded(detector, beside(tmp_path, stored), loaded)
+    assert detector.config.TRAINED_MASK_GEOMETRY == taught
+
+
+def test_the_geometry_travels_with_weights_and_a_training_follows_its_own(tiny, tmp_path, shapes):
+    small = {"NUM_CLASSES": 4, "IMAGES_PER_GPU": 1, "STEPS_PER_EPOCH": 1, "VALIDATION_STEPS": 0, "VALIDATE_EVERY": 0}
+    given = tiny.config(**small, MASK_GEOMETRY="area", MASK_REGION_SCALE=1.2)
+    model = MaskRCNN("training", given, tmp_path / "a")
+    assert model.config.TRAINED_MASK_GEOMETRY is None
+    model.train(shapes, None, learning_rate=0.001, epochs=1, layers="rpn.*", verbose=0)
+    assert model.config.TRAINED_MASK_GEOMETRY is None, "the mask head was not trained"
+    model.train(shapes, None, learning_rate=0.001, epochs=2, layers="all", verbose=0)
+    assert model.config.TRAINED_MASK_GEOMETRY == "area" and given.TRAINED_MASK_GEOMETRY is None
+    (tmp_path / "moved").mkdir()
+    model.save_weights(tmp_path / "moved" / "weights.h5")
+
+    other = MaskRCNN("training", tiny.config(**small), tmp_path / "b")
+    other.load_weights(tmp_path / "moved" / "weights.h5", verbose=0)
+    assert other.config.TRAINED_MASK_GEOMETRY == "area" and other.detection.config.TRAINED_MASK_GEOMETRY == "area"
+    other.train(shapes, None, learning_rate=0.001, epochs=1, layers="heads", verbose=0)
+    assert other.config.TRAINED_MASK_GEOMETRY == "matterport"
+    again = MaskRCNN("inference", tiny.config(**small), tmp_path / "c")
+    again.load_weights(other.checkpoint_path, verbose=0)
+    assert again.config.TRAINED_MASK_GEOMETRY == "matterport"
+
+
+def test_settings_that_the_caller_changes_after_loading_take_effect(tiny, tmp_path, shapes):
+    given = tiny.config(NUM_CLASSES=4)
+    model = MaskRCNN("inference", given, tmp_path)
+    model.save_weights(tmp_path / "weights.h5")
+    (tmp_path / "config.json").write_text('{"TRAINED_SCALE": 0.5}')
+    model.load_weights(tmp_path / "weights.h5", verbose=0)
+    assert model.config is not given and model.config.TRAINED_SCALE == 0.5
+    given.IMAGE_MIN_DIM = given.IMAGE_MAX_DIM = 128
+    assert model.mold_inputs([shapes.load_image(0)])[0].shape[1:3] == (128, 128)
+    given.BATCH_SIZE = 1
+    model.predict([shapes.load_image(0)])
+    assert model.detection.config.BATCH_SIZE == 1 and model.config.TRAINED_SCALE == 0.5

@@ -5,6 +5,7 @@ import pytest
 
 from mrcnn.config import Config
 from mrcnn.data.synthetic.mitochondria import SyntheticMitochondria
+from mrcnn.geometry.instances import Instances
 from mrcnn.training.trained_on import seen_by_network
 
 
@@ -35,6 +36,23 @@ def test_sizes_are_those_in_the_network(dataset, side, scale):
     assert seen["TRAINED_OBJECT_PX"] == pytest.approx(list(diameters(dataset) * scale), abs=0.01)
     pixel = dataset.pixel_size_nm(0)
     assert seen["TRAINED_PIXEL_NM"] == pytest.approx([v / scale for v in pixel])
+
+
+def test_crowds_are_no_objects(dataset):
+    class Crowded(SyntheticMitochondria):
+        def load_instances(self, image_id):
+            objects = super().load_instances(image_id)
+            crowd = Instances(objects.image_shape, [(2, 2, 254, 254)], [-1], masks=[np.ones((252, 252), bool)])
+            both = (objects, crowd)
+            return Instances(
+                objects.image_shape,
+                np.concatenate([o.boxes for o in both]),
+                np.concatenate([o.class_ids for o in both]),
+                masks=[mask for o in both for mask in o.masks],
+            )
+
+    crowded = Crowded(6, (256, 256), seed=4, size_px=(30, 60))
+    assert seen_by_network(Small(), crowded) == seen_by_network(Small(), dataset)
 
 
 def test_semantic_networks_see_images_at_their_own_scale(dataset):

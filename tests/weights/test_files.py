@@ -271,10 +271,12 @@ def test_written_whole_or_not_at_all(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path):
-    (tmp_path / ".writing-0123456789abcdef.tmp").write_bytes(b"half")
+    for suffix in ("tmp", "json", "csv"):
+        (tmp_path / f".writing-0123456789abcdef.{suffix}").write_bytes(b"half")
     (tmp_path / "best.h5").write_bytes(b"whole")
+    (tmp_path / ".hidden").write_bytes(b"of the user")
     remove_leftovers(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["best.h5"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "best.h5"]
 
 
 @pytest.mark.parametrize("bug", [AttributeError, NameError, ImportError, TypeError, NotImplementedError])
