@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mrcnn.errors import DataError
 
+DRAFT = ".writing-"  # how the names of temporary files and folders begin
 _CURE = "Free some space or choose a different folder, then run it again."
 
 
@@ -40,7 +41,7 @@ def draft_of(path, flush=False, suffix=None):
     """
     path = Path(path)
     # a random name, so two runs that write the same file do not share it
-    draft = path.with_name(f".writing-{secrets.token_hex(8)}{path.suffix if suffix is None else suffix}")
+    draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}{path.suffix if suffix is None else suffix}")
     try:
         yield draft
         if flush:
@@ -112,7 +113,7 @@ def whole_folder(path, replace=False, draft_name=None, cure=_CURE):
         The folder cannot be written (disk full, no permission, an existing folder that must not be replaced).
     """
     path = Path(path)
-    draft = path.with_name(draft_name or f".writing-{secrets.token_hex(8)}")
+    draft = path.with_name(draft_name or f"{DRAFT}{secrets.token_hex(8)}")
     try:
         with _refusals(path, cure):
             shutil.rmtree(draft, ignore_errors=True)
@@ -123,6 +124,24 @@ def whole_folder(path, replace=False, draft_name=None, cure=_CURE):
             os.replace(draft, path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def remove_drafts(folder):
+    """Remove the temporary files and folders that runs left in a folder when they were killed while writing.
+
+    Those of a run that is still writing there would be removed, too. What cannot be removed stays.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Nothing happens if it does not exist.
+    """
+    for draft in Path(folder).glob(f"{DRAFT}*"):
+        if draft.is_dir() and not draft.is_symlink():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.files import draft_of, whole_file, whole_folder, write_json
+from mrcnn.files import draft_of, remove_drafts, whole_file, whole_folder, write_json
 
 
 def test_replaces_the_old_file_and_makes_the_folder(tmp_path):
@@ -108,3 +108,16 @@ def test_what_a_killed_run_left_under_a_fixed_name_is_gone(tmp_path):
     with whole_folder(tmp_path / "a", draft_name=".a.part") as draft:
         assert draft.name == ".a.part" and not list(draft.iterdir())
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path):
+    (tmp_path / "a.csv").write_text("whole")
+    with whole_file(tmp_path / "b.csv") as file, whole_folder(tmp_path / "c") as folder:
+        file.write_text("half")
+        (folder / "0").write_text("half")
+        remove_drafts(tmp_path / "c")  # does not exist
+        assert len(list(tmp_path.iterdir())) == 3
+        remove_drafts(tmp_path)
+        assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+        file.write_text("whole")
+        folder.mkdir()

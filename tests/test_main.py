@@ -116,7 +116,9 @@ def test_a_mistyped_option_ends_with_code_2_and_the_name_of_the_command(words, c
     assert f"mrcnn {' '.join(words)}: error:" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("option", [["--tile", "5"], ["--object-size", "0"], ["--write", "everything"]])
+@pytest.mark.parametrize(
+    "option", [["--tile", "5"], ["--object-size", "0"], ["--write", "everything"], ["--dask", "local"]]
+)
 def test_bad_values_end_with_code_2(option, capsys):
     with pytest.raises(SystemExit) as ended:
         program.main(["predict", "--weights", "w", *option, "a.tif"])

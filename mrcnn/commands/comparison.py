@@ -62,7 +62,8 @@ class Entry:
         """
         molded = to_channels(self.preparation.image(image, path), int(self.detector.config.IMAGE_CHANNEL_COUNT), path)
         size = self.preparation.pixel_size(pixel_size_nm)
-        scaled = at_object_size(self.detector, molded, self.object_size, size)
+        downscale = self.preparation.downscale
+        scaled = at_object_size(self.detector, molded, self.object_size, size, downscale=downscale)
         with _watershed(self.detector, self.plain), scaled:
             began = time.perf_counter()
             found = detect_counted(self.detector, molded, self.min_score)
@@ -195,7 +196,9 @@ def entries_of(domain, name, weights, options):
     detector, min_score = scored_detector(domain, {**settings, "flips": False})
     if options.get("flips") and detector.config.SEMANTIC_MODEL:
         detector.flips = True
-    size, prepared = weights_mb(detector), preparation(with_recorded(settings))
+    # Synthetic images are never prepared, whatever the run was trained with.
+    prepared = preparation(with_recorded(settings) if settings.get("dataset") else settings)
+    size = weights_mb(detector)
     object_size = options.get("object_size") or PIXEL_SIZE
     check_object_size(object_size, detector.config)
     yield Entry(name, detector, prepared, size, min_score, object_size=object_size)

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from mrcnn.commands.datasets import exit_code, judged_images, model_data, refuse_without_dataset
 from mrcnn.commands.inputs import file_name
 from mrcnn.commands.older_runs import complete_older_run
-from mrcnn.commands.preparation import with_recorded
-from mrcnn.commands.scaling import OFF, PIXEL_SIZE, at_object_size, check_object_size
+from mrcnn.commands.preparation import preparation, with_recorded
+from mrcnn.commands.scaling import OFF, PIXEL_SIZE, FoundFor, at_object_size, check_object_size, scale_sentences
 from mrcnn.commands.settings import load_detector, recorded_config
 from mrcnn.errors import ConfigError
 from mrcnn.evaluate.joint import format_all
@@ -62,6 +62,7 @@ def evaluate(domain, options):
         options.get("iou", 0.5),
         by_boxes,
         options.get("object_size") or PIXEL_SIZE,
+        preparation(options).downscale,
     )
     print(format_all(report))
     print(f"\nThe metrics and the figures are in {options['out']}.")
@@ -83,7 +84,16 @@ def scored_detector(domain, options):
 
 
 def evaluate_to(
-    detector, dataset, out, worst=5, weights=None, min_score=None, iou=0.5, by_boxes=False, object_size=OFF
+    detector,
+    dataset,
+    out,
+    worst=5,
+    weights=None,
+    min_score=None,
+    iou=0.5,
+    by_boxes=False,
+    object_size=OFF,
+    downscale=1,
 ):
     """Evaluate on a data set; write `metrics.json`, `threat_scores.png`, plots by class, and the worst images.
 
@@ -110,6 +120,8 @@ def evaluate_to(
         Compare boxes, even if the model and the images have masks.
     object_size : str or float
         The option --object-size, see `mrcnn.commands.scaling`.
+    downscale : int
+        By how much the images of the data set were reduced before.
 
     Returns
     -------
@@ -117,9 +129,15 @@ def evaluate_to(
         As from `mrcnn.evaluate.joint.evaluate_all`, with `images_by_boxes`.
     """
     said: set[str] = set()
+    scales: list[FoundFor] = []
 
     def detect(image, image_id, pixel_size_nm):
-        with at_object_size(detector, image, object_size, pixel_size_nm, said):
+        name = str(dataset.image_info[image_id]["id"])
+
+        def tell(scale, why):
+            scales.append(FoundFor(name, scale, why))
+
+        with at_object_size(detector, image, object_size, pixel_size_nm, said, downscale, tell):
             return detect_counted(detector, image, min_score)
 
     min_score = float(detector.config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
@@ -131,6 +149,8 @@ def evaluate_to(
         iou,
         lambda ids: tqdm(ids, unit="image", disable=None),
     )
+    for sentence in scale_sentences(scales):
+        print(sentence)
     report = outcome.report
     write_json(out / "metrics.json", {"weights": None if weights is None else str(weights), **report})
     plot_threat_scores(report["threat_score"], out / "threat_scores.png")

@@ -12,6 +12,7 @@ from mrcnn.commands.datasets import evaluation_data, fitted_data
 from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import new_config, new_model
 from mrcnn.commands.training import augmentation_of, keep_watershed, load_start, options_of_many, plan, recipe_of
+from mrcnn.commands.training_scale import at_learnt_size
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, write_json
 from mrcnn.inference.evaluation import evaluate_dataset
@@ -45,8 +46,9 @@ def learning_curve(domain: Domain, options: CurveOptions) -> int:
             train_data.subset(choose_images(available, counts[-1])), config, None, None, epoch=0, first_step=0
         )
         training = replace(training, steps=whole.steps)
+    train_data, validation_data = at_learnt_size(config, training, train_data, validation_data)
     out = Path(options.out)
-    folder = out / (config.SEMANTIC_MODEL or "mask")
+    folder = out / (config.SEMANTIC_MODEL or ("mask" if config.USE_MASK_HEAD else "faster"))
     keep_options(folder, replace(options, training=training))
     for count in counts:
         for seed in options.seeds or [0]:
@@ -54,7 +56,8 @@ def learning_curve(domain: Domain, options: CurveOptions) -> int:
             if not (place / RESULT).is_file():
                 chosen = train_data.subset(choose_images(available, count, options.blocks, seed))
                 print(f"\n{folder.name} on {count} images, seed {seed}", flush=True)
-                found = one_run(domain, replace(training, seed=seed), chosen, validation_data, test_data, place)
+                own = replace(training, seed=seed), chosen, validation_data, test_data, place
+                found = one_run(domain, *own, rescaled=config.TRAINED_RESCALED)
                 write_json(place / RESULT, {"model": folder.name, "images": count, "seed": seed, **found})
             table = report_curve(out)
     print(f"\n{table.to_string(index=False)}\n\nThe table and the figures are in {out}.")
@@ -91,8 +94,10 @@ def choose_images(available, count, blocks=None, seed=0):
     return np.concatenate([np.arange(start, start + size) for start, size in zip(starts, sizes)])
 
 
-def one_run(domain, options, train_data, validation_data, test_data, place):
+def one_run(domain, options, train_data, validation_data, test_data, place, rescaled=None):
     """Train one model, or continue an interrupted training, and evaluate its best epoch.
+
+    `rescaled` is the factor by which the images for training and validation were resized, see `at_learnt_size`.
 
     Returns
     -------
@@ -102,6 +107,7 @@ def one_run(domain, options, train_data, validation_data, test_data, place):
     """
     keras.backend.clear_session()
     config = new_config(domain, options, train_data)
+    config.TRAINED_RESCALED = rescaled
     model = new_model("training", config, place)
     if not model.resume():
         load_start(model, options)

@@ -1,5 +1,6 @@
 """The pages of the images on the command line: read whole or by window, and prepared as in training."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -121,9 +122,19 @@ class PreparedWindows:
         return self.read(0, 0, *self.shape[:2])
 
 
+def page_bytes(page):
+    """The memory that the pixels of a page take, once it is loaded; 0 if it is read by window."""
+    source = page.source
+    return 0 if source is None or _is_read_by_window(source) else math.prod(source.shape) * source.dtype.itemsize
+
+
 def load_page(page):
     """The pixels of a page: an array, or a `WindowedImage` if it is large and can be read by window."""
     source = page.source
-    if source.by_window and source.shape[0] * source.shape[1] > WHOLE_PIXELS:
+    if _is_read_by_window(source):
         return WindowedImage(source, page.page)
     return source.read(page.page)
+
+
+def _is_read_by_window(source):
+    return source.by_window and source.shape[0] * source.shape[1] > WHOLE_PIXELS

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +15,10 @@ from mrcnn.commands.older_runs import complete_older_run
 from mrcnn.commands.predict_worker import FileWork, PartResult, add_file, tile_folder_of
 from mrcnn.commands.predict_writers import PageWriter
 from mrcnn.commands.preparation import preparation, with_recorded
-from mrcnn.commands.scaling import PIXEL_SIZE, advice, check_object_size
+from mrcnn.commands.scaling import PIXEL_SIZE, FoundFor, advice, check_object_size, scale_sentences
 from mrcnn.commands.settings import class_names, load_detector
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.files import whole_file
+from mrcnn.files import remove_drafts, whole_file
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.hardware import has_gpu, one_operation_at_a_time
 from mrcnn.inference.tile_store import settings_fingerprint, weights_fingerprint
@@ -49,6 +50,8 @@ def predict(domain, options):
     out = results_folder(options)
     if options.get("parts") and {"coco", "masks"} & {*(options.get("write") or ()), *options["also"]}:
         raise ConfigError("--parts does not write detections.json: leave coco and masks out of --write, or --parts.")
+    if options.get("dask"):
+        import mrcnn.inference.dask_workers  # noqa: F401     # a missing package is named before the detection
     paths, missing = find_images(options["images"])
     one_operation_at_a_time()
     detector = load_detector(domain, options)
@@ -152,6 +155,7 @@ class Prediction:
         self.store = PartStore(
             self.out / "parts", options.get("parts") or "csv", self._run(size), bool(options.get("resume"))
         )
+        remove_drafts(self.out)
         self._records = {}
 
     def _run(self, size):
@@ -203,7 +207,8 @@ class Prediction:
         from mrcnn.inference.streaming_dask import work_on_dask
 
         tasks = {number: (self._files(number), self._drawn_of([number])) for number in left}
-        for number, result in work_on_dask(self.options["dask"], self.detector, self.work, tasks):
+        work = replace(self.work, out=self.out.absolute())  # as for the files
+        for number, result in work_on_dask(self.options["dask"], self.detector, work, tasks):
             bar.update(len(self.parts[number]))
             yield number, result
 
@@ -233,6 +238,7 @@ class Prediction:
             "classes": result.classes,
             "diameters": result.diameters,
             "notes": result.notes,
+            "scales": result.scales,
             "failed": [(str(path), error.problem, error.cure) for path, error in result.failed],
         }
         if {"coco", "masks"} & set(self.work.writer.write):
@@ -268,12 +274,13 @@ class Prediction:
 
     def sentences(self):
         """Sentences about scales, each once, and an advice if the objects found are unusual."""
+        found = [FoundFor(*one) for record in self._records.values() for one in record["scales"]]
         notes = dict.fromkeys(note for record in self._records.values() for note in record["notes"])
         config, choice = self.detector.config, self.work.object_size
         diameters = [d for record in self._records.values() for d in record["diameters"]]
         count = sum(sum(record["classes"].values()) for record in self._records.values())
         advised = advice(count, diameters, config, choice) if self.total("count") else None
-        return [*notes, *([advised] if advised else [])]
+        return [*notes, *scale_sentences(found), *([advised] if advised else [])]
 
     def failed(self):
         """(file, DataError) of each file that could not be used, in the order of the files."""
@@ -284,7 +291,10 @@ class Prediction:
         ]
 
     def write(self, failed):
-        """Write `failed.csv`, and without --parts the joined tables of all parts and `detections.json`."""
+        """Write `failed.csv`, and without --parts the joined tables of all parts and `detections.json`.
+
+        If no file could be used, the tables of an earlier run stay as they are.
+        """
         if failed:
             rows = [(str(path), str(error)) for path, error in failed]
             write_csv(pd.DataFrame(rows, columns=["file", "problem"]), self.out / "failed.csv")
@@ -294,9 +304,12 @@ class Prediction:
             return
         for name in self.work.writer.tables():
             self._write_table(name)
-        if {"coco", "masks"} & set(self.work.writer.write):
+        if {"coco", "masks"} & set(self.work.writer.write) and not self._keeps("detections.json"):
             self._write_coco()
         self.store.remove()
+
+    def _keeps(self, name):
+        return not self.total("count") and (self.out / name).exists()
 
     def _write_table(self, name):
         # A part whose files all failed has no tables, but those of an earlier run may lie there.
@@ -309,7 +322,7 @@ class Prediction:
                     "Volumes: none of the images is a stack, so nothing was linked. To link slices that are stored in "
                     "separate files, combine them into one TIFF stack."
                 )
-        else:
+        elif not self._keeps(f"{name}.csv"):
             write_csv(pd.DataFrame(columns=["image", "page"]), self.out / f"{name}.csv")
 
     def _write_coco(self):
@@ -336,7 +349,8 @@ def joined(tables, name):
 
 def _short(record):
     """The part of a record that is kept in memory."""
-    return {name: record[name] for name in ("tables", "count", "classes", "diameters", "notes", "failed")}
+    kept = {name: record[name] for name in ("tables", "count", "classes", "diameters", "notes", "failed")}
+    return {**kept, "scales": record.get("scales", [])}
 
 
 def _stamp(path):

@@ -8,17 +8,21 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mrcnn.commands.pages import Page, PreparedWindows, load_page
+from mrcnn.commands.pages import Page, PreparedWindows, load_page, page_bytes
 from mrcnn.commands.predict_writers import PageWriter, write_files
-from mrcnn.commands.scaling import AUTO, FEWEST, chosen_scale, network_diameters, percent
+from mrcnn.commands.scaling import AUTO, FEWEST, FoundFor, chosen_scale, network_diameters
+from mrcnn.data.molding import resize_scale
 from mrcnn.data.prepared import Preparation
-from mrcnn.errors import ConfigError, DataError, MissingExtra, OutdatedLibrary
+from mrcnn.errors import ConfigError, DataError, MissingExtra, OutdatedLibrary, without_frames
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.images.source import open_image
 from mrcnn.inference.find_scale import find_scale
 from mrcnn.inference.scale import default_scale, tiling_of, whole_side
 from mrcnn.inference.streaming import Job, stream
+from mrcnn.inference.tile_store import TilesOfAnotherRun
 from mrcnn.inference.whole_or_tiled import at_scale, detect_at
+
+REDUCED = "Images that are larger than those of the network are reduced to their size (--tile off)."
 
 
 @dataclass
@@ -39,6 +43,8 @@ class PartResult:
         Median equivalent diameter of the objects of each image, in pixels of the network.
     notes : list of str
         Sentences for the user, each once.
+    scales : list of FoundFor
+        The scales that were found for images.
     failed : list of (str, DataError)
     """
 
@@ -48,6 +54,7 @@ class PartResult:
     classes: dict = field(default_factory=dict)
     diameters: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    scales: list = field(default_factory=list)
     failed: list = field(default_factory=list)
 
     def add_page(self, result):
@@ -61,6 +68,8 @@ class PartResult:
             self.diameters.append(result.diameter)
         if result.note and result.note not in self.notes:
             self.notes.append(result.note)
+        if result.found_for is not None:
+            self.scales.append(result.found_for)
 
     def add_tables(self, tables):
         for name, table in tables.items():
@@ -105,7 +114,7 @@ class FileWork:
     object_size: str | float = "off"
     dask: object = None
 
-    def __call__(self, detector, task, tick=None):
+    def __call__(self, detector, task):
         """Process some files.
 
         Parameters
@@ -114,8 +123,6 @@ class FileWork:
         task : (list of (Path, name, stem), int)
             The files, each with its name in tables and the stem of the files written for it; and how many of them are
             drawn.
-        tick : callable, optional
-            Called after each file.
 
         Returns
         -------
@@ -124,8 +131,6 @@ class FileWork:
         part = PartResult()
         for outcomes in self.files(detector, *task):
             add_file(part, outcomes)
-            if tick is not None:
-                tick()
         return part
 
     def files(self, detector, files, drawn):
@@ -133,14 +138,24 @@ class FileWork:
         pages, error = [], None
         run = _Run(self, detector, drawn)
         with at_scale(detector, run.usual):
-            for page, outcome in stream(detector, _pages(files, self.channels), run.read, run.finish, self.batch):
+            pages_of_files = _pages(files, self.channels)
+            processed = stream(detector, pages_of_files, run.read, run.finish, self.batch, size=page_bytes)
+            for page, outcome in processed:
                 if isinstance(outcome, Exception):
                     error = error or named_error(outcome, files[page.index][0])
                 elif error is None:
-                    pages.append(self.writer.drawn(outcome, self.out))
+                    error = self._draw(page, outcome, pages)
                 if page.page == page.pages - 1:
                     yield self._file(page, pages, error)
                     pages, error = [], None
+
+    def _draw(self, page, result, pages):
+        """Draw the overlay of a page and append the page to `pages`; returns the error if that is impossible."""
+        try:
+            pages.append(self.writer.drawn(result, self.out))
+        except (DataError, OSError) as error:
+            return without_frames(named_error(error, page.source.path))
+        return None
 
     def _file(self, page, pages, error):
         if error is None:
@@ -197,9 +212,10 @@ class _Run:
             return Job((image, None, None), prepared.whole())
         if work.object_size == AUTO:
             return Job((image, None, None), detect=lambda detector: self._at_found_scale(detector, page, prepared))
-        scale, note = chosen_scale(work.object_size, config, size)
+        scale, note = chosen_scale(work.object_size, config, size, work.preparation.downscale)
         if _must_be_reduced(config, prepared.shape, work.tile, scale):
-            scale, note = None, None
+            kept = image, resize_scale(prepared.shape, config), None
+            return Job(kept, detect=lambda detector: _whole(detector, prepared, None))
         tiling = tiling_of(config, prepared.shape, work.tile, scale)
         if tiling is not None:
             kept = image, tiling.scale, assumption(config) if tiling.assumed else note
@@ -210,17 +226,15 @@ class _Run:
         return Job((image, scale, note), prepared.whole())
 
     def _at_found_scale(self, detector, page, prepared):
-        found = find_scale(detector, prepared)
-        scale, how = found.scale, "the scale of the training"
-        if scale != self.usual:
-            how = f"{percent(scale)} of its size"
-        note = f"{page.called} is detected at {how}: {found.why}."
-        if _must_be_reduced(detector.config, prepared.shape, self.work.tile, scale):
-            scale, note = None, f"{page.called} is reduced to the size of the network's images (--tile off)."
-        tiling = tiling_of(detector.config, prepared.shape, self.work.tile, scale)
+        """The objects, and (scale, note, FoundFor) for `finish`."""
+        (scale, why), config = find_scale(detector, prepared), detector.config
+        if _must_be_reduced(config, prepared.shape, self.work.tile, scale):
+            return _whole(detector, prepared, None), (resize_scale(prepared.shape, config), REDUCED, None)
+        found_for = FoundFor(page.called, None if scale == self.usual else scale, why)
+        tiling = tiling_of(config, prepared.shape, self.work.tile, scale)
         if tiling is not None:
-            return self._tiled(detector, page, prepared, tiling), (scale, note)
-        return _whole(detector, prepared, scale), (scale, note)
+            return self._tiled(detector, page, prepared, tiling), (tiling.scale, None, found_for)
+        return _whole(detector, prepared, scale), (scale, None, found_for)
 
     def _tiled(self, detector, page, prepared, tiling):
         executor = None
@@ -234,7 +248,7 @@ class _Run:
             if folder.is_dir():
                 try:
                     return detect_at(detector, prepared, tiling, **options)
-                except ConfigError:  # tiles of another state of the file, or with other options
+                except TilesOfAnotherRun:  # of another state of the file, or with other options
                     shutil.rmtree(folder)
             return detect_at(detector, prepared, tiling, **options)
         except DataError as error:
@@ -242,9 +256,9 @@ class _Run:
 
     def finish(self, page, kept, found):
         """The `PageResult` of the objects found in a page."""
-        (image, scale, note), work = kept, self.work
+        (image, scale, note), found_for, work = kept, None, self.work
         if isinstance(found, tuple):  # the scale was found together with the objects
-            found, (scale, note) = found
+            found, (scale, note, found_for) = found
         size = work.size_of(page)
         several = self.scales and len(found) >= FEWEST
         diameters = network_diameters(found, scale, self.detector.config) if several else ()
@@ -254,7 +268,7 @@ class _Run:
         window = work.preparation.window(image.shape)
         draw = page.index < self.drawn_files
         result = work.writer.page(page, image, found, size, window if work.preparation else None, draw)
-        return replace(result, diameter=_median(diameters), note=note)
+        return replace(result, diameter=_median(diameters), note=note, found_for=found_for)
 
 
 def _must_be_reduced(config, shape, tile, scale):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mrcnn.commands.scaling import FoundFor
 from mrcnn.data.molding import to_channels
 from mrcnn.errors import ConfigError
 from mrcnn.formats.imagej_rois import need_roifile, write_imagej_rois
@@ -45,6 +46,8 @@ class PageResult:
         Median diameter of the objects in pixels of the network.
     note : str, optional
         A sentence for the user.
+    found_for : FoundFor, optional
+        The scale that was found for this page.
     """
 
     page: object
@@ -55,6 +58,7 @@ class PageResult:
     image: object = None
     diameter: float | None = None
     note: str | None = None
+    found_for: FoundFor | None = None
 
 
 @dataclass(frozen=True)

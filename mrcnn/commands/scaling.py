@@ -2,12 +2,13 @@
 
 import math
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
 from mrcnn.errors import ConfigError
 from mrcnn.inference.find_scale import find_scale
-from mrcnn.inference.scale import default_scale, scale_by_diameter, scale_by_pixel_size, trained_scale
+from mrcnn.inference.scale import TOLERANCE, default_scale, scale_by_diameter, scale_by_pixel_size, trained_scale
 from mrcnn.inference.tiling import ArraySource
 from mrcnn.inference.whole_or_tiled import at_scale
 
@@ -27,21 +28,23 @@ def check_object_size(choice, config):
         )
 
 
-def chosen_scale(choice, config, pixel_size_nm):
+def chosen_scale(choice, config, pixel_size_nm, downscale=1):
     """(scale, sentence) of an image; None: that of the config, and nothing to say. `find_scale` decides "auto".
 
     Parameters
     ----------
     choice : "pixel-size", "off" or float
-        A float is the diameter of the objects in pixels of the (prepared) image.
+        A float is the diameter of the objects in pixels of the image as given.
     config : Config
     pixel_size_nm : (float, float) or None
-        Of the prepared image.
+        Of the prepared image, to which the scale belongs.
+    downscale : int
+        By how much the preparation reduces the image.
     """
     if choice == OFF:
         return default_scale(config), None
     if choice != PIXEL_SIZE:
-        scale = scale_by_diameter(config, choice)
+        scale = scale_by_diameter(config, choice / downscale)
         reason = f"objects of {choice:g} pixels are brought to the size of those in training"
         return scale, f"Images are detected at {percent(scale)} of their size: {reason}."
     scale, reason = scale_by_pixel_size(config, pixel_size_nm)
@@ -51,18 +54,23 @@ def chosen_scale(choice, config, pixel_size_nm):
 
 
 @contextmanager
-def at_object_size(detector, image, choice, pixel_size_nm=None, said=None):
+def at_object_size(detector, image, choice, pixel_size_nm=None, said=None, downscale=1, tell=None):
     """Let a model detect inside the block at the scale that --object-size chooses for an image.
 
     Parameters
     ----------
     detector : MaskRCNN, SemanticSegmenter, or another, which is not changed
     image : array [H, W, C]
+        Prepared.
     choice : "pixel-size", "auto", "off" or float
     pixel_size_nm : (float, float), optional
         Of the image.
     said : set, optional
         Sentences that were printed already; new ones are printed and added.
+    downscale : int
+        As for `chosen_scale`.
+    tell : callable, optional
+        With "auto": called with the scale that was found (None: that of the training), and the reason as a phrase.
     """
     if not hasattr(detector, "scale"):
         yield detector
@@ -70,8 +78,10 @@ def at_object_size(detector, image, choice, pixel_size_nm=None, said=None):
     if choice == AUTO:
         found = find_scale(detector, ArraySource(image, config=detector.config))
         scale, sentence = found.scale, None
+        if tell is not None:
+            tell(None if scale == default_scale(detector.config) else scale, found.why)
     else:
-        scale, sentence = chosen_scale(choice, detector.config, pixel_size_nm)
+        scale, sentence = chosen_scale(choice, detector.config, pixel_size_nm, downscale)
     if sentence and said is not None and sentence not in said:
         said.add(sentence)
         print(sentence)
@@ -82,6 +92,50 @@ def at_object_size(detector, image, choice, pixel_size_nm=None, said=None):
 def percent(scale):
     """A scale as text: 0.43 is "43 %"."""
     return f"{100 * scale:.3g} %"
+
+
+class FoundFor(NamedTuple):
+    """The scale that `find_scale` found for an image (None: that of the training), and why."""
+
+    image: str
+    scale: float | None
+    why: str
+
+
+def scale_sentences(found):
+    """A sentence for each image, or for several together whose scales agree within the tolerance of the training.
+
+    Parameters
+    ----------
+    found : sequence of FoundFor
+
+    Returns
+    -------
+    list of str
+    """
+    usual, others = {}, []
+    for one in found:
+        if one.scale is None:
+            usual.setdefault(one.why, []).append(one)
+    for one in sorted((one for one in found if one.scale is not None), key=lambda one: one.scale):
+        if not others or one.scale > TOLERANCE * others[-1][0].scale:
+            others.append([])
+        others[-1].append(one)
+    places = {one.image: place for place, one in enumerate(found)}
+    groups = [sorted(group, key=lambda one: places[one.image]) for group in (*usual.values(), *others)]
+    return [_sentence_of(group) for group in sorted(groups, key=lambda group: places[group[0].image])]
+
+
+def _sentence_of(group):
+    first, scales = group[0], [one.scale for one in group]
+    if first.scale is None:
+        how = "the scale of the training"
+    else:
+        low, high = percent(min(scales)), percent(max(scales))
+        how = f"{low if low == high else f'{low} to {high}'} of {'its' if len(group) == 1 else 'their'} size"
+    if len(group) == 1:
+        return f"{first.image} is detected at {how}: {first.why}."
+    return f"{len(group)} images ({first.image}, ...) are detected at {how}: {first.why.partition(', and ')[0]}."
 
 
 def network_diameters(instances, scale, config):

@@ -10,6 +10,7 @@ from mrcnn.commands.datasets import fitted_data
 from mrcnn.commands.domain import Domain
 from mrcnn.commands.settings import new_model
 from mrcnn.commands.training import augmentation_of, load_start, options_of_many, plan, recipe_of
+from mrcnn.commands.training_scale import at_learnt_size
 from mrcnn.errors import ConfigError
 from mrcnn.options.arguments import FAILED
 from mrcnn.options.tuning_arguments import SearchOptions
@@ -40,6 +41,7 @@ def search(domain: Domain, options: SearchOptions, command: Sequence[str] = ()) 
     training = options_of_many(options.training)
     out, budget = Path(options.out), Budget(options.trials, options.search_hours)
     config, train_data, validation_data = fitted_data(domain, training)
+    train_data, validation_data = at_learnt_size(config, training, train_data, validation_data)
     space = [parse_parameter(text) for text in options.search] or default_space(config)
     check_space(space, config)
     monitor = options.monitor or monitor_of(config, validation_data)

@@ -42,7 +42,7 @@ def evaluate_all(
         row per class. Where both have the same key, it is that of `evaluate_classes`, and that of `evaluate_set` is
         renamed: `confusion_50` (best matching, by masks, at IoU 0.5), and in `per_class` `AP_counted`, `AP50_counted`
         and `AP75_counted`. So `AP` of a class is that of all predictions, whereas `coco_ap` and `coco_ap_boxes` are
-        those of the predictions counted.
+        those of the predictions counted. Numbers of objects are those of `counted_list`.
     curves : dict of str to ScoreCurve
         Of `pred_list`, by class name.
 

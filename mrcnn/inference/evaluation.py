@@ -13,7 +13,7 @@ from mrcnn.evaluate.report import evaluate_set
 from mrcnn.geometry.instances import Instances
 from mrcnn.inference.scale import tiling_of
 from mrcnn.inference.tiling import detect_windows
-from mrcnn.inference.whole_or_tiled import detect_at, warn_of_assumed_scale
+from mrcnn.inference.whole_or_tiled import detect_at, source_of, warn_of_assumed_scale
 
 
 def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
@@ -152,9 +152,9 @@ def detect_counted(detector, image, min_score):
         return found, found.select(found.scores >= min_score)
     if tiling.assumed:
         warn_of_assumed_scale(detector)
-    tiles = _KeptTiles()
-    found = detect_at(detector, image, tiling, progress=False, executor=tiles)
-    return found, detect_at(detector, image, tiling, progress=False, executor=tiles, min_score=min_score)
+    source, options = source_of(image, detector.config), {"progress": False, "executor": _KeptTiles()}
+    found = detect_at(detector, source, tiling, **options)
+    return found, detect_at(detector, source, tiling, min_score=min_score, **options)
 
 
 class _KeptTiles:

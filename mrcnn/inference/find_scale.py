@@ -12,14 +12,14 @@ from mrcnn.inference.whole_or_tiled import at_scale
 
 OCTAVES = 2  # scales from 1/4 to 4 of the training's
 PER_OCTAVE = 2
-WINDOWS = 3  # windows of an image that are looked at
+WINDOWS = 3  # on each diagonal of an image
 MODEL_SIDE = 512  # side in network pixels of a window of models that take images of any size
 CLEAR = 1.25  # the best scale must be better than the scale of the training by this factor
 SIZE_OCTAVES = 0.5  # standard deviation of the weight by size, in octaves of difference from the training
 
 
 class FoundScale(NamedTuple):
-    """`scale`: network pixels per pixel of the image, None for that of the training; `why`: the reason, as a phrase."""
+    """`scale`: network pixels per pixel of the image, None: as the config says; `why`: the reason, as a phrase."""
 
     scale: float | None
     why: str
@@ -42,7 +42,7 @@ def find_scale(detector, source):
     Returns
     -------
     FoundScale
-        The scale None if there is no clear maximum.
+        Without a clear maximum, the scale is `mrcnn.inference.scale.default_scale`.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _look(detector, source, places, scale, learnt):
 
 
 def _places(source):
-    """Centres (y, x) of the windows: a grid over the image, without its edges."""
+    """Centres (y, x) of the windows: on the two diagonals of the image, without its edges."""
     height, width = source.shape[:2]
     steps = (np.arange(WINDOWS) + 0.5) / WINDOWS
     diagonal = [(int(height * t), int(width * t)) for t in steps]

@@ -45,13 +45,22 @@ def trained_scale(config):
     return float(config.TRAINED_SCALE or (config.IMAGE_MIN_SCALE if _has_fixed_scale(config) else 0) or 1)
 
 
+def unfiltered_scale(config):
+    """The scale at which training images were resized without a filter (see `mrcnn.geometry.resample.scaled_image`).
+
+    If images were scaled to the object size of the weights before (TRAINED_RESCALED), that was done with one.
+    """
+    return trained_scale(config) / float(config.TRAINED_RESCALED or 1)
+
+
 def default_scale(config):
     """The scale of images if nothing asks for another; None: they are resized as the config says.
 
-    That of the training, if it is recorded, and the config's rule would give another one: in mode "square", which
-    brings small and large images to different scales, or if the training images were scaled before they were resized.
+    That of the training, if it is recorded, and the config's rule would give another one: in the modes that bring small
+    and large images to different scales, or if the training images were scaled before they were resized.
     """
-    fixed = config.TRAINED_RESCALED or (config.IMAGE_RESIZE_MODE == "square" and not config.SEMANTIC_MODEL)
+    by_size = config.IMAGE_RESIZE_MODE in ("square", "pad64", "crop") and not config.SEMANTIC_MODEL
+    fixed = config.TRAINED_RESCALED or by_size
     return float(config.TRAINED_SCALE) if fixed and config.TRAINED_SCALE else None
 
 

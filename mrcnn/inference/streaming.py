@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -32,13 +31,16 @@ class Job:
 
 
 THREADS = 8  # default maximum; reading and molding an image takes a small fraction of the network's time
+HELD_BYTES = 2**30  # of large images in memory: no more are read until the first of these are finished
+_END = object()
 
 
-def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
+def stream(detector, items, read, finish, batch=1, threads=None, ahead=None, size=None):
     """Detect objects in any number of images, one after the other.
 
     Threads read and mold the next images, and place and finish the objects of the previous ones, in parallel with the
-    network, which is called from this thread only. At most `2 * ahead + batch` images are in memory.
+    network, which is called from this thread only. At most `2 * ahead + batch` images are in memory, and with `size`
+    less than 1 GB and one more.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
         Number of reading threads; the same number finishes. Default: the number of processors, at most 8.
     ahead : int, optional
         Number of images to read before the network needs them. Default: `2 * batch + threads`.
+    size : callable (item) -> int, optional
+        Bytes that an image takes in memory.
 
     Yields
     ------
@@ -64,11 +68,15 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
     network = _Network(detector.detection) if hasattr(detector, "detection") else _Whole(detector)
     threads = threads or min(THREADS, os.cpu_count() or 1)
     ahead, items = ahead or 2 * batch + threads, iter(items)
-    reading, finishing = deque(), deque()
+    reading, finishing, held = deque(), deque(), 0
     readers, finishers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
     try:
         while True:
-            for item in islice(items, max(0, ahead + batch - len(reading))):
+            while len(reading) < ahead + batch and (held < HELD_BYTES or not reading):
+                item = next(items, _END)
+                if item is _END:
+                    break
+                held += size(item) if size else 0
                 reading.append((item, readers.submit(_outcome, _read, network, read, item)))
             if not reading:
                 break
@@ -90,9 +98,11 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None):
                     job, molded = made
                     work = (_finish, network, finish, item, job, molded, next(found))
                     finishing.append((item, finishers.submit(_outcome, *work)))
-            while finishing and (len(finishing) > ahead or finishing[0][1].done()):
+            while finishing and (len(finishing) > ahead or held >= HELD_BYTES or finishing[0][1].done()):
                 item, future = finishing.popleft()
-                yield item, future.result()
+                outcome = future.result()
+                held -= size(item) if size else 0
+                yield item, outcome
         while finishing:
             item, future = finishing.popleft()
             yield item, future.result()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.files import whole_file, write_json
+from mrcnn.files import remove_drafts, whole_file, write_json
 from mrcnn.geometry.instances import Instances
 
 # 1: a digest of a few rows of the image in the run instead of one for each tile, and only some of the settings.
@@ -59,6 +59,10 @@ WITHOUT_EFFECT = frozenset(
 )
 
 
+class TilesOfAnotherRun(ConfigError):
+    """A folder contains tiles of another run."""
+
+
 class TileStore:
     """The objects of finished tiles. Each tile is a file of its own, which is either complete or does not exist.
 
@@ -80,8 +84,8 @@ class TileStore:
 
     Raises
     ------
-    ConfigError
-        The folder contains tiles of another run.
+    TilesOfAnotherRun
+        A `ConfigError`: the folder contains tiles of another run.
     DataError
         The folder cannot be written.
     """
@@ -123,7 +127,7 @@ class TileStore:
         if older:
             different = [name for name in different if name in before and name not in _CHANGED_IN_2]
         if different:
-            raise ConfigError(
+            raise TilesOfAnotherRun(
                 f"{self.folder}: contains tiles of another run (different {', '.join(different)}). Choose "
                 "another folder or delete this one."
             )
@@ -131,8 +135,7 @@ class TileStore:
             self._delete(kept)
         if older or not path.exists():
             write_json(path, run)
-        for leftover in self.folder.glob(".writing-*.npz"):  # left by a run that was killed while writing
-            leftover.unlink(missing_ok=True)
+        remove_drafts(self.folder)
         for index, tile in sorted(kept.items()):
             found, digest = _read_tile(tile)
             if digest is not None:  # otherwise the tile is computed again

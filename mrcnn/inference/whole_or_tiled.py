@@ -1,5 +1,6 @@
 """Detection in images of any size: as a whole where the network takes them, otherwise in tiles at the same scale."""
 
+import sys
 import warnings
 from contextlib import contextmanager
 
@@ -38,7 +39,8 @@ def predict_whole_or_tiled(detector, whole, images, pixel_size_nm=None, min_scor
         An image cannot be used; the error gives its position in the list.
     """
     size, scale = as_pixel_size(pixel_size_nm), detector.scale if scale is None else scale
-    if scale is None and tile != "off":
+    # Without tiles, the config may have to reduce an image; semantic networks never do.
+    if scale is None and (tile != "off" or detector.config.SEMANTIC_MODEL):
         scale = default_scale(detector.config)
     if scale is not None:
         check_scale(scale)
@@ -53,7 +55,7 @@ def predict_whole_or_tiled(detector, whole, images, pixel_size_nm=None, min_scor
             results[i] = found
     for i, tiling in enumerate(tilings):
         if tiling is not None:
-            source = _source(images[i], detector.config, f"image {i}")
+            source = source_of(images[i], detector.config, f"image {i}")
             results[i] = detect_at(detector, source, tiling, progress=False)
     for i, found in enumerate(results):
         results[i] = found if min_score is None else found.select(found.scores >= min_score)
@@ -66,8 +68,8 @@ def _tiling(config, shape, tile, scale):
     return tiling_of(config, shape, tile, scale) if len(shape) in (2, 3) and 0 not in shape else None
 
 
-def _source(image, config, name):
-    """The image as a source of tiles, with the channels of the network: they are mixed before values are stretched."""
+def source_of(image, config, name="image"):
+    """An array as a source of tiles, with the channels of the network: they are mixed before values are stretched."""
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[2] > 1:
         image = to_channels(image, int(config.IMAGE_SHAPE[2]), name)
@@ -116,5 +118,13 @@ def warn_of_assumed_scale(detector):
             "This model does not record the scale of its training images. Images larger than "
             f"{whole_side(detector.config)} pixels are detected in tiles at their own scale. If it was trained on "
             "reduced images, set TRAINED_SCALE to the factor (0.5: to half the size), or use tile='off'.",
-            stacklevel=4,
+            stacklevel=_level_of_caller(),
         )
+
+
+def _level_of_caller():
+    """`stacklevel` of the code that called this package, for a warning by the caller of this function."""
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mrcnn":
+        frame, level = frame.f_back, level + 1
+    return level

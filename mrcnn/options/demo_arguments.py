@@ -4,7 +4,7 @@ from mrcnn.options.arguments import base_parser
 from mrcnn.options.option_values import whole_number
 
 EPOCHS = 16
-OWN_FOLDERS = ("run", "unseen")  # in --out, replaced by each demonstration
+OWN_FOLDERS = ("run", "unseen", "parts")  # in --out, replaced by each demonstration
 _EXIT_CODES = (
     "exit codes: 0 the score was reached, 1 it was not reached, 2 an error occurred, 130 interrupted with Ctrl+C"
 )
@@ -17,7 +17,8 @@ def demo_parser(description):
         "--out",
         default="demo_output",
         metavar="DIR",
-        help=f"folder for the results (default: demo_output); its subfolders {' and '.join(OWN_FOLDERS)} are replaced",
+        help=f"folder for the results (default: demo_output); its subfolders "
+        f"{', '.join(OWN_FOLDERS[:-1])} and {OWN_FOLDERS[-1]} are replaced",
     )
     parser.add_argument(
         "--epochs",

@@ -4,6 +4,7 @@ Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 """
 
 import argparse
+import re
 
 
 def slices(text):
@@ -109,6 +110,16 @@ def tile(text):
     if not text.isdecimal() or int(text) < 32:
         raise argparse.ArgumentTypeError(f"'{text}' is not a tile size; write auto, off or at least 32 pixels")
     return int(text)
+
+
+def dask(text):
+    """`local:N`, or the address of a scheduler, such as `tcp://host:8786`."""
+    if not re.fullmatch(r"local:0*[1-9][0-9]*|\w+://.+", text):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a cluster; write local:N with at least one process, or the address of a scheduler, such "
+            "as tcp://host:8786"
+        )
+    return text
 
 
 def object_size(text):

@@ -3,7 +3,7 @@
 import argparse
 
 from mrcnn.options.arguments import EXIT_CODES, add_flips, add_pixel_size, add_preparation, add_weights, base_parser
-from mrcnn.options.option_values import count, distance, object_size, score, scores, tile, whole_number, writers
+from mrcnn.options.option_values import count, dask, distance, object_size, score, scores, tile, whole_number, writers
 
 # What can be written, with a description for --help.
 WRITERS = {
@@ -22,11 +22,11 @@ MASK_DEFAULT = ("labels", "overlay", "instances", "summary")
 BOX_DEFAULT = ("overlay", "instances", "summary", "coco")
 
 
-def predict_parser(description, min_score=None, write=None):
+def predict_parser(description, min_score=None, write=None, pictures=None):
     """Options of a prediction.
 
     `min_score` is the default of --min-score (None: that of the run's settings), `write` that of --write (None: it
-    depends on the model).
+    depends on the model), `pictures` that of --pictures (None: all).
     """
     usual = f"{','.join(MASK_DEFAULT)}; for Faster R-CNN {','.join(BOX_DEFAULT)}" if write is None else ",".join(write)
     parser = base_parser(description, EXIT_CODES, default=None)
@@ -65,8 +65,9 @@ def predict_parser(description, min_score=None, write=None):
     parser.add_argument(
         "--pictures",
         type=count,
+        default=pictures,
         metavar="N",
-        help="draw overlays only for the first N files; 0: none (default: all)",
+        help=f"draw overlays only for the first N files; 0: none (default: {'all' if pictures is None else pictures})",
     )
     parser.add_argument(
         "--batch",
@@ -159,6 +160,7 @@ def _add_many(parser):
     )
     group.add_argument(
         "--dask",
+        type=dask,
         metavar="local:N|tcp://HOST:PORT",
         help="distribute the images over N processes of this machine, or over the workers of a cluster, which must "
         "find images and --out under the same paths; a single image is distributed by its tiles",

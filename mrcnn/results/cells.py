@@ -152,7 +152,7 @@ def _means(pixels, chosen):
 
 # --- Checks ---
 def _checked_image(image, image_shape):
-    if isinstance(image, np.ndarray) or not hasattr(image, "shape"):  # others are read cell by cell
+    if isinstance(image, np.ndarray) or getattr(image, "ndim", None) != 3:  # others are read cell by cell
         image = np.asarray(image)
         image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape or not image.shape[2]:

@@ -28,8 +28,8 @@ def measure(
     instances : Instances
         The objects.
     image : array [H, W] or [H, W, C], optional
-        The image, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...). An object with `shape`
-        (H, W, C) whose slices are arrays is read object by object.
+        The image, for the column `mean_intensity` (several channels: `mean_intensity_0`, ...). Another object with
+        `ndim` 3 and `shape` (H, W, C), whose slices are arrays, is read object by object.
     pixel_size_nm : float or (float, float), optional
         Size of a pixel in nm, or its height and width; default: `instances.pixel_size_nm`.
     class_names : sequence of str, optional
@@ -229,7 +229,7 @@ def _intensity_columns(image):
 def _checked_image(image, image_shape):
     if image is None:
         return None
-    if isinstance(image, np.ndarray) or not hasattr(image, "shape"):
+    if isinstance(image, np.ndarray) or getattr(image, "ndim", None) != 3:
         image = np.asarray(image)
         image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[:2] != image_shape:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mrcnn.errors import ConfigError, DataError, MissingExtra
-from mrcnn.files import whole_file, write_json
+from mrcnn.files import remove_drafts, whole_file, write_json
 
 FORMAT = 2  # 1: with only some of the settings in "settings"
 RUN_FILE = "run.json"
@@ -159,8 +159,7 @@ class PartStore:
             self._delete_older()
         if before is None or older:
             write_json(path, run)
-        for leftover in self.folder.glob(".writing-*"):  # of a run that was killed while writing
-            leftover.unlink(missing_ok=True)
+        remove_drafts(self.folder)
 
     def _run_before(self, path):
         """Run stored with the parts; None if the folder has no parts, {} if the stored run is missing or unreadable."""

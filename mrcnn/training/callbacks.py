@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from mrcnn.data.scaled import ScaledDataset
 from mrcnn.errors import DataError
 from mrcnn.files import whole_file
 from mrcnn.training.checkpoints import (
@@ -267,12 +268,25 @@ class Validation(keras.callbacks.Callback):
         from mrcnn.inference.evaluation import evaluate_dataset
 
         keep = 3 if self.pictures else 0
-        report, shown = evaluate_dataset(self.detector, self.dataset, self.limit, keep, self.progress)
+        with self._at_its_scale():
+            report, shown = evaluate_dataset(self.detector, self.dataset, self.limit, keep, self.progress)
         logs["val_threat_score"] = _number(report["threat_score"]["0.50"])
         logs["val_ap50"] = _number(report["coco_ap"]["AP50"])
         logs["val_foreground_iou"] = _number(report["foreground_iou"])
         for i, (image, gt, found) in enumerate(shown):
             self.pictures(epoch + 1, i, image, gt, found)
+
+    def _at_its_scale(self):
+        """Inside the block, images that a `ScaledDataset` has resized already are not resized again: the scale of the
+        training is that of the images before.
+        """
+        if not isinstance(self.dataset, ScaledDataset):
+            return contextlib.nullcontext()
+        from mrcnn.inference.scale import default_scale
+        from mrcnn.inference.whole_or_tiled import at_scale
+
+        scale = default_scale(self.detector.config)
+        return at_scale(self.detector, None if scale is None else scale / self.dataset.factor)
 
 
 def _number(value):

@@ -10,8 +10,9 @@ import tifffile
 from scipy.ndimage import label
 
 from mrcnn.commands import comparison
-from mrcnn.commands.comparison import compare, entries_of, named_runs, shown_images
+from mrcnn.commands.comparison import Entry, compare, entries_of, named_runs, shown_images
 from mrcnn.commands.comparison_table import format_comparison
+from mrcnn.data.prepared import Preparation
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.results.watershed import WatershedSettings, instances_from_probability
@@ -233,3 +234,21 @@ def test_flips_are_for_the_semantic_models_among_the_compared(domain, monkeypatc
     monkeypatch.setattr(comparison, "scored_detector", load)
     (unet,), (mask,) = (entries_of(domain, name, name, {"flips": True}) for name in ("unet", "mask"))
     assert unet.detector.flips and not hasattr(mask.detector, "flips") and mask.min_score == 0.5
+
+
+def test_an_object_size_is_in_pixels_of_the_images_as_given(detector):
+    scales, predict = set(), detector.predict
+    detector.scale, detector.config.TRAINED_OBJECT_PX = None, [5, 10, 15]
+    detector.predict = lambda images: scales.add(detector.scale) or predict(images)
+    entry = Entry("a", detector, Preparation(downscale=2), 1.0, 0.5, object_size=40.0)
+    entry.predict(np.zeros((40, 50, 1), np.uint8), None, "a.tif")
+    assert scales == {0.5}
+
+
+def test_synthetic_images_are_not_prepared_as_in_the_training(domain, detector, tmp_path, monkeypatch):
+    (tmp_path / "best.h5").touch()
+    (tmp_path / "training.json").write_text(json.dumps({"downscale": 4}))
+    monkeypatch.setattr(comparison, "scored_detector", lambda domain, options: (detector, 0.5))
+    monkeypatch.setattr(comparison, "weights_mb", lambda detector: 1.0)
+    (synthetic,), (files,) = (entries_of(domain, "a", str(tmp_path), given) for given in ({}, {"dataset": "folder"}))
+    assert not synthetic.preparation and files.preparation.downscale == 4

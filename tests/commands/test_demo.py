@@ -17,9 +17,9 @@ TINY = (*small_models.TINY_SETTINGS, "STEPS_PER_EPOCH=1", "DETECTION_MIN_CONFIDE
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, quick_compiles):
-    """Folder and exit code of the demonstration, in a folder that holds an older one and a file of the user's."""
+    """Folder and exit code of the demonstration, in a folder that holds one killed earlier and a file of the user's."""
     out = tmp_path_factory.mktemp("demo")
-    for name in ("run/old/best.h5", "unseen/old.txt", "notes.txt"):
+    for name in ("run/old/best.h5", "unseen/old.txt", "parts/run.json", "notes.txt"):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("old")
     options = demo_parser("x").parse_args(["--out", str(out), "--epochs", "1", *(f"--set={text}" for text in TINY)])
@@ -50,6 +50,7 @@ def test_results_and_the_exit_code_of_a_low_score(finished):
 def test_only_its_own_folders_are_replaced(finished, run):
     out, _ = finished
     assert [p.name for p in (out / "run").iterdir()] == [run.name] and not (out / "unseen" / "old.txt").exists()
+    assert not (out / "parts").exists()
     assert (out / "notes.txt").read_text() == "old"
 
 

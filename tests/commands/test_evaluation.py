@@ -128,3 +128,23 @@ def test_plain_leaves_out_the_watershed(evaluated, detector):
     detector.config.SEMANTIC_MODEL, detector.watershed = "unet", WatershedSettings(0.3, seed_depth_px=1.0)
     evaluated(plain=True)
     assert detector.watershed == WatershedSettings(0.3, seed_depth_px=None)
+
+
+def test_an_object_size_is_in_pixels_of_the_images_as_given(evaluated, detector):
+    """Also if they are reduced first, as in the training."""
+    scales, predict = set(), detector.predict
+    detector.scale, detector.config.TRAINED_OBJECT_PX = None, [5, 10, 15]
+    detector.predict = lambda images: scales.add(detector.scale) or predict(images)
+    evaluated(object_size=40.0, downscale=2)
+    assert scales == {0.5}
+
+
+def test_the_scales_that_auto_takes_are_said_once_for_images_that_agree(evaluated, detector, capsys):
+    diameter = 2 * np.sqrt(100 / np.pi)
+    detector.scale, detector.config.TRAINED_OBJECT_PX = None, [diameter - 1, diameter, diameter + 1]
+    detector.config.TRAINED_SCALE = 1.0
+    predict = detector.predict
+    detector.predict = lambda images, tile="auto": predict(images)
+    evaluated(object_size="auto")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "detected at" in line]
+    assert line.startswith("3 images (p0, ...) are detected at the scale of the training: no other scale")

@@ -12,6 +12,7 @@ from scipy.ndimage import label
 
 from mrcnn.commands import learning_curve as module
 from mrcnn.commands.learning_curve import choose_images, learning_curve
+from mrcnn.data.scaled import ScaledDataset
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_parser
@@ -36,6 +37,7 @@ class Pretender:
         assert path == self.log_dir
 
     def train(self, train, validation, learning_rate, layers, augmentation, verbose, epochs):
+        self.data = train, validation
         self.trained_on, self.epoch = sorted(train.image_info[i]["page"] for i in train.image_ids), epochs
         return [{"epoch": epoch + 1, "seconds": 45.0} for epoch in range(epochs)]
 
@@ -200,3 +202,23 @@ def test_options_of_a_learning_curve():
     for wrong in (["--images", "0"], ["--images", "a"], [], ["--images", "1", "--seeds", "-1"]):
         with pytest.raises(SystemExit):
             learning_curve_parser("x").parse_args(wrong)
+
+
+def test_images_are_brought_to_the_object_size_of_the_weights(curve, stack, monkeypatch):
+    seen = []
+
+    def scaled(config, options, *data):
+        seen.append(options.weights)
+        config.TRAINED_RESCALED = 2.0
+        return tuple(ScaledDataset(one, 2.0) for one in data)
+
+    monkeypatch.setattr(module, "at_learnt_size", scaled)
+    curve("--images", "2,4", "--weights", "run")
+    assert len(seen) == 1 and len(Pretender.made) == 2  # one factor for all numbers of images
+    for model in Pretender.made:
+        assert [data.factor for data in model.data] == [2.0, 2.0] and model.config.TRAINED_RESCALED == 2.0
+
+
+def test_the_table_names_the_kind_of_network(curve):
+    table = pd.read_csv(curve("--images", "2", "--set", "USE_MASK_HEAD=False") / "runs.csv")
+    assert table["model"].tolist() == ["faster"]

@@ -94,3 +94,11 @@ def test_an_image_that_cannot_be_prepared_is_named(stack):
         PreparedWindows(array[0], 3, Preparation((0, 99)), path)
     with pytest.raises(DataError, match="stack.tif: the image has 3 channels"):
         PreparedWindows(array[0], 2, None, path).whole()
+
+
+def test_the_memory_of_a_page(stack, monkeypatch):
+    path, array = stack
+    assert pages.page_bytes(page_of(path)) == load_page(page_of(path)).nbytes == array[0].nbytes
+    assert pages.page_bytes(Page(0, None, "a.tif", "a", 0, 1)) == 0
+    monkeypatch.setattr(pages, "WHOLE_PIXELS", 100)
+    assert pages.page_bytes(page_of(path)) == 0

@@ -118,6 +118,25 @@ def test_every_input_failed_is_exit_code_2_and_leaves_tables_that_can_be_read(pr
     assert len(pd.read_csv(out / "failed.csv")) == len(broken)
 
 
+def test_inputs_that_cannot_be_used_leave_the_tables_of_an_earlier_run(predicted, pictures):
+    write = ("labels", "instances", "summary", "coco")
+    _, out = predicted(pictures, write=write)
+    names = "instances.csv", "summary.csv", "detections.json"
+    before = [(out / name).read_bytes() for name in names]
+    assert predicted("absent.tif", write=write)[0] == USAGE
+    assert [(out / name).read_bytes() for name in names] == before
+    assert len(pd.read_csv(out / "failed.csv")) == 1 and not (out / "parts").exists()
+
+
+def test_what_a_killed_run_was_writing_is_removed(predicted, pictures, tmp_path):
+    drafts = tmp_path / "out" / ".writing-0123456789abcdef.tif", tmp_path / "out" / ".writing-fedcba9876543210"
+    (drafts[1] / "0").mkdir(parents=True)
+    drafts[0].write_bytes(b"half")
+    (tmp_path / "out" / ".writing").write_text("of the user")
+    assert predicted(pictures)[0] == 0
+    assert not any(path.exists() for path in drafts) and (tmp_path / "out" / ".writing").exists()
+
+
 def test_same_stems_do_not_overwrite_one_another(predicted, pictures, tmp_path):
     (tmp_path / "other").mkdir()
     tifffile.imwrite(tmp_path / "other" / "one.tif", np.zeros((20, 20), np.uint8))

@@ -182,6 +182,38 @@ def test_auto_finds_the_scale_of_each_image(tmp_path, times, capsys):
     assert (table["image"] == "other.tif").sum() == true and (table["image"] == "usual.tif").sum() > 50
 
 
+def test_auto_is_one_sentence_for_images_that_agree(tmp_path, capsys):
+    learnt = 2 * 12 / np.sqrt(np.pi)
+    for name, side in (("a", 24), ("b", 12), ("c", 24), ("d", 12), ("e", 25)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", grid_of_squares(side))
+    sizes = learnt * 0.7, learnt * 1.3
+    detector = Blobs(sizes, TRAINED_SCALE=1.0, TRAINED_OBJECT_PX=[learnt * 0.9, learnt, learnt * 1.1])
+    assert called(detector, "--out", tmp_path / "o", "--object-size", "auto", "--part-size", "2", tmp_path) == 0
+    first, second = [line for line in capsys.readouterr().out.splitlines() if "detected at" in line]
+    assert first.startswith("3 images (") and " % of their size: there the objects" in first and "times" not in first
+    assert second.startswith("2 images (b.tif, ...) are detected at the scale of the training: no other scale")
+
+
+def test_an_object_size_is_in_pixels_of_the_image_as_given(tmp_path):
+    """Also if the image is reduced first, as in the training."""
+    tifffile.imwrite(tmp_path / "a.tif", scene((100, 90), 1, factor=2))
+    detector = Blobs(TRAINED_SCALE=1.0, TRAINED_OBJECT_PX=[5, 10, 15])
+    given = "--object-size", "40", "--downscale", "2"
+    assert called(detector, "--out", tmp_path / "o", *given, tmp_path / "a.tif") == 0
+    assert {scale for _, scale, _ in detector.seen} == {0.5}
+
+
+def test_the_advice_is_of_the_size_at_which_a_large_image_was_seen(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", grid_of_squares(12))  # 240 pixels, for which the network has 64
+    for i, choice in enumerate(("pixel-size", "auto")):
+        detector = Blobs(TRAINED_SCALE=1.0, TRAINED_OBJECT_PX=[12, 13.5, 15])
+        given = "--tile", "off", "--object-size", choice
+        assert called(detector, "--out", tmp_path / str(i), *given, tmp_path / "a.tif") == 0
+        said = capsys.readouterr().out
+        assert ("typically 4 pixels of the network, there 14" in said) == (choice == "pixel-size")
+        assert ("are reduced to their size (--tile off)" in said) == (choice == "auto")
+
+
 def test_sizes_that_the_run_does_not_record_end_before_the_detection(tmp_path, capsys):
     tifffile.imwrite(tmp_path / "a.tif", scene((30, 30), 0))
     for choice in ("auto", "20"):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import weakref
 
 import numpy as np
@@ -194,3 +195,32 @@ def test_images_without_objects_give_tables_with_the_same_columns(predict, pictu
         with_rows = pd.read_csv(tmp_path / "out" / "parts" / f"{name}_000000.csv")
         without = pd.read_csv(tmp_path / "dark" / f"{name}.csv")
         assert list(with_rows) == list(without) and len(without) == 0 and len(with_rows) == 1
+
+
+def test_workers_write_into_the_same_folder_wherever_they_were_started(predict, tmp_path, monkeypatch):
+    streaming = pytest.importorskip("mrcnn.inference.streaming_dask", exc_type=ImportError)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def elsewhere(dask, detector, work, tasks):
+        for key, task in tasks.items():
+            with monkeypatch.context() as there:
+                there.chdir(tmp_path / "elsewhere")
+                result = work(detector, task)
+            yield key, result
+
+    monkeypatch.setattr(streaming, "work_on_dask", elsewhere)
+    assert predict("--dask", "tcp://host:1", "--out", "relative", "--pictures", "9") == 0
+    assert (tmp_path / "relative" / "one_overlay.png").is_file()
+    assert not any((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_missing_dask_is_named_before_the_detection_also_of_a_single_image(
+    predict, detector, pictures, monkeypatch, capsys
+):
+    for name in ("two.tif", "stack.tif"):
+        (pictures / name).unlink()
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "mrcnn.inference.dask_workers", raising=False)
+    assert predict("--dask", "local:2") == 2 and detector.seen == 0
+    assert "pip install distributed" in capsys.readouterr().err

@@ -159,6 +159,33 @@ def test_a_file_of_results_that_cannot_be_written_names_the_image_and_the_file(t
     assert set(pd.read_csv(tmp_path / "o" / "instances.csv")["image"]) == {"b.tif"}
 
 
+def test_an_overlay_that_cannot_be_written_fails_its_file_and_the_others_are_processed(tmp_path, capsys):
+    for name in ("a", "b"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", scene((40, 40), 1))
+    (tmp_path / "o" / "a_overlay.png").mkdir(parents=True)
+    files = tmp_path / "a.tif", tmp_path / "b.tif"
+    assert called(Blobs(TRAINED_SCALE=1.0), "--out", tmp_path / "o", *files, write="overlay,instances") == FAILED
+    failed = pd.read_csv(tmp_path / "o" / "failed.csv")
+    assert failed["file"].tolist() == [str(tmp_path / "a.tif")] and "a_overlay.png" in failed["problem"][0]
+    assert set(pd.read_csv(tmp_path / "o" / "instances.csv")["image"]) == {"b.tif"}
+    assert (tmp_path / "o" / "b_overlay.png").is_file() and "1 of the inputs failed" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_costs_no_finished_tiles(large, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed", exc_type=ModuleNotFoundError)
+
+    def no_answer(*_):
+        raise ConfigError("No Dask scheduler answers at tcp://host:1. Start one there, or use 'local:N'.")
+        yield
+
+    out, image, detector = tmp_path / "o", large / "a.tif", Blobs(TRAINED_SCALE=1.0)
+    detector.stop_after = 4
+    assert called(detector, "--out", out, image) == 130 and len(tiles_of(out)) == 4
+    monkeypatch.setattr("mrcnn.inference.tiling_dask.on_dask", lambda dask: no_answer)
+    assert called(Blobs(TRAINED_SCALE=1.0), "--out", out, "--resume", "--dask", "tcp://host:1", image) == 2
+    assert "no Dask scheduler answers" in capsys.readouterr().err and len(tiles_of(out)) == 4
+
+
 # --- Names, Zarr, Dask ---
 def test_names_tell_images_apart(tmp_path):
     for folder in ("p1", "p2"):

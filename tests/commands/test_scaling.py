@@ -1,11 +1,23 @@
 """The option --object-size: scales, the sentences about them, and the advice to use it."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mrcnn.commands.scaling import AUTO, OFF, PIXEL_SIZE, advice, check_object_size, chosen_scale, network_diameters
+from mrcnn.commands.scaling import (
+    AUTO,
+    OFF,
+    PIXEL_SIZE,
+    FoundFor,
+    advice,
+    at_object_size,
+    check_object_size,
+    chosen_scale,
+    network_diameters,
+    scale_sentences,
+)
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
@@ -29,6 +41,37 @@ def test_a_diameter_and_off():
     assert chosen_scale(OFF, CONFIG, (2.5, 2.5)) == (0.5, None)  # as in training, whatever the size of the image
     fit = Config(TRAINED_SCALE=1.0, IMAGE_RESIZE_MODE="fit")
     assert chosen_scale(OFF, fit, None) == (None, None)  # images have their own scale anyway
+
+
+def test_a_diameter_is_that_before_the_preparation():
+    scale, sentence = chosen_scale(60.0, CONFIG, None, downscale=2)
+    assert scale == 1.0 and "objects of 60 pixels" in sentence
+    detector = SimpleNamespace(config=CONFIG, scale=None)
+    with at_object_size(detector, None, 60.0, downscale=4):
+        assert detector.scale == 2.0
+    assert detector.scale is None
+
+
+def test_sentences_on_scales_that_were_found():
+    why = "there the objects have about the size of those in training, 30 pixels, and "
+    found = [
+        FoundFor("a", 0.5, why + "1.3 times the area is covered by them"),
+        FoundFor("b", None, "no other scale is clearly better"),
+        FoundFor("c", 0.45, why + "are found"),
+        FoundFor("d", None, "nothing was found"),
+        FoundFor("e", 2.0, why + "are found"),
+        FoundFor("f", None, "no other scale is clearly better"),
+    ]
+    assert scale_sentences(found) == [
+        f"2 images (a, ...) are detected at 45 % to 50 % of their size: {why.removesuffix(', and ')}.",
+        "2 images (b, ...) are detected at the scale of the training: no other scale is clearly better.",
+        "d is detected at the scale of the training: nothing was found.",
+        f"e is detected at 200 % of its size: {why}are found.",
+    ]
+    assert scale_sentences([]) == []
+    assert scale_sentences([found[0], found[0]._replace(image="z")])[0].startswith(
+        "2 images (a, ...) are detected at 50 % of their size"
+    )
 
 
 @pytest.mark.parametrize("choice", [AUTO, 60.0])

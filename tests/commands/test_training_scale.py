@@ -9,6 +9,7 @@ from mrcnn.config import Config
 from mrcnn.data.scaled import ScaledDataset
 from mrcnn.data.synthetic.mitochondria import SyntheticMitochondria
 from mrcnn.options.training_options import TrainingOptions
+from mrcnn.training.run_folders import run_name
 from mrcnn.training.trained_on import seen_by_network
 
 
@@ -51,6 +52,29 @@ def test_images_are_brought_to_the_size_of_the_weights(dataset, run, capsys, fac
     assert np.asarray(seen["TRAINED_PIXEL_NM"]) == pytest.approx(np.divide(dataset.pixel_size_nm(0), factor), rel=1e-3)
 
 
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"IMAGE_RESIZE_MODE": "square", "IMAGE_MAX_DIM": 128},
+        {"IMAGE_RESIZE_MODE": "square", "IMAGE_MIN_DIM": 512, "IMAGE_MAX_DIM": 512},
+        {"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": 256},
+        {"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": 512, "IMAGE_MIN_SCALE": 2.0},  # as for wafers
+        {"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": 128},
+    ],
+)
+def test_modes_that_bring_images_to_a_size_do_not_undo_the_factor(dataset, run, settings, factor):
+    config = Fit(**{"IMAGE_MIN_DIM": 0, **settings})
+    before, side = seen_by_network(config, dataset), config.IMAGE_SHAPE[0]
+    weights = run(factor * before["TRAINED_SCALE"])
+    train, _ = at_learnt_size(config, TrainingOptions(weights=weights), dataset, None)
+    seen = seen_by_network(config, train)
+    assert seen["TRAINED_OBJECT_PX"] == pytest.approx(np.multiply(before["TRAINED_OBJECT_PX"], factor), rel=0.06)
+    assert seen["TRAINED_SCALE"] == pytest.approx(factor * before["TRAINED_SCALE"], rel=1e-3)
+    assert config.IMAGE_SHAPE[0] == side
+    config.validate()
+
+
 @pytest.mark.parametrize(
     "options", [{"weights": "none"}, {"weights": "imagenet"}, {"object_size": "off"}, {"weights": "absent"}]
 )
@@ -70,3 +94,17 @@ def test_a_resumed_run_keeps_its_factor(dataset, run):
     config = Fit(TRAINED_RESCALED=0.5)
     train, _ = at_learnt_size(config, TrainingOptions(weights=run(2.0)), dataset, None, resumed=True)
     assert train.factor == config.TRAINED_RESCALED == 0.5
+
+
+def test_the_last_run_is_a_run_like_any_other(dataset, run, tmp_path):
+    """--weights last."""
+    folder = tmp_path / "logs" / f"{run_name(Fit())}20260101T1200"
+    folder.mkdir(parents=True)
+    run(2.0)
+    (tmp_path / "config.json").rename(folder / "config.json")
+    (tmp_path / "best.h5").rename(folder / f"mask_rcnn_{run_name(Fit())}_0001.h5")
+    config = Fit()
+    options = TrainingOptions(weights="last", logs=str(tmp_path / "logs"))
+    assert at_learnt_size(config, options, dataset, None)[0].factor == pytest.approx(2.0, rel=1e-3)
+    none = TrainingOptions(weights="last", logs=str(tmp_path / "empty"))  # reported where the weights are loaded
+    assert at_learnt_size(config, none, dataset, None) == (dataset, None)

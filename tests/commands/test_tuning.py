@@ -3,6 +3,7 @@
 import json
 import sys
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from mrcnn.commands.tuning import Workers, default_space, monitor_of, search
 from mrcnn.config import Config
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.options.tuning_arguments import SearchOptions, tune_parser
+from mrcnn.training.trained_on import seen_by_network
 
 
 class Pretender:
@@ -28,6 +30,7 @@ class Pretender:
 
     def train(self, train, validation, learning_rate, epochs, layers, augmentation, custom_callbacks, verbose):
         self.stages.append((layers, learning_rate, epochs))
+        self.data = train, validation
         goal = 1 - 0.1 * abs(np.log10(learning_rate) + 3)
         for epoch in range(epochs):
             for callback in custom_callbacks:
@@ -175,3 +178,14 @@ def test_options_of_a_search():
     ):
         with pytest.raises(SystemExit):
             tune_parser("x").parse_args(wrong)
+
+
+def test_images_are_brought_to_the_object_size_of_the_weights(searched, domain, tmp_path):
+    config = domain.configs["demo"]()
+    own = seen_by_network(config, domain.synthetic("train"))["TRAINED_OBJECT_PX"]
+    h5py.File(tmp_path / "best.h5", "w").close()
+    config.TRAINED_OBJECT_PX = [2 * size for size in own]
+    config.to_json(tmp_path / "config.json")
+    searched("--trials", "1", "--weights", str(tmp_path))
+    (model,) = Pretender.made
+    assert [data.factor for data in model.data] == [model.config.TRAINED_RESCALED] * 2 == [2.0, 2.0]

@@ -9,7 +9,10 @@ from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.boxes import denorm_boxes, norm_boxes
 from mrcnn.geometry.masks import unmold_mask
+from mrcnn.geometry.resample import scaled_image
 from mrcnn.inference.detection import padded_count
+from mrcnn.inference.scale import default_scale
+from mrcnn.inference.whole_or_tiled import at_scale
 
 SIZES = [(64, 64), (50, 80), (100, 30), (64, 64), (128, 90)]
 
@@ -239,6 +242,21 @@ def test_fit_mode_detects_large_images_in_tiles_without_a_warning(make, recwarn)
     (whole,) = detector.predict([image], tile="off", scale=0.5)
     assert whole.image_shape == (150, 60)
     assert detector.detection.scale is None
+
+
+@pytest.mark.parametrize("mode", ["square", "fit", "pad64"])
+@pytest.mark.parametrize("factor", [0.5, 1.25])
+def test_images_are_scaled_like_those_of_a_training_at_the_object_size_of_its_weights(make, mode, factor):
+    """Reduced ones with averages, also without tiles, where the network's own resize has no filter."""
+    settings = {"IMAGE_MIN_DIM": 0, "TRAINED_SCALE": factor, "TRAINED_RESCALED": factor}
+    detector, (image,) = make(IMAGE_RESIZE_MODE=mode, **settings), make_images((48, 40))
+    with at_scale(detector, default_scale(detector.config)):
+        made = [detector.detection.mold(image)]
+    made.append(detector.detection.mold(image))  # as `detect`
+    for molded, meta, (y1, x1, y2, x2) in made:
+        found = molded[y1:y2, x1:x2] + detector.config.MEAN_PIXEL
+        np.testing.assert_allclose(found, scaled_image(image, factor), atol=1e-3)
+        assert meta[11] == factor
 
 
 def test_settings_of_the_instance_take_effect(make, tiny, tmp_path):

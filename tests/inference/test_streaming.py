@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.errors import DataError
+from mrcnn.inference import streaming
 from mrcnn.inference.streaming import Job, stream
 
 
@@ -225,3 +226,38 @@ def test_what_is_done_before_an_interruption_is_yielded(error, kind):
         for _, result in stream(Stopped(), [(kind, 1, 2)] * 9, job_of, lambda i, kept, found: found):
             done.append(result)
     assert done == [4.0] * 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([0, 10, 60, 150]), max_size=15),
+    batch=st.integers(1, 3),
+    threads=st.integers(1, 3),
+    fail=st.booleans(),
+)
+def test_few_large_images_are_in_memory(sizes, batch, threads, fail):
+    limit, held, most = 100, 0, 0
+    items = list(enumerate(sizes))
+
+    def taken():
+        nonlocal held, most
+        for item in items:
+            held += item[1]
+            most = max(most, held)
+            yield item
+
+    def opened(item):
+        if fail and item[0] % 3 == 1:
+            raise OSError("gone")
+        return np.ones((2, 2, 1), np.uint8)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "HELD_BYTES", limit)
+        for at, (item, _) in enumerate(stream(Sum(), taken(), opened, _shape, batch, threads, size=lambda i: i[1])):
+            assert item == items[at]
+            held -= item[1]
+    assert held == 0 and most < limit + max(sizes, default=0)
+
+
+def _shape(item, image, found):
+    return image.shape

@@ -221,3 +221,11 @@ def test_tiles_of_a_later_version_are_rejected(tmp_path):
     with pytest.raises(ConfigError, match="different format"):
         TileStore(tmp_path / "tiles", {"tiles": RUN["tiles"]})
     assert {path: path.read_bytes() for path in (tmp_path / "tiles").iterdir()} == before
+
+
+def test_what_a_killed_run_was_writing_is_removed(tmp_path):
+    TileStore(tmp_path, RUN).put(0, Instances((64, 64)), "a")
+    for name in (".writing-1.npz", ".writing-2.json"):
+        (tmp_path / name).write_text("half")
+    TileStore(tmp_path, RUN)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["tile_000000.npz", "tiles.json"]

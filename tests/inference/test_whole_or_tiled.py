@@ -15,7 +15,9 @@ from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.engine.segmenter import SemanticSegmenter
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.resample import scaled_image
 from mrcnn.inference import scale as scale_module
+from mrcnn.inference.evaluation import detect_counted
 from mrcnn.inference.scale import default_scale
 from mrcnn.inference.whole_or_tiled import at_scale, predict_whole_or_tiled
 
@@ -155,11 +157,12 @@ def test_values_are_stretched_as_in_a_whole_image(channels):
     image = np.full((144, 144, 3 if channels == 1 else 2), 900, np.uint16)
     spots = rng.integers(1000, 60_000, (9, 9, image.shape[2]))
     image[8:136:16, 8:136:16] = spots[:8, :8]
-    detector = Bright(
-        IMAGE_CHANNEL_COUNT=channels, MEAN_PIXEL=np.zeros(channels), TRAINED_SCALE=1.0, TRAINED_OBJECT_PX=[1, 1, 1]
-    )
+    settings = {"MEAN_PIXEL": np.zeros(channels), "TRAINED_SCALE": 1.0, "TRAINED_OBJECT_PX": [1, 1, 1]}
+    detector = Bright(IMAGE_CHANNEL_COUNT=channels, DETECTION_MIN_CONFIDENCE=0.0, **settings)
     (whole,), (tiled,) = detector.predict([image], tile="off"), detector.predict([image])
     assert len(whole) > 50 and tiling_fakes.as_set(tiled) == tiling_fakes.as_set(whole)
+    for counted in detect_counted(detector, image, 1e-3):
+        assert tiling_fakes.as_set(counted) == tiling_fakes.as_set(whole)
 
 
 # --- The models ---
@@ -261,6 +264,27 @@ def test_the_segmenter_is_tiled_only_beyond_its_limit(segmenter, monkeypatch):
         with pytest.raises(ConfigError):
             segmenter.predict([LARGE], **options)
     assert segmenter.scale is None
+
+
+def test_the_segmenter_reduces_like_a_training_at_the_object_size_of_its_weights(segmenter, monkeypatch):
+    for name in ("TRAINED_SCALE", "TRAINED_RESCALED"):
+        monkeypatch.setattr(segmenter.config, name, 0.5)
+    seen, real = [], segmenter._probability_of
+    monkeypatch.setattr(segmenter, "_probability_of", lambda image: seen.append(image) or real(image))
+    for tile in ("auto", "off"):
+        (found,) = segmenter.predict([LARGE], tile=tile)
+        assert found.image_shape == (150, 100)
+    assert len(seen) == 2
+    for image in seen:
+        np.testing.assert_array_equal(image, scaled_image(LARGE, 0.5))
+
+
+def test_the_warning_about_an_unknown_scale_names_the_line_of_the_caller(model, monkeypatch):
+    for detect in (lambda: model.predict([LARGE]), lambda: detect_counted(model, LARGE, 0.99)):
+        monkeypatch.setattr(model, "_assumed_scale_told", False, raising=False)
+        with pytest.warns(UserWarning, match="does not record the scale") as caught:
+            detect()
+        assert [w.filename for w in caught if "does not record" in str(w.message)] == [__file__]
 
 
 def test_images_that_need_no_tiles_have_the_scale_of_the_training():

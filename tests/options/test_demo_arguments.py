@@ -21,4 +21,4 @@ def test_mistyped_options_exit_with_2(wrong):
 def test_help_names_every_option_and_what_is_replaced():
     parser = demo_parser("x")
     assert all(action.help for action in parser._actions)
-    assert "its subfolders run and unseen are replaced" in " ".join(parser.format_help().split())
+    assert "its subfolders run, unseen and parts are replaced" in " ".join(parser.format_help().split())

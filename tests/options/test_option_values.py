@@ -6,6 +6,7 @@ import pytest
 
 from mrcnn.options.option_values import (
     count,
+    dask,
     distance,
     option,
     pixel_size,
@@ -46,6 +47,13 @@ from mrcnn.options.tuning_arguments import hours
         (positive_number, "nan"),
         (option, "novalue"),
         (option, "=3"),
+        (dask, "here"),
+        (dask, "local"),
+        (dask, "local:0"),
+        (dask, "local:two"),
+        (dask, "tcp:/host:8786"),
+        (dask, "://"),
+        (dask, ""),
         (hours, "0"),
         (hours, "x"),
     ],
@@ -78,3 +86,8 @@ def test_errors_say_what_the_option_expects():
 
 def test_one_score_is_used_for_both():
     assert scores("0.5") == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("text", ["local:1", "local:16", "tcp://host:8786", "tls://10.0.0.1:8786"])
+def test_clusters(text):
+    assert dask(text) == text

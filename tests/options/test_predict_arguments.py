@@ -46,6 +46,7 @@ def test_what_to_write_is_a_list_without_repetitions():
         ("--overlays", ["-1", "x", "²"], "is not a whole number of at least 0"),
         ("--part-size", ["0", "x"], "is not a whole number of at least 1"),
         ("--link-scores", ["0.7,0.3"], "the lower score comes first"),
+        ("--dask", ["here", "local:0", "local:"], "write local:N with at least one process, or the address"),
     ],
 )
 def test_bad_values_are_one_clear_line(option, values, cure, capsys):

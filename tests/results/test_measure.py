@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
+from mrcnn.results.cells import cell_table
 from mrcnn.results.measure import measure, measure_boxes, summarize, summarize_boxes, summarize_set, write_csv
 from mrcnn.results.shapes import _crofton_perimeter
 
@@ -232,3 +233,19 @@ def test_an_image_that_is_not_in_memory_is_read_object_by_object():
     assert sum(image.taken) == 2 * (30 + 100)
     with pytest.raises(ConfigError, match="image of 40 x 50"):
         measure(objects, Slices(array[:9]))
+
+
+def test_a_grey_image_of_another_library_is_read_whole():
+    class Stored:
+        """Such as a data set of h5py or zarr."""
+
+        def __init__(self, array):
+            self.array, self.shape, self.ndim = array, array.shape, array.ndim
+
+        def __array__(self, dtype=None, copy=None):
+            return self.array
+
+    array = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    objects = Instances((20, 20), [[2, 3, 7, 9]], [1], None, [np.ones((5, 6), bool)])
+    pd.testing.assert_frame_equal(measure(objects, Stored(array)), measure(objects, array))
+    pd.testing.assert_frame_equal(cell_table(objects, Stored(array)), cell_table(objects, array))

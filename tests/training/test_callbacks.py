@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from mrcnn.config import Config
+from mrcnn.data.scaled import ScaledDataset
+from mrcnn.data.synthetic.mitochondria import SyntheticMitochondria
 from mrcnn.errors import DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.training.callbacks import Board, Checkpoints, Records, StopEarly, StopOnNaN, Validation
 from mrcnn.training.checkpoints import Progress, read_progress
 from mrcnn.training.history import read_history
+from mrcnn.training.trained_on import seen_by_network
 
 BATCHES = types.SimpleNamespace(
     epoch=0, first_step=0, steps=4, names_of=lambda epoch, step: [f"image_{epoch}_{step}_{i}.png" for i in range(2)]
@@ -179,6 +182,27 @@ def test_validation_counts_the_images_that_it_detects_in(monkeypatch):
         callback.on_epoch_end(epoch, logs)
     assert counted == [[2, 1, 3]] * 2
     assert logs["val_threat_score"] == 0.5 and math.isnan(logs["val_ap50"]) and logs["val_foreground_iou"] == 1.0
+
+
+@pytest.mark.parametrize("mode", ["fit", "square"])
+@pytest.mark.parametrize("factor", [None, 0.5, 2.0])
+def test_validation_images_that_were_scaled_for_the_training_are_not_scaled_again(monkeypatch, mode, factor):
+    """The network sees them as in training, whatever the scale of the images as given is."""
+    scales = []
+
+    def evaluated(detector, *_):
+        scales.append(detector.scale)
+        return {"threat_score": {"0.50": 0.5}, "coco_ap": {"AP50": 0.5}, "foreground_iou": 1}, []
+
+    monkeypatch.setattr("mrcnn.inference.evaluation.evaluate_dataset", evaluated)
+    dataset = SyntheticMitochondria(1, (64, 64), 1, size_px=(20, 30))
+    seen = dataset if factor is None else ScaledDataset(dataset, factor)
+    config = Config(IMAGE_RESIZE_MODE=mode, IMAGE_MIN_DIM=0, IMAGE_MAX_DIM=256)
+    for name, value in seen_by_network(config, seen).items():
+        setattr(config, name, value)
+    detector = types.SimpleNamespace(config=config, scale=None)
+    Validation(detector, seen, every=1).on_epoch_end(0, {})
+    assert scales == [None if factor is None else pytest.approx(1.0)] and detector.scale is None
 
 
 # --- TensorBoard ---

@@ -14,9 +14,7 @@ def train_parser(description):
 
 def predict_parser(description):
     """Options of a prediction: tables for screens, which have too many images for files of each."""
-    parser = predict_arguments.predict_parser(description, MIN_SCORE, predict_arguments.BOX_DEFAULT)
-    parser.set_defaults(pictures=4)
-    return parser
+    return predict_arguments.predict_parser(description, MIN_SCORE, predict_arguments.BOX_DEFAULT, pictures=4)
 
 
 def evaluate_parser(description):

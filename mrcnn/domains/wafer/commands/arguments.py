@@ -7,7 +7,7 @@ from pathlib import Path
 from mrcnn.geometry.tile_rules import RULES, rule_name
 from mrcnn.options.arguments import EXIT_CODES, add_dataset, add_weights, base_parser
 from mrcnn.options.evaluate_arguments import add_results
-from mrcnn.options.option_values import object_size, positive_number, whole_number
+from mrcnn.options.option_values import dask, object_size, positive_number, whole_number
 from mrcnn.options.train_arguments import train_parser
 
 _EXIT_CODES = (
@@ -145,6 +145,7 @@ def _add_tiles(group, rules):
     )
     group.add_argument(
         "--dask",
+        type=dask,
         metavar="local:N|tcp://HOST:PORT",
         help="distribute the tiles over N processes of this machine, or over the workers of a cluster",
     )

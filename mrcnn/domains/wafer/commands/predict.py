@@ -13,7 +13,7 @@ from mrcnn.domains.wafer.plot.overview import draw_wafer
 from mrcnn.domains.wafer.sections.export import part_outline, section_counts, write_sections_csv, write_sections_json
 from mrcnn.domains.wafer.sections.sections import pair_sections
 from mrcnn.errors import ConfigError
-from mrcnn.files import read_json
+from mrcnn.files import read_json, remove_drafts
 from mrcnn.hardware import has_gpu, one_operation_at_a_time
 from mrcnn.inference.find_scale import find_scale
 from mrcnn.inference.scale import default_scale, trained_scale
@@ -52,6 +52,7 @@ def predict_wafer(domain, options):
     )
     instances = detect(detector, stack, options, out / "tiles")
     sections = pair_sections(instances)
+    remove_drafts(out)
     write_results(out, stack, instances, sections, options)
     counts = section_counts(sections)
     print(

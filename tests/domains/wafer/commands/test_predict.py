@@ -237,3 +237,9 @@ def test_without_zarr_it_stops_before_the_detection(options, detector, monkeypat
     with pytest.raises(MissingExtra, match="zarr"):
         predict_wafer(wafer_scene.DOMAIN, options())
     assert detector.seen == 0
+
+
+def test_what_a_killed_run_was_writing_is_removed(options, detector, tmp_path):
+    (tmp_path / "out" / ".writing-0123456789abcdef" / "0").mkdir(parents=True)
+    predict_wafer(wafer_scene.DOMAIN, options("--no-zarr"))
+    assert not list((tmp_path / "out").glob(".writing-*"))
