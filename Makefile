@@ -33,7 +33,7 @@ test-long: $(VENV)/.installed-test
 	KERAS_BACKEND=jax $(PYTEST) -m long tests/nets
 
 test-fast: $(VENV)/.installed-test
-	$(PYTEST) -m fast
+	$(PYTEST) -m "fast and not long"
 
 lint: $(VENV)/.installed-test
 	$(BIN) -m ruff check .

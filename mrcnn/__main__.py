@@ -71,6 +71,16 @@ WAFER = {
         f"{_WAFER}artificial_arguments:artificial_parser",
         f"{_WAFER}artificial:write_artificial",
     ),
+    "patches": Command(
+        "cut a labelled wafer into folders of patches",
+        f"{_WAFER}patches_arguments:patches_parser",
+        f"{_WAFER}patches:cut_patches",
+    ),
+    "swap": Command(
+        "exchange tissue and magnet in labels or patches where they were confused",
+        f"{_WAFER}swap_arguments:swap_parser",
+        f"{_WAFER}swap:swap",
+    ),
     "train": Command(
         "train Mask R-CNN to detect tissue and magnetic resin of sections",
         f"{_WAFER}arguments:train_wafer_parser",
@@ -92,6 +102,16 @@ HPA = {
         "merge the four grey images (one per stain) of each field into one image",
         f"{_HPA}merge_arguments:merge_parser",
         f"{_HPA}merge:merge",
+    ),
+    "classes": Command(
+        "plot how often each class occurs in the labels of fields, or in annotations",
+        f"{_HPA}annotation_arguments:classes_parser",
+        f"{_HPA}annotations:plot_classes_of",
+    ),
+    "convert": Command(
+        "convert annotations, such as the XML files of LabelImg, to annot.txt",
+        f"{_HPA}annotation_arguments:convert_parser",
+        f"{_HPA}annotations:convert",
     ),
     "train": Command(
         "train Faster R-CNN or Mask R-CNN on annotated cells", f"{_HPA}arguments:train_parser", f"{_HPA}run:train"

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_settings  # noqa: F401 (for all other packages)
+from mrcnn.config_checks import LOSS_NAMES, SEMANTIC_MODELS, check_class_order, check_settings  # noqa: F401 (for all other packages)
 from mrcnn.config_values import like_default, plain, value_of, written_before
 from mrcnn.errors import ConfigError
 from mrcnn.files import draft_of
@@ -108,6 +108,7 @@ class Config:
     MASK_POOL_SIZE = 14
     MASK_SHAPE: Sequence[int] = [28, 28]
     MASK_HEAD_SIZE = 256  # width of the mask head's convolutions
+    MASK_FINE_SIZE = 0  # width of the layers that refine masks with the image at stride 2; 0: none, as in the original
     # How masks are taught and read (`mrcnn.geometry.regions`). "matterport": as in the original, whose masks are about
     # 5 % too small. "area": without bias; the boxes of detections enclose their masks. Needs USE_MINI_MASK.
     MASK_GEOMETRY = "matterport"
@@ -133,6 +134,7 @@ class Config:
     TRAINED_OBJECT_PX: Sequence[float] | None = None  # quartiles of the objects' equivalent diameter, network pixels
     TRAINED_PIXEL_NM: Sequence[float] | None = None  # (y, x) of a network pixel in nm, if known
     TRAINED_MASK_GEOMETRY: str | None = None  # the MASK_GEOMETRY by which the weights of the mask head were taught
+    TRAINED_GREY: Sequence[float] | None = None  # median grey level (0 to 255) and noise of the training images
     TRAINED_STRETCHED: bool | None = None  # whether images that are not 8 bits are stretched (see SCALE_INTENSITY)
 
     # --- Behaviour ---
@@ -258,13 +260,13 @@ class Config:
     def from_dict(cls, values: dict) -> Self:
         """A config with these values. Lists become arrays or tuples again if the default of the class is one.
 
-        All settings of a run that was written before MASK_GEOMETRY existed had the value "matterport" there, whatever
-        the default of this class is. A name in capitals that this class does not have is a setting of the user's own
+        A run that was written before MASK_GEOMETRY existed has Matterport's masks, whatever the defaults of this class
+        are. A name in capitals that this class does not have is a setting of the user's own
         subclass, whose values `to_dict` wrote: it becomes an attribute. A name that looks like a misspelling of a
         setting raises `ConfigError`.
         """
         if written_before(values, "MASK_GEOMETRY"):
-            values = {**values, "MASK_GEOMETRY": "matterport", "MASK_REGION_SCALE": 1.0}
+            values = {**values, "MASK_GEOMETRY": "matterport", "MASK_REGION_SCALE": 1.0, "MASK_FINE_SIZE": 0}
         known = {*cls.known_names(), *_OLD_NAMES}
         own = [name for name in values if name not in known and name.isupper() and not name.startswith("_")]
         settings = {n: like_default(v, getattr(cls, n, None)) for n, v in values.items() if n not in own}
@@ -339,7 +341,8 @@ class Config:
         Parameters
         ----------
         class_names : sequence of str, optional
-            Class names of the data set, background first; their number must be NUM_CLASSES.
+            Class names of the data set, background first; their number must be NUM_CLASSES, and none may have another
+            id in CLASS_NAMES.
         """
         self._refuse_misspelt()
         check_settings(self)
@@ -348,6 +351,8 @@ class Config:
                 f"NUM_CLASSES is {self.NUM_CLASSES}, but the data set has {len(class_names)} classes, background "
                 f"included: {', '.join(class_names)}. Set NUM_CLASSES = {len(class_names)}."
             )
+        if class_names is not None and self.CLASS_NAMES:
+            check_class_order(self.CLASS_NAMES, class_names)
 
 
 class SemanticConfig(Config):

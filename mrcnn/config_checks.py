@@ -6,12 +6,13 @@ import numbers
 import numpy as np
 
 from mrcnn.errors import ConfigError
-from mrcnn.geometry.length_units import positive_pair
+from mrcnn.geometry.length_units import as_pixel_size, positive_pair
 from mrcnn.geometry.regions import MASK_GEOMETRIES
 
 RESIZE_MODES = ("none", "square", "pad64", "crop", "fit")
 SEMANTIC_MODELS = ("unet", "fcn")
 SEMANTIC_LOSSES = ("cross_entropy", "focal", "dice", "focal_dice")
+SMALLEST_SCALE, LARGEST_SCALE = 1e-6, 1e6  # of TRAINED_SCALE
 LOSS_NAMES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 _INTEGERS = (  # names and lowest value
     (
@@ -45,7 +46,7 @@ _INTEGERS = (  # names and lowest value
         ),
         1,
     ),
-    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY", "VALIDATION_STEPS"), 0),
+    (("IMAGE_MIN_DIM", "SEED", "WARMUP_STEPS", "VALIDATE_EVERY", "VALIDATION_STEPS", "MASK_FINE_SIZE"), 0),
 )
 _OR_NONE = (
     "STEPS_PER_EPOCH",
@@ -115,6 +116,24 @@ def check_settings(config):
     _check_semantic(config)
 
 
+def check_class_order(known, found):
+    """Raise `ConfigError` if a class name has another id in a data set than in CLASS_NAMES.
+
+    Parameters
+    ----------
+    known, found : sequence of str
+        CLASS_NAMES and the names of the data set, background first.
+    """
+    known, found = [str(name) for name in known], [str(name) for name in found]
+    for class_id, name in enumerate(found):
+        if name in known and known[class_id : class_id + 1] != [name]:
+            raise ConfigError(
+                f"The class {name} is number {known.index(name)} in CLASS_NAMES ({', '.join(known)}), but {class_id} "
+                f"in the data set ({', '.join(found)}), so that classes would be exchanged. Give the data set the "
+                f"classes in the order of CLASS_NAMES: classes={known[1:]!r} of its reader, in the commands --classes."
+            )
+
+
 def _check_types(config):
     for names, low in _INTEGERS:
         for name in names:
@@ -178,6 +197,7 @@ def _check_image(config):
         )
     if config.PIXEL_SIZE_NM is not None and positive_pair(config.PIXEL_SIZE_NM) is None:
         raise ConfigError(f"PIXEL_SIZE_NM must be one positive number or (y, x), not {config.PIXEL_SIZE_NM!r}.")
+    as_pixel_size(config.PIXEL_SIZE_NM)  # raises an error for sizes that no microscope has
 
 
 def _check_trained(config):
@@ -186,10 +206,16 @@ def _check_trained(config):
         value = getattr(config, name)
         if value is not None and not (np.shape(value) == (count,) and all(_is_number(v, 1e-9) for v in value)):
             raise ConfigError(f"{name} must be None or {count} positive numbers, not {value!r}.")
-    for name in ("TRAINED_SCALE", "TRAINED_RESCALED"):
-        value = getattr(config, name)
-        if value is not None and not _is_number(value, 1 / 64, 64):
-            raise ConfigError(f"{name} must be None or a number from 1/64 to 64, not {value!r}.")
+    if config.TRAINED_RESCALED is not None and not _is_number(config.TRAINED_RESCALED, 1 / 64, 64):
+        raise ConfigError(
+            f"TRAINED_RESCALED must be None or a number from 1/64 to 64, not {config.TRAINED_RESCALED!r}."
+        )
+    # As a training records it: of images up to MAX_PIXELS wide that are reduced, or tiny ones that are enlarged.
+    if config.TRAINED_SCALE is not None and not _is_number(config.TRAINED_SCALE, SMALLEST_SCALE, LARGEST_SCALE):
+        raise ConfigError(
+            f"TRAINED_SCALE must be None or a number from {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}, not "
+            f"{config.TRAINED_SCALE!r}."
+        )
 
 
 def _check_pyramid(config):

@@ -1,5 +1,8 @@
 """Errors that tell the user which file or setting is wrong, why, and what to do about it."""
 
+import sys
+import warnings
+
 
 class MrcnnError(ValueError):
     """Base class of the errors that name a faulty setting or file. `MissingExtra` is an `ImportError` instead."""
@@ -57,3 +60,19 @@ class MissingExtra(ImportError):
         super().__init__(
             f"This needs the package '{package}' (extra '{extra}'). Install it with: pip install {package}"
         )
+
+
+class LimitReached(UserWarning):
+    """A setting limited how many objects were found in an image, so there may be more."""
+
+
+class EmptyField(UserWarning):
+    """An image shows nothing but noise, and its numbers are stretched less than those of other images."""
+
+
+def warn(message, category=UserWarning):
+    """Warn the code that called this package: its line is named, not one of ours."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mrcnn":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

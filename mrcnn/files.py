@@ -1,14 +1,16 @@
-"""Write files and folders atomically (completely or not at all), and read JSON."""
+"""Write files and folders atomically (completely or not at all), read JSON, and check text that names files."""
 
 import json
 import os
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from mrcnn.errors import DataError
 
+MAX_NAME_BYTES = 255  # of a file's name in UTF-8, on Linux, macOS and Windows
+MAX_PATH_BYTES = 4000  # of a whole path; Linux takes 4,096
 DRAFT = ".writing-"  # how the names of temporary files and folders begin
 _CURE = "Free some space or choose a different folder, then run it again."
 
@@ -151,6 +153,58 @@ def _refusals(path, cure):
         yield
     except OSError as error:
         raise DataError(path, f"cannot be written ({error.strerror or error})", cure) from error
+
+
+def name_problem(text, longest=MAX_NAME_BYTES):
+    """Why a text cannot be the name of one file or folder on any system, or None if it can.
+
+    Parameters
+    ----------
+    text : str
+    longest : int
+        Bytes in UTF-8.
+
+    Returns
+    -------
+    str or None
+        Such as "contains '/'", for error messages.
+    """
+    if not text.strip() or text in (".", ".."):
+        return "is no name"
+    bad = next((c for c in text if c in "/\\" or c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff"), None)
+    if bad is not None:
+        return f"contains {bad!r}"
+    if PureWindowsPath(text).drive:
+        return "begins like a drive of Windows"
+    length = len(text.encode())
+    return f"is {length} bytes long, more than {longest}" if length > longest else None
+
+
+def path_inside(folder, text):
+    """The path that a text from a file names inside a folder, or None if it names none there.
+
+    The only place that turns text into a path: nothing outside the folder is opened because a file says so. Links
+    inside it are the user's own choice.
+
+    Parameters
+    ----------
+    folder : str or Path
+    text : str
+        Relative to the folder, with slashes or backslashes; or absolute, inside it.
+
+    Returns
+    -------
+    Path or None
+        Below `folder`; need not exist. None for "..", another folder or drive, and what `name_problem` refuses.
+    """
+    parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    if not parts or any(map(name_problem, parts)):
+        return None
+    root = os.path.abspath(folder)
+    path = os.path.normpath(os.path.join(root, text.replace("\\", "/")))
+    if len(os.fsencode(path)) > MAX_PATH_BYTES or not path.startswith(os.path.join(root, "")) or path == root:
+        return None
+    return Path(folder) / os.path.relpath(path, root)
 
 
 def read_json(path):

@@ -302,3 +302,24 @@ def test_display_prints_every_setting(capsys):
     names = [line.split()[0] for line in printed.splitlines()[2:] if line]
     assert names == sorted([*Cells.known_names(), "MICROSCOPE"])
     assert {"BATCH_SIZE", "IMAGE_SHAPE", "IMAGE_META_SIZE", "STAIN"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "refused"),
+    [
+        (("BG", "b", "a"), ["BG", "a", "b"], True),
+        (("BG", "a", "b"), ["BG", "a", "b"], False),
+        (("BG", "a", "b"), ["BG", "a", "c"], False),
+        (("BG", "a", "b"), ["BG", "c", "a"], True),
+        (("BG", "a", "a"), ["BG", "a", "a"], False),
+        (("BG", "cell"), ["BG", "object"], False),
+        (None, ["BG", "a", "b"], False),
+    ],
+)
+def test_a_class_has_the_same_id_in_the_settings_and_the_data_set(known, found, refused):
+    config = Config(NUM_CLASSES=len(found), CLASS_NAMES=known)
+    if refused:
+        with pytest.raises(ConfigError, match=r"The class . is number . in CLASS_NAMES .*--classes"):
+            config.validate(found)
+    else:
+        config.validate(found)

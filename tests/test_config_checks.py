@@ -47,6 +47,7 @@ class Cells(Config):
         ("MEAN_PIXEL", [1, 2, float("inf")], "MEAN_PIXEL must be numbers"),
         ("PIXEL_SIZE_NM", 0, "PIXEL_SIZE_NM must be one positive number or \\(y, x\\)"),
         ("PIXEL_SIZE_NM", [5, 5, 5], "PIXEL_SIZE_NM"),
+        ("PIXEL_SIZE_NM", 1e300, "pixel size of 1e\\+300 nm is below 1 pm or above 1 m, which no microscope has"),
         ("RPN_ANCHOR_SCALES", (8, 16, 32, 64, 128, 256), "RPN_ANCHOR_SCALES has 6 entries and BACKBONE_STRIDES 5"),
         ("RPN_ANCHOR_SCALES", 32, "RPN_ANCHOR_SCALES must be a list of one or more positive numbers"),
         ("BACKBONE_STRIDES", [4, 8, 16, 32], "BACKBONE_STRIDES has 4 entries.*Give five"),

@@ -3,11 +3,12 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.files import draft_of, remove_drafts, whole_file, whole_folder, write_json
+from mrcnn.files import draft_of, name_problem, path_inside, remove_drafts, whole_file, whole_folder, write_json
 
 
 def test_replaces_the_old_file_and_makes_the_folder(tmp_path):
@@ -121,3 +122,54 @@ def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path):
         assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
         file.write_text("whole")
         folder.mkdir()
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("cells v2, Zäh.png", None),
+        ("", "is no name"),
+        ("  ", "is no name"),
+        ("..", "is no name"),
+        ("a/b", "contains '/'"),
+        ("a\\b", "contains"),
+        ("a\0", "contains"),
+        ("a\nb", "contains"),
+        ("\ud800", "contains"),
+        ("C:a", "begins like a drive"),
+        ("ä" * 200, "is 400 bytes long, more than 255"),
+    ],
+)
+def test_names_of_files(text, problem):
+    found = name_problem(text)
+    assert found is None if problem is None else problem in found
+
+
+@pytest.mark.parametrize(
+    "text, inside",
+    [
+        ("a.png", "a.png"),
+        ("sub/./a.png", "sub/a.png"),
+        ("sub\\a.png", "sub/a.png"),
+        ("x/../a.png", "a.png"),
+        ("sub//a.png", "sub/a.png"),
+        ("..a.png", "..a.png"),
+        *(
+            (text, None)
+            for text in ("", ".", "..", "/", "x/..", "../a.png", "..\\a.png", "x/../../a.png", "/etc/passwd")
+        ),
+        *(
+            (text, None)
+            for text in ("C:\\a.png", "\\\\host\\share\\a.png", "a\0.png", "\ud800.png", "a" * 5000, "a/" * 3000)
+        ),
+    ],
+)
+def test_text_of_a_file_never_names_what_lies_outside(tmp_path, text, inside):
+    assert path_inside(tmp_path, text) == (None if inside is None else tmp_path / inside)
+
+
+def test_absolute_names_in_the_folder(tmp_path, monkeypatch):
+    assert path_inside(tmp_path, f"{tmp_path}/sub/a.png") == tmp_path / "sub" / "a.png"
+    assert path_inside(tmp_path, f"{tmp_path}x/a.png") is None and path_inside(tmp_path, str(tmp_path)) is None
+    monkeypatch.chdir(tmp_path)
+    assert path_inside(".", f"{tmp_path}/a.png") == Path("a.png")

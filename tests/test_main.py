@@ -161,3 +161,19 @@ def test_as_a_program_and_in_a_closed_pipe():
     finally:
         os.close(write)
     assert done.returncode == 1 and done.stderr == ""
+
+
+def test_a_command_whose_output_nobody_reads_any_more_ends_without_a_word():
+    code = (
+        "import sys; from mrcnn.options.arguments import run\n"
+        "def work():\n"
+        "    print('x' * 100_000, flush=True)\n"
+        "sys.exit(run(work))"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
+    finally:
+        os.close(write)
+    assert done.returncode == 1 and done.stderr == ""

@@ -3,27 +3,57 @@
 import gc
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from mrcnn.commands.compared_images import ComparedImages
 from mrcnn.commands.comparison_table import format_comparison, write_comparison
-from mrcnn.commands.datasets import exit_code, judged_images, model_data, refuse_without_dataset, same_classes
+from mrcnn.commands.datasets import exit_code, refuse_without_dataset
 from mrcnn.commands.evaluation import BY_BOXES, scored_detector
 from mrcnn.commands.inputs import file_name
-from mrcnn.commands.preparation import NAMES, preparation, with_recorded
+from mrcnn.commands.preparation import preparation, with_recorded
 from mrcnn.commands.run_costs import epoch_seconds, peak_mb, restart_peak, weights_mb
-from mrcnn.commands.scaling import OFF, PIXEL_SIZE, at_object_size, check_object_size
-from mrcnn.commands.settings import class_names
+from mrcnn.commands.scaling import (
+    AUTO,
+    OFF,
+    PIXEL_SIZE,
+    FoundFor,
+    at_object_size,
+    check_object_size,
+    chosen_scale,
+    scale_sentences,
+)
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
 from mrcnn.errors import ConfigError
-from mrcnn.inference.evaluation import compares_masks, detect_counted, judge, targets
+from mrcnn.evaluate.intervals import compared, intervals
+from mrcnn.inference.evaluation import compares_masks, detect_counted, judge
 from mrcnn.plot.class_views import show_classes
 from mrcnn.plot.comparison import compare_models
 from mrcnn.plot.figures import save_figure
+
+
+@dataclass
+class Scales:
+    """At which scales a model detected, for sentences about them.
+
+    Attributes
+    ----------
+    found : list of FoundFor
+        The scales found by --object-size auto.
+    chosen : dict of str to None
+        Sentences about the others, each once, in order.
+    """
+
+    found: list[FoundFor] = field(default_factory=list)
+    chosen: dict[str, None] = field(default_factory=dict)
+
+    def sentences(self) -> list[str]:
+        """All that is to be said, without repetitions."""
+        return [*self.chosen, *scale_sentences(self.found)]
 
 
 @dataclass(frozen=True)
@@ -55,15 +85,24 @@ class Entry:
     plain: bool = False
     object_size: str | float = OFF
 
-    def predict(self, image, pixel_size_nm, path):
+    def predict(self, image, pixel_size_nm, path, scales=None):
         """Objects of one image [H, W, C] in its original pixels: those of all scores, and those counted.
 
-        Also returns the seconds that the prediction took, without the preparation.
+        Also returns the seconds that the prediction took, without the preparation. The scale of the image is added to
+        `scales`, if these are given.
         """
         molded = to_channels(self.preparation.image(image, path), int(self.detector.config.IMAGE_CHANNEL_COUNT), path)
         size = self.preparation.pixel_size(pixel_size_nm)
         downscale = self.preparation.downscale
-        scaled = at_object_size(self.detector, molded, self.object_size, size, downscale=downscale)
+        scales = Scales() if scales is None else scales
+
+        def tell(scale, why):
+            scales.found.append(FoundFor(Path(path).name, scale, why))
+
+        if self.object_size != AUTO and hasattr(self.detector, "scale"):
+            sentence = chosen_scale(self.object_size, self.detector.config, size, downscale)[1]
+            scales.chosen |= {} if sentence is None else {sentence: None}
+        scaled = at_object_size(self.detector, molded, self.object_size, size, downscale=downscale, tell=tell)
         with _watershed(self.detector, self.plain), scaled:
             began = time.perf_counter()
             found = detect_counted(self.detector, molded, self.min_score)
@@ -103,14 +142,14 @@ def compare(domain, options):
     """
     refuse_without_dataset(options)
     runs, images, out = named_runs(options["models"]), ComparedImages(domain, options), Path(options["out"])
-    by_boxes, reports, figures = options.get("by") == BY_BOXES, {}, {}
+    by_boxes, reports, samples, figures = options.get("by") == BY_BOXES, {}, {}, {}
     for name, weights in runs.items():
         # Keep one model in memory at a time: a comparison needs no more memory than its largest model.
         peaks = restart_peak()
         for entry in entries_of(domain, name, weights, options):
             dataset = images.of(entry)
             chosen = shown_images(len(dataset.image_ids), options.get("pictures", 3))
-            report, found = judged(entry, dataset, chosen, options.get("iou", 0.5), by_boxes)
+            report, found, samples[entry.name] = scored(entry, dataset, chosen, options.get("iou", 0.5), by_boxes)
             costs = {"seconds_per_epoch": epoch_seconds(weights), "peak_mb": peak_mb() if peaks else None}
             reports[entry.name] = {**report, **costs}
             for i, objects in found.items():
@@ -118,6 +157,9 @@ def compare(domain, options):
             peaks = restart_peak()
         del entry
         gc.collect()
+    ranges, differences = compared(samples)
+    for name, report in reports.items():
+        report |= {"intervals": ranges[name], "difference_to_first": differences.get(name)}
     write_comparison(reports, out, {"models": {n: str(w) for n, w in runs.items()}})
     only_boxes = all(report["images_by_boxes"] == report["images"] for report in reports.values())
     for i, found in figures.items():
@@ -125,49 +167,6 @@ def compare(domain, options):
     print(format_comparison(reports))
     print(f"\nThe table, all metrics and the figures are in {out}.")
     return exit_code(images.errors)
-
-
-class ComparedImages:
-    """The images that all models of a comparison are evaluated on: those that can be read, unprepared.
-
-    The first model decides the class ids.
-
-    Attributes
-    ----------
-    errors : list of DataError
-        Of the images that cannot be read.
-    """
-
-    def __init__(self, domain, options):
-        self.domain, self.errors = domain, []
-        self.options = {name: value for name, value in options.items() if name not in NAMES}
-        self._first, self._ids, self._by_channels = None, None, {}
-
-    def of(self, entry):
-        """The images with the number of channels that the model of an `Entry` takes.
-
-        Raises
-        ------
-        ConfigError
-            Its classes are not those of the first model.
-        """
-        config, options = entry.detector.config, self.options
-        names = class_names(self.domain, config)
-        self._first = self._first or (entry.name, names)
-        if not same_classes(self._first[1], names):
-            raise ConfigError(
-                f"The model '{entry.name}' has the classes {', '.join(names[1:])}, but '{self._first[0]}' has "
-                f"{', '.join(self._first[1][1:])}. Compare only models with the same classes."
-            )
-        channels = int(config.IMAGE_CHANNEL_COUNT)
-        if channels not in self._by_channels:
-            dataset = model_data(self.domain, options, config, options.get("by") == BY_BOXES)
-            if self._ids is None:
-                self._ids, self.errors = judged_images(dataset, options, "used for the comparison")
-            self._by_channels[channels] = dataset.subset(self._ids)
-        dataset = self._by_channels[channels]
-        config.validate(dataset.class_names)
-        return dataset
 
 
 def named_runs(texts):
@@ -228,13 +227,19 @@ def judged(entry, dataset, keep=(), iou=0.5, by_boxes=False):
     dict of int to Instances
         The objects counted.
     """
-    seconds, kept = [], {}
+    report, kept, sample = scored(entry, dataset, keep, iou, by_boxes)
+    return {**report, "intervals": intervals(sample)}, kept
+
+
+def scored(entry, dataset, keep=(), iou=0.5, by_boxes=False):
+    """As `judged`, but with the `Sample` that the intervals are made of instead of these; says the scales used."""
+    seconds, kept, scales = [], {}, Scales()
 
     def detect(image, image_id, pixel_size_nm):
         path = dataset.image_reference(image_id)
         if not seconds:
             entry.predict(image, pixel_size_nm, path)  # the first call compiles and is not timed
-        found, counted, taken = entry.predict(image, pixel_size_nm, path)
+        found, counted, taken = entry.predict(image, pixel_size_nm, path, scales)
         seconds.append(taken)
         if image_id in keep:
             kept[image_id] = counted
@@ -248,8 +253,10 @@ def judged(entry, dataset, keep=(), iou=0.5, by_boxes=False):
         iou,
         lambda ids: tqdm(ids, desc=entry.name, unit="image", disable=None),
     )
+    for sentence in scales.sentences():
+        print(f"{entry.name}: {sentence}")
     costs = {"seconds_per_image": float(np.median(seconds)), "weights_mb": entry.megabytes}
-    return {**outcome.report, **costs}, kept
+    return {**outcome.report, **costs}, kept, outcome.sample
 
 
 def shown_images(count, wanted):
@@ -265,7 +272,8 @@ def draw(dataset, image_id, found, out, in_colours_of_classes=False):
     the box.
     """
     name = str(dataset.image_info[image_id]["id"])
-    image, truth = dataset.load_image(image_id), targets(dataset, image_id)
+    image, truth = dataset.load_image(image_id), dataset.load_instances(image_id)
+    truth = truth.select(truth.class_ids > 0)  # a crowd is no object
     path = out / f"compare_{file_name(name)}.png"
     if not in_colours_of_classes:
         compare_models(image, truth, found, path, title=name)

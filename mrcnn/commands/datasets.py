@@ -5,8 +5,12 @@ import sys
 
 from mrcnn.commands.preparation import NAMES, prepared
 from mrcnn.commands.settings import class_names, new_config
+from mrcnn.commands.training_room import make_room
+from mrcnn.config_checks import check_class_order
+from mrcnn.data.class_lists import check_same_classes, same_classes
 from mrcnn.data.split import split
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.folders import left_out_files, left_out_sentence
 from mrcnn.options.arguments import FAILED
 from mrcnn.options.training_options import absolute
 
@@ -53,6 +57,7 @@ def training_data(domain, options, seed=0, channels=None):
             options.validation_truth,
             options.validation_slices,
             channels,
+            classes_of(domain, train),
         )
     if options.validation_slices:
         if not options.slices:
@@ -64,7 +69,8 @@ def training_data(domain, options, seed=0, channels=None):
             raise ConfigError(
                 f"--slices {first}:{end} and --validation-slices {other}:{other_end} overlap. Use disjoint ranges."
             )
-        return train, _open(domain, given, options.dataset, options.truth, options.validation_slices, channels)
+        same = options.dataset, options.truth, options.validation_slices, channels
+        return train, _open(domain, given, *same, classes_of(domain, train))
     if not options.validation:
         return train, None
     kept, held_out = split(train, seed=seed, validation=options.validation, gap=GAP_SLICES)
@@ -72,6 +78,14 @@ def training_data(domain, options, seed=0, channels=None):
     if left_out:
         print(f"{left_out} slices next to the validation slices are not used, because they look nearly the same.")
     return train.subset(kept), train.subset(held_out)
+
+
+def classes_of(domain, train):
+    """Options of the reader that give a validation set the class ids of the training set, where it takes `classes`."""
+    names = list(train.class_names[1:])
+    if len(names) < 2 or "classes" not in inspect.signature(domain.open_dataset).parameters:
+        return None
+    return {"classes": names}
 
 
 def fitted_data(domain, options, stored=None):
@@ -90,6 +104,11 @@ def fitted_data(domain, options, stored=None):
     config : Config
     train, validation : Dataset
         As from `training_data`.
+
+    Raises
+    ------
+    ConfigError
+        A class has another id in one of them than in another, or in CLASS_NAMES.
     """
     settings = stored or new_config(domain, options)
     data = training_data(domain, options, settings.SEED, settings.IMAGE_CHANNEL_COUNT)
@@ -97,6 +116,12 @@ def fitted_data(domain, options, stored=None):
     if domain.counts_channels and config.IMAGE_CHANNEL_COUNT != settings.IMAGE_CHANNEL_COUNT:
         # The settings were fitted to the images, which were opened with the channels of the preset.
         data = training_data(domain, options, settings.SEED, config.IMAGE_CHANNEL_COUNT)
+    if config.CLASS_NAMES:
+        check_class_order(config.CLASS_NAMES, data[0].class_names)
+    if data[1] is not None:
+        check_same_classes(*data)
+    if stored is None:
+        make_room(config, options, data, int(settings.MAX_GT_INSTANCES))
     return config, *data
 
 
@@ -166,16 +191,6 @@ def model_data(domain, options, config, by_boxes=False):
     return dataset
 
 
-def same_classes(names, others):
-    """Whether class ids mean the same under both lists of names, background first; None: names are not known.
-
-    One class is the same whatever its name.
-    """
-    if names is None or others is None:
-        return True
-    return list(names) == list(others) or len(names) == len(others) == 2
-
-
 def refuse_without_dataset(options):
     """Raise `ConfigError` if options for reading a data set are given, but none to read."""
     if not options.get("dataset"):
@@ -203,7 +218,11 @@ def _open(domain, options, path, truth, chosen_slices, channels, defaults=None):
         reader_options["slices"] = tuple(chosen_slices)
     if options.get("pixel_size_nm"):
         reader_options["pixel_size_nm"] = tuple(options["pixel_size_nm"])
-    return prepared(domain.open_dataset(path, truth, **reader_options), options)
+    with left_out_files() as unread:
+        dataset = domain.open_dataset(path, truth, **reader_options)
+    if unread:
+        print(left_out_sentence(unread), file=sys.stderr)
+    return prepared(dataset, options)
 
 
 def readable(dataset, limit=None):

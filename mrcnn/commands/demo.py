@@ -11,7 +11,7 @@ from mrcnn.commands.predict import predict
 from mrcnn.commands.settings import load_detector
 from mrcnn.commands.training import train
 from mrcnn.data.synthetic.write import write_mask_folders
-from mrcnn.evaluate.report import format_table
+from mrcnn.evaluate.text import format_table
 from mrcnn.options.arguments import FAILED
 from mrcnn.options.demo_arguments import EPOCHS, OWN_FOLDERS
 from mrcnn.options.training_options import TrainingOptions

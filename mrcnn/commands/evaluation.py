@@ -13,11 +13,13 @@ from mrcnn.commands.preparation import preparation, with_recorded
 from mrcnn.commands.scaling import OFF, PIXEL_SIZE, FoundFor, at_object_size, check_object_size, scale_sentences
 from mrcnn.commands.settings import load_detector, recorded_config
 from mrcnn.errors import ConfigError
-from mrcnn.evaluate.joint import format_all
 from mrcnn.evaluate.report import worst_images
+from mrcnn.evaluate.text import format_all
 from mrcnn.files import write_json
 from mrcnn.hardware import one_operation_at_a_time
 from mrcnn.inference.evaluation import compares_masks, detect_counted, judge
+from mrcnn.plot.areas import plot_areas
+from mrcnn.plot.captions import CLASS_AND_SCORE
 from mrcnn.plot.classes import plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.curves import plot_threat_scores
 from mrcnn.plot.instances import compare_truth, draw_errors
@@ -76,8 +78,14 @@ def scored_detector(domain, options):
     default DETECTION_MIN_CONFIDENCE of the settings.
     """
     min_score = options.get("min_score")
+    own = float(recorded_config(domain, {**options, "min_score": None}).DETECTION_MIN_CONFIDENCE)
     if min_score is None:
-        min_score = float(recorded_config(domain, options).DETECTION_MIN_CONFIDENCE)
+        min_score = own
+    elif min_score != own:
+        print(
+            f"Objects count from a score of {min_score:g} (--min-score); {options['weights']} itself keeps those from "
+            f"{own:g} (DETECTION_MIN_CONFIDENCE), as in predict."
+        )
     detector = load_detector(domain, {**options, "min_score": min(LOWEST_SCORE, min_score)})
     complete_older_run(domain, detector, options["weights"])
     return detector, min_score
@@ -95,8 +103,9 @@ def evaluate_to(
     object_size=OFF,
     downscale=1,
 ):
-    """Evaluate on a data set; write `metrics.json`, `threat_scores.png`, plots by class, and the worst images.
+    """Evaluate on a data set; write `metrics.json`, `threat_scores.png`, `areas.png`, plots by class, the worst images.
 
+    `areas.png`, the areas found against the true ones, is written where masks are compared.
     The plots by class are `classes.png` and its three parts, `confusion.png`, `precision_recall.png` and `f1.png`; they
     are left out if there is one class, masks are compared, and all scores are the same. Each of the worst images has
     two figures: `worst_<i>_<image>.png`, the ground truth next to the prediction, and `worst_<i>_<image>_errors.png`,
@@ -151,16 +160,26 @@ def evaluate_to(
     )
     for sentence in scale_sentences(scales):
         print(sentence)
-    report = outcome.report
+    report = outcome.with_intervals()
     write_json(out / "metrics.json", {"weights": None if weights is None else str(weights), **report})
     plot_threat_scores(report["threat_score"], out / "threat_scores.png")
+    if not outcome.by_boxes:
+        _plot_areas(outcome, out / "areas.png")
     if outcome.by_boxes or len(outcome.curves) > 1 or _scores_differ(outcome.curves):
         _plot_classes(outcome, out)
     for place, i in enumerate(worst_images(report, worst), start=1):
         gt, found = outcome.truths[i], outcome.counted[i]
         found.pixel_size_nm = gt.pixel_size_nm
-        draw_worst(dataset.load_image(i), gt, found, out, place, report["per_image"][i]["name"])
+        name = report["per_image"][i]["name"]
+        draw_worst(dataset.load_image(i), gt, found, out, place, name, dataset.class_names)
     return report
+
+
+def _plot_areas(outcome, path):
+    outlines, sizes = outcome.sample.outlines, [truth.pixel_size_nm for truth in outcome.truths]
+    own = [sizes[i] for i in outlines.images]
+    known = None if None in own else [y * x for y, x in own]
+    plot_areas(outlines.areas_true, outlines.areas_found, known, path)
 
 
 def _scores_differ(curves):
@@ -175,7 +194,7 @@ def _plot_classes(outcome, out):
     plot_f1(curves, min_score, out / "f1.png")
 
 
-def draw_worst(image, gt, found, out, place, name):
+def draw_worst(image, gt, found, out, place, name, class_names=None):
     """Write `worst_<place>_<name>.png`, ground truth next to prediction, and `worst_<place>_<name>_errors.png`.
 
     Parameters
@@ -187,7 +206,9 @@ def draw_worst(image, gt, found, out, place, name):
         Rank of the image among the worst, from 1.
     name : str
         Name of the image.
+    class_names : sequence of str, optional
+        By class id, background first; without them, their numbers are written.
     """
     stem = f"worst_{place}_{file_name(name)}"
-    compare_truth(image, gt, found, out / f"{stem}.png", title=name)
-    draw_errors(image, gt, found, path=out / f"{stem}_errors.png", title=name)
+    compare_truth(image, gt, found, out / f"{stem}.png", CLASS_AND_SCORE, name, class_names)
+    draw_errors(image, gt, found, path=out / f"{stem}_errors.png", title=name, class_names=class_names)

@@ -8,7 +8,7 @@ from pathlib import Path
 from mrcnn.commands import info_data, info_images, info_weights, info_weights_text
 from mrcnn.commands.plain_text import aligned
 from mrcnn.errors import DataError, MissingExtra, MrcnnError, OutdatedLibrary
-from mrcnn.images.folders import EXTENSIONS, is_zarr
+from mrcnn.images.folders import ALSO, EXTENSIONS, is_zarr, left_out_files, left_out_sentence
 from mrcnn.options.arguments import FAILED, USAGE
 
 _WEIGHTS = (".h5", ".hdf5", ".npz", ".keras")
@@ -38,7 +38,10 @@ def info(options):
     run = None  # settings of the first run named so far, with which images are judged
     for path in paths:
         try:
-            found, errors = describe(path, limit, run)
+            with left_out_files() as unread:
+                found, errors = describe(path, limit, run)
+            if unread:
+                print(left_out_sentence(unread), file=sys.stderr)
         except (MrcnnError, MissingExtra, OutdatedLibrary, OSError) as error:
             found, errors = None, [error]
         failed += bool(errors)
@@ -110,7 +113,7 @@ def describe(path, limit=info_data.LIMIT, run=None):
         return info_weights.describe_settings(path), []
     if suffix in _ANNOTATIONS:
         return info_data.describe_annotations(path, limit)
-    if suffix not in EXTENSIONS and info_images.is_other_file(path):
+    if suffix not in (*EXTENSIONS, *ALSO) and info_images.is_other_file(path):
         raise DataError(path, "is not a file that can be described", _UNKNOWN_CURE)
     return info_images.describe_image(path, run), []
 

@@ -35,6 +35,9 @@ _FORMATS = {
     "yolo": "YOLO",
     "coco": "COCO",
     "via": "VGG Image Annotator",
+    "via-csv": "VGG Image Annotator (CSV)",
+    "labelstudio": "Label Studio",
+    "cvat": "CVAT for images",
 }
 _NAMED = (BoxDataset, ClassFolderDataset, ClassTableDataset)  # layouts that name their classes
 _QUARTILES = (25, 50, 75)

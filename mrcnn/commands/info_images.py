@@ -9,14 +9,14 @@ from mrcnn.commands.plain_text import counted, length, pixel_size
 from mrcnn.config import Config
 from mrcnn.geometry.length_units import NM
 from mrcnn.images.folders import BIOIO
-from mrcnn.images.read import is_tiff
+from mrcnn.images.kinds import DECODED, is_tiff, kind_of
+from mrcnn.images.page_axes import slice_axis
 from mrcnn.images.source import open_image
 from mrcnn.images.tiff import open_tiff
 from mrcnn.inference.scale import tiling_of
 
 MOST_VALUES = 2**26  # that are read for the range of values
 _WINDOW = 2048  # side of the window that is read of larger images
-_MARKS = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 
 
 def describe_image(path, run=None):
@@ -33,7 +33,7 @@ def describe_image(path, run=None):
     dict
         `format`, `height`, `width`, `channels`, `alpha` (whether the last channel is declared as such), `pages`, `axes`
         (letters with lengths, as the file states them, or None), `dtype`, `range` (lowest and highest value, or None)
-        in `range_of`, `pixel_size_nm`, `slice_distance_nm`, `notes`.
+        in `range_of`, `pixel_size_nm`, `slice_distance_nm`, `can_be_linked` (whether the pages can be slices), `notes`.
 
     Raises
     ------
@@ -61,31 +61,27 @@ def describe_image(path, run=None):
             "pixel_size_nm": source.pixel_size_nm,
             "slice_distance_nm": source.slice_distance_nm,
         }
-    return {**found, "notes": _notes(found, run)}
+        stated = [*source.notes, *_size_problems(source)]
+        found["can_be_linked"] = source.pages > 1 and slice_axis(source.page_axes) is not None
+    return {**found, "notes": [*stated, *_notes(found, run)]}
 
 
 def is_other_file(path):
     """Whether a file does not begin like an image and has no name of one; raises `DataError` if it is empty."""
-    if is_tiff(path) or path.suffix.lower() in BIOIO:
-        return False
-    with open(path, "rb") as file:
-        head = file.read(16)
-    return not head.startswith(tuple(_MARKS))
+    kind = kind_of(path)
+    return kind not in DECODED and path.suffix.lower() not in BIOIO
 
 
 def _format(path):
     if path.is_dir():
         return "Zarr"
-    if path.suffix.lower() in BIOIO:
-        return path.suffix[1:].upper()
-    if is_tiff(path):
+    kind = kind_of(path)
+    if kind == "tiff":
         with open_tiff(path) as tif:
             kinds = {"OME": tif.is_ome, "ImageJ": tif.is_imagej, "BigTIFF": tif.is_bigtiff}
         names = [name for name, applies in kinds.items() if applies]
         return "TIFF" + (f" ({', '.join(names)})" if names else "")
-    with open(path, "rb") as file:
-        head = file.read(4)
-    return next(name for mark, name in _MARKS.items() if head.startswith(mark))
+    return DECODED.get(kind) or path.suffix[1:].upper()
 
 
 def _axes(path):
@@ -120,10 +116,17 @@ def _notes(found, run):
     notes = []
     if found["range"] is not None and found["range"][0] == found["range"][1]:
         notes.append("all values are the same: there is nothing to see")
-    if found["pages"] > 1:
-        notes.append("each page is an image of its own; --link-slices links the objects of neighbouring pages")
+    if found["can_be_linked"]:
+        notes.append("each page is an image of its own; --link-slices links the objects of neighbouring slices")
+    elif found["pages"] > 1:
+        notes.append("each page is an image of its own; the pages are no slices (Z), so they have no volumes")
     notes.append(_size_note(found, run))
     return notes + _channel_notes(found, run) + _pixel_notes(found, run)
+
+
+def _size_problems(source):
+    sizes = {"--pixel-size-nm": source.size_problem, "--slice-distance-nm": source.slice_problem}
+    return [f"{problem}, so it is not used: give it with {option}" for option, problem in sizes.items() if problem]
 
 
 def _size_note(found, run):

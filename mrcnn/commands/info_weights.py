@@ -195,6 +195,8 @@ def _of_config(config):
         "channels": int(config.IMAGE_CHANNEL_COUNT),
         "input": size,
         "pixel_size_nm": as_pixel_size(config.PIXEL_SIZE_NM),
+        "min_score": float(config.DETECTION_MIN_CONFIDENCE),
+        "max_objects": None if semantic else int(config.DETECTION_MAX_INSTANCES),
         "objects": _trained_objects(config),
     }
 

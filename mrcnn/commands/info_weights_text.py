@@ -20,6 +20,7 @@ def rows(found):
     if found["settings"] is not None:
         rows += [("pixel size", f"{pixel_size(found['pixel_size_nm'])} (PIXEL_SIZE_NM)")]
         rows += [("objects", objects_text(found["objects"]))] if found["objects"] else []
+        rows += [("detections", _detections_text(found))]
     rows += [("training", text) for text in _training_texts(trained)] if trained else []
     if found["weights"]:
         epoch = "" if found["epoch"] is None else f", of epoch {found['epoch']}"
@@ -29,6 +30,12 @@ def rows(found):
         ]
     rows += [("note", note) for note in notes]
     return [*rows, ("to predict", found["predict"])] if found["predict"] else rows
+
+
+def _detections_text(found):
+    text = f"of a score of at least {found['min_score']:g} (DETECTION_MIN_CONFIDENCE)"
+    most = found["max_objects"]
+    return text if most is None else f"{text}, at most {most} in an image or tile (DETECTION_MAX_INSTANCES)"
 
 
 def _what(found):

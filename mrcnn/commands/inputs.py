@@ -3,14 +3,20 @@
 import glob
 import os
 import re
+import shutil
+import sys
+import unicodedata
 from pathlib import Path
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.images.folders import BIOIO, EXTENSIONS, is_zarr, list_images, natural_key
+from mrcnn.files import DRAFT, whole_file
+from mrcnn.images.folders import ALSO, BIOIO, EXTENSIONS, folder_content, is_zarr, left_out_sentence, natural_key
 
 
 def find_images(arguments):
     """The image files named by files, folders and patterns, each once, in their order.
+
+    Files of folders that are no images are named in one sentence on standard error.
 
     Parameters
     ----------
@@ -22,12 +28,12 @@ def find_images(arguments):
     errors : list of DataError
         For missing files and unsupported formats.
     """
-    found, errors = {}, []
+    found, errors, unread = {}, [], []
     for argument in arguments:
         path = Path(argument)
         try:
             if path.is_dir() and not is_zarr(path):
-                paths = _in_folder(path, errors)
+                paths = _in_folder(path, errors, unread)
             elif path.exists() or not glob.has_magic(argument):
                 paths = [path]
             else:
@@ -40,19 +46,25 @@ def find_images(arguments):
                 found.setdefault(p.resolve(), p)
         except DataError as error:
             errors.append(error)
+    if unread:
+        print(left_out_sentence(unread), file=sys.stderr)
     return list(found.values()), errors
 
 
-def _in_folder(folder, errors):
-    try:
-        images = list_images(folder, any_kind=True)
-    except DataError as error:  # a file of an unsupported format; the others are used
-        errors.append(error)
-        images = [p for p in folder.iterdir() if not p.name.startswith(".")]
-        images = sorted((p for p in images if _is_image(p)), key=natural_key)
-    if not images:
+def _in_folder(folder, errors, unread):
+    content = folder_content(folder, any_kind=True)
+    errors += content.refused
+    unread += content.others
+    if not content.images:
         raise DataError(folder, "contains no images", f"Give the folder that has the images ({', '.join(EXTENSIONS)})")
-    return images
+    return content.images
+
+
+LEAST_ROOM = 2**24  # bytes
+
+
+class _NotKept(Exception):
+    """Ends the writing of a file that is not wanted."""
 
 
 def results_folder(options):
@@ -64,6 +76,24 @@ def results_folder(options):
             "Choose another folder."
         )
     return out
+
+
+def check_writable(folder):
+    """Create a folder if it is missing; raises `DataError` if nothing can be written there, or less than 16 MB."""
+    probe = Path(folder) / f"{DRAFT}check"
+    try:
+        with whole_file(probe) as draft:
+            draft.write_bytes(b"x")
+            raise _NotKept
+    except _NotKept:
+        pass
+    except DataError as error:
+        raise DataError(folder, error.problem, error.cure) from error
+    room = shutil.disk_usage(folder).free
+    if room < LEAST_ROOM:
+        raise DataError(
+            folder, f"has only {room / 1e6:.1f} MB of space left", "Free some space or choose a different folder"
+        )
 
 
 def file_name(text):
@@ -83,15 +113,19 @@ def table_names(paths):
     -------
     list of str
         Such as `field.png`; `plate_1/field.png` and `plate_2/field.png` for files in two folders, with slashes on any
-        system.
+        system. Names that look the same, because one is spelled with composed letters and the other with separate
+        accents, are numbered.
     """
     parts, levels = [Path(os.path.abspath(path)).parts for path in paths], [1] * len(paths)
     while True:
         names = ["/".join(own[-level:]) for own, level in zip(parts, levels)]
-        clashes = _clashes(names)
+        clashes = _clashes(unicodedata.normalize("NFC", name) for name in names)
         if not clashes:
             return names
-        for i in (i for indices in clashes for i in indices):
+        longer = [i for indices in clashes for i in indices if levels[i] < len(parts[i])]
+        if not longer:
+            return _numbered(names, lambda name: unicodedata.normalize("NFC", name), "{} ({})".format)
+        for i in longer:
             levels[i] += 1
 
 
@@ -99,26 +133,48 @@ def result_names(paths):
     """Names for the results of each image: the stem; if stems are the same, with the folder before it, then also with
     the suffix after it, then with more folders.
 
-    Raises
-    ------
-    ConfigError
-        Two images still have the same name.
+    Names are the same if some file systems do not tell them apart (`same_name`). If longer names do not help, as for
+    `a.tif` and `A.tif` in one folder, the later ones are numbered: `a` and `A_2`.
     """
     levels = [0] * len(paths)
     while True:
         names = [_name(path, level) for path, level in zip(paths, levels)]
-        clashes = _clashes(name.lower() for name in names)  # some file systems do not distinguish A and a
+        clashes = _clashes(map(same_name, names))
         if not clashes:
             return names
-        for indices in clashes:
-            if all(levels[i] > len(paths[i].resolve().parts) for i in indices):
-                first, second = (paths[i] for i in indices[:2])
-                raise ConfigError(
-                    f"The results of {first} and {second} would have the same name "
-                    f"({names[indices[0]]}). Rename one, or predict them in two runs with different --out folders."
-                )
-            for i in indices:
-                levels[i] += 1
+        longer = [i for indices in clashes for i in indices if levels[i] <= len(paths[i].resolve().parts)]
+        if not longer:
+            return _result_names_numbered(paths, names, clashes)
+        for i in longer:
+            levels[i] += 1
+
+
+def _result_names_numbered(paths, names, clashes):
+    """The names, with those that clash as short as those of `result_names` can be, and numbered."""
+    short = list(names)
+    for indices in clashes:
+        for i in indices:
+            short[i] = _name(paths[i], 0)
+    return _numbered(short, same_name, "{}_{}".format)
+
+
+def _numbered(names, key, form):
+    """The names, with numbers from 2 on where the `key` of an earlier one is the same."""
+    taken, made = set(map(key, names)), []
+    used = set()
+    for name in names:
+        number, own = 1, name
+        while key(own) in used or number > 1 and key(own) in taken:
+            number += 1
+            own = form(name, number)
+        used.add(key(own))
+        made.append(own)
+    return made
+
+
+def same_name(name):
+    """A form of a file name that is equal for names which some file systems do not tell apart."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _clashes(names):
@@ -129,14 +185,22 @@ def _clashes(names):
     return [indices for indices in groups.values() if len(indices) > 1]
 
 
-def _is_image(path):
-    return is_zarr(path) or path.is_file() and path.suffix.lower() in EXTENSIONS
-
-
 def _name(path, level):
-    known = (".ome.zarr", ".zarr", *EXTENSIONS, *BIOIO)
+    known = (".ome.zarr", ".zarr", *EXTENSIONS, *ALSO, *BIOIO)
     ending = next((end for end in known if path.name.lower().endswith(end)), "")
     stem = path.name[: len(path.name) - len(ending)] or path.name
     folders = path.resolve().parent.parts[1:][-max(1, level - 1) :] if level else ()
     stem = "_".join([*folders, stem])
     return f"{stem}_{path.suffix.lstrip('.').lower()}" if level >= 2 else stem
+
+
+def stamp(path):
+    """Size and modification time of a file, or of the files in a Zarr, to detect changes; None if there is none."""
+    try:
+        found = Path(path).stat()
+        if not Path(path).is_dir():
+            return [found.st_size, found.st_mtime_ns]
+        files = [file.stat() for file in Path(path).rglob("*")]
+    except OSError:
+        return None
+    return [len(files), sum(f.st_size for f in files), max((f.st_mtime_ns for f in files), default=0)]

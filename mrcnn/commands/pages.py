@@ -7,6 +7,7 @@ import numpy as np
 
 from mrcnn.data.molding import to_channels
 from mrcnn.data.prepared import Preparation
+from mrcnn.images.page_axes import place_of
 from mrcnn.images.source import ImageSource
 
 # Pages with more pixels than this are read by window; smaller ones are held in memory while they are processed.
@@ -39,6 +40,11 @@ class Page(NamedTuple):
     page: int
     pages: int
     error: Exception | None = None
+
+    @property
+    def place(self):
+        """Where the page is along each axis that the file names, from 0, such as {"t": 1, "z": 3}."""
+        return {} if self.source is None else place_of(self.source.page_axes, self.page)
 
     @property
     def called(self):

@@ -2,31 +2,32 @@
 
 import hashlib
 import json
-import shutil
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from mrcnn.commands.inputs import find_images, result_names, results_folder, table_names
+from mrcnn.commands.inputs import check_writable, find_images, result_names, results_folder, stamp, table_names
+from mrcnn.commands.limits import limit_sentences
 from mrcnn.commands.older_runs import complete_older_run
-from mrcnn.commands.predict_worker import FileWork, PartResult, add_file, tile_folder_of
-from mrcnn.commands.predict_writers import PageWriter
-from mrcnn.commands.preparation import preparation, with_recorded
-from mrcnn.commands.scaling import PIXEL_SIZE, FoundFor, advice, check_object_size, scale_sentences
-from mrcnn.commands.settings import class_names, load_detector
+from mrcnn.commands.own_results import OwnResults, refuse_taken, without_results
+from mrcnn.commands.predict_options import file_work, least_score, with_old_words
+from mrcnn.commands.predict_tiles import remove_if_empty, remove_tiles_of_file
+from mrcnn.commands.predict_worker import PartResult, add_file
+from mrcnn.commands.preparation import with_recorded
+from mrcnn.commands.remarks import Remark, remark_sentences
+from mrcnn.commands.scaling import FoundFor, advice, scale_sentences
+from mrcnn.commands.settings import load_detector
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.files import remove_drafts, whole_file
-from mrcnn.geometry.length_units import as_pixel_size
-from mrcnn.hardware import has_gpu, one_operation_at_a_time
+from mrcnn.hardware import one_operation_at_a_time
+from mrcnn.inference.empty_fields import noise_sentence
 from mrcnn.inference.tile_store import settings_fingerprint, weights_fingerprint
 from mrcnn.options.arguments import FAILED, USAGE
-from mrcnn.options.predict_arguments import BOX_DEFAULT, MASK_DEFAULT
-from mrcnn.results.linking import LinkSettings
 from mrcnn.results.measure import write_csv
 from mrcnn.results.parts import PartStore
+from mrcnn.results.places import together
 
 PART_SIZE = 200  # files
 PARTS = 20  # at least so many, if there are as many files: a killed run loses only one of them
@@ -53,16 +54,21 @@ def predict(domain, options):
     if options.get("dask"):
         import mrcnn.inference.dask_workers  # noqa: F401     # a missing package is named before the detection
     paths, missing = find_images(options["images"])
+    paths = without_results(paths, options["images"])
     one_operation_at_a_time()
     detector = load_detector(domain, options)
     complete_older_run(domain, detector, options["weights"])
     work = file_work(domain, detector, with_recorded(options), out, len(paths))
     for error in missing:
         _report(error)
+    if sentence := least_score(detector, options):
+        print(sentence)
     prediction = Prediction(detector, work, paths, options)
     prediction.run()
     failed = [(error.path, error) for error in missing] + prediction.failed()
     prediction.write(failed)
+    for sentence in prediction.remarks():
+        print(sentence, file=sys.stderr)
     for sentence in prediction.sentences():
         print(sentence)
     if failed and not prediction.total("count"):
@@ -76,58 +82,6 @@ def predict(domain, options):
             file=sys.stderr,
         )
     return FAILED if failed else 0
-
-
-def with_old_words(options):
-    """The options, with those that became names for --write (--rois, --masks, --cells, --link-slices) among these."""
-    words = {"rois": "rois", "masks": "masks", "cells": "cells", "link_slices": "volumes"}
-    return {**options, "also": tuple(name for word, name in words.items() if options.get(word))}
-
-
-def file_work(domain, detector, options, out, files):
-    """The `FileWork` that the options describe, for this model and number of files."""
-    config = detector.config
-    masks = bool(config.USE_MASK_HEAD)
-    write = options.get("write") or options.get("default_write") or (MASK_DEFAULT if masks else BOX_DEFAULT)
-    write = tuple(dict.fromkeys([*write, *options["also"], *(["detections"] if options.get("detections") else [])]))
-    if options.get("parts"):
-        write = tuple(name for name in write if name != "coco")
-    names = class_names(domain, config)
-    writer = PageWriter(
-        write,
-        None if names is None else tuple(names),
-        masks,
-        int(config.IMAGE_SHAPE[2]),
-        options.get("overlays", 4),
-        _link_settings(options) if "volumes" in write else None,
-        options.get("slice_distance_nm"),
-    )
-    writer.check()
-    object_size = options.get("object_size") or PIXEL_SIZE
-    check_object_size(object_size, config)
-    return FileWork(
-        out,
-        writer,
-        int(config.IMAGE_SHAPE[2]),
-        preparation(options),
-        options.get("pixel_size_nm"),
-        as_pixel_size(config.PIXEL_SIZE_NM),
-        options.get("batch") or (4 if has_gpu() else 1),
-        options.get("tile") or "auto",
-        object_size,
-        options.get("dask") if files == 1 else None,
-    )
-
-
-def _link_settings(options):
-    low, high = options.get("link_scores", (0.0, 0.0))
-    return LinkSettings(
-        options.get("link_iou", 0.3),
-        low,
-        high,
-        max_gap=options.get("link_gap", 0),
-        min_slices=options.get("min_slices", 1),
-    )
 
 
 def _report(error):
@@ -152,11 +106,23 @@ class Prediction:
         size = options.get("part_size") or max(1, min(PART_SIZE, -(-len(paths) // PARTS)))
         self.parts = [range(i, min(i + size, len(paths))) for i in range(0, len(paths), size)]
         self.drawn = len(paths) if options.get("pictures") is None else options["pictures"]
+        check_writable(self.out)
+        self.results = OwnResults(self.out)
+        refuse_taken(self.results.taken(*self._to_write()), self.out, paths, bool(options.get("overwrite")))
         self.store = PartStore(
             self.out / "parts", options.get("parts") or "csv", self._run(size), bool(options.get("resume"))
         )
+        self.results.claim(*self._to_write())
         remove_drafts(self.out)
         self._records = {}
+
+    def _to_write(self):
+        """Names of images, what is written of each, and names of the other files."""
+        writer, others = self.work.writer, ["failed.csv"]
+        if not self.options.get("parts"):
+            others += [f"{name}.csv" for name in writer.tables()]
+            others += ["detections.json"] if {"coco", "masks"} & set(writer.write) else []
+        return self.stems, writer.write, others
 
     def _run(self, size):
         """What the parts depend on."""
@@ -171,6 +137,7 @@ class Prediction:
             "tiles": work.tile,
             "object size": work.object_size,
             "slices": [str(work.writer.link), work.writer.slice_distance_nm],
+            **({} if work.writer.link is None else {"linked along": "z"}),  # parts before knew no axes
             "weights": weights_fingerprint(self.detector),
             "settings": settings_fingerprint(self.detector),
         }
@@ -182,12 +149,14 @@ class Prediction:
         left = [number for number, record in self._records.items() if record is None]
         done = len(self.paths) - sum(len(self.parts[n]) for n in left)
         # Taken before the files are read, so --resume processes files again that change meanwhile.
-        stamps = {number: [_stamp(self.paths[i]) for i in self.parts[number]] for number in left}
+        stamps = {number: [stamp(self.paths[i]) for i in self.parts[number]] for number in left}
         with tqdm(total=len(self.paths), initial=done, unit="image", disable=None) as bar:
             processed = self._on_dask(left, bar) if self._distributes_parts() else self._here(left, bar)
             for number, result in processed:
                 self._put(number, stamps[number], result)
                 self._remove_tiles(number)
+        for number in self._records:  # a killed run may have left those of a part that it had stored
+            self._remove_tiles(number)
 
     def _distributes_parts(self):
         return self.options.get("dask") and self.work.dask is None
@@ -222,7 +191,7 @@ class Prediction:
 
     def _kept(self, number):
         record = self.store.record(number)
-        same = record is not None and record.get("stamps") == [_stamp(self.paths[i]) for i in self.parts[number]]
+        same = record is not None and record.get("stamps") == [stamp(self.paths[i]) for i in self.parts[number]]
         complete = same and all(self.store.path(name, number).exists() for name in record["tables"])
         return _short(record) if complete else None
 
@@ -239,6 +208,9 @@ class Prediction:
             "diameters": result.diameters,
             "notes": result.notes,
             "scales": result.scales,
+            "remarks": result.remarks,
+            "limits": result.limits,
+            "empty": result.empty,
             "failed": [(str(path), error.problem, error.cure) for path, error in result.failed],
         }
         if {"coco", "masks"} & set(self.work.writer.write):
@@ -252,10 +224,8 @@ class Prediction:
         for i in self.parts[number]:
             if str(self.paths[i].absolute()) in failed:
                 continue
-            shutil.rmtree(tile_folder_of(self.out, self.stems[i]), ignore_errors=True)
-        tiles = self.out / "tiles"
-        if tiles.is_dir() and not any(tiles.iterdir()):
-            tiles.rmdir()
+            remove_tiles_of_file(self.out, self.stems[i])
+        remove_if_empty(self.out / "tiles")
 
     def total(self, name):
         """Sum of a number in the records of all parts."""
@@ -280,7 +250,15 @@ class Prediction:
         diameters = [d for record in self._records.values() for d in record["diameters"]]
         count = sum(sum(record["classes"].values()) for record in self._records.values())
         advised = advice(count, diameters, config, choice) if self.total("count") else None
-        return [*notes, *scale_sentences(found), *([advised] if advised else [])]
+        limits = [one for record in self._records.values() for one in record["limits"]]
+        said = limit_sentences(limits, config) if limits else []
+        empty = [image for record in self._records.values() for image in record["empty"]]
+        said += [noise_sentence(empty)] if empty else []
+        return [*notes, *scale_sentences(found), *said, *([advised] if advised else [])]
+
+    def remarks(self):
+        """Sentences about the files: what they state and is not used, what was assumed; each once."""
+        return remark_sentences(Remark(*one) for record in self._records.values() for one in record["remarks"])
 
     def failed(self):
         """(file, DataError) of each file that could not be used, in the order of the files."""
@@ -295,6 +273,10 @@ class Prediction:
 
         If no file could be used, the tables of an earlier run stay as they are.
         """
+        self._write_tables(failed)
+        self.results.settle()
+
+    def _write_tables(self, failed):
         if failed:
             rows = [(str(path), str(error)) for path, error in failed]
             write_csv(pd.DataFrame(rows, columns=["file", "problem"]), self.out / "failed.csv")
@@ -319,8 +301,8 @@ class Prediction:
         elif name in ("objects", "stacks"):
             if name == "stacks":
                 print(
-                    "Volumes: none of the images is a stack, so nothing was linked. To link slices that are stored in "
-                    "separate files, combine them into one TIFF stack."
+                    "Volumes: none of the images is a stack of slices, so nothing was linked. To link slices that are "
+                    "stored in separate files, combine them into one TIFF stack."
                 )
         elif not self._keeps(f"{name}.csv"):
             write_csv(pd.DataFrame(columns=["image", "page"]), self.out / f"{name}.csv")
@@ -344,25 +326,14 @@ def joined(tables, name):
     if not tables:
         return None
     filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else tables[0]
+    return together(filled) if filled else tables[0]
 
 
 def _short(record):
     """The part of a record that is kept in memory."""
     kept = {name: record[name] for name in ("tables", "count", "classes", "diameters", "notes", "failed")}
-    return {**kept, "scales": record.get("scales", [])}
-
-
-def _stamp(path):
-    """Size and modification time of a file, or of the files in a Zarr, to detect changes; None if there is none."""
-    try:
-        found = Path(path).stat()
-        if not Path(path).is_dir():
-            return [found.st_size, found.st_mtime_ns]
-        files = [file.stat() for file in Path(path).rglob("*")]
-    except OSError:
-        return None
-    return [len(files), sum(f.st_size for f in files), max((f.st_mtime_ns for f in files), default=0)]
+    since = ("scales", "limits", "empty", "remarks")  # which older parts lack
+    return {**kept, **{name: record.get(name, []) for name in since}}
 
 
 def _counted(number, thing):

@@ -7,20 +7,23 @@ import numpy as np
 import pandas as pd
 
 from mrcnn.commands.scaling import FoundFor
+from mrcnn.commands.volumes import write_volumes
 from mrcnn.data.molding import to_channels
 from mrcnn.errors import ConfigError
 from mrcnn.formats.imagej_rois import need_roifile, write_imagej_rois
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.rescale import rescaled
+from mrcnn.images.page_axes import slice_axis
+from mrcnn.images.zarr_files import import_zarr
 from mrcnn.plot.figures import save_figure
 from mrcnn.plot.instances import draw_instances
 from mrcnn.results.cells import cell_table
 from mrcnn.results.detections import coco_results, detection_rows
 from mrcnn.results.label_tiff import write_label_tiff
-from mrcnn.results.label_zarr import need_zarr, write_label_zarr
-from mrcnn.results.linking import LinkSettings, link_slices
+from mrcnn.results.label_zarr import write_label_zarr
+from mrcnn.results.linking import LinkSettings
 from mrcnn.results.measure import measure, measure_boxes, names_of, summarize, summarize_boxes
-from mrcnn.results.volumes import measure_volumes, summarize_volumes, write_volume_tiff
+from mrcnn.results.places import placed
 
 OVERLAY_SIDE = 4096  # larger images are drawn reduced
 OF_MASKS = ("labels", "zarr", "masks", "rois", "volumes")
@@ -44,8 +47,12 @@ class PageResult:
         Of a page to be drawn.
     diameter : float, optional
         Median diameter of the objects in pixels of the network.
-    note : str, optional
-        A sentence for the user.
+    notes : list of str
+        Sentences for the user.
+    limit_reached : str, optional
+        As that of the `Instances`.
+    empty : bool
+        Whether the page shows nothing but noise.
     found_for : FoundFor, optional
         The scale that was found for this page.
     """
@@ -57,7 +64,9 @@ class PageResult:
     instances: Instances | None = None
     image: object = None
     diameter: float | None = None
-    note: str | None = None
+    notes: list = field(default_factory=list)
+    limit_reached: str | None = None
+    empty: bool = False
     found_for: FoundFor | None = None
 
 
@@ -103,7 +112,7 @@ class PageWriter:
         if "rois" in self.write:
             need_roifile()
         if "zarr" in self.write:
-            need_zarr()
+            import_zarr()
 
     def tables(self):
         """Names of the tables."""
@@ -129,11 +138,13 @@ class PageWriter:
         """
         labels = names_of(found.class_ids, self.names)
         result = PageResult(page, {}, classes={name: labels.count(name) for name in dict.fromkeys(labels)})
+        result.limit_reached = found.limit_reached
         shown_area = found.image_shape if window is None else (window[2] - window[0], window[3] - window[1])
         if {"instances", "summary"} & set(self.write):
             table = self._measured(found, image, window)
             summary = (summarize if self.real_masks else summarize_boxes)(table, shown_area, size)
-            result.tables["summary"] = pd.DataFrame([{**self._place(page), **self._label_file(page), **summary}])
+            row = {**self._place(page), **self._label_file(page), **summary, "limit_reached": found.limit_reached or ""}
+            result.tables["summary"] = pd.DataFrame([row])
             for column, value in reversed(self._place(page).items()):
                 table.insert(0, column, value)
             result.tables["instances"] = table
@@ -149,6 +160,7 @@ class PageWriter:
                 region="mask" if self.real_masks else "box",
                 pixel_size_nm=size,
             )
+            result.tables["cells"] = placed(result.tables["cells"], page.place)
         if {"coco", "masks"} & set(self.write):
             result.entries = coco_results(found, page.called, 0, "masks" in self.write)
         result.tables = {name: table for name, table in result.tables.items() if name in self.write}
@@ -170,7 +182,7 @@ class PageWriter:
         return table
 
     def _place(self, page):
-        return {"image": page.name, "page": page.page}
+        return {"image": page.name, "page": page.page, **page.place}
 
     def _label_file(self, page):
         return {"labels": f"{page.stem}_labels.tif"} if "labels" in self.write else {}
@@ -217,27 +229,17 @@ def write_files(writer, out, page, results, size):
         return {}
     found, several = [result.instances for result in results], page.pages > 1
     depth = writer.slice_distance_nm or page.source.slice_distance_nm
-    depth = depth if several and size is not None else None
+    depth = depth if slice_axis(page.source.page_axes) is not None and size is not None else None
     if "labels" in writer.write:
-        write_label_tiff(out / f"{page.stem}_labels.tif", found if several else found[0], size, depth)
+        labels = out / f"{page.stem}_labels.tif"
+        write_label_tiff(labels, found if several else found[0], size, depth, page.source.page_axes)
     if "zarr" in writer.write:
         for result in results:
             write_label_zarr(out / f"{result.page.file('labels')}.ome.zarr", result.instances)
     if "rois" in writer.write:
-        write_imagej_rois(out / f"{page.stem}_rois.zip", found if several else found[0])
-    return _volumes(writer, out, page, found, size, depth) if several and "volumes" in writer.write else {}
-
-
-def _volumes(writer, out, page, found, size, depth):
-    """Link the slices of a stack; returns the tables of its objects and of the stack."""
-    ids = link_slices(found, writer.link)
-    file = f"{page.stem}_objects.tif"
-    write_volume_tiff(out / file, found, ids, size, depth)
-    table = measure_volumes(found, ids, size, depth, writer.names)
-    shape = (len(found), *found[0].image_shape)
-    summary = {"stack": page.name, "labels": file, **summarize_volumes(table, shape, size, depth)}
-    table.insert(0, "stack", page.name)
-    return {"objects": table, "stacks": pd.DataFrame([summary])}
+        axes = page.source.page_axes
+        write_imagej_rois(out / f"{page.stem}_rois.zip", found if several else found[0], axes)
+    return write_volumes(writer, out, page, found, size, depth) if several and "volumes" in writer.write else {}
 
 
 def detection_table(rows):

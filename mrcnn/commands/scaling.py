@@ -28,7 +28,7 @@ def check_object_size(choice, config):
         )
 
 
-def chosen_scale(choice, config, pixel_size_nm, downscale=1):
+def chosen_scale(choice, config, pixel_size_nm, downscale=1, asked=False):
     """(scale, sentence) of an image; None: that of the config, and nothing to say. `find_scale` decides "auto".
 
     Parameters
@@ -40,6 +40,8 @@ def chosen_scale(choice, config, pixel_size_nm, downscale=1):
         Of the prepared image, to which the scale belongs.
     downscale : int
         By how much the preparation reduces the image.
+    asked : bool
+        "pixel-size" was asked for: it is told if no pixel size is known, not only if one of the two is.
     """
     if choice == OFF:
         return default_scale(config), None
@@ -49,8 +51,23 @@ def chosen_scale(choice, config, pixel_size_nm, downscale=1):
         return scale, f"Images are detected at {percent(scale)} of their size: {reason}."
     scale, reason = scale_by_pixel_size(config, pixel_size_nm)
     if scale is None:
-        return default_scale(config), None
+        return default_scale(config), _unknown_sizes(config.TRAINED_PIXEL_NM, pixel_size_nm, asked)
     return scale, f"Images are detected at {percent(scale)} of their size: {reason}."
+
+
+def _unknown_sizes(trained, own, asked):
+    """A sentence if images are not scaled because a pixel size is not known; None if both are."""
+    if trained is None and (own is not None or asked):
+        return (
+            "This run does not record the pixel size of its training images, so nothing is scaled: objects must be as "
+            "large in pixels as they were there. --object-size auto, or a diameter in pixels, brings them to that size."
+        )
+    if own is None and (trained is not None or asked):
+        return (
+            "Images that do not state their pixel size are not scaled: their objects must be as large in pixels as in "
+            "the training images. Give it with --pixel-size-nm, or use --object-size auto."
+        )
+    return None
 
 
 @contextmanager

@@ -110,8 +110,8 @@ def load_detector(domain, options):
     """
     path, config = resolve_weights(options["weights"]), recorded_config(domain, options)
     config.GPU_COUNT, config.IMAGES_PER_GPU = 1, TILES if config.SEMANTIC_MODEL else 1
-    if options.get("flips") and not config.SEMANTIC_MODEL:
-        raise ConfigError(f"--flips is for unet and fcn, but {path} is a Mask R-CNN: leave it out.")
+    if options.get("flips") and not (config.SEMANTIC_MODEL or config.USE_MASK_HEAD):
+        raise ConfigError(f"--flips averages masks, but {path} is a Faster R-CNN: leave it out.")
     detector = new_model("inference", config, path.parent)
     detector.load_weights(path)
     if options.get("flips"):

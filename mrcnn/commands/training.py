@@ -202,7 +202,27 @@ def _states(folder):
 def _stored_config(domain, run, given):
     """The settings of an interrupted run, or None if it was stopped before it wrote them."""
     path = run / "config.json"
-    return changed(domain, domain.configs["full"].from_json(path), given.given()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    stored = domain.configs["full"].from_json(path)
+    before = network_of(stored)
+    config = changed(domain, stored, given.given())
+    asked = before if given.model is None else semantic_name(given.model) or _network_without_semantics(config)
+    if asked != before:
+        raise ConfigError(
+            f"--network {asked}: the run to resume, {run}, is of another kind ({before}). Leave --network out to "
+            "continue it, or start a new run without --resume."
+        )
+    return config
+
+
+def network_of(config):
+    """The kind of network as --network names it: "mask", "faster", "unet" or "fcn"."""
+    return config.SEMANTIC_MODEL or _network_without_semantics(config)
+
+
+def _network_without_semantics(config):
+    return "mask" if config.USE_MASK_HEAD else "faster"
 
 
 def _resumed(config, run, options):

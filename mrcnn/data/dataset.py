@@ -193,6 +193,10 @@ class Dataset:
         """Height and width of a pixel in nm, (y, x), or None if unknown."""
         return as_pixel_size(self.image_info[image_id].get("pixel_size_nm"))
 
+    def states_unusable_size(self, image_id: int) -> bool:
+        """Whether the file of an image states a pixel size that cannot be used, so that no other may replace it."""
+        return False
+
     def describe(self, limit: int = 100) -> str:
         """A short summary: images, their sizes, and objects per class, counted in at most the first `limit` images."""
         looked_at = list(range(min(limit, len(self.image_info))))

@@ -6,8 +6,8 @@ from mrcnn.data.dataset import Dataset
 class DerivedDataset(Dataset):
     """The images of another data set under the same ids, classes and groups; nothing is written.
 
-    Subclasses define `load_image`, `load_instances`, `image_shape` and `pixel_size_nm`, and `semantic_mask` for sources
-    with label images.
+    Subclasses define `load_image`, `load_instances`, `image_shape` and, if they change it, `changed_pixel_size`, and
+    `semantic_mask` for sources with label images.
 
     Parameters
     ----------
@@ -35,6 +35,19 @@ class DerivedDataset(Dataset):
     def semantic_mask(self, image_id):
         """The label image [H, W] of an image, changed like the image."""
         raise NotImplementedError
+
+    def changed_pixel_size(self, size):
+        """The pixel size (y, x) of an image whose source has the pixel size `size`; unless overridden, the same."""
+        return size
+
+    def pixel_size_nm(self, image_id):
+        """(y, x) of the changed image, or None."""
+        size = self.source.pixel_size_nm(self.index_in_source(image_id))
+        return None if size is None else self.changed_pixel_size(size)
+
+    def states_unusable_size(self, image_id):
+        """As in the source."""
+        return self.source.states_unusable_size(self.index_in_source(image_id))
 
     def has_masks(self, image_id):
         """As in the source."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mrcnn.data.empty_fields import limited
+
 
 def scale_intensity(image, low=0.1, high=99.9):
     """Convert intensities of any type to uint8 by percentiles of each channel; values never wrap around.
@@ -83,8 +85,10 @@ def _exact_type(image):
     return np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64
 
 
-def intensities(image, config):
+def intensities(image, config, tell=None):
     """Pixel values as the network expects them, before MEAN_PIXEL is subtracted: `scale_intensity`, or unchanged.
+
+    Channels that show nothing but noise are stretched less (`mrcnn.data.empty_fields`).
 
     Parameters
     ----------
@@ -92,6 +96,8 @@ def intensities(image, config):
         A whole image; for windows of an image see `mrcnn.data.window_levels`.
     config : Config
         See `is_stretched`.
+    tell : callable, optional
+        Called without arguments if a channel was stretched less.
 
     Returns
     -------
@@ -103,7 +109,16 @@ def intensities(image, config):
         As `scale_intensity`.
     """
     image = np.asarray(image)
-    return scale_intensity(image) if is_8_bit(image) or is_stretched(image, config) else unchanged(image)
+    if is_8_bit(image):
+        return scale_intensity(image)
+    if not is_stretched(image, config):
+        return unchanged(image)
+    refuse_not_finite(image)
+    limits = stretch_limits(image)
+    wider = limited(image, limits, config)
+    if tell is not None and wider != limits:
+        tell()
+    return stretch(image, wider)
 
 
 def unchanged(image):

@@ -131,7 +131,8 @@ class Preparation:
         top, left, *_ = self.window(image_shape)
         boxes = instances.boxes * self.downscale + np.array([top, left, top, left], np.int32)
         masks = [_enlarged(mask, self.downscale) for mask in instances.masks]
-        return Instances(image_shape, boxes, instances.class_ids, instances.scores, masks, pixel_size_nm).tightened()
+        about = instances.class_ids, instances.scores, masks, pixel_size_nm, instances.limit_reached
+        return Instances(image_shape, boxes, *about).tightened()
 
 
 class PreparedDataset(DerivedDataset):
@@ -176,9 +177,9 @@ class PreparedDataset(DerivedDataset):
             self.source.image_shape(self.index_in_source(image_id)), self.image_reference(image_id)
         )
 
-    def pixel_size_nm(self, image_id):
-        """(y, x) after the preparation, or None."""
-        return self.preparation.pixel_size(self.source.pixel_size_nm(self.index_in_source(image_id)))
+    def changed_pixel_size(self, size):
+        """(y, x) after the preparation."""
+        return self.preparation.pixel_size(size)
 
 
 def _enlarged(mask, factor):

@@ -54,7 +54,6 @@ class ScaledDataset(DerivedDataset):
         shape = self.source.image_shape(self.index_in_source(image_id))
         return (*self._scaled(shape), *shape[2:])
 
-    def pixel_size_nm(self, image_id):
-        """(y, x) of the scaled image, or None."""
-        size = self.source.pixel_size_nm(self.index_in_source(image_id))
-        return None if size is None else tuple(value / self.factor for value in size)
+    def changed_pixel_size(self, size):
+        """(y, x) of a pixel of a scaled image."""
+        return tuple(value / self.factor for value in size)

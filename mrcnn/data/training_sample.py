@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrcnn.data.ceilings import tell_of_ceiling
+from mrcnn.data.dataset import name_of
 from mrcnn.data.molding import compose_image_meta, intensities, resize_image, resize_scale, to_channels
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.masks import minimize_instances
@@ -76,6 +78,7 @@ def prepare_sample(dataset, config, image_id, augmentation=None, rng=None):
     image, instances = _augmented(dataset, image_id, augmentation, image, instances, rng)
     slots = config.MAX_GT_INSTANCES
     if len(instances) > slots:
+        tell_of_ceiling(dataset, config, len(instances), name_of(dataset, image_id))
         instances = instances.select(np.sort(rng.choice(len(instances), slots, replace=False)))
     count = len(instances)
     class_ids, boxes = np.zeros(slots, np.int32), np.zeros((slots, 4), np.float32)

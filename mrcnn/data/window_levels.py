@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrcnn.data.empty_fields import limited
 from mrcnn.data.grey_levels import (
     is_8_bit,
     is_stretched,
@@ -31,10 +32,13 @@ class GreyLevels:
     stretched : bool
     limits : tuple of (float, float), optional
         If stretched: the values of each channel that become 0 and 255 (`stretch_limits`).
+    empty : bool
+        Whether a channel shows nothing but noise, and is therefore stretched less (`mrcnn.data.empty_fields`).
     """
 
     stretched: bool
     limits: tuple[tuple[float, float], ...] | None = None
+    empty: bool = False
 
     @classmethod
     def of(cls, image, config=None):
@@ -55,7 +59,11 @@ class GreyLevels:
             return None
         refuse_not_finite(image)
         stretched = config is None or is_stretched(image, config)
-        return cls(stretched, stretch_limits(image) if stretched else None)
+        if not stretched:
+            return cls(False)
+        limits = stretch_limits(image)
+        wider = limited(image, limits, config)
+        return cls(True, wider, wider != limits)
 
     def apply(self, pixels):
         """The grey levels of a window, uint8 or float32, as `intensities` gives those of the image.

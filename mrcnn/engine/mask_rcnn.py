@@ -10,6 +10,7 @@ from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.engine.base import Trainable
 from mrcnn.geometry.instances import Instances
+from mrcnn.inference.ceilings import warn_of_limits
 from mrcnn.inference.detection import Detection, mold_inputs, refuse_single
 from mrcnn.inference.whole_or_tiled import predict_whole_or_tiled
 from mrcnn.nets.mask_rcnn import MaskRCNNGraph
@@ -53,7 +54,7 @@ class MaskRCNN(Trainable):
     """
 
     graph_class = MaskRCNNGraph
-    PREDICTION_ATTRIBUTES = ("scale",)
+    PREDICTION_ATTRIBUTES = ("scale", "flips")
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike):
         super().__init__(mode, config, model_dir)
@@ -136,6 +137,14 @@ class MaskRCNN(Trainable):
     def scale(self, value: float | None) -> None:
         self.detection.scale = value
 
+    @property
+    def flips(self) -> bool:
+        return self.detection.flips
+
+    @flips.setter
+    def flips(self, value: bool) -> None:
+        self.detection.flips = bool(value)
+
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
         """Normalised anchors float32 [A, 4] for a molded image of this shape; `anchors` keeps those in pixels."""
         self.anchors, normalised = self.detection.anchors(image_shape)
@@ -204,14 +213,19 @@ class MaskRCNN(Trainable):
         """
         refuse_single(images)
         follow_given(self)
-        return predict_whole_or_tiled(self, self.detection.predict, images, pixel_size_nm, min_score, tile, scale)
+        whole = self.detection.predict
+        results = predict_whole_or_tiled(self, whole, images, pixel_size_nm, min_score, tile, scale)
+        warn_of_limits(results, self.config)
+        return results
 
     def detect_tiled(self, source, **options):
         """Detect in an image of any size, tile by tile; see `mrcnn.inference.tiling.detect_tiled`."""
         from mrcnn.inference.tiling import detect_tiled
 
         follow_given(self)
-        return detect_tiled(self, source, **options)
+        found = detect_tiled(self, source, **options)
+        warn_of_limits([found], self.config)
+        return found
 
     def detect(self, images: Sequence[ArrayLike], verbose: int = 0) -> list[dict[str, np.ndarray]]:
         """Detect objects, like Matterport's `detect`.

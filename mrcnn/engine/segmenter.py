@@ -21,6 +21,7 @@ from mrcnn.geometry.resample import scaled_image
 from mrcnn.geometry.rescale import rescaled
 from mrcnn.inference.blended_tiles import tiled_probability
 from mrcnn.inference.detection import refuse_single
+from mrcnn.inference.empty_fields import warn_of_noise
 from mrcnn.inference.jit import jit
 from mrcnn.inference.scale import unfiltered_scale
 from mrcnn.inference.whole_or_tiled import predict_whole_or_tiled
@@ -252,7 +253,7 @@ class SemanticSegmenter(Trainable):
         """The image [H, W, C] with the channels and grey levels that the network takes."""
         image = to_channels(image, int(self.config.IMAGE_SHAPE[2]), name)
         try:
-            return intensities(image, self.config)
+            return intensities(image, self.config, warn_of_noise)
         except ValueError as error:
             raise DataError(name, str(error).rstrip("."), "Repair the image, or leave it out") from error
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrcnn.evaluate.matching import compute_matches, greedy_matches, mask_overlaps
+from mrcnn.evaluate.matching import compute_matches, greedy_matches, in_crowds, mask_overlaps
+from mrcnn.evaluate.ranking import Ranking, rank_class
 from mrcnn.geometry.instances import Instances
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-_RECALLS = np.linspace(0.0, 1.0, 101)
+RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 def compute_ap(
@@ -64,15 +65,18 @@ def ap_of_instances(
     Parameters
     ----------
     gt, pred : Instances
-        Ground truth and predictions of one image.
+        Ground truth, possibly with crowds (see `matching`), and predictions of one image.
     iou_threshold : float
         Minimum IoU of a match.
     overlaps : float [N, M], optional
-        IoU of the masks, if already known.
+        As from `mask_overlaps`, if already known.
     """
     overlaps = mask_overlaps(gt, pred)[0] if overlaps is None else overlaps
     order = np.argsort(pred.scores, kind="stable")[::-1]
-    return _ap_of_matches(*greedy_matches(overlaps.T[order], gt.class_ids, pred.class_ids[order], iou_threshold))[0]
+    class_ids, overlaps = pred.class_ids[order], np.asarray(overlaps)[:, order]
+    gt_match, pred_match = greedy_matches(overlaps.T, gt.class_ids, class_ids, iou_threshold)
+    counted = (pred_match >= 0) | ~in_crowds(overlaps, gt.class_ids, class_ids, iou_threshold)
+    return _ap_of_matches(gt_match[gt.class_ids >= 0], pred_match[counted])[0]
 
 
 def compute_ap_range(
@@ -126,12 +130,12 @@ def coco_ap(
     max_detections: int | None = 100,
     overlaps: Sequence[np.ndarray] | None = None,
 ) -> dict:
-    """COCO's average precision over a set of images (area range "all", no crowd annotations).
+    """COCO's average precision over a set of images (area range "all").
 
     Parameters
     ----------
     gt_list, pred_list : list of Instances
-        Ground truth and predictions, one `Instances` per image.
+        Ground truth, possibly with crowds, and predictions, one `Instances` per image.
     class_count : int
         Number of classes, including the background (`NUM_CLASSES`).
     iou_type : {"segm", "bbox"}
@@ -139,7 +143,7 @@ def coco_ap(
     max_detections : int or None
         Maximum number of predictions to use per class and image, those with the highest scores; None for all.
     overlaps : list of float [N, M], optional
-        IoU of the masks (or boxes) of each image, if already known.
+        As from `pair_ious` for each image, if already known.
 
     Returns
     -------
@@ -155,7 +159,8 @@ def coco_ap(
     Notes
     -----
     Equivalent to `COCOeval` of pycocotools: in descending order of score, each prediction takes the unmatched true
-    object with the highest IoU. Precision is made monotone and sampled at 101 recall levels.
+    object with the highest IoU; one without any that lies in a crowd is left out. Precision is made monotone and
+    sampled at 101 recall levels.
     """
     if len(gt_list) != len(pred_list):
         raise ValueError(
@@ -166,17 +171,24 @@ def coco_ap(
     if overlaps is None:
         overlaps = [pair_ious(gt, pred, iou_type) for gt, pred in zip(gt_list, pred_list, strict=True)]
     images = list(zip(gt_list, pred_list, overlaps, strict=True))
-    curves = np.array([_class_aps(images, c, max_detections) for c in range(1, class_count)])
-    curves = curves.reshape(-1, len(IOU_THRESHOLDS))
-    per_class = {c: _three(row[None]) for c, row in enumerate(curves, start=1)}
-    return {**_three(curves), "per_class": per_class}
+    rankings = [rank_class(images, c, IOU_THRESHOLDS, max_detections) for c in range(1, class_count)]
+    per_class = {c: ap_of_rankings([ranking]) for c, ranking in enumerate(rankings, start=1)}
+    return {**ap_of_rankings(rankings), "per_class": per_class}
+
+
+def ap_of_rankings(rankings: Sequence[Ranking], first: int = 0) -> dict:
+    """COCO's `AP`, `AP50` and `AP75` of classes; their ten IoU thresholds begin with the `first`. NaN if undefined."""
+    return _three(np.array([_aps(ranking, first) for ranking in rankings]).reshape(-1, len(IOU_THRESHOLDS)))
 
 
 def check_class_ids(gt_list, pred_list, class_count):
-    """Raise `ValueError` if a class id of these `Instances` is not in the range 1 to `class_count` - 1."""
-    for instances in (*gt_list, *pred_list):
-        if len(instances) and not 0 < instances.class_ids.min() <= instances.class_ids.max() < class_count:
-            found = sorted(set(instances.class_ids.tolist()))
+    """Raise `ValueError` if a class id of these `Instances` is not in the range 1 to `class_count` - 1.
+
+    Crowds of the ground truth have the negative id of their class.
+    """
+    for class_ids in (*(np.abs(gt.class_ids) for gt in gt_list), *(pred.class_ids for pred in pred_list)):
+        if len(class_ids) and not 0 < class_ids.min() <= class_ids.max() < class_count:
+            found = sorted(set(class_ids.tolist()))
             raise ValueError(f"Class ids must be in the range 1 to {class_count - 1} (class_count - 1); found {found}.")
 
 
@@ -193,7 +205,10 @@ def _check_iou_type(iou_type):
 
 
 def pair_ious(gt, pred, iou_type="segm"):
-    """IoU of the masks ("segm") or boxes ("bbox") for all pairs of objects of two `Instances`, float64 [N, M]."""
+    """IoU of the masks ("segm") or boxes ("bbox") for all pairs of objects of two `Instances`, float64 [N, M].
+
+    The row of a crowd is as in `mask_overlaps`.
+    """
     _check_iou_type(iou_type)
     return mask_overlaps(gt, pred)[0] if iou_type == "segm" else _box_ious(gt, pred)
 
@@ -201,39 +216,18 @@ def pair_ious(gt, pred, iou_type="segm"):
 def _box_ious(gt, pred):
     a, b = gt.boxes.astype(float)[:, None], pred.boxes.astype(float)[None]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.prod(np.maximum(sides, 0), axis=-1)
-    union = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1) - shared
+    shared, areas = np.prod(np.maximum(sides, 0), axis=-1), np.prod(b[..., 2:] - b[..., :2], axis=-1)
+    union = np.prod(a[..., 2:] - a[..., :2], axis=-1) + areas - shared
+    union[gt.class_ids < 0] = areas
     return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
 
 
-def _class_aps(images, class_id, max_detections):
+def _aps(ranking, first):
     """AP of one class at each IoU threshold [T]; NaN without true objects."""
-    scores, hits, truths = [], [], 0
-    for gt, pred, overlaps in images:
-        rows, columns = np.flatnonzero(gt.class_ids == class_id), np.flatnonzero(pred.class_ids == class_id)
-        columns = columns[np.argsort(-pred.scores[columns], kind="stable")][:max_detections]
-        truths += len(rows)
-        scores.append(pred.scores[columns])
-        hits.append(_greedy(overlaps[np.ix_(rows, columns)]))
+    truths, kept = int(ranking.truths.sum()), slice(first, None)
     if not truths:
         return np.full(len(IOU_THRESHOLDS), np.nan)
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    return np.array([coco_area(h[order], truths) for h in np.concatenate(hits, axis=1)])
-
-
-def _greedy(overlaps):
-    """Whether each prediction, in the given order, finds a true object at each threshold: bool [T, M], IoU [N, M]."""
-    hits = np.zeros((len(IOU_THRESHOLDS), overlaps.shape[1]), bool)
-    for t, threshold in enumerate(IOU_THRESHOLDS):
-        free = np.ones(len(overlaps), bool)
-        reachable = overlaps >= min(threshold, 1 - 1e-10)
-        for j in np.flatnonzero(reachable.any(axis=0)):
-            candidates = np.flatnonzero(reachable[:, j] & free)
-            if len(candidates):
-                # the last one of equal overlaps, as in the loop of COCOeval
-                free[candidates[::-1][np.argmax(overlaps[candidates[::-1], j])]] = False
-                hits[t, j] = True
-    return hits
+    return np.array([coco_area(h[c], truths) for h, c in zip(ranking.hits[kept], ranking.counted[kept], strict=True)])
 
 
 def coco_area(hits, truths):
@@ -254,7 +248,7 @@ def coco_area(hits, truths):
     recalls = found / truths
     precisions = found / (np.arange(1, len(hits) + 1) + np.spacing(1))
     precisions = np.maximum.accumulate(precisions[::-1])[::-1]
-    at = np.searchsorted(recalls, _RECALLS, side="left")
+    at = np.searchsorted(recalls, RECALLS, side="left")
     return np.append(precisions, 0.0)[at].mean()
 
 

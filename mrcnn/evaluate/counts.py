@@ -107,10 +107,10 @@ def count_objects(
     Parameters
     ----------
     gt, pred : Instances
-        Ground truth and predictions of one image.
+        Ground truth, possibly with crowds, and predictions of one image. Predictions in crowds are not counted.
     iou_thresholds : sequence of float [T]
     overlaps : float [N, M], optional
-        IoU of the masks, if already known.
+        As from `mask_overlaps`, if already known.
     class_aware : bool
         Match only objects of the same class.
 
@@ -162,13 +162,19 @@ class Errors:
     Attributes
     ----------
     gt_states : str [N]
-        One of `TRUE_STATES` for each true object.
+        One of `TRUE_STATES` for each true object; "ignored" for a crowd.
     pred_states : str [M]
-        One of `PREDICTED_STATES` for each prediction.
+        One of `PREDICTED_STATES` for each prediction; "ignored" if it lies in a crowd.
+    was_split : bool [N]
+        Whether a true object was found in parts, in the state "split" or in the state "correct".
+    merges : bool [M]
+        Whether a prediction merges true objects, in the state "merged" or in the state "correct".
     """
 
     gt_states: np.ndarray
     pred_states: np.ndarray
+    was_split: np.ndarray
+    merges: np.ndarray
 
     def gt_indices(self, state: str) -> np.ndarray:
         """Indices of the true objects in this state."""
@@ -179,11 +185,13 @@ class Errors:
         return np.flatnonzero(self.pred_states == state)
 
     def counts(self) -> dict[str, int]:
-        """Number of events: correct, split and missed true objects; predictions that merge objects or are false."""
+        """Number of events: true objects that are correct (the TP of the scores), found in parts, or missed;
+        predictions that merge objects, or are false.
+        """
         return {
             "correct": len(self.gt_indices("correct")),
-            "split": len(self.gt_indices("split")),
-            "merged": len(self.pred_indices("merged")),
+            "split": int(np.count_nonzero(self.was_split)),
+            "merged": int(np.count_nonzero(self.merges)),
             "missed": len(self.gt_indices("missed")),
             "false": len(self.pred_indices("false")),
         }
@@ -203,7 +211,7 @@ def find_errors(
     Parameters
     ----------
     gt, pred : Instances
-        Ground truth and predictions of one image.
+        Ground truth, possibly with crowds, and predictions of one image.
     iou_threshold : float
         Minimum IoU of a match (`match_instances`).
     overlaps : (float [N, M], float [N, M]), optional
@@ -219,47 +227,67 @@ def find_errors(
     Returns
     -------
     Errors
-        Each object is in exactly one state.
+        Each object is in exactly one state, and the states agree with the scores: the matched pairs, which are the TP
+        of the threat score, are `correct` on both sides; all other predictions are FP, all other true objects FN.
 
-        - A prediction is a **part** of a true object if it lies in that object; a true object with two or more parts
-          is `split`.
-        - A prediction **covers** a true object if the object lies in it; a prediction that covers two or more is
-          `merged`.
-        - A matched pair is `correct` on both sides if the true object is not split and the prediction does not merge.
-        - Of the remaining true objects, those that are covered by a merging prediction or matched to one are `merged`,
-          the others `missed`. Of the remaining predictions, parts of a split object are `split`, and so is a prediction
-          matched to one; the others are `false`.
+        - A prediction is a **part** of a true object if it lies in that object. An object with two or more parts was
+          split. A prediction beside the matched one is not a part, but a duplicate, if both together are larger than
+          the object.
+        - A prediction **covers** a true object if the object lies in it (in the same way). One that covers two or more
+          merges them.
+        - Of the true objects without a match, those with two or more parts are `split`; of the others, those that are
+          covered by a merging prediction are `merged`, and the rest are `missed`. Of the predictions without a match,
+          those that merge are `merged`; of the others, parts of an object with two or more are `split`, and the rest,
+          among them duplicates, are `false`.
+        - An object that was found, though in parts, is `correct`, its second part `split`; `counts` reports both.
 
         If ground truth and predictions are swapped, splits become merges and missed objects become false ones.
 
     Examples
     --------
-    One object found as two halves, another not found:
+    One object found as three pieces, another not found:
 
     >>> from mrcnn.geometry.instances import Instances
-    >>> truth, found = np.zeros((2, 4, 8, 2), bool)
-    >>> truth[:, :4, 0] = truth[:, 6:, 1] = True
-    >>> found[:2, :4, 0] = found[2:, :4, 1] = True
+    >>> truth, found = np.zeros((4, 9, 2), bool), np.zeros((4, 9, 3), bool)
+    >>> truth[:, :6, 0] = truth[:, 7:, 1] = True
+    >>> found[:, :2, 0] = found[:, 2:4, 1] = found[:, 4:6, 2] = True
     >>> find_errors(Instances.from_masks(truth), Instances.from_masks(found)).counts()
     {'correct': 0, 'split': 1, 'merged': 0, 'missed': 1, 'false': 0}
     """
     ious, shared = mask_overlaps(gt, pred) if overlaps is None else overlaps
+    matching = match_instances(gt, pred, iou_threshold, ious, class_aware)
+    i, j = matching.pairs.T
     shared = np.array(shared, float)
     if class_aware:
         shared[gt.class_ids[:, None] != pred.class_ids[None]] = 0
+    shared[gt.class_ids < 0], shared[:, matching.ignored_pred] = 0, 0
     of_gt = shared / np.maximum(gt.areas(), 1)[:, None]
     of_pred = shared / np.maximum(pred.areas(), 1)[None]
     is_part = (of_pred > inside) & (of_gt >= least_share)
+    is_part[i] &= ~_duplicates(of_gt[i], j)
     covers = (of_gt > inside) & (of_pred >= least_share)
-    splits, merges = is_part.sum(axis=1) >= 2, covers.sum(axis=0) >= 2
+    covers[:, j] &= ~_duplicates(of_pred[:, j].T, i).T
+    in_parts, merging = is_part.sum(axis=1) >= 2, covers.sum(axis=0) >= 2
 
-    gt_states = np.where((covers & merges[None]).any(axis=1), "merged", "missed").astype("U7")
-    pred_states = np.where((is_part & splits[:, None]).any(axis=0), "split", "false").astype("U7")
-    i, j = match_instances(gt, pred, iou_threshold, ious, class_aware).pairs.T
-    gt_states[i] = np.where(merges[j], "merged", "correct")
-    pred_states[j] = np.where(splits[i], "split", "correct")
-    gt_states[splits], pred_states[merges] = "split", "merged"
-    return Errors(gt_states, pred_states)
+    gt_states = np.where((covers & merging[None]).any(axis=1), "merged", "missed").astype("U7")
+    pred_states = np.where((is_part & in_parts[:, None]).any(axis=0), "split", "false").astype("U7")
+    gt_states[in_parts], pred_states[merging] = "split", "merged"
+    gt_states[i], pred_states[j] = "correct", "correct"
+    gt_states[gt.class_ids < 0], pred_states[matching.ignored_pred] = "ignored", "ignored"
+    return Errors(
+        gt_states,
+        pred_states,
+        (gt_states == "split") | (is_part & in_parts[:, None] & (pred_states == "split")[None]).any(axis=1),
+        (pred_states == "merged") | (covers & merging[None] & (gt_states == "merged")[:, None]).any(axis=0),
+    )
+
+
+def _duplicates(shares, matched):
+    """Which others than the matched one, [K], exceed the object together with it; shares of the object [K, M]."""
+    rows = np.arange(len(matched))
+    more = shares + shares[rows, matched][:, None] > 1 + 1e-9
+    more[rows, matched] = False
+    return more
 
 
 def _ratio(part, whole, without):

@@ -1,10 +1,11 @@
-"""Scores of objects (`evaluate_set`) and of classes (`evaluate_classes`) of an image set, in one dict and one text."""
+"""Scores of objects (`evaluate_set`) and of classes (`evaluate_classes`) of an image set, in one dict."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from mrcnn.evaluate.average_precision import pair_ious
-from mrcnn.evaluate.classes import MIN_SCORE, ScoreCurve, evaluate_classes, format_classes, score_curves
-from mrcnn.evaluate.report import evaluate_set, format_table
+from mrcnn.evaluate.classes import MIN_SCORE, ScoreCurve, classes_report
+from mrcnn.evaluate.intervals import Sample, intervals
+from mrcnn.evaluate.report import set_report
 from mrcnn.geometry.instances import Instances
 
 # Names in the joint dict of what both dicts call by the same name.
@@ -38,11 +39,11 @@ def evaluate_all(
     Returns
     -------
     report : dict
-        What `evaluate_set` returns for `counted_list`, and what `evaluate_classes` returns for `pred_list`, with one
-        row per class. Where both have the same key, it is that of `evaluate_classes`, and that of `evaluate_set` is
-        renamed: `confusion_50` (best matching, by masks, at IoU 0.5), and in `per_class` `AP_counted`, `AP50_counted`
-        and `AP75_counted`. So `AP` of a class is that of all predictions, whereas `coco_ap` and `coco_ap_boxes` are
-        those of the predictions counted. Numbers of objects are those of `counted_list`.
+        What `evaluate_set` returns for `counted_list`, with intervals, and what `evaluate_classes` returns for
+        `pred_list`, with precision, recall, F1 and confusion of `counted_list`, and one row per class. Where both have
+        the same key, it is that of `evaluate_classes`, and that of `evaluate_set` is renamed: `confusion_50` (best
+        matching, by masks, at IoU 0.5), and in `per_class` `AP_counted`, `AP50_counted` and `AP75_counted`. So `AP` of
+        a class is that of all predictions, whereas `coco_ap` and `coco_ap_boxes` are those of the predictions counted.
     curves : dict of str to ScoreCurve
         Of `pred_list`, by class name.
 
@@ -51,11 +52,52 @@ def evaluate_all(
     ValueError
         As `evaluate_set` and `score_curves`.
     """
-    report = evaluate_set(gt_list, counted_list, class_names, names)
-    overlaps = [pair_ious(gt, pred, iou_type) for gt, pred in zip(gt_list, pred_list, strict=True)]
-    curves = score_curves(gt_list, pred_list, class_names, iou_threshold, iou_type, overlaps=overlaps)
-    classes = evaluate_classes(gt_list, pred_list, class_names, min_score, iou_threshold, iou_type, overlaps=overlaps)
-    return _joined(report, classes), curves
+    scores = score_all(gt_list, counted_list, pred_list, class_names, names, min_score, iou_threshold, iou_type)
+    return {**scores.report, "intervals": intervals(scores.sample)}, scores.curves
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of a set of images.
+
+    Attributes
+    ----------
+    report : dict
+        As from `evaluate_all`, without intervals.
+    curves : dict of str to ScoreCurve
+    sample : Sample
+        What the scores are made of, image by image, for `intervals` and `compared`.
+    """
+
+    report: dict
+    curves: dict[str, ScoreCurve]
+    sample: Sample
+
+
+def score_all(
+    gt_list,
+    counted_list,
+    pred_list,
+    class_names,
+    names=None,
+    min_score=MIN_SCORE,
+    iou_threshold=0.5,
+    iou_type="segm",
+    with_masks=None,
+) -> Scores:
+    """The `Scores` of a set of images; parameters as for `evaluate_all`, and `with_masks` as for `evaluate_set`."""
+    report, sample, ious = set_report(gt_list, counted_list, class_names, names, None, with_masks)
+    classes, curves, of_classes = classes_report(
+        gt_list,
+        pred_list,
+        class_names,
+        min_score,
+        iou_threshold,
+        iou_type,
+        counted_list=counted_list,
+        counted_overlaps=ious if iou_type == "segm" else None,
+    )
+    return Scores(_joined(report, classes), curves, replace(sample, classes=of_classes))
 
 
 def _joined(report, classes):
@@ -69,12 +111,3 @@ def _joined(report, classes):
         **{key: classes[key] for key in _OF_CLASSES},
         "per_class": per_class,
     }
-
-
-def format_all(report: dict) -> str:
-    """The dict of `evaluate_all` as text: the table of objects, then the table of classes."""
-    between = (
-        f"These are scores of objects with a score of at least {report['min_score']:g}.\n"
-        "By class, with AP and the best threshold from objects of all scores:"
-    )
-    return "\n\n".join([format_table(report, classes=False), between, format_classes(report)])

@@ -1,6 +1,11 @@
-"""Matching of predictions to true objects: Matterport's greedy matching, and the optimal one-to-one matching."""
+"""Matching of predictions to true objects: Matterport's greedy matching, and the optimal one-to-one matching.
 
-from dataclasses import dataclass
+A crowd (negative class id in the ground truth: objects that cannot be told apart) is a region to ignore, as in COCO: it
+need not be found, and a prediction of its class that matches no object counts neither as correct nor as false if the
+crowd contains a share of the prediction's area of at least the IoU threshold.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -157,13 +162,16 @@ class Matching:
     ious : float64 [K]
         IoU of each pair.
     unmatched_gt, unmatched_pred : int64
-        Indices of the unmatched true objects and predictions.
+        Indices of the unmatched true objects (without crowds) and predictions (without those ignored).
+    ignored_pred : int64
+        Indices of the unmatched predictions inside crowds, which count neither as correct nor as false.
     """
 
     pairs: np.ndarray
     ious: np.ndarray
     unmatched_gt: np.ndarray
     unmatched_pred: np.ndarray
+    ignored_pred: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def tp(self) -> int:
@@ -187,7 +195,8 @@ def mask_overlaps(gt: Instances, pred: Instances) -> tuple[np.ndarray, np.ndarra
     Returns
     -------
     ious : float64 [N, M]
-        0 if one of the masks has no pixels.
+        0 if one of the masks has no pixels. In the row of a crowd, as in COCO: the share of the prediction's area that
+        lies in the crowd.
     intersections : float64 [N, M]
         Numbers of shared pixels, exact for objects of up to about 8 million pixels.
     """
@@ -196,7 +205,34 @@ def mask_overlaps(gt: Instances, pred: Instances) -> tuple[np.ndarray, np.ndarra
     # IoU = I / (A + B - I). Round to whole pixels, so an IoU exactly at a threshold is computed as exactly that.
     intersections = np.rint(rough * areas / (1 + rough))
     unions = areas - intersections
+    crowds = gt.class_ids < 0
+    unions[crowds] = pred.areas()
     return np.divide(intersections, unions, out=np.zeros_like(unions), where=unions > 0), intersections
+
+
+def object_count(gt: Instances) -> int:
+    """Number of true objects, without crowds."""
+    return int(np.count_nonzero(gt.class_ids >= 0))
+
+
+def in_crowds(overlaps: np.ndarray, gt_class_ids: np.ndarray, pred_class_ids, iou_threshold: float, class_aware=True):
+    """Whether each prediction lies in a crowd (of its class): bool [M].
+
+    Parameters
+    ----------
+    overlaps : float [N, M]
+        As from `mask_overlaps` (or of boxes).
+    gt_class_ids, pred_class_ids : int [N], [M]
+    iou_threshold : float
+        Minimum share of the prediction's area inside of the crowd.
+    class_aware : bool
+        Only crowds of the prediction's class.
+    """
+    crowds = np.flatnonzero(gt_class_ids < 0)
+    inside = overlaps[crowds] >= iou_threshold
+    if class_aware:
+        inside &= -gt_class_ids[crowds, None] == np.asarray(pred_class_ids)[None]
+    return inside.any(axis=0)
 
 
 def match_instances(
@@ -211,11 +247,11 @@ def match_instances(
     Parameters
     ----------
     gt, pred : Instances
-        Ground truth and predictions of one image. Scores are not used.
+        Ground truth, possibly with crowds, and predictions of one image. Scores are not used.
     iou_threshold : float
         Above 0, at most 1.
     overlaps : float [N, M], optional
-        IoU of the masks, if already known.
+        As from `mask_overlaps`, if already known.
     class_aware : bool
         Match only objects of the same class.
 
@@ -231,7 +267,7 @@ def match_instances(
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be above 0 and at most 1, not {iou_threshold}.")
     overlaps = mask_overlaps(gt, pred)[0] if overlaps is None else np.asarray(overlaps, float)
-    allowed = overlaps >= iou_threshold
+    allowed = (overlaps >= iou_threshold) & (gt.class_ids >= 0)[:, None]
     if class_aware:
         allowed &= gt.class_ids[:, None] == pred.class_ids[None]
     # only objects that can match at all: the run time of the assignment grows with the cube of their number
@@ -242,9 +278,12 @@ def match_instances(
     i, j = linear_sum_assignment(gain, maximize=True)
     kept = part_allowed[i, j]
     pairs = np.stack([rows[i[kept]], columns[j[kept]]], axis=1).astype(np.int64).reshape(-1, 2)
+    unmatched = np.setdiff1d(np.arange(len(pred)), pairs[:, 1])
+    ignored = in_crowds(overlaps, gt.class_ids, pred.class_ids, iou_threshold, class_aware)[unmatched]
     return Matching(
         pairs,
         overlaps[pairs[:, 0], pairs[:, 1]],
-        np.setdiff1d(np.arange(len(gt)), pairs[:, 0]),
-        np.setdiff1d(np.arange(len(pred)), pairs[:, 1]),
+        np.setdiff1d(np.flatnonzero(gt.class_ids >= 0), pairs[:, 0]),
+        unmatched[~ignored],
+        unmatched[ignored],
     )

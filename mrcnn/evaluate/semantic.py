@@ -41,7 +41,7 @@ def pixel_counts(gt: Instances, pred: Instances) -> PixelCounts:
     Parameters
     ----------
     gt, pred : Instances
-        Ground truth and predictions of one image.
+        Ground truth and predictions of one image. Pixels of crowds that belong to no true object are not counted.
 
     Returns
     -------
@@ -59,7 +59,11 @@ def pixel_counts(gt: Instances, pred: Instances) -> PixelCounts:
         raise ValueError(
             f"The ground truth belongs to an image of {gt.image_shape}, the prediction to one of {pred.image_shape}."
         )
-    a, b = gt.foreground(), pred.foreground()
+    crowds = gt.class_ids < 0
+    a, b = gt.select(~crowds).foreground(), pred.foreground()
+    if crowds.any():
+        counted = a | ~gt.select(crowds).foreground()
+        a, b = a[counted], b[counted]
     both, true, predicted = (int(np.count_nonzero(m)) for m in (a & b, a, b))
     return PixelCounts(both, predicted - both, true - both, a.size - true - predicted + both)
 

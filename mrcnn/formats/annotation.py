@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats.checked import LARGEST, cut, listed, name_of_class
 
 OUTSIDE = ("error", "clip")
+_CURE = "Correct it, or delete the object"
 FLAGS = ("difficult", "truncated", "crowd")  # of an object
-LARGEST = 2**31 - 1  # of a coordinate
 
 
 @dataclass(eq=False)
@@ -112,7 +113,7 @@ class Objects:
 
     def add(self, where, class_name, box, difficult=False, truncated=False, segment=None, crowd=False):
         """Add one object with the integer box (y1, x1, y2, x2); raises a `DataError` that starts with `where`."""
-        class_name = str(class_name).strip()
+        class_name = name_of_class(where, class_name)
         check_class(where, class_name, self.classes)
         box = checked_box(where, box, self.image_shape, self.outside)
         self._found.append((box, class_name, difficult, truncated, segment, crowd))
@@ -147,20 +148,9 @@ def check_class(where, name, classes):
         near = difflib.get_close_matches(name, list(classes), 1, 0.7)
         raise DataError(
             where,
-            f"has the class '{name}', which is not in the list ({', '.join(map(str, classes))})",
+            f"has the class '{cut(name)}', which is not in the list ({listed(classes)})",
             (f"Did you mean '{near[0]}'? " if near else "") + "Correct the class, or add it to the list",
         )
-
-
-def number(where, name, value):
-    """A coordinate as float; raises `DataError` unless it is a finite number."""
-    try:
-        found = float(value) if not isinstance(value, bool) else math.nan
-    except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise DataError(where, f"has {name} = {value!r}, but a number is expected", "Correct it, or delete the object")
-    return found
 
 
 def box_of_edges(where, y1, x1, y2, x2):
@@ -170,6 +160,8 @@ def box_of_edges(where, y1, x1, y2, x2):
     """
     if not (y2 > y1 and x2 > x1):
         raise _inverted(where, (y1, x1, y2, x2))
+    if max(map(abs, (y1, x1, y2, x2))) > 2.0**53:  # sums of finite numbers can be infinite
+        raise DataError(where, f"has a box from x = {x1:g} to {x2:g}, y = {y1:g} to {y2:g}, which no image has", _CURE)
     (top, bottom), (left, right) = _rounded(y1, y2), _rounded(x1, x2)
     return top, left, bottom, right
 
@@ -198,13 +190,19 @@ def checked_box(where, box, image_shape=None, outside="error"):
     empty = inside[0] >= inside[2] or inside[1] >= inside[3]
     if outside == "error" or empty:
         size = "the image" if image_shape is None else f"the image of {width} x {height} pixels (width x height)"
-        cure = "Correct it, or delete the object" if empty else "Correct it, or pass outside='clip' to clip it"
+        cure = _CURE if empty else "Correct it, or pass outside='clip' to clip it"
         raise DataError(
             where,
-            f"has a box from x = {x1} to {x2}, y = {y1} to {y2}, which is {'' if empty else 'partly '}outside {size}",
+            f"has a box from x = {_text(x1)} to {_text(x2)}, y = {_text(y1)} to {_text(y2)}, which is "
+            f"{'' if empty else 'partly '}outside {size}",
             cure,
         )
     return inside
+
+
+def _text(coordinate):
+    """A coordinate for messages; 10^99 is not written in a hundred digits."""
+    return str(coordinate) if abs(coordinate) <= LARGEST else f"{float(coordinate):g}"
 
 
 def _inverted(where, box):

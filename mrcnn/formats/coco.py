@@ -1,14 +1,16 @@
-"""COCO instance JSON: boxes, polygons and run-length encodings."""
+"""COCO instance JSON: boxes, polygons and run-length encodings, as COCO and other programs write them."""
 
 import json
-import math
 from pathlib import Path
 
 from mrcnn.errors import DataError
-from mrcnn.formats.annotation import LARGEST, Objects, box_of_edges, number
+from mrcnn.formats.annotation import Objects, box_of_edges
+from mrcnn.formats.checked import cut, flag, listed, name_of_class, number, shown, whole
+from mrcnn.formats.coco_segments import box_of_segment, segment_of
+from mrcnn.formats.image_names import ImageNames
 from mrcnn.formats.paths import (
     check_name,
-    image_path,
+    folders_of_file,
     needed_shape,
     read_json,
     refuse_twice,
@@ -16,8 +18,9 @@ from mrcnn.formats.paths import (
     write_text,
     written_name,
 )
-from mrcnn.formats.segments import CocoSegment
+from mrcnn.formats.segments import BoxMask, CocoSegment
 
+FOLDER_FILES = ("_annotations.coco.json",)  # of Roboflow, in the folder of the images
 _PARTS = ("images", "categories", "annotations")
 _FLAGS = {"iscrowd": "crowd", "difficult": "difficult", "truncated": "truncated"}
 
@@ -26,13 +29,16 @@ def read(path, images=None, classes=None, outside="error"):
     """Annotations of a COCO file.
 
     Boxes are rounded to whole pixels. `iscrowd` makes an object a `crowd`; the keys `difficult` and `truncated`, which
-    `write` adds, are read too.
+    `write` adds, are read too. Ids may be numbers or text, also mixed (1 is "1"); a category that is listed twice is
+    one class. An annotation without a `bbox` has that of its segmentation, and one polygon may be written without the
+    outer list, as some programs do.
 
     Parameters
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder that file names are relative to and must stay inside; by default the folder of the file.
+        The folder that file names are relative to and must stay inside; by default the folder of the file, or `images`
+        in it or next to it. See `mrcnn.formats.image_names`.
     classes, outside
         As in `mrcnn.formats.voc.read`.
 
@@ -44,40 +50,30 @@ def read(path, images=None, classes=None, outside="error"):
     Raises
     ------
     DataError
-        Names the file and the entry: a key is missing, an id is unknown or duplicated, a box or segmentation is wrong,
+        Names the file and the entry: a key is missing, an id is unknown or used twice, a box or segmentation is wrong,
         a class is unknown, a path points outside the folder, or an image is listed twice.
     """
     content = _checked(path, read_json(path))
-    folder = Path(path).parent if images is None else Path(images)
-    names = _by_id(path, content, "categories", "name")
-    for name in names.values():
-        if list(names.values()).count(name) > 1:
-            raise DataError(path, f"has two categories with the name {name!r}", "Rename one, or merge them")
-    files = _by_id(path, content, "images", "file_name")
-    pictures = {}
-    for entry in content["images"]:
-        where = f"{path}, image {entry['id']}"
-        image = image_path(files[entry["id"]], folder, where)
-        pictures[entry["id"]] = Objects(image, where, _shape(where, entry) or shape_of(image), classes, outside)
+    names, files = _categories(path, content), _files(path, content)
+    found, pictures = ImageNames(folders_of_file(path, images), images), {}
+    for key, (entry, name) in files.items():
+        where = f"{path}, image {cut(key)}"
+        image = found.find(name, where)
+        pictures[key] = Objects(image, where, _shape(where, entry) or shape_of(image), classes, outside)
+    refuse_twice([objects.annotation() for objects in pictures.values()], _two_ids(pictures))
     for i, entry in enumerate(content["annotations"], start=1):
-        where = f"{path}, annotation {entry.get('id', f'number {i}')}"
-        for key, known in (("image_id", pictures), ("category_id", names)):
-            if not _is_id(entry.get(key)) or entry[key] not in known:
-                raise DataError(
-                    where,
-                    f"has {key} = {entry.get(key)!r}, which is not in the file",
-                    "Correct it, or delete the annotation",
-                )
-        objects = pictures[entry["image_id"]]
-        flags = {flag: bool(entry.get(key)) for key, flag in _FLAGS.items()}
+        where = f"{path}, annotation {_key(entry.get('id')) or f'number {i}'}"
+        objects = pictures[_known(where, entry, "image_id", pictures)]
+        name = names[_known(where, entry, "category_id", names)]
+        segment = segment_of(where, entry.get("segmentation"))
         objects.add(
             where,
-            names[entry["category_id"]],
-            _box(where, entry.get("bbox")),
-            **flags,
-            segment=_segment(where, entry.get("segmentation")),
+            name,
+            _box(where, entry, segment),
+            **{kind: flag(where, key, entry.get(key)) for key, kind in _FLAGS.items()},
+            segment=segment,
         )
-    return refuse_twice([objects.annotation() for objects in pictures.values()])
+    return [objects.annotation() for objects in pictures.values()]
 
 
 def write(path, annotations, images=None, classes=None):
@@ -116,7 +112,7 @@ def write(path, annotations, images=None, classes=None):
             if class_name not in classes:
                 raise DataError(
                     path,
-                    f"would contain the class '{class_name}', which is not in the list ({', '.join(classes)})",
+                    f"would contain the class '{class_name}', which is not in the list ({listed(classes)})",
                     "Add it to the list",
                 )
             segment = annotation.segment(i)
@@ -137,7 +133,7 @@ def write(path, annotations, images=None, classes=None):
 
 def segmentation(segment):
     """An outline in COCO's form: [[x, y, x, y, ...], ...] for `Polygons`."""
-    if isinstance(segment, CocoSegment):
+    if isinstance(segment, (CocoSegment, BoxMask)):
         return segment.segmentation
     return [polygon[:, ::-1].ravel().tolist() for polygon in segment.polygons]
 
@@ -154,69 +150,94 @@ def _checked(path, content):
     return content
 
 
-def _by_id(path, content, part, key):
-    """{id: value of `key`} of one list of the file."""
+def _key(value):
+    """An id as text, the same for 1, 1.0 and "1"; "" if it is none."""
+    if isinstance(value, float) and value == value // 1 and abs(value) < 2**53:
+        value = int(value)
+    return str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+
+
+def _categories(path, content):
+    """{id: class name}"""
     found = {}
-    for i, entry in enumerate(content[part], start=1):
-        where = f"{path}, {part} number {i}"
-        if not _is_id(entry.get("id")) or not isinstance(entry.get(key), str):
-            raise DataError(where, f"lacks an id or {key}", "Export it again, or complete it")
-        if entry["id"] in found:
-            raise DataError(where, f"has the id {entry['id']}, which is already used", "Give each its own id")
-        found[entry["id"]] = entry[key]
+    for i, entry in enumerate(content["categories"], start=1):
+        where, key = f"{path}, categories number {i}", _key(entry.get("id"))
+        name = name_of_class(where, entry.get("name"))
+        if not key or not name:
+            raise DataError(where, "lacks an id or name", "Export it again, or complete it")
+        if found.setdefault(key, name) != name:
+            raise DataError(
+                where,
+                f"has the id {cut(key)} of the category '{found[key]}', but the name '{name}'",
+                "Give each category an id of its own, also in the annotations",
+            )
     return found
 
 
-def _is_id(value):
-    return isinstance(value, (int, str)) and not isinstance(value, bool)
+def _files(path, content):
+    """{id: (entry, file name)} of the images."""
+    found = {}
+    for i, entry in enumerate(content["images"], start=1):
+        where, key = f"{path}, images number {i}", _key(entry.get("id"))
+        if not key or not isinstance(entry.get("file_name"), str):
+            raise DataError(where, "lacks an id or file_name", "Export it again, or complete it")
+        if key in found:
+            other = found[key][1]
+            raise DataError(
+                where,
+                f"has the id {cut(key)}, which is already used for {cut(other)}",
+                "Delete one of the two entries, which are the same"
+                if other == entry["file_name"]
+                else "Give each image an id of its own, also as image_id of its annotations",
+            )
+        found[key] = entry, entry["file_name"]
+    return found
+
+
+def _two_ids(pictures):
+    """The cure for an image that has two entries, by ids."""
+    by_image = {}
+    for key, objects in pictures.items():
+        by_image.setdefault(objects.image, []).append(key)
+    twice = next((keys for keys in by_image.values() if len(keys) > 1), ["", ""])
+    return f"Keep one entry, and write its id as image_id of the annotations of both ({listed(twice[:2])})"
+
+
+def _known(where, entry, key, known):
+    found = _key(entry.get(key))
+    if not found or found not in known:
+        part = {"image_id": "images", "category_id": "categories"}[key]
+        raise DataError(
+            where,
+            f"has {key} = {shown(entry.get(key))}, which is not among the {part} of the file",
+            f"Correct it, or complete the {part}",
+        )
+    return found
 
 
 def _shape(where, entry):
-    if entry.get("height") is None or entry.get("width") is None:
+    """Rows and columns; None if they are missing, or zero, as written by programs that did not open the image."""
+    if entry.get("height") in (None, 0) and entry.get("width") in (None, 0):
         return None
-    shape = tuple(int(number(where, name, entry[name])) for name in ("height", "width"))
+    shape = tuple(whole(where, name, entry.get(name), cure="Correct it") for name in ("height", "width"))
     if min(shape) < 1:
         raise DataError(where, f"states an image size of {shape[1]} x {shape[0]} pixels", "Correct its size")
     return shape
 
 
-def _box(where, bbox):
+def _box(where, entry, segment):
+    bbox = entry.get("bbox")
+    if not bbox and segment is not None:
+        return box_of_segment(where, segment)
+    if not bbox and entry.get("keypoints"):
+        raise DataError(
+            where, "is a point or a set of keypoints, but an object needs an area", "Draw it as a rectangle or polygon"
+        )
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise DataError(
             where,
-            f"has bbox = {bbox!r}, but [x, y, width, height] is expected",
-            "Correct it, or delete the annotation",
+            f"has bbox = {shown(bbox)}, but [x, y, width, height] is expected",
+            "Correct it; or delete the key bbox if there is a segmentation",
         )
     x, y, width, height = (number(where, f"bbox[{i}]", value) for i, value in enumerate(bbox))
     return box_of_edges(where, y, x, y + height, x + width)
-
-
-def _segment(where, found):
-    if not found:
-        return None
-    sound = _run_lengths(found) if isinstance(found, dict) else isinstance(found, list) and all(map(_polygon, found))
-    if not sound:
-        raise DataError(
-            where,
-            "has a segmentation that is neither polygons of at least 3 points nor run lengths",
-            "Export it again, or delete the key segmentation to use the box alone",
-        )
-    return CocoSegment(found)
-
-
-def _polygon(points):
-    return (
-        isinstance(points, list)
-        and len(points) >= 6
-        and len(points) % 2 == 0
-        and all(isinstance(v, (int, float)) and abs(v) < LARGEST for v in points)
-    )  # neither infinite nor NaN
-
-
-def _run_lengths(found):
-    size, counts = found.get("size"), found.get("counts")
-    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(v, int) and v > 0 for v in size)):
-        return False
-    if isinstance(counts, list):  # pycocotools does not check them and would write outside the mask
-        return all(isinstance(v, int) and v >= 0 for v in counts) and sum(counts) == math.prod(size)
-    return isinstance(counts, str)

@@ -7,6 +7,7 @@ from mrcnn.errors import ConfigError, MissingExtra
 from mrcnn.files import whole_file
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.outlines import outlines
+from mrcnn.images.page_axes import place_of
 
 
 def need_roifile():
@@ -24,7 +25,11 @@ def need_roifile():
     return roifile
 
 
-def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[Instances]) -> None:
+def write_imagej_rois(
+    path: str | os.PathLike,
+    instances: Instances | Sequence[Instances],
+    page_axes: Sequence[tuple[str, int]] = (),
+) -> None:
     """Write the outlines of objects as a zip of ImageJ ROIs, for ImageJ's and Fiji's ROI Manager.
 
     Parameters
@@ -32,7 +37,10 @@ def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[I
     path : str or Path
         The `.zip` file to write; an existing one is replaced.
     instances : Instances, or list of Instances
-        One image, or the slices of a stack.
+        One image, or the pages of a stack.
+    page_axes : sequence of (str, int)
+        What the pages are counted along, as `ImageSource.page_axes`; with slices (z) at several time points (t), a ROI
+        lies in its slice and frame of a hyperstack.
 
     Notes
     -----
@@ -56,6 +64,8 @@ def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[I
     stack = pages is instances
     rois = []
     for page, objects in enumerate(pages, start=1):
+        place = place_of(page_axes, page - 1) if len(page_axes) > 1 else {}
+        where = {name: place[name] for name in ("z", "t") if name in place}
         for i in range(len(objects)):
             name = f"{page:04d}-{i + 1:04d}" if stack else str(i + 1)
             for part, outline in enumerate(outlines(objects, i), start=1):
@@ -63,7 +73,7 @@ def write_imagej_rois(path: str | os.PathLike, instances: Instances | Sequence[I
                     roifile.ImagejRoi.frompoints(
                         outline[:, ::-1],
                         name=name if part == 1 else f"{name}-{part}",
-                        position=page - 1 if stack else None,
+                        **(where or {"position": page - 1 if stack else None}),
                     )
                 )
     with whole_file(path) as temporary:

@@ -5,10 +5,12 @@ import io
 from pathlib import Path
 
 from mrcnn.errors import DataError
-from mrcnn.formats.annotation import Objects, number
+from mrcnn.formats.annotation import Objects
+from mrcnn.formats.checked import cut, number
+from mrcnn.formats.image_names import ImageNames
 from mrcnn.formats.paths import (
     check_name,
-    image_path,
+    folders_of_file,
     read_text,
     refuse_twice,
     shape_of,
@@ -53,11 +55,11 @@ def read(path, images=None, classes=None, outside="error"):
         Names the file and the line: a column is missing, a box is wrong, a class is unknown, a path points outside the
         folder, or an image listed without an object has one.
     """
-    folder = Path(path).parent if images is None else Path(images)
+    images = ImageNames(folders_of_file(path, images), images)
     pictures, empty = {}, set()
     for line, row in _rows(path):
         where = f"{path}, line {line}"
-        image = image_path(row["path"], folder, where)
+        image = images.find(row["path"], where)
         is_new = image not in pictures
         if is_new:
             pictures[image] = Objects(image, where, shape_of(image), classes, outside)
@@ -66,7 +68,7 @@ def read(path, images=None, classes=None, outside="error"):
         if image in empty or without and not is_new:
             raise DataError(
                 where,
-                f"lists the image {row['path']} again, which has a row without a box",
+                f"lists the image {cut(row['path'])} again, which has a row without a box",
                 "Delete that row, or the rows with boxes",
             )
         if without:

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 
 from mrcnn.errors import DataError
+from mrcnn.files import name_problem, path_inside
+from mrcnn.formats.checked import LARGEST, cut, name_of_class
+from mrcnn.formats.paths import check_text_size, last_part
 from mrcnn.geometry.polygons import check_polygon
 
 
@@ -37,7 +40,10 @@ class LabelmeFile:
     ----------
     shapes : list of Shape
     image_path : Path or None
-        The image that the file names, relative to the file's own folder; it need not exist.
+        The image that the file names, in the file's own folder; it need not exist. If the name leads out of that folder
+        (`../scans/a.tif`), this is the file of the same name in it: nothing else is opened because a file says so.
+    stated_path : Path or None
+        The image as the file names it, wherever that is: for text that is written, not to be opened.
     image_shape : (int, int) or None
         Height and width that the file states.
     """
@@ -45,6 +51,7 @@ class LabelmeFile:
     shapes: list[Shape]
     image_path: Path | None
     image_shape: tuple[int, int] | None
+    stated_path: Path | None = None
 
 
 def read_shapes(path):
@@ -61,9 +68,13 @@ def read_shapes(path):
         rectangle, has fewer than 3 points, NaN coordinates or no area.
     """
     path = Path(path)
+    check_text_size(path)
     content = _content(path)
     shapes = [_shape(path, number, shape) for number, shape in enumerate(content["shapes"], start=1)]
-    return LabelmeFile(shapes, _image_path(path, content.get("imagePath")), _image_shape(content))
+    name = content.get("imagePath")
+    name = name.strip().replace("\\", "/") if isinstance(name, str) else ""
+    named = path.parent / name if name and "\0" not in name else None
+    return LabelmeFile(shapes, _image_path(path, name), _image_shape(content), named)
 
 
 def _content(path):
@@ -72,7 +83,7 @@ def _content(path):
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             path,
-            f"cannot be read as JSON ({error})",
+            f"cannot be read as JSON ({cut(str(error))})",
             "Check the path; if the file is damaged, save it again in labelme",
         ) from error
     shapes = content.get("shapes") if isinstance(content, dict) else None
@@ -84,30 +95,31 @@ def _content(path):
 
 
 def _shape(path, number, shape):
-    label, group_id = str(shape.get("label") or ""), shape.get("group_id")
-    number_of_group = group_id if isinstance(group_id, int) and not isinstance(group_id, bool) else None
-    polygon = _polygon(shape, f"{path}, shape {number} ({label or 'without a label'})")
-    return Shape(label, number_of_group, polygon)
+    where = f"{path}, shape {number}"
+    label, group_id = name_of_class(where, shape.get("label")), shape.get("group_id")
+    is_group = isinstance(group_id, int) and not isinstance(group_id, bool) and abs(group_id) <= LARGEST
+    number_of_group = group_id if is_group else None
+    return Shape(label, number_of_group, _polygon(shape, f"{where} ({cut(label) or 'without a label'})"))
 
 
 def _polygon(shape, where):
-    kind, points = shape.get("shape_type") or "polygon", shape.get("points")
+    kind, corners = shape.get("shape_type") or "polygon", shape.get("points")
     if kind not in ("polygon", "rectangle"):
-        raise DataError(where, f"is a {kind}, but a polygon or rectangle is needed", "Draw it as a polygon")
-    points = points if isinstance(points, list) else []
-    if kind == "rectangle" and len(points) == 2 and all(isinstance(p, list) and len(p) == 2 for p in points):
-        points = [[points[i][0], points[j][1]] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    return np.ascontiguousarray(check_polygon(points, where)[:, ::-1])
+        raise DataError(
+            where, f"is a {cut(str(kind), 40)}, but a polygon or rectangle is needed", "Draw it as a polygon"
+        )
+    corners = corners if isinstance(corners, list) else []
+    if kind == "rectangle" and len(corners) == 2 and all(isinstance(p, list) and len(p) == 2 for p in corners):
+        corners = [[corners[i][0], corners[j][1]] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    return np.ascontiguousarray(check_polygon(corners, where)[:, ::-1])
 
 
 def _image_path(path, name):
-    if not isinstance(name, str) or not name:
-        return None
-    # Files written on Windows contain backslashes.
-    return path.parent / (PureWindowsPath(name).as_posix() if "\\" in name else name)
+    inside, last = path_inside(path.parent, name), last_part(name)
+    return path.parent / last if inside is None and name_problem(last) is None else inside
 
 
 def _image_shape(content):
     stated = content.get("imageHeight"), content.get("imageWidth")
-    valid = all(isinstance(v, (int, float)) and v > 0 for v in stated)
+    valid = all(isinstance(v, (int, float)) and 1 <= v <= LARGEST for v in stated)
     return tuple(int(v) for v in stated) if valid else None

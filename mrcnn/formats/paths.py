@@ -2,12 +2,14 @@
 
 import json
 import os
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from mrcnn.errors import DataError
-from mrcnn.files import whole_file
-from mrcnn.images.read import EXTENSIONS, image_shape, list_images, natural_key
+from mrcnn.files import name_problem, path_inside, whole_file
+from mrcnn.formats.checked import cut, shown
+from mrcnn.images.read import image_shape, natural_key
 
+MAX_TEXT_BYTES = 2 * 2**30  # of an annotation file; JSON takes about ten times as much in memory
 _IMAGE_FOLDERS = ("JPEGImages", "images", "Images")
 
 
@@ -17,7 +19,7 @@ def image_path(name, folder, where):
     Parameters
     ----------
     name : str
-        Relative to `folder`, with slashes or backslashes; or absolute, inside it.
+        As for `mrcnn.files.path_inside`, which decides.
     folder : str or Path
         The data folder.
     where : str
@@ -26,37 +28,68 @@ def image_path(name, folder, where):
     Raises
     ------
     DataError
-        The name is empty or points outside the folder.
+        The name is empty or cannot be one, or points outside the folder.
     """
-    text = name.strip().replace("\\", "/") if isinstance(name, str) else ""
-    if not text or "\0" in text:
-        raise DataError(where, f"names no image ({name!r})", "Enter the file name of the image")
-    root = Path(os.path.abspath(folder))
-    path = Path(os.path.normpath(root / text))
-    # Compared by name only: a link inside the folder is the user's own choice.
-    if PureWindowsPath(text).drive or root not in path.parents:
+    text = name.strip() if isinstance(name, str) else ""
+    path = path_inside(folder, text)
+    if path is not None:
+        return path
+    last = last_part(text)
+    problem = name_problem(last)
+    if problem:
         raise DataError(
-            where,
-            f"names the image {name}, which is outside the data folder {folder}",
-            "Write its path relative to that folder, or pass the image folder as images=...",
+            where, f"names no image ({shown(name)}): the name {problem}", "Enter the file name of the image"
         )
-    return Path(folder) / path.relative_to(root)
+    raise DataError(
+        where,
+        f"names the image {cut(text)}, which is outside the data folder {folder}",
+        f"Write its path relative to that folder, or pass the folder that holds {cut(last)} as images=...",
+    )
 
 
-def beside(folder, name, images, where):
-    """Path of an image with its own annotation file: in `images`; by default in the file's folder or a sibling."""
-    if images is not None:
-        return image_path(name, images, where)
-    tried = [image_path(name, candidate, where) for candidate in image_folders(folder)]
-    return next((path for path in tried if path.is_file()), tried[0])
+def last_part(text):
+    """What follows the last slash or backslash of a path."""
+    return text.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-def image_folders(folder):
-    """Folders that may hold the images of a folder of annotation files: the same, a sibling, or the parent."""
+def image_folders(folder, above=True):
+    """Folders that may hold the images of a folder of annotation files, in the order in which they are searched.
+
+    The same folder; where `labels` is replaced by `images` in its path, as in `labels/train`; a folder `images` inside
+    or next to it; and with `above`, only if none of these exists, the folder above.
+    """
     folder = Path(folder)
-    above = Path(os.path.abspath(folder)).parent
-    beside_it = [above / name for name in _IMAGE_FOLDERS if (above / name).is_dir()]
-    return [folder, *beside_it, *([] if beside_it else [above])]
+    parent = Path(os.path.abspath(folder)).parent
+    found = [place / name for place in (folder, parent) for name in _IMAGE_FOLDERS]
+    found = [place for place in (_of_labels(folder), *found) if place is not None and place.is_dir()]
+    return [folder, *(found or [parent] * above)]
+
+
+def folders_of_file(path, images):
+    """Folders that may hold the images that one annotation file names, in the order in which they are searched.
+
+    The user's, if there is one (`images`); otherwise that of the file, and a folder `images` inside it. If the file is
+    in a folder `annotations` or `labels`, also `images` next to that.
+    """
+    if images is not None:
+        return [Path(images)]
+    folder = Path(path).parent
+    above = (
+        [Path(os.path.abspath(folder)).parent] if folder.absolute().name.lower() in ("annotations", "labels") else []
+    )
+    found = [place / name for place in (folder, *above) for name in _IMAGE_FOLDERS]
+    return [folder, *(place for place in found if place.is_dir())]
+
+
+def _of_labels(folder):
+    """The folder with the last part called `labels` replaced by `images`, or None if there is none."""
+    parts = list(Path(os.path.abspath(folder)).parts)
+    places = [i for i, part in enumerate(parts) if part.lower() == "labels"]
+    if not places:
+        return None
+    name = parts[places[-1]]
+    parts[places[-1]] = "IMAGES" if name.isupper() else "Images" if name[0].isupper() else "images"
+    return Path(*parts)
 
 
 def written_name(annotation, folder, where):
@@ -88,19 +121,6 @@ def needed_shape(annotation, where):
     return shape
 
 
-def pictures_in(folders):
-    """Images in the first of these folders that holds any, in natural order."""
-    for folder in folders:
-        found = list_images(folder) if Path(folder).is_dir() else []
-        if found:
-            return found
-    raise DataError(
-        folders[0],
-        "has no images inside or in a folder next to it",
-        f"Pass the image folder as images=... (supported formats: {', '.join(EXTENSIONS)})",
-    )
-
-
 def files_of(folder, suffix):
     """Files of a folder with this suffix, in upper or lower case, in natural order; without dot-files.
 
@@ -126,7 +146,7 @@ def files_of(folder, suffix):
     return found
 
 
-def refuse_twice(annotations):
+def refuse_twice(annotations, cure="Keep one of them, with the objects of both"):
     """The list itself; raises `DataError` if two annotations are for the same image."""
     seen = {}
     for annotation in annotations:
@@ -135,7 +155,7 @@ def refuse_twice(annotations):
             raise DataError(
                 annotation.where,
                 f"is for the image {annotation.image}, which is already listed in {seen[key]}",
-                "Keep one of them, with the objects of both",
+                cure,
             )
         seen[key] = annotation.where
     return annotations
@@ -163,8 +183,23 @@ def check_name(where, name):
         raise DataError(where, f"would contain the name {name!r}, which has control characters", "Rename it")
 
 
+def check_text_size(path):
+    """Raise `DataError` for a file of more than `MAX_TEXT_BYTES`; one that does not exist passes."""
+    try:
+        size = Path(path).stat().st_size
+    except OSError:
+        return
+    if size > MAX_TEXT_BYTES:
+        raise DataError(
+            path,
+            f"has {size} bytes, more than the limit of {MAX_TEXT_BYTES} for annotations",
+            "Export fewer images per file, or raise mrcnn.formats.paths.MAX_TEXT_BYTES if you trust it",
+        )
+
+
 def read_text(path):
-    """Text of a UTF-8 file, with or without a byte order mark; raises `DataError`."""
+    """Text of a UTF-8 file, with or without a byte order mark; raises `DataError`, also above `MAX_TEXT_BYTES`."""
+    check_text_size(path)
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -184,7 +219,7 @@ def read_json(path):
             "The file is damaged or has a different format: export it again",
         ) from error
     except (ValueError, RecursionError) as error:  # a number with too many digits, or lists nested too deeply
-        raise DataError(path, f"cannot be read as JSON ({error})", "Export it again") from error
+        raise DataError(path, f"cannot be read as JSON ({cut(str(error))})", "Export it again") from error
 
 
 def write_text(path, text):

@@ -1,26 +1,26 @@
 """JSON of the VGG Image Annotator (VIA), versions 1 and 2: rectangles, polygons, circles and ellipses."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats.annotation import FLAGS, Objects, box_of_edges, number
+from mrcnn.formats.annotation import FLAGS, Objects, box_of_edges
+from mrcnn.formats.checked import cut, flag, listed, name_of_class, number
+from mrcnn.formats.image_names import ImageNames
 from mrcnn.formats.paths import (
     check_name,
-    image_path,
+    folders_of_file,
     read_json,
     refuse_twice,
     shape_of,
     write_text,
     written_name,
 )
-from mrcnn.formats.segments import Polygons
+from mrcnn.formats.segments import Polygons, ellipse
 
 _ATTRIBUTES = ("class", "label", "name", "type")  # tried in this order if regions have several
-_CORNERS = 64  # of the polygon that a circle or ellipse becomes
 
 
 def read(path, images=None, classes=None, outside="error", attribute=None, unlabelled=None):
@@ -32,7 +32,8 @@ def read(path, images=None, classes=None, outside="error", attribute=None, unlab
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder that file names are relative to and must stay inside; by default the folder of the file.
+        The folder that file names are relative to and must stay inside; by default the folder of the file, or `images`
+        in it. See `mrcnn.formats.image_names`.
     classes, outside
         As in `mrcnn.formats.voc.read`.
     attribute : str, optional
@@ -51,13 +52,17 @@ def read(path, images=None, classes=None, outside="error", attribute=None, unlab
         Names the file, the image and the region (from 1): it has no class, an unknown class, or a wrong box or shape; a
         path points outside the folder; or an image is listed twice.
     """
-    folder = Path(path).parent if images is None else Path(images)
-    entries = _entries(path, read_json(path))
+    return read_entries(path, _entries(path, read_json(path)), images, classes, outside, attribute, unlabelled)
+
+
+def read_entries(path, entries, images, classes, outside, attribute, unlabelled):
+    """As `read`, from the entries of the images, dicts with `filename` and a list of `regions` as in VIA's JSON."""
+    names = ImageNames(folders_of_file(path, images), images)
     attribute = attribute or _attribute(path, entries)
     found = []
     for entry in entries:
-        where = f"{path}, {entry['filename']}"
-        image = image_path(entry["filename"], folder, where)
+        where = f"{path}, {cut(entry['filename'])}"
+        image = names.find(entry["filename"], where)
         objects = Objects(image, where, shape_of(image), classes, outside)
         for i, region in enumerate(entry["regions"], start=1):
             _add_region(objects, f"{where}, region {i}", region, attribute, unlabelled)
@@ -124,7 +129,7 @@ def _entries(path, content):
         regions = list(regions.values()) if isinstance(regions, dict) else regions
         if not isinstance(regions, list) or not all(isinstance(region, dict) for region in regions):
             raise DataError(
-                f"{path}, {entry['filename']}",
+                f"{path}, {cut(entry['filename'])}",
                 "has regions that are not a list of objects",
                 "Export the annotations again",
             )
@@ -139,7 +144,7 @@ def _attribute(path, entries):
     if len(names) > 1 and not known:
         raise DataError(
             path,
-            f"has the region attributes {', '.join(names)}; any of them could be the class",
+            f"has the region attributes {listed(names)}; any of them could be the class",
             "Specify which one it is: attribute=...",
         )
     return known[0] if known else next(iter(names), _ATTRIBUTES[0])
@@ -150,18 +155,22 @@ def _add_region(objects, where, region, attribute, unlabelled):
     if not isinstance(attributes, dict) or not isinstance(shape, dict):
         raise DataError(where, "has no shape, or its attributes are not an object", "Draw the region again")
     box, segment = _shape(where, shape)
-    flags = {name: str(attributes.get(name, "")).lower() in ("1", "true") for name in FLAGS}
+    flags = {name: _flag(where, name, attributes.get(name)) for name in FLAGS}
     class_name = _class(where, attributes.get(attribute), attribute) or unlabelled or ""
     objects.add(where, class_name, box, **flags, segment=segment)
+
+
+def _flag(where, name, value):
+    return any(value.values()) if isinstance(value, dict) else flag(where, name, value)  # a dict: checkboxes
 
 
 def _class(where, value, attribute):
     if isinstance(value, dict):  # checkboxes: {"cell": true}
         ticked = [name for name, on in value.items() if on]
         if len(ticked) > 1:
-            raise DataError(where, f"has several classes in '{attribute}' ({', '.join(ticked)})", "Tick one of them")
-        return ticked[0] if ticked else ""
-    return str(value).strip() if value is not None else ""
+            raise DataError(where, f"has several classes in '{attribute}' ({listed(ticked)})", "Tick one of them")
+        value = ticked[0] if ticked else None
+    return name_of_class(where, value)
 
 
 def _shape(where, shape):
@@ -176,7 +185,9 @@ def _shape(where, shape):
         points = _ellipse(where, shape, kind)
     else:
         raise DataError(
-            where, f"is a {kind}, but an object needs an area", "Draw it as a rectangle, polygon, circle or ellipse"
+            where,
+            f"is a {cut(str(kind), 40)}, but an object needs an area",
+            "Draw it as a rectangle, polygon, circle or ellipse",
         )
     (y1, x1), (y2, x2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return box_of_edges(where, y1, x1, y2, x2), Polygons([points])
@@ -194,15 +205,7 @@ def _points(where, shape):
 def _ellipse(where, shape, kind):
     x, y = (number(where, key, shape.get(key)) for key in ("cx", "cy"))
     radii = [number(where, key, shape.get(key)) for key in (("r", "r") if kind == "circle" else ("rx", "ry"))]
-    if min(radii) <= 0:
-        raise DataError(where, f"is a {kind} with the radius {min(radii):g}", "Draw it again, or delete it")
-    turn = number(where, "theta", shape.get("theta", 0))
-    angles = np.arange(_CORNERS) * (2 * math.pi / _CORNERS)
-    along, across = radii[0] * np.cos(angles), radii[1] * np.sin(angles)
-    return np.stack(
-        [y + along * math.sin(turn) + across * math.cos(turn), x + along * math.cos(turn) - across * math.sin(turn)],
-        axis=1,
-    )
+    return ellipse(where, y, x, *radii, number(where, "theta", shape.get("theta", 0)))
 
 
 # --- Writing ---

@@ -3,25 +3,26 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import parse
-
 from mrcnn.errors import DataError
-from mrcnn.formats.annotation import Objects, number
+from mrcnn.formats.annotation import Objects
+from mrcnn.formats.checked import flag, number, whole
+from mrcnn.formats.image_names import ImageNames
 from mrcnn.formats.paths import (
-    beside,
     check_name,
     file_names,
     files_of,
+    image_folders,
     needed_shape,
     refuse_twice,
     shape_of,
     write_text,
 )
+from mrcnn.formats.xml_files import parsed
 from mrcnn.images.read import image_shape
 
+ROOT = "annotation"  # the name of the root element
+_SIZE = "Correct its size, or delete the element `size`"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
 
 
 def read(path, images=None, classes=None, outside="error"):
@@ -34,8 +35,9 @@ def read(path, images=None, classes=None, outside="error"):
     ----------
     path : str or Path
     images : str or Path, optional
-        The folder of the images; by default the folder of the XML files, `JPEGImages` or `images` next to it, or its
-        parent folder. The location of an image when it was labelled (`path`) is ignored; only its `filename` counts.
+        The folder of the images; by default the folder of the XML files, `JPEGImages` or `images` inside or next to it,
+        or its parent folder. The location of an image when it was labelled (`path`) is ignored; only its `filename`
+        counts, see `mrcnn.formats.image_names`.
     classes : collection of str, optional
         The class names that may occur; by default any.
     outside : "error" or "clip"
@@ -56,7 +58,8 @@ def read(path, images=None, classes=None, outside="error"):
     files = files_of(path, ".xml") if path.is_dir() else [path]
     if not files:
         raise DataError(path, "holds no XML file", "Choose the folder in which LabelImg saved them")
-    return refuse_twice([_read_file(file, images, classes, outside) for file in files])
+    names = ImageNames(image_folders(files[0].parent), images)
+    return refuse_twice([_read_file(file, names, classes, outside) for file in files])
 
 
 def write(path, annotations):
@@ -88,9 +91,9 @@ def write(path, annotations):
 
 
 # --- Reading ---
-def _read_file(path, images, classes, outside):
-    root = _parsed(path)
-    image = beside(path.parent, _text(root, "filename", path), images, path)
+def _read_file(path, names, classes, outside):
+    root = parsed(path, ROOT, "LabelImg, in PascalVOC format")
+    image = names.find(_text(root, "filename", path), path)
     objects = Objects(image, path, _size(root, path) or shape_of(image), classes, outside)
     for i, element in enumerate(root.findall("object"), start=1):
         where = f"{path}, object {i}"
@@ -103,37 +106,10 @@ def _read_file(path, images, classes, outside):
             where,
             _text(element, "name", where),
             box,
-            _flag(element, "difficult", where),
-            _flag(element, "truncated", where),
+            flag(where, "difficult", element.findtext("difficult")),
+            flag(where, "truncated", element.findtext("truncated")),
         )
     return objects.annotation()
-
-
-def _parsed(path):
-    try:
-        root = parse(path, forbid_dtd=True).getroot()
-    except DefusedXmlException as error:
-        raise DataError(
-            path,
-            f"declares a document type or entities ({type(error).__name__}), which annotations do "
-            "not need and which can be used to attack the reader",
-            "Use it only if you trust its source: then delete its DOCTYPE",
-        ) from error
-    except ElementTree.ParseError as error:
-        raise DataError(
-            path, f"is not valid XML ({error})", "It is damaged or truncated: save it again in LabelImg"
-        ) from error
-    except (OSError, ValueError, LookupError) as error:  # a wrong or unknown encoding
-        raise DataError(
-            path, f"cannot be read ({getattr(error, 'strerror', None) or error})", "Check the path and the file"
-        ) from error
-    if root.tag != "annotation":
-        raise DataError(
-            path,
-            f"is a different kind of XML: its root element is '{root.tag}', not 'annotation'",
-            "Save the labels in LabelImg, in PascalVOC format",
-        )
-    return root
 
 
 def _text(element, name, where):
@@ -143,21 +119,14 @@ def _text(element, name, where):
     return found.strip()
 
 
-def _flag(element, name, where):
-    text = (element.findtext(name) or "").strip().lower()
-    if text not in _FLAGS:
-        raise DataError(where, f"has {name} = {text!r}", "It must be 0 or 1")
-    return _FLAGS[text]
-
-
 def _size(root, path):
     """Rows and columns; None if there is no size, or zeros from programs that do not open the image."""
     size = root.find("size")
     if size is None:
         return None
-    shape = tuple(int(number(path, name, _text(size, name, path))) for name in ("height", "width"))
+    shape = tuple(whole(path, name, _text(size, name, path), cure=_SIZE) for name in ("height", "width"))
     if min(shape) < 0:
-        raise DataError(path, f"states an image size of {shape[1]} x {shape[0]} pixels", "Correct its size")
+        raise DataError(path, f"states an image size of {shape[1]} x {shape[0]} pixels", _SIZE)
     return shape if min(shape) > 0 else None
 
 

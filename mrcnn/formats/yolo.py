@@ -1,43 +1,59 @@
-"""YOLO text files: one per image, rows `class x_centre y_centre width height` as fractions of the image size."""
+"""YOLO text files, one per image: rows `class x_centre y_centre width height`, or `class x1 y1 x2 y2 ...` (outlines).
+
+Coordinates are fractions of the image's width and height.
+"""
 
 from pathlib import Path
 
-from mrcnn.errors import ConfigError, DataError
-from mrcnn.formats.annotation import Objects, box_of_edges, number
+import numpy as np
+
+from mrcnn.errors import ConfigError, DataError, warn
+from mrcnn.formats.annotation import Objects, box_of_edges
+from mrcnn.formats.checked import cut, listed, number
+from mrcnn.formats.image_names import match_stems
 from mrcnn.formats.paths import (
     check_name,
     file_names,
     files_of,
     image_folders,
     needed_shape,
-    pictures_in,
     read_text,
     refuse_twice,
     shape_of,
     write_text,
 )
+from mrcnn.formats.segments import Polygons
+from mrcnn.formats.yolo_classes import LISTS as CLASS_FILES
+from mrcnn.formats.yolo_classes import class_names, find_class_file
+from mrcnn.images.read import EXTENSIONS, list_images
 
-CLASS_FILES = ("classes.txt", "obj.names")
 _COLUMNS = ("x_centre", "y_centre", "width", "height")
+_LEAST = 7  # numbers of an outline: the class and three corners
 
 
 def read(path, images=None, classes=None, outside="error", class_file=None, images_without_labels="error"):
     """Annotations of a folder of text files.
 
+    A row of five numbers is a box; a longer one with whole pairs of coordinates is an outline, which may be the four
+    corners of an oriented box.
+
     Parameters
     ----------
     path : str or Path
-        The folder. Its text files, except `classes.txt` and `class_file`, belong to images of the same name; an empty
-        file means that there is no object.
+        The folder. Its text files belong to images of the same name (in any case and Unicode form, if only one image
+        has it); an empty file means that there is no object. `classes.txt`, `class_file` and texts that neither belong
+        to an image nor hold rows of numbers, such as a README.txt, are left out; a warning names the latter.
     images : str or Path, optional
-        The folder of the images, whose sizes are needed; by default the folder of the text files, `images` next to it,
-        or its parent folder.
+        The folder of the images, whose sizes are needed; by default the first of these that has an image of one of the
+        text files: the folder itself, that with `labels` replaced by `images` in its path, `images` inside or next to
+        it, or, if there is none of these, its parent folder.
     classes : collection of str, optional
         The class names that may occur; by default any in the class file.
     outside
         As in `mrcnn.formats.voc.read`.
     class_file : str or Path, optional
-        One class name per line; by default `classes.txt` or `obj.names` in the folder or its parent.
+        One class name per line, or a YAML file with `names`; by default `classes.txt`, `obj.names` or `data.yaml` in
+        the folder or one above.
     images_without_labels : "error" or "background"
         Treat an image without a text file as an error, or as an image without objects.
 
@@ -55,32 +71,59 @@ def read(path, images=None, classes=None, outside="error", class_file=None, imag
     path = Path(path)
     if images_without_labels not in ("error", "background"):
         raise ConfigError(f"images_without_labels must be 'error' or 'background', not {images_without_labels!r}.")
+    files = files_of(path, ".txt")  # also checks the folder
     class_file = find_class_file(path) if class_file is None else Path(class_file)
-    names = _class_names(class_file)
+    names = class_names(class_file)
     labels = {
         file.stem: file
-        for file in files_of(path, ".txt")
+        for file in files
         if file.name.lower() not in CLASS_FILES and file.resolve() != class_file.resolve()
     }
-    pictures = pictures_in(image_folders(path) if images is None else [Path(images)])
-    by_stem = _by_stem(pictures)
+    pictures, of_stem = _pictures(path, labels, images)
+    stems = {picture: stem for stem, picture in of_stem.items()}
     for stem, file in labels.items():
-        if stem not in by_stem:
+        if stem not in of_stem and holds_rows(file):
             raise DataError(
                 file,
                 f"belongs to no image: there is no {stem} in {pictures[0].parent}",
-                "Add the image, or move the file elsewhere",
+                "Add the image, or move the file elsewhere; or pass the image folder as images=...",
             )
+    left_out = [file.name for stem, file in labels.items() if stem not in of_stem]
+    if left_out:
+        warn(f"{path}: {listed(left_out, 5)} not read, since no image has this name and no row is one of labels.")
     found = []
-    for stem, picture in by_stem.items():
-        if stem not in labels and images_without_labels == "error":
+    for picture in pictures:
+        if picture not in stems and images_without_labels == "error":
             raise DataError(
                 picture,
-                f"has no labels: there is no {path / stem}.txt",
+                f"has no labels: there is no {path / picture.stem}.txt",
                 "Add the file (empty if there is no object), or pass images_without_labels='background'",
             )
-        found.append(_read_file(labels.get(stem), picture, names, class_file, classes, outside))
+        file = labels[stems[picture]] if picture in stems else None
+        found.append(_read_file(file, picture, names, class_file, classes, outside))
     return found
+
+
+def holds_rows(file):
+    """Whether a text file is one of labels: it is empty, or its first line is a word and at least four numbers."""
+    try:
+        text = read_text(file)
+    except DataError:
+        return True  # so that the error is raised where the file is read
+    row = next(filter(None, (line.split() for line in text.splitlines())), None)
+    return row is None or len(row) >= 5 and all(_is_number(value) for value in row[1:])
+
+
+def is_labels(folder):
+    """Whether a folder holds label files: not only texts such as README.txt, classes.txt or empty files."""
+    texts = [p for p in sorted(folder.glob("*")) if p.suffix.lower() == ".txt" and p.name.lower() not in CLASS_FILES]
+    texts = [p for p in texts if p.is_file() and not p.name.startswith(".")]
+    if any(p.stat().st_size and holds_rows(p) for p in texts):
+        return True
+    if not texts:
+        return False
+    names = [p.stem for place in image_folders(folder, above=False) for p in place.iterdir() if _is_image(p)]
+    return bool({p.stem for p in texts} & set(names))
 
 
 def write(path, annotations, classes=None):
@@ -135,67 +178,112 @@ def write(path, annotations, classes=None):
     return files
 
 
-def find_class_file(folder):
-    """The file of class names in a folder or its parent; raises `DataError` if there is none."""
-    for place in (Path(folder), Path(folder).absolute().parent):
-        for name in CLASS_FILES:
-            if (place / name).is_file():
-                return place / name
+def _pictures(path, labels, images):
+    """The images, and {stem of a label file: its image}; of the first folder that has any image of these files."""
+    folders = image_folders(path, above=bool(labels)) if images is None else [Path(images)]
+    first = None
+    for folder in folders:
+        pictures = list_images(folder) if folder.is_dir() else []
+        if not pictures:
+            continue
+        found = match_stems(labels, pictures)
+        if found or not labels:
+            _check_stems(pictures)
+            return pictures, found
+        first = first or pictures
+    if first is None:
+        raise DataError(
+            path,
+            "has no images inside or in a folder next to it",
+            f"Pass the image folder as images=... (supported formats: {', '.join(EXTENSIONS)})",
+        )
+    _check_stems(first)
+    if not any(map(holds_rows, labels.values())):
+        return first, {}
+    file = next(filter(holds_rows, labels.values()))
     raise DataError(
-        folder,
-        f"has no file of class names ({' or '.join(CLASS_FILES)})",
-        "Create it, one name per line in the order of the class numbers, or pass its path as class_file",
+        file,
+        f"belongs to no image: there is no {file.stem} in {listed(folders)}",
+        "Add the image, or move the file elsewhere; or pass the image folder as images=...",
     )
 
 
-def _class_names(file):
-    lines = [line.strip() for line in read_text(file).splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    for number_, name in enumerate(lines, start=1):
-        if not name or name in lines[: number_ - 1]:
-            raise DataError(
-                f"{file}, line {number_}",
-                f"names the class '{name}' twice" if name else "is empty",
-                "Each line must be the name of one class",
-            )
-    return lines
-
-
-def _by_stem(pictures):
+def _check_stems(pictures):
     by_stem = {}
     for picture in pictures:
-        if picture.stem in by_stem:
+        other = by_stem.setdefault(picture.stem, picture)
+        if other is not picture:
             raise DataError(
                 picture,
-                f"has the same name as {by_stem[picture.stem].name}, so the labels {picture.stem}"
-                ".txt are those of both",
+                f"has the same name as {other.name}, so the labels {picture.stem}.txt are those of both",
                 "Rename one of them",
             )
-        by_stem[picture.stem] = picture
-    return by_stem
+
+
+def _is_image(path):
+    return path.suffix.lower() in EXTENSIONS
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_file(file, picture, names, class_file, classes, outside):
-    height, width = shape_of(picture)
-    objects = Objects(picture, file or picture, (height, width), classes, outside)
+    shape = shape_of(picture)
+    objects = Objects(picture, file or picture, shape, classes, outside)
     for line, text in enumerate(read_text(file).splitlines() if file else [], start=1):
-        if not text.strip():
-            continue
         where, row = f"{file}, line {line}", text.split()
-        if len(row) != 5:
-            raise DataError(
-                where,
-                f"has {len(row)} numbers, but a box has 5 (class, {', '.join(_COLUMNS)})",
-                "Export boxes; outlines can be read from COCO or VIA",
-            )
-        if not row[0].isdecimal() or int(row[0]) >= len(names):
-            raise DataError(
-                where,
-                f"has the class number {row[0]}, but {class_file} has {len(names)} classes, counted from 0",
-                "Correct it, or complete the class file",
-            )
-        x, y, w, h = (number(where, name, value) for name, value in zip(_COLUMNS, row[1:]))
-        edges = (y - h / 2) * height, (x - w / 2) * width, (y + h / 2) * height, (x + w / 2) * width
-        objects.add(where, names[int(row[0])], box_of_edges(where, *edges))
+        if row:
+            _check_row(where, row)
+            name = _class_of(where, row[0], names, class_file)
+            read_row = _box if len(row) == 5 else _outline
+            objects.add(where, name, *read_row(where, row[1:], shape))
     return objects.annotation()
+
+
+def _check_row(where, row):
+    """Raise `DataError` unless it is as long as that of a box, or of an outline."""
+    if len(row) == 6:
+        raise DataError(
+            where,
+            "has 6 numbers, as detections have (a box and its score), but a box has 5",
+            "Use the labels, not the detections of a model",
+        )
+    if len(row) != 5 and (len(row) < _LEAST or len(row) % 2 == 0):
+        raise DataError(
+            where,
+            f"has {len(row)} numbers, but a box has 5 (class, {', '.join(_COLUMNS)}), and an outline an odd number of "
+            f"at least {_LEAST} (class, x1, y1, x2, y2, x3, y3, ...)",
+            "Export the labels again",
+        )
+
+
+def _class_of(where, text, names, class_file):
+    found = names.get(int(text)) if text.isdecimal() and len(text) < 10 else None
+    if found is None:
+        raise DataError(
+            where,
+            f"has the class number {cut(text, 60)}, but {class_file} has {len(names)} classes, counted from 0",
+            "Correct it, or complete the class file",
+        )
+    return found
+
+
+def _box(where, row, shape):
+    """Box and no flags."""
+    height, width = shape
+    x, y, w, h = (number(where, name, value) for name, value in zip(_COLUMNS, row))
+    edges = (y - h / 2) * height, (x - w / 2) * width, (y + h / 2) * height, (x + w / 2) * width
+    return (box_of_edges(where, *edges),)
+
+
+def _outline(where, row, shape):
+    """The box around an outline, no flags, and the outline."""
+    values = [number(where, f"{'xy'[i % 2]}{i // 2 + 1}", value) for i, value in enumerate(row)]
+    points = np.array(values).reshape(-1, 2)[:, ::-1] * shape
+    (y1, x1), (y2, x2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return box_of_edges(where, y1, x1, y2, x2), False, False, Polygons([points])

@@ -32,6 +32,10 @@ class Instances:
 
     Two `Instances` are equal if all of this is equal, object by object and in this order.
 
+    limit_reached : str or None
+        Names of the settings, joined by ";", that limit how many objects are found, and that were reached: there may be
+        more objects. None: none was. Objects derived from these keep it.
+
     Raises
     ------
     ValueError
@@ -44,6 +48,7 @@ class Instances:
     scores: np.ndarray = None  # type: ignore[assignment]
     masks: list[np.ndarray] = field(default_factory=list)
     pixel_size_nm: tuple[float, float] | None = None
+    limit_reached: str | None = None
 
     def __post_init__(self):
         self.image_shape = tuple(int(v) for v in self.image_shape[:2])
@@ -201,12 +206,21 @@ class Instances:
             self.scores[indices],
             [self.masks[i] for i in indices],
             self.pixel_size_nm,
+            self.limit_reached,
         )
 
     def as_boxes(self) -> "Instances":
         """The same objects, each with its filled box as its mask."""
         filled = [np.ones((y2 - y1, x2 - x1), bool) for y1, x1, y2, x2 in self.boxes.tolist()]
-        return Instances(self.image_shape, self.boxes, self.class_ids, self.scores, filled, self.pixel_size_nm)
+        return Instances(
+            self.image_shape,
+            self.boxes,
+            self.class_ids,
+            self.scores,
+            filled,
+            self.pixel_size_nm,
+            self.limit_reached,
+        )
 
     # --- Geometry: each method returns new objects with tight boxes inside the new image and drops objects outside ---
     def tightened(self) -> "Instances":
@@ -249,6 +263,7 @@ class Instances:
             self.scores[kept],
             crops,
             self.pixel_size_nm,
+            self.limit_reached,
         ), kept
 
     def resized(
@@ -273,7 +288,8 @@ class Instances:
             boxes[i] = top, left, max(bottom, top), max(right, left)
             crops.append(mask[rows[top:bottom] - y1][:, columns[left:right] - x1])
         pixel_size = None if self.pixel_size_nm is None else tuple(size / scale for size in self.pixel_size_nm)
-        scaled = Instances((len(rows), len(columns)), boxes, self.class_ids, self.scores, crops, pixel_size)
+        shape = len(rows), len(columns)
+        scaled = Instances(shape, boxes, self.class_ids, self.scores, crops, pixel_size, self.limit_reached)
         if crop is not None:
             y, x, height, width = crop
             scaled = scaled.moved((-y, -x), (height, width))  # before the padding, which must not show what is cut off
@@ -295,7 +311,14 @@ class Instances:
             self.scores,
             [np.flip(m, axis) for m in self.masks],
             self.pixel_size_nm,
+            self.limit_reached,
         )
+
+
+def joined_limits(limits: Iterable[str | None]) -> str | None:
+    """`limit_reached` of parts that are put together: every name once."""
+    names = dict.fromkeys(name for limit in limits if limit for name in limit.split(";"))
+    return ";".join(names) or None
 
 
 def class_label(class_id: int, class_names: Sequence[str] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Pixel sizes: a number or (y, x), and their units of length."""
+"""Pixel sizes: a number or (y, x) in a unit of length, and the sizes that a microscope can have."""
 
 import math
 import numbers
@@ -6,41 +6,9 @@ import numbers
 import numpy as np
 
 from mrcnn.errors import ConfigError
+from mrcnn.geometry.unit_names import LARGEST_NM, NM, SMALLEST_NM, names_no_unit, unit_in_nm
 
-# Nanometres per unit, by the unit's names in the headers of image files.
-NM = {
-    "nm": 1.0,
-    "nanometer": 1.0,
-    "nanometers": 1.0,
-    "nanometre": 1.0,
-    "um": 1e3,
-    "micron": 1e3,
-    "microns": 1e3,
-    "micrometer": 1e3,
-    "micrometers": 1e3,
-    "micrometre": 1e3,
-    "mm": 1e6,
-    "millimeter": 1e6,
-    "cm": 1e7,
-    "centimeter": 1e7,
-    "m": 1e9,
-    "meter": 1e9,
-    "inch": 2.54e7,
-    "inches": 2.54e7,
-    "in": 2.54e7,
-    "pm": 1e-3,
-    "a": 0.1,
-    "angstrom": 0.1,
-}
-
-
-def unit_in_nm(text):
-    """Nanometres in one unit of this name, as microscope software writes it; None for pixels and unknown names."""
-    if not isinstance(text, str):
-        return None
-    name = text.strip().strip("\0").replace("\\u00B5", "u").replace("\\u00b5", "u").replace("\\u03BC", "u")
-    name = name.replace("\u00b5", "u").replace("\u03bc", "u").replace("\u00c5", "a").replace("\u212b", "a")
-    return NM.get(name.lower())
+__all__ = ["NM", "as_pixel_size", "positive_pair", "stated_length", "unit_in_nm"]
 
 
 def positive_pair(value):
@@ -52,7 +20,17 @@ def positive_pair(value):
 
 
 def _is_positive(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value) and value > 0
+    except OverflowError:  # an integer beyond the largest float
+        return False
+
+
+def _is_plausible(nm):
+    """Whether a microscope can have pixels of this size; a rounding error does not matter, and nan is not plausible."""
+    return SMALLEST_NM * (1 - 1e-9) <= nm <= LARGEST_NM * (1 + 1e-9)
 
 
 def as_pixel_size(value, unit="nm"):
@@ -62,7 +40,7 @@ def as_pixel_size(value, unit="nm"):
     ----------
     value : number, (number, number) or None
     unit : str
-        Name of the unit in the error message; nothing is converted.
+        Name of its unit; nothing is converted.
 
     Returns
     -------
@@ -72,11 +50,55 @@ def as_pixel_size(value, unit="nm"):
     Raises
     ------
     ConfigError
-        `value` is not one or two positive finite numbers.
+        `value` is not one or two positive finite numbers, or a size below 1 pm or above 1 m, which no microscope has.
     """
     if value is None:
         return None
     pair = positive_pair(value)
     if pair is None:
-        raise ConfigError(f"A pixel size must be one positive number in {unit}, or two (y, x), not {value!r}.")
+        raise ConfigError(f"A pixel size must be one positive number in {unit}, or two (y, x), not {_short(value)}.")
+    if not all(_is_plausible(v * unit_in_nm(unit)) for v in pair):
+        raise ConfigError(
+            f"A pixel size of {_short(value)} {unit} is below 1 pm or above 1 m, which no microscope has. Give the "
+            f"size of one pixel in {unit}."
+        )
     return pair
+
+
+def stated_length(value, unit):
+    """A length that a file states, in nm, and what is wrong with it.
+
+    Parameters
+    ----------
+    value : object
+        A number or its text; None if the file states no length.
+    unit : object
+        Name of its unit.
+
+    Returns
+    -------
+    nm : float or None
+        None if there is no length, or it has no unit (pixels), or it cannot be used.
+    problem : str or None
+        Why a length cannot be used, as the end of a sentence: "in the unit 'furlong', which is not known".
+    """
+    if value is None or names_no_unit(unit):
+        return None, None
+    nm = unit_in_nm(unit)
+    if nm is None:
+        return None, f"in the unit {_short(unit)}, which is not known"
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not _is_plausible(number * nm):
+        return None, f"of {str(value)[:_LONGEST]} {unit}, which no microscope has"
+    return number * nm, None
+
+
+_LONGEST = 40  # characters of what a file states, in a message
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

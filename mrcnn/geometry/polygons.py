@@ -10,6 +10,13 @@ import numpy as np
 from mrcnn.errors import DataError
 from mrcnn.geometry.instances import Instances
 
+LARGEST = 2**31 - 1  # of a coordinate: boxes are int32
+MAX_MASK_BYTES = 8 * 2**30  # of one mask
+_FILLED_WHOLE = (
+    2**24
+)  # pixels of a polygon's own box that are filled although fewer are asked for, because that is faster
+_BAND = 2**20  # pixels that are looked at together otherwise
+
 
 def check_polygon(points, where):
     """Convert points to a polygon, or raise one clear error.
@@ -28,11 +35,12 @@ def check_polygon(points, where):
     Raises
     ------
     DataError
-        There are fewer than 3 points, points that are not pairs of numbers, NaN or infinite values, or no area.
+        There are fewer than 3 points, points that are not pairs of numbers, NaN or infinite values, coordinates that no
+        image has (beyond `LARGEST`), or no area.
     """
     try:
         polygon = np.asarray(points, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(where, "has points that are not pairs of numbers", "Draw the outline again") from error
     count = len(polygon) if polygon.ndim else 0
     if count < 3:
@@ -51,6 +59,12 @@ def check_polygon(points, where):
         raise DataError(
             where,
             f"has {int((~np.isfinite(polygon)).sum())} coordinates that are NaN or infinite",
+            "Draw the outline again, or correct its coordinates",
+        )
+    if np.abs(polygon).max() > LARGEST:
+        raise DataError(
+            where,
+            f"has a corner at {polygon.flat[np.abs(polygon).argmax()]:g}, which no image has",
             "Draw the outline again, or correct its coordinates",
         )
     if polygon_area(polygon) <= 0:
@@ -117,20 +131,40 @@ def polygon_mask(polygon, box):
     -------
     bool [y2 - y1, x2 - x1]
     """
-    from skimage.measure import grid_points_in_poly
-
     y1, x1, y2, x2 = (int(v) for v in box)
-    mask = np.zeros((max(y2 - y1, 0), max(x2 - x1, 0)), bool)
+    shape = max(y2 - y1, 0), max(x2 - x1, 0)
+    if math.prod(shape) > MAX_MASK_BYTES:
+        raise DataError(
+            "outline",
+            f"needs a mask of {shape[0]} x {shape[1]} pixels, more than the limit of {MAX_MASK_BYTES} bytes",
+            "Correct its corners, or raise mrcnn.geometry.polygons.MAX_MASK_BYTES",
+        )
+    mask = np.zeros(shape, bool)
     # Filled in the polygon's own frame, so the rounding of a corner does not depend on the box.
-    own_y1, own_x1, own_y2, own_x2 = polygon_box(polygon).tolist()
-    if own_y2 <= own_y1 or own_x2 <= own_x1:
+    own = polygon_box(polygon).tolist()
+    top, left, bottom, right = max(own[0], y1), max(own[1], x1), min(own[2], y2), min(own[3], x2)
+    if bottom <= top or right <= left:
         return mask
-    filled = grid_points_in_poly((own_y2 - own_y1, own_x2 - own_x1), np.asarray(polygon, np.float64) - (own_y1, own_x1))
-    top, left = own_y1 - y1, own_x1 - x1
-    seen = filled[max(-top, 0) : max(mask.shape[0] - top, 0), max(-left, 0) : max(mask.shape[1] - left, 0)]
-    top, left = max(top, 0), max(left, 0)
-    mask[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    corners = np.asarray(polygon, np.float64) - own[:2]
+    seen = top - own[0], left - own[1], bottom - own[0], right - own[1]
+    mask[top - y1 : bottom - y1, left - x1 : right - x1] = _filled(corners, (own[2] - own[0], own[3] - own[1]), seen)
     return mask
+
+
+def _filled(corners, shape, window):
+    """The pixels of a window of a polygon's own frame, whose memory does not grow with the rest of the polygon."""
+    from skimage.measure import grid_points_in_poly, points_in_poly
+
+    y1, x1, y2, x2 = window
+    area = (y2 - y1) * (x2 - x1)
+    if math.prod(shape) <= max(_FILLED_WHOLE, area):
+        return grid_points_in_poly(shape, corners)[y1:y2, x1:x2]
+    filled, rows = np.empty((y2 - y1, x2 - x1), bool), max(_BAND // (x2 - x1), 1)
+    for first in range(y1, y2, rows):
+        last = min(first + rows, y2)
+        grid = np.stack(np.mgrid[first:last, x1:x2], axis=-1).reshape(-1, 2)
+        filled[first - y1 : last - y1] = points_in_poly(grid, corners).reshape(last - first, -1)
+    return filled
 
 
 def polygons_to_instances(polygons, class_ids, image_shape, window=None, min_pixels=1):

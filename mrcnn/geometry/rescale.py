@@ -42,7 +42,8 @@ def rescaled(instances: Instances, image_shape: Sequence[int]) -> Instances:
         masks.append(padded >= 0.5)
     size = instances.pixel_size_nm
     size = None if size is None else tuple(s / f for s, f in zip(size, factors))
-    return Instances(shape, boxes, instances.class_ids, instances.scores, masks, size).tightened()
+    limit = instances.limit_reached
+    return Instances(shape, boxes, instances.class_ids, instances.scores, masks, size, limit).tightened()
 
 
 def _interpolated(values, places, axis):

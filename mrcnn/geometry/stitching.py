@@ -159,6 +159,7 @@ def merge_instances(tiles, iou=SAME_OBJECT_IOU, image_shape=None):
         [p[2] for p in parts],
         [p[3] for p in parts],
         found.pixel_size_nm,
+        found.limit_reached,
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mrcnn.geometry.instances import Instances
+from mrcnn.geometry.instances import Instances, joined_limits
 
 # Minimum IoU of two views of one object in the area that both tiles see. Different objects of a class stay below it:
 # within one tile the detector's non-maximum suppression sees to that.
@@ -55,6 +55,7 @@ class Views:
             ),
             [mask for found in own for mask in found.masks],
             next((found.pixel_size_nm for found in own), None),
+            joined_limits(found.limit_reached for found in own),
         )
         self.cut = self.ends_at(self.instances.boxes, self.windows[self.tile])
 

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import logging
+import math
 import os
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 from mrcnn.errors import DataError, MrcnnError
 from mrcnn.images import decoder_errors
 from mrcnn.images.folders import BIOIO, check_bioio
-from mrcnn.images.image_source import ImageSource, page_axis
+from mrcnn.images.image_source import ImageSource, page_axes_of
+from mrcnn.images.page_axes import place_of
+from mrcnn.images.stated_size import UNKNOWN, stated_size
 from mrcnn.images.tiff import mute_this_thread
 from mrcnn.images.zarr_files import choose_scene
 
-_UM = 1000.0  # nm; bioio gives all sizes in um
 # Packages whose own errors mean that the file is damaged or of an unknown variant.
 _READERS = ("bioio", "bioio_base", "bioio_czi", "bioio_nd2", "bioio_lif", "nd2", "liffile", "_aicspylibczi")
 _CURE = "If it opens in the microscope's program, export it there as TIFF or OME-Zarr; otherwise copy it again"
@@ -40,17 +42,18 @@ class BioSource(ImageSource):
             raise DataError(path, f"has the further axes {', '.join(others)}", "Save each part as a separate file")
         if sizes.get("s", 1) > 1 and sizes.get("c", 1) > 1:
             raise DataError(path, f"holds {sizes['c']} channels of colour images", "Save each as a separate file")
-        self._pages, self._colours = page_axis(path, sizes), sizes.get("s", 1)
+        self._pages, self._colours = page_axes_of(sizes, sizes), sizes.get("s", 1)
         with _damage_named(path, "cannot be read"):
             order, place = self._query(0, None)
             lazy = None if self._by_plane() else self._image.get_image_dask_data(order, **place)
         super().__init__(
             path,
-            sizes.get(self._pages, 1),
+            math.prod(length for _, length in self._pages),
             (sizes["y"], sizes["x"], self._colours if self._colours > 1 else sizes.get("c", 1)),
             dtype,
             by_window=lazy is not None and max(lazy.numblocks[:2]) > 1,
-            voxel_size_nm=self._voxel_size_nm(),
+            size=self._stated_size(),
+            page_axes=self._pages,
             channels=channels,
         )
 
@@ -78,18 +81,18 @@ class BioSource(ImageSource):
         """Whether the reader loads single planes: that of CZI, whose lazy arrays require a pixel size in the file."""
         return self._suffix == ".czi" and "M" not in self._image.reader.dims.order
 
-    def _voxel_size_nm(self):
+    def _stated_size(self):
         try:
             with _damage_named(self._path, "cannot be read"):
                 sizes = self._image.physical_pixel_sizes
                 stated = sizes.Z, sizes.Y, sizes.X
         except DataError:  # the readers raise errors if the file does not state them
-            return None, None, None
-        return tuple(float(v) * _UM if v is not None and np.isfinite(v) and v > 0 else None for v in stated)
+            return UNKNOWN
+        return stated_size(*((v, "um") for v in stated))  # bioio gives all sizes in um
 
     def _query(self, page, channels):
         """Arguments of bioio for an array [H, W, C] of a page with these channels (None: all); colours are all read."""
-        place = {self._pages.upper(): page} if self._pages else {}
+        place = {name.upper(): number for name, number in place_of(self._pages, page).items()}
         if self._colours > 1:
             return "YXS", place
         return "YXC", place if channels is None else {**place, "C": channels}

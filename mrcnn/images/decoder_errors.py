@@ -59,6 +59,18 @@ BUGS = (NotImplementedError, RecursionError)
 
 
 @contextlib.contextmanager
+def memory_named(path):
+    """Turn a `MemoryError` into a `DataError` that names the file, so that it ends only the work on this file."""
+    try:
+        yield
+    except MemoryError as error:
+        said = f" ({error})" if str(error) else ""
+        raise DataError(
+            path, f"does not fit into memory{said}", "Cut it into parts, or use a computer with more memory"
+        ) from error
+
+
+@contextlib.contextmanager
 def damage_named(errors, path, problem, cure="The file is damaged or truncated: export or copy it again"):
     """Turn these errors, raised while decoding a file, into a `DataError` that names the file.
 

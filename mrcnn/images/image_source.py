@@ -1,16 +1,22 @@
 """`ImageSource`: one image file or Zarr, as pages that are read whole or by window."""
 
+import math
 import threading
 from pathlib import Path
 
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.decoder_errors import memory_named
+from mrcnn.images.page_axes import checked_axes, slice_axis
 from mrcnn.images.read import check_size, check_type, checked_values
 from mrcnn.images.recent import Recent
+from mrcnn.images.stated_size import UNKNOWN
 
 # Decoded pages that are kept for the next window, of images that cannot be read by window; at least one page is.
 KEPT_BYTES = 512 * 2**20
+# Bytes that an image may declare: a few bytes of metadata, as of a Zarr, can declare any size.
+MOST_PAGE_BYTES, MOST_BYTES = 2**40, 2**45
 
 
 class ImageSource:
@@ -23,7 +29,9 @@ class ImageSource:
     ----------
     path : Path
     pages : int
-        Images of a stack: pages of a TIFF; slices (z) or time points of the other formats; 1 for a single image.
+        Images of a stack: pages of a TIFF; slices (z) and time points of the other formats; 1 for a single image.
+    page_axes : tuple of (str, int)
+        What they are counted along, with lengths above 1, the last one fastest; see `mrcnn.images.page_axes`.
     shape : (int, int, int)
         Height, width and number of channels of a page; 1 channel for grey values.
     dtype : numpy.dtype
@@ -31,24 +39,33 @@ class ImageSource:
     pixel_size_nm : (float, float) or None
         Height and width of a pixel, if the file states both.
     slice_distance_nm : float or None
-        Distance of neighbouring slices (z), if the file states it.
+        Distance of neighbouring slices (z), if the file states it and the pages can be slices.
+    size_problem, slice_problem : str or None
+        Why the pixel size or the distance of slices that the file states cannot be used, see `StatedSize`.
     by_window : bool
         Whether `window` reads much less than the page. Otherwise it decodes the whole page, which is kept for the next
         window and may have at most `mrcnn.images.read.MAX_PIXELS` values.
+    notes : tuple of str
+        Sentences about contents of the file that are not read, without its name.
     """
 
-    def __init__(self, path, pages, shape, dtype, *, by_window, voxel_size_nm=(None, None, None), channels=None):
-        """`shape` is (H, W) or (H, W, C) with all channels; `voxel_size_nm` is (z, y, x), None where unknown."""
+    def __init__(self, path, pages, shape, dtype, *, by_window, size=UNKNOWN, page_axes=(), channels=None, notes=()):
+        """`shape` is (H, W) or (H, W, C) with all channels; `size` is the `StatedSize` of a voxel."""
         check_type(path, dtype)
         height, width, count = (*(int(n) for n in shape), 1)[:3]
         self.path, self.pages, self.by_window = Path(path), int(pages), bool(by_window)
         self._selected = _selected(path, channels, count)  # None: all
         self.shape = (height, width, count if self._selected is None else len(self._selected))
         self.dtype = np.dtype(dtype).newbyteorder("=")
-        self.slice_distance_nm, *pixel = voxel_size_nm
-        self.pixel_size_nm = None if None in pixel else tuple(pixel)
+        self.notes = tuple(notes)
+        self.page_axes = checked_axes(page_axes, self.pages)
+        has_slices = slice_axis(self.page_axes) is not None or not self.page_axes
+        self.pixel_size_nm, self.size_problem = size.pixel_nm, size.pixel_problem
+        # ImageJ writes a distance of slices into movies as well.
+        self.slice_distance_nm, self.slice_problem = (size.z, size.slice_problem) if has_slices else (None, None)
         if not self.by_window:
-            check_size(path, (height, width, count))
+            check_size(path, (height, width, count), dtype)
+        _check_declared(path, self.pages, (height, width, count), self.dtype)
         self._recent = Recent(max(KEPT_BYTES, height * width * self.shape[2] * self.dtype.itemsize))
         self._lock = threading.RLock()
 
@@ -90,8 +107,9 @@ class ImageSource:
         kept = self._recent.get(page)
         if kept is not None:
             return kept.copy()
-        check_size(self.path, self.shape)
-        return self._checked(self._page(page), self.shape[:2], page)
+        check_size(self.path, self.shape, self.dtype)
+        with memory_named(self.path):
+            return self._checked(self._page(page), self.shape[:2], page)
 
     def window(self, page, y1, x1, y2, x2):
         """The pixels `read(page)[y1:y2, x1:x2]`.
@@ -125,7 +143,8 @@ class ImageSource:
             )
         if not self.by_window:
             return self._kept(page)[y1:y2, x1:x2].copy()
-        return self._checked(self._window(page, y1, x1, y2, x2), (y2 - y1, x2 - x1), page)
+        with memory_named(self.path):
+            return self._checked(self._window(page, y1, x1, y2, x2), (y2 - y1, x2 - x1), page)
 
     def _kept(self, page):
         with self._lock:  # threads that need the same page decode it once
@@ -167,29 +186,21 @@ class ImageSource:
         return pixels[..., : self.shape[2]] if self._selected is None else pixels[..., self._selected]
 
 
-def page_axis(path, sizes):
-    """The axis that counts the pages, "z" or "t", or None for a single image.
+def page_axes_of(order, sizes):
+    """The axes that count the pages of an image whose axes have these names, in this order: z and t, longer than 1."""
+    return tuple((name, sizes[name]) for name in order if name in ("z", "t") and sizes[name] > 1)
 
-    Parameters
-    ----------
-    path : str or Path
-        For the message.
-    sizes : dict of str to int
-        The length of each axis by its lower-case name.
 
-    Raises
-    ------
-    DataError
-        There are several slices as well as several time points, so a page number would be ambiguous.
-    """
-    longer = [name for name in ("z", "t") if sizes.get(name, 1) > 1]
-    if len(longer) == 2:
+def _check_declared(path, pages, shape, dtype):
+    """Raise `DataError` for an image that declares more bytes than any image has."""
+    each = math.prod(shape) * dtype.itemsize
+    if each > MOST_PAGE_BYTES or pages * each > MOST_BYTES:
         raise DataError(
             path,
-            f"holds {sizes['z']} slices (z) at {sizes['t']} time points, but only one of the two may be more than 1",
-            "Save each time point as a separate file",
+            f"declares {pages} pages of {' x '.join(map(str, shape))} values, more than the limits of "
+            f"{MOST_PAGE_BYTES >> 40} TiB for a page and {MOST_BYTES >> 40} TiB for all",
+            "Its header is damaged: export or copy it again",
         )
-    return longer[0] if longer else None
 
 
 def _selected(path, channels, count):

@@ -3,10 +3,13 @@
 import math
 
 from mrcnn.errors import DataError
-from mrcnn.geometry.length_units import NM, unit_in_nm
-from mrcnn.images.tiff import ome_root, open_tiff, tiff_layout
+from mrcnn.geometry.unit_names import NM, names_no_unit, unit_in_nm
+from mrcnn.images.orientation import exchanges_sides
+from mrcnn.images.stated_size import UNKNOWN, stated_size
+from mrcnn.images.tiff import open_tiff, tiff_layout
+from mrcnn.images.tiff_sets import ome_root
 
-_RESOLUTION_UNITS = {2: NM["inch"], 3: NM["cm"]}  # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
+_RESOLUTION_UNITS = {2: "inch", 3: "cm"}  # TIFF tag ResolutionUnit: inch, centimetre; 1 is "no unit"
 # Programs write 72, 96 or 300 dpi into images that were never calibrated. These are print resolutions (85 to 353 um),
 # not microscope pixels: a resolution tag coarser than this, without metadata that names a unit, is not used as a pixel
 # size.
@@ -34,54 +37,69 @@ def read_voxel_size_nm(path):
 
     Like `read_pixel_size_nm`; z comes from OME's PhysicalSizeZ or ImageJ's spacing.
     """
+    return read_stated_size(path).voxel_nm
+
+
+def read_stated_size(path):
+    """The `StatedSize` of a file: as from `read_voxel_size_nm`, with what is wrong with a size that is not used.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             mark = file.read(2)
     except OSError as error:
         raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
     if mark not in (b"II", b"MM"):
-        return None, None, None
-    tiff_layout(path)  # makes sure that the file is sound and its XML harmless
+        return UNKNOWN
+    layout = tiff_layout(path)  # makes sure that the file is sound and its XML harmless
     with open_tiff(path) as tif:
         if tif.is_ome:
-            return _from_ome(ome_root(tif, path))
-        return _from_tags(tif.pages.first, tif.imagej_metadata or {})
+            stated = _from_ome(ome_root(tif, path))
+        else:
+            stated = _from_tags(tif.pages.first, tif.imagej_metadata or {})
+    # The file states the sizes of pixels as they are stored; shown upright, a page that lies on its side stands.
+    return stated._replace(y=stated.x, x=stated.y) if exchanges_sides(layout.orientation) else stated
 
 
 def _from_ome(root):
     pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
     if pixels is None:
-        return None, None, None
-    return tuple(_length(pixels.get(f"PhysicalSize{a}"), pixels.get(f"PhysicalSize{a}Unit", "um")) for a in "ZYX")
+        return UNKNOWN
+    return stated_size(*((pixels.get(f"PhysicalSize{a}"), pixels.get(f"PhysicalSize{a}Unit", "um")) for a in "ZYX"))
 
 
 def _from_tags(page, imagej):
-    unit = unit_in_nm(imagej.get("unit"))
+    unit = imagej.get("unit")
+    if names_no_unit(unit) or unit_in_nm(unit) == NM["inch"]:
+        return _from_resolution(page)  # ImageJ also writes "inch" for images that are not calibrated
+    units = {axis: imagej.get(f"{axis}unit", unit) for axis in "yz"}  # that of x, unless an axis has its own
+    y, x = (_length_of_pixel(page.tags.get(name)) for name in ("YResolution", "XResolution"))
+    return stated_size((imagej.get("spacing"), units["z"]), (y, units["y"]), (x, unit))
+
+
+def _from_resolution(page):
+    """From the resolution tags alone, unless they are those of a print."""
     tag = page.tags.get("ResolutionUnit")
-    if unit is None or unit == _RESOLUTION_UNITS[2]:
-        # ImageJ also writes "inch" for uncalibrated images, so the limit for tags applies.
-        nm, limit = _RESOLUTION_UNITS.get(int(tag.value) if tag else 2), COARSEST_TAG_NM
-    else:
-        nm, limit = unit, math.inf
-    if nm is None:
-        return None, None, None
-    y, x = (_inverse(page.tags.get(name), nm) for name in ("YResolution", "XResolution"))
-    y, x = (None if v is None or v > limit else v for v in (y, x))
-    z = None if unit is None or limit < math.inf else _length(imagej.get("spacing"), imagej["unit"])
-    return z, y, x
+    unit = _RESOLUTION_UNITS.get(tag.value if tag and isinstance(tag.value, int) else 2)
+    lengths = [_length_of_pixel(page.tags.get(name)) for name in ("YResolution", "XResolution")]
+    if unit is None or None in lengths or max(lengths) * NM[unit] > COARSEST_TAG_NM:
+        return UNKNOWN
+    return stated_size(y=(lengths[0], unit), x=(lengths[1], unit))
 
 
-def _length(value, unit):
-    nm = unit_in_nm(unit)
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
+def _length_of_pixel(tag):
+    """Length of a pixel from a resolution tag: pixels per unit as a fraction (numerator, denominator) or one number.
+
+    None for what is no resolution, such as 0/0, which programs write for images that are not calibrated.
+    """
+    if tag is None:
         return None
-    return value * nm if nm and math.isfinite(value) and value > 0 else None
-
-
-def _inverse(tag, nm):
-    """Pixel size from a resolution tag, a fraction (numerator, denominator) of pixels per unit."""
-    if tag is None or len(tag.value) != 2 or 0 in tag.value:
+    values = tag.value if isinstance(tag.value, tuple) else (tag.value,)
+    values = values if len(values) > 1 else (*values, 1)
+    if len(values) != 2 or not all(isinstance(v, (int, float)) and math.isfinite(v) and v > 0 for v in values):
         return None
-    return nm * tag.value[1] / tag.value[0]
+    return values[1] / values[0]

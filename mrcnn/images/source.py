@@ -5,8 +5,9 @@ from pathlib import Path
 from mrcnn.errors import DataError
 from mrcnn.images import read
 from mrcnn.images.bioio_source import BioSource
-from mrcnn.images.folders import BIOIO, is_zarr
+from mrcnn.images.folders import BIOIO, is_zarr, refuse_preview
 from mrcnn.images.image_source import ImageSource
+from mrcnn.images.kinds import DECODED, kind_of
 from mrcnn.images.tiff_source import TiffSource
 from mrcnn.images.zarr_files import refuse_scene
 from mrcnn.images.zarr_source import ZarrSource
@@ -20,8 +21,8 @@ def open_image(path, *, keep_alpha=False, channels=None, scene=None):
     Parameters
     ----------
     path : str or Path
-        TIFF, PNG, JPEG or BMP; the folder of a Zarr array or an OME-Zarr (0.4 or 0.5, full resolution); CZI, ND2 or LIF
-        if bioio and its reader for the format are installed.
+        TIFF, PNG, JPEG, BMP, PBM, PGM or PPM, told by the first bytes; the folder of a Zarr array or an OME-Zarr (0.4
+        or 0.5, full resolution); CZI, ND2 or LIF if bioio and its reader for the format are installed.
     keep_alpha : bool
         False: an alpha channel declared by a TIFF or PNG is dropped.
     channels : int or sequence of int, optional
@@ -33,7 +34,8 @@ def open_image(path, *, keep_alpha=False, channels=None, scene=None):
     Returns
     -------
     ImageSource
-        Pages of a TIFF are those of `mrcnn.images.read.read_image`. Elsewhere z or t counts the pages.
+        Pages of a TIFF are those of `mrcnn.images.read.read_image`. Elsewhere z and t count the pages; `page_axes`
+        tells what each page is.
 
     Raises
     ------
@@ -41,8 +43,8 @@ def open_image(path, *, keep_alpha=False, channels=None, scene=None):
         `channels` are not numbers.
     DataError
         The image is missing, damaged or of unknown format; has no such channel or scene, or several scenes and none was
-        chosen; has several slices at several time points; is a plate or well; or it has to be decoded as a whole and
-        has more than `mrcnn.images.read.MAX_PIXELS` values.
+        chosen; is a plate or well; or it has to be decoded as a whole and has more than
+        `mrcnn.images.read.MAX_PIXELS` values.
     MissingExtra
         A Zarr is given, but zarr is not installed.
     """
@@ -51,16 +53,17 @@ def open_image(path, *, keep_alpha=False, channels=None, scene=None):
         if not is_zarr(path):
             raise DataError(path, "is a folder, not an image", "Give the images in it, or the folder of an OME-Zarr")
         return ZarrSource(path, channels, scene)
-    is_tiff = read.is_tiff(path)  # raises an error if it is missing or empty
-    if path.suffix.lower() in BIOIO and not is_tiff:
+    kind = kind_of(path)  # raises an error if it is missing or empty
+    if path.suffix.lower() in BIOIO and kind not in DECODED:
         return BioSource(path, channels, scene)
+    refuse_preview(path)
     if scene is not None:
         refuse_scene(path, scene)
-    return TiffSource(path, keep_alpha, channels) if is_tiff else FileSource(path, keep_alpha, channels)
+    return TiffSource(path, keep_alpha, channels) if kind == "tiff" else FileSource(path, keep_alpha, channels)
 
 
 class FileSource(ImageSource):
-    """PNG, JPEG or BMP, which is decoded whole; parameters as in `open_image`."""
+    """A file that Pillow decodes as a whole; parameters as in `open_image`."""
 
     def __init__(self, path, keep_alpha=False, channels=None):
         self._keep_alpha = keep_alpha

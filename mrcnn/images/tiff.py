@@ -6,9 +6,8 @@ import logging
 import math
 import os
 import re
-import struct
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tifffile
@@ -16,12 +15,21 @@ import tifffile
 from mrcnn.errors import DataError, OutdatedLibrary
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named, ends_in
+from mrcnn.images.orientation import checked, upright, upright_shape
+from mrcnn.images.tiff_checks import (
+    check_codec,
+    check_end,
+    end_of_pixels,
+    known_kind,
+    refuse_broken_chain,
+    refuse_unknown_pixels,
+)
+from mrcnn.images.tiff_colours import ALPHA, TiffColours, colours_of
+from mrcnn.images.tiff_sets import check_ome, notes_of, series_of
 from mrcnn.images.tiff_tags import unsound_tag
 
 OLDEST_TIFFFILE = "2024.9.20"
-_COMPRESSIONS_READ = "Save it uncompressed, or with LZW, Deflate or ZSTD"
 MOST_CHANNELS = 16  # that a channels-last array is assumed to have
-ALPHA = (1, 2)  # TIFF tag ExtraSamples: premultiplied and plain alpha; 0 is an ordinary channel
 
 
 def check_tifffile(version):
@@ -40,9 +48,9 @@ class TiffLayout:
     Attributes
     ----------
     shape : tuple
-        Of one image: (H, W), or (H, W, C) including alpha.
+        Of one image as it is shown, upright: (H, W), or (H, W, C) including alpha.
     dtype : numpy.dtype
-        Of the pixels, in the file's byte order.
+        Of the pixels as they are shown, in the file's byte order.
     count : int
         Images in the file. Axes other than Y, X, S (samples) and C (channels), such as Z and T, are counted together.
     alpha : bool
@@ -56,6 +64,18 @@ class TiffLayout:
         Shape of the raw pixels, for `offset`.
     channel_axis : int or None
         Which axis of `raw_shape` is C.
+    stored_shape : tuple
+        Of one image as it is stored: (H, W), or (H, W, C).
+    stored_dtype : numpy.dtype
+    colours : TiffColours
+        How stored numbers become those of the image.
+    orientation : int
+        From 1 (as stored) to 8, as in EXIF.
+    notes : tuple of str
+        Sentences about contents of the file that are not read.
+    page_axes : tuple of (str, int)
+        The axes that `count` counts, the last one fastest: their names in small letters, as `tifffile` gives them ("t",
+        "z"; "i" and "q" are unnamed pages), and lengths.
     """
 
     shape: tuple
@@ -63,9 +83,22 @@ class TiffLayout:
     count: int
     alpha: bool
     pages: tuple
-    offset: int = None
+    offset: int | None = None
     raw_shape: tuple = ()
-    channel_axis: int = None
+    channel_axis: int | None = None
+    stored_shape: tuple = ()
+    stored_dtype: np.dtype | None = None
+    colours: TiffColours = TiffColours()
+    orientation: int = 1
+    notes: tuple = ()
+    page_axes: tuple = ()
+
+    def shown(self, pixels, keep_alpha):
+        """The upright image of stored pixels [h, w] or [h, w, C] with all channels.
+
+        With `keep_alpha` an alpha channel stays, and colours that were multiplied with it stay so.
+        """
+        return upright(self.colours.shown(pixels, keep_alpha, self.alpha), self.orientation)
 
 
 @contextlib.contextmanager
@@ -79,11 +112,10 @@ def open_tiff(path):
             yield tif
     except TypeError as error:  # in tifffile or here, if a tag is not a number: see `tiff_tags`
         tag = unsound_tag(path)
-        if tag is None:
+        if tag is None and not ends_in(error, "tifffile"):
             raise
-        raise DataError(
-            path, f"cannot be read as a TIFF file: its tag {tag} is damaged or missing", "Export or copy it again"
-        ) from error
+        problem = "its tags contradict one another" if tag is None else f"its tag {tag} is damaged or missing"
+        raise DataError(path, f"cannot be read as a TIFF file: {problem}", "Export or copy it again") from error
     finally:
         logger.removeFilter(quiet)
 
@@ -116,11 +148,11 @@ def _cached_layout(path, _changed, _size):
 
 
 def _layout(tif, path):
-    _refuse_broken_chain(tif, path)
+    refuse_broken_chain(tif, path)
     if tif.is_ome:
-        ome_root(tif, path)  # rejects hostile XML before tifffile parses it
-    _refuse_unknown_pixels(tif, path)
-    series = tif.series[0]
+        check_ome(tif, path)  # rejects hostile XML before tifffile parses it
+    refuse_unknown_pixels(tif, path)
+    series = series_of(tif, path)
     if series.kind in ("generic", "uniform") and len(tif.pages) > len(series.pages):
         sizes = sorted({tif.pages[i].shape for i in range(len(tif.pages))})
         raise DataError(
@@ -129,6 +161,12 @@ def _layout(tif, path):
             "Save pages of the same size and type as separate stacks",
         )
     page = series.keyframe
+    if page.index == 0 and page.is_reduced and series.kind in ("generic", "uniform", "shaped"):
+        raise DataError(
+            path,
+            "begins with a preview of an image, as the raw files of cameras do",
+            "Export the image itself as TIFF",
+        )
     axes, shape = page.axes, page.shape
     if set(axes) - set("YXS") or not {"Y", "X"} <= set(axes) or 0 in shape:
         raise DataError(
@@ -149,92 +187,99 @@ def _layout(tif, path):
     samples = shape[axes.index("S")] if "S" in axes else 1
     # Some versions of tifffile and kinds of file omit axes of length 1, which change nothing.
     outer = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if a not in "YXS" and n > 1]
-    numbers = np.arange(math.prod(n for _, n in outer)).reshape([n for _, n in outer])
+    count, dtype = math.prod(n for _, n in outer), np.dtype(series.dtype)
+    held = len(series.pages) if series.kind == "ome" else min(len(series.pages), len(tif.pages))
+    if held < count:
+        if series.dataoffset is None or samples > 1:
+            raise DataError(
+                path,
+                f"declares {count} pages but holds {held}",
+                "The file is truncated or split over several files: save it again as one file",
+            )
+        check_end(path, series.dataoffset + count * height * width * dtype.itemsize)  # before an array of `count`
+    numbers = np.arange(count).reshape([n for _, n in outer])
     channel_axis = next((i for i, (a, _) in enumerate(outer) if a == "C"), None)
     if channel_axis is not None and samples > 1:
         channel_axis = None  # a stack of RGB images: ImageJ calls its slices channels
     grouped = numbers[..., None] if channel_axis is None else np.moveaxis(numbers, channel_axis, -1)
     grouped = grouped.reshape(-1, grouped.shape[-1])
-    channels = samples * grouped.shape[1]
-    one = (height, width) if channels == 1 else (height, width, channels)
-    alpha = bool(page.extrasamples) and int(page.extrasamples[-1]) in ALPHA and grouped.shape[1] == 1
-    dtype = np.dtype(series.dtype)
-    if len(series.pages) < numbers.size:
-        if series.dataoffset is None or samples > 1:
-            raise DataError(
-                path,
-                f"declares {numbers.size} pages but holds {len(series.pages)}",
-                "The file is truncated or split over several files: save it again as one file",
-            )
-        return TiffLayout(
-            one,
-            dtype.newbyteorder(tif.byteorder),
-            len(grouped),
-            alpha,
-            (),
-            series.dataoffset,
-            (*numbers.shape, height, width),
-            channel_axis,
+    by_microscope = bool(tif.is_imagej or tif.is_ome or tif.is_lsm or tif.is_stk or tif.is_fluoview)
+    colours = colours_of(page, path, tif.is_imagej, by_microscope)
+    orientation = _orientation(page)
+    layout = TiffLayout(
+        upright_shape(_image_shape(height, width, colours.samples(samples) * grouped.shape[1]), orientation),
+        colours.dtype(dtype),
+        len(grouped),
+        samples > 1 and bool(page.extrasamples) and int(page.extrasamples[-1]) in ALPHA and grouped.shape[1] == 1,
+        (),
+        stored_shape=_image_shape(height, width, samples * grouped.shape[1]),
+        stored_dtype=dtype,
+        colours=colours,
+        orientation=orientation,
+        notes=notes_of(tif, series),
+        page_axes=tuple((axis.lower(), n) for i, (axis, n) in enumerate(outer) if i != channel_axis),
+    )
+    if held < count:
+        return replace(
+            layout,
+            dtype=layout.dtype.newbyteorder(tif.byteorder),
+            stored_dtype=dtype.newbyteorder(tif.byteorder),
+            offset=series.dataoffset,
+            raw_shape=(*numbers.shape, height, width),
+            channel_axis=channel_axis,
         )
     members = list(series.pages)
-    if any(p is None or p.parent is not tif for p in members[: numbers.size]):
+    if any(p is None or p.parent is not tif for p in members[:count]):
         raise DataError(path, "is split over several files", "Save it again as one file")
     index = [p.index for p in members]
-    return TiffLayout(one, dtype, len(grouped), alpha, tuple(tuple(index[n] for n in row) for row in grouped))
+    return replace(layout, pages=tuple(tuple(index[n] for n in row) for row in grouped))
 
 
-def read_tiff(path, index, layout):
-    """Image `index` of the file as an array of `layout.shape`; only its own pages are decoded."""
+def _image_shape(height, width, channels):
+    return (height, width) if channels == 1 else (height, width, channels)
+
+
+def _orientation(page):
+    tag = page.tags.get("Orientation")
+    return 1 if tag is None else checked(tag.value)
+
+
+def read_tiff(path, index, layout, *, keep_alpha=True, indices=False):
+    """Image `index` of the file as an array of `layout.shape`; only its own pages are decoded.
+
+    Parameters
+    ----------
+    path : str or Path
+    index : int
+    layout : TiffLayout
+    keep_alpha : bool
+        False: without the alpha channel, and with the colours before they were multiplied with it.
+    indices : bool
+        True: the stored numbers of a label image, without palette.
+    """
+    image = _stored(path, index, layout)
+    if indices and layout.stored_shape == image.shape[:2]:
+        return upright(layout.colours.numbers(image, path), layout.orientation)
+    image = layout.shown(image, keep_alpha)
+    return image if keep_alpha or not layout.alpha else image[..., 0] if image.shape[-1] == 2 else image[..., :-1]
+
+
+def _stored(path, index, layout):
     with open_tiff(path) as tif:
         if layout.offset is not None:
-            return np.array(raw_image(path, index, layout)).reshape(layout.shape)
+            return np.array(raw_image(path, index, layout)).reshape(layout.stored_shape)
         pages = [tif.pages[number] for number in layout.pages[index]]
         planes = [_decode(page, path) for page in pages]
         image = planes[0] if len(planes) == 1 else np.concatenate([np.atleast_3d(p) for p in planes], axis=-1)
-        return image.reshape(layout.shape)  # a damaged page may hold less
+        return image.reshape(layout.stored_shape)  # a damaged page may hold less
 
 
 def raw_image(path, index, layout):
     """Memory-mapped pixels [H, W, C] of image `index` of a file whose layout has an `offset`."""
-    raw = np.memmap(path, layout.dtype, "r", layout.offset, layout.raw_shape)
+    raw = np.memmap(path, layout.stored_dtype, "r", layout.offset, layout.raw_shape)
     planes = raw[..., None, :, :] if layout.channel_axis is None else np.moveaxis(raw, layout.channel_axis, -3)
     # The index of each outer axis: a reshape would copy the whole file if the channels are not the innermost of them.
     return np.moveaxis(planes[np.unravel_index(index, planes.shape[:-3])], 0, -1)
-
-
-def check_end(path, end):
-    """Raise `DataError` for a file that is missing or shorter than `end` bytes."""
-    try:
-        size = os.stat(path).st_size
-    except OSError as error:
-        raise DataError(path, f"cannot be opened ({error.strerror})", "Check its name and permissions") from error
-    if end > size:
-        raise DataError(path, f"is truncated: it declares {end} bytes and holds {size}", "Export or copy it again")
-
-
-def end_of_pixels(page):
-    """Offset of the first byte after the pixels of a tifffile page."""
-    return max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
-
-
-def check_codec(page, path):
-    """Raise `DataError` for a page whose compression the installed tifffile and imagecodecs cannot decode."""
-    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
-        name = getattr(page.compression, "name", page.compression)
-        raise DataError(
-            path, f"is compressed with {name}, which the installed imagecodecs cannot decode", _COMPRESSIONS_READ
-        )
-
-
-@contextlib.contextmanager
-def known_kind(path):
-    """Turn a decoder's `NotImplementedError`, for an unknown kind of pixels, into a `DataError`."""
-    try:
-        yield
-    except NotImplementedError as error:
-        if not ends_in(error, "tifffile", "imagecodecs"):
-            raise
-        raise DataError(path, f"holds pixels of an unsupported kind ({error})", _COMPRESSIONS_READ) from error
 
 
 def _decode(page, path):
@@ -245,45 +290,3 @@ def _decode(page, path):
     if "S" in page.axes and page.axes.index("S") == 0:
         pixels = np.moveaxis(pixels, 0, -1)
     return pixels
-
-
-def _refuse_broken_chain(tif, path):
-    """Reject a stack truncated between pages: tifffile drops the missing pages, so it would pass as a shorter one."""
-    size, offset = tif.filehandle.size, tif.pages.first.offset
-    seen = set()
-    while offset:
-        if offset in seen or offset + tif.tiff.tagnosize > size:
-            raise DataError(path, f"is truncated or damaged after page {len(seen)}", "Export or copy it again")
-        seen.add(offset)
-        tif.filehandle.seek(offset)
-        tags = struct.unpack(tif.tiff.tagnoformat, tif.filehandle.read(tif.tiff.tagnosize))[0]
-        tif.filehandle.seek(offset + tif.tiff.tagnosize + tags * tif.tiff.tagsize)
-        following = tif.filehandle.read(tif.tiff.offsetsize)
-        if len(following) < tif.tiff.offsetsize:
-            raise DataError(path, f"is truncated in page {len(seen) - 1}", "Export or copy it again")
-        offset = struct.unpack(tif.tiff.offsetformat, following)[0]
-
-
-def _refuse_unknown_pixels(tif, path):
-    """Reject pixel types that tifffile cannot handle when it looks for the stacks of a file."""
-    page = tif.pages.first
-    if page.dtype is None:
-        raise DataError(
-            path,
-            f"has pixels of {page.bitspersample} bits in the sample format {page.sampleformat}",
-            "Convert it to 8 or 16 bit, or to 32-bit float",
-        )
-    for name, value in (tif.imagej_metadata or {}).items():
-        kind = int if name in ("images", "channels", "slices", "frames") else str if name == "order" else object
-        if not isinstance(value, kind):
-            raise DataError(path, f"has invalid ImageJ metadata: {name}={value}", "Save it again in ImageJ")
-
-
-def ome_root(tif, path):
-    """Root element of the file's OME-XML, parsed by defusedxml."""
-    from defusedxml import ElementTree
-
-    with damage_named(
-        decoder_errors.XML, path, "has OME-XML that cannot be read", "Save it again without OME metadata"
-    ):
-        return ElementTree.fromstring(tif.ome_metadata)

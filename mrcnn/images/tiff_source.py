@@ -7,6 +7,8 @@ import numpy as np
 from mrcnn.images import decoder_errors, read
 from mrcnn.images.decoder_errors import damage_named
 from mrcnn.images.image_source import ImageSource
+from mrcnn.images.orientation import stored_window
+from mrcnn.images.pixel_size import read_stated_size
 from mrcnn.images.recent import Recent
 from mrcnn.images.tiff import open_tiff, tiff_layout
 from mrcnn.images.tiff_segments import CACHE_BYTES, TiffSegments
@@ -32,8 +34,10 @@ class TiffSource(ImageSource):
             shape,
             self._layout.dtype,
             by_window=not isinstance(first, TiffSegments) or first.is_cut,
-            voxel_size_nm=read.read_voxel_size_nm(path),
+            size=read_stated_size(path),
+            page_axes=self._layout.page_axes,
             channels=channels,
+            notes=self._layout.notes,
         )
 
     def _forget(self):
@@ -61,7 +65,7 @@ class TiffSource(ImageSource):
             if page.is_memmappable:
                 return MappedPage(self._path, page, tif.byteorder)
         segments = TiffSegments(self._path, number, self._segments)
-        read.check_size(self._path, segments.segment_shape)
+        read.check_size(self._path, segments.segment_shape, segments.dtype)
         # At least one segment is kept, or each window of a large strip would decode it again.
         largest = math.prod(segments.segment_shape) * segments.dtype.itemsize
         self._segments.limit = max(self._segments.limit, largest)
@@ -71,10 +75,15 @@ class TiffSource(ImageSource):
         return self._of_all(read.read_image(self._path, page, keep_alpha=self._keep_alpha))
 
     def _window(self, page, y1, x1, y2, x2):
+        layout = self._layout
+        place = stored_window((y1, x1, y2, x2), layout.shape, layout.orientation)
         with damage_named(decoder_errors.TIFF, self._path, f"cannot be read in rows {y1} to {y2}"):
-            if self._layout.offset is not None:
-                return self._of_all(self._reader_of(page, 0).read(page, y1, x1, y2, x2))
-            if len(self._layout.pages[page]) == 1:
-                return self._of_all(self._reader_of(page, 0).read(y1, x1, y2, x2))
-            channels = range(self.shape[2]) if self._selected is None else self._selected
-            return np.stack([self._reader_of(page, c).read(y1, x1, y2, x2) for c in channels], axis=-1)
+            if layout.offset is not None:
+                pixels = self._reader_of(page, 0).read(page, *place)
+            elif len(layout.pages[page]) == 1:
+                pixels = self._reader_of(page, 0).read(*place)
+            else:
+                channels = range(self.shape[2]) if self._selected is None else self._selected
+                pixels = np.stack([self._reader_of(page, c).read(*place) for c in channels], axis=-1)
+                return layout.shown(pixels, self._keep_alpha)
+            return self._of_all(layout.shown(pixels, self._keep_alpha))

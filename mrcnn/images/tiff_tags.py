@@ -44,7 +44,14 @@ _MOST_DIRECTORIES = 100_000
 
 
 def unsound_tag(path):
-    """Name of the first tag, in any page, that is missing or has the wrong type or count; None if all are valid."""
+    """Name of the first tag, in any page, that is missing or has the wrong type or count; None if all are valid.
+
+    A number stored as a byte is valid, but some versions of tifffile fail on it; so it is named if nothing else is.
+    """
+    return _first_unsound(path, _WHOLE) or _first_unsound(path, _WHOLE[1:])
+
+
+def _first_unsound(path, whole):
     with open(path, "rb") as file:
         head = file.read(16)
         order = {b"II": "<", b"MM": ">"}[head[:2]]
@@ -58,7 +65,7 @@ def unsound_tag(path):
             seen.add(offset)
             tags, following = _directory(file, offset, order, big)
             for code, kind, count in tags:
-                if not _is_sound(code, kind, count):
+                if not _is_sound(code, kind, count, whole):
                     return {**_ONE, **_SEVERAL, **_FRACTIONS}[code]
             codes = {code for code, _, _ in tags}
             missing = [code for code in _of_pixels(codes) if code not in codes]
@@ -68,12 +75,12 @@ def unsound_tag(path):
     return None
 
 
-def _is_sound(code, kind, count):
+def _is_sound(code, kind, count, whole):
     if code in _FRACTIONS:
         return kind in _RATIONAL and count == 1
     if code in _ONE:
-        return kind in _WHOLE and count == 1
-    return code not in _SEVERAL or kind in _WHOLE and count > 0
+        return kind in whole and count == 1
+    return code not in _SEVERAL or kind in whole and count > 0
 
 
 def _of_pixels(codes):

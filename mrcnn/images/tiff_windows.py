@@ -44,5 +44,5 @@ class MappedStack:
 
     def read(self, image, y1, x1, y2, x2):
         """Pixels [h, w, C] of a window of an image; raises `DataError` for a truncated file."""
-        check_end(self.path, self.layout.offset + math.prod(self.layout.raw_shape) * self.layout.dtype.itemsize)
+        check_end(self.path, self.layout.offset + math.prod(self.layout.raw_shape) * self.layout.stored_dtype.itemsize)
         return np.array(raw_image(self.path, image, self.layout)[y1:y2, x1:x2])

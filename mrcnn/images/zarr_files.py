@@ -1,13 +1,12 @@
 """Zarr files: the array of the full resolution of an OME-Zarr (0.4 or 0.5), its axes and its pixel size."""
 
-import math
 import os
 from dataclasses import dataclass
 
 from mrcnn.errors import DataError, MissingExtra
-from mrcnn.geometry.length_units import unit_in_nm
 from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named
+from mrcnn.images.stated_size import UNKNOWN, StatedSize, stated_size
 
 _EXPECTED = "Expected a Zarr array, or an OME-Zarr with multiscales"
 
@@ -21,13 +20,13 @@ class ZarrImage:
     array : zarr.Array
     axes : tuple of str or None
         The names of its axes, such as ("c", "y", "x"); None if the metadata do not name them.
-    voxel_size_nm : tuple
-        (z, y, x); None for each axis whose size the metadata do not state.
+    size : StatedSize
+        Of a voxel.
     """
 
     array: object
     axes: tuple
-    voxel_size_nm: tuple
+    size: StatedSize = UNKNOWN
 
 
 def import_zarr():
@@ -79,7 +78,7 @@ def _image(zarr, path, node, scene):
         refuse_scene(path, scene)
     if isinstance(node, zarr.Array):
         names = getattr(node.metadata, "dimension_names", None)  # of Zarr 3 only
-        return ZarrImage(node, _names(names), (None, None, None))
+        return ZarrImage(node, _names(names))
     for key, inside in (("plate", "row/column/field, such as A/1/0"), ("well", "field, such as 0")):
         if key in attributes:
             raise DataError(
@@ -93,7 +92,7 @@ def _image(zarr, path, node, scene):
     scales = attributes["multiscales"][0]
     axes = scales.get("axes")
     names = _names([a.get("name") if isinstance(a, dict) else a for a in axes] if isinstance(axes, list) else None)
-    return ZarrImage(array, names, _voxel_size_nm(scales, names))
+    return ZarrImage(array, names, _stated_size(scales, names))
 
 
 def _attributes(node):
@@ -155,10 +154,10 @@ def refuse_scene(path, scene):
     raise DataError(path, f"holds a single image, so it has no image '{scene}'", "Leave out the scene")
 
 
-def _voxel_size_nm(scales, names):
-    """(z, y, x) in nm from the scales of the largest array and of the image, which are multiplied."""
+def _stated_size(scales, names):
+    """The `StatedSize` from the scales of the largest array and of the image, which are multiplied."""
     if names is None:
-        return None, None, None
+        return UNKNOWN
     size = dict.fromkeys(names, 1.0)
     stated = False
     for owner in (scales["datasets"][0], scales):
@@ -167,13 +166,8 @@ def _voxel_size_nm(scales, names):
             if isinstance(scale, list) and len(scale) == len(names) and all(_is_number(v) for v in scale):
                 size = {name: size[name] * v for name, v in zip(names, scale)}
                 stated = True
-    units = {name: unit_in_nm(a.get("unit")) for name, a in zip(names, scales["axes"]) if isinstance(a, dict)}
-    return tuple(
-        size[name] * units[name]
-        if stated and name in size and units.get(name) and math.isfinite(size[name]) and size[name] > 0
-        else None
-        for name in "zyx"
-    )
+    units = {name: a.get("unit") for name, a in zip(names, scales["axes"]) if isinstance(a, dict)}
+    return stated_size(*((size.get(a), units.get(a)) for a in "zyx")) if stated else UNKNOWN
 
 
 def _list(value):

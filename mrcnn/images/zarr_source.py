@@ -7,7 +7,8 @@ import numpy as np
 from mrcnn.errors import DataError
 from mrcnn.images import decoder_errors, read
 from mrcnn.images.decoder_errors import damage_named
-from mrcnn.images.image_source import ImageSource, page_axis
+from mrcnn.images.image_source import ImageSource, page_axes_of
+from mrcnn.images.page_axes import place_of
 from mrcnn.images.zarr_files import open_zarr
 
 _AXES_CURE = "Save it as OME-Zarr whose axes are y and x, with c, z or t before them if it has them"
@@ -24,16 +25,17 @@ class ZarrSource(ImageSource):
         sizes = dict(zip(self._axes, image.array.shape))
         if 0 in sizes.values():
             raise DataError(path, f"is an array of shape {image.array.shape}, which is empty", "Export it again")
-        self._pages = page_axis(path, sizes)
+        self._pages = page_axes_of(self._axes, sizes)
         chunk = dict(zip(self._axes, image.array.chunks))
-        read.check_size(path, tuple(min(chunk[a], sizes[a]) for a in self._axes))
+        read.check_size(path, tuple(min(chunk[a], sizes[a]) for a in self._axes), image.array.dtype)
         super().__init__(
             path,
-            sizes.get(self._pages, 1),
+            math.prod(length for _, length in self._pages),
             (sizes["y"], sizes["x"], sizes.get("c", 1)),
             image.array.dtype,
             by_window=chunk["y"] < sizes["y"] or chunk["x"] < sizes["x"],
-            voxel_size_nm=image.voxel_size_nm,
+            size=image.size,
+            page_axes=self._pages,
             channels=channels,
         )
 
@@ -49,7 +51,7 @@ class ZarrSource(ImageSource):
             if self._array is None:
                 self._array = open_zarr(self._path, self._scene).array
             array = self._array
-        place = {"y": slice(y1, y2), "x": slice(x1, x2), self._pages: page}
+        place = {"y": slice(y1, y2), "x": slice(x1, x2), **place_of(self._pages, page)}
         if self._selected is None or "c" not in self._axes:
             return self._of_all(self._cut(array, {"c": slice(None), **place}, y1, y2))
         return np.concatenate([self._cut(array, {"c": slice(n, n + 1), **place}, y1, y2) for n in self._selected], -1)

@@ -7,6 +7,9 @@ from mrcnn.errors import DataError, MrcnnError
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.geometry.regions import to_normalised
 from mrcnn.geometry.resample import scaled_image
+from mrcnn.inference.blended_tiles import FLIPS
+from mrcnn.inference.ceilings import limits_reached
+from mrcnn.inference.empty_fields import warn_of_noise
 from mrcnn.inference.jit import jit
 from mrcnn.inference.scale import unfiltered_scale, whole_side
 from mrcnn.inference.unmolding import place_detections
@@ -27,7 +30,7 @@ def mold_inputs(images, config):
 
 def _molded(original, config, name, scale=None):
     try:
-        image = intensities(to_channels(original, int(config.IMAGE_SHAPE[2]), name), config)
+        image = intensities(to_channels(original, int(config.IMAGE_SHAPE[2]), name), config, warn_of_noise)
         image, window, scale = _resized(image, config) if scale is None else _at_scale(image, config, scale, name)
     except MrcnnError:
         raise
@@ -93,10 +96,12 @@ class Detection:
         Number of images that go through the network together; None: BATCH_SIZE of the config.
     scale : float or None
         Pixels of the network per pixel of an image; None: images are resized as the config says.
+    flips : bool
+        Masks are means over the four flips of the image; objects are those found in the image as it is.
     """
 
     def __init__(self, graph, config):
-        self.graph, self.config, self.batch_size, self.scale = graph, config, None, None
+        self.graph, self.config, self.batch_size, self.scale, self.flips = graph, config, None, None, False
         self._models, self._anchors = None, {}
 
     def anchors(self, image_shape):
@@ -129,9 +134,9 @@ class Detection:
 
     def _run(self, images, made):
         molded, metas = np.stack([m[0] for m in made]), np.stack([m[1] for m in made])
-        detections, masks = self.run(molded, metas)
+        detections, masks, limits = self.run(molded, metas)
         return [
-            self.place(detections[i], None if masks is None else masks[i], image.shape, made[i])
+            self.place(detections[i], None if masks is None else masks[i], image.shape, made[i], limits[i])
             for i, image in enumerate(images)
         ]
 
@@ -144,14 +149,19 @@ class Detection:
         config, scale = self.config, self.scale
         return lambda image: _molded(np.asarray(image), config, "image", scale)
 
-    def place(self, detections, masks, image_shape, made):
+    def place(self, detections, masks, image_shape, made, limit=None):
         """Objects in pixels of the image, from the results of `run` and `mold`. This method is thread-safe."""
-        return place_detections(detections, masks, image_shape, made[0].shape[:2], made[2], self.config)
+        found = place_detections(detections, masks, image_shape, made[0].shape[:2], made[2], self.config)
+        found.limit_reached = limit
+        return found
 
     def run(self, molded, metas):
-        """Detections [B, D, 6] and, for those kept, masks [B, n, h, w] of their own class (None without a mask head).
+        """What the network finds in a batch: (detections [B, D, 6], masks, limits).
 
-        Masks cover the detections' boxes, grown by MASK_REGION_SCALE.
+        Masks [B, n, h, w] are those of the detections kept, for their own class (None without a mask head); the limits
+        are those reached in each image (see `mrcnn.inference.ceilings.limits_reached`).
+
+        Masks cover the detections' boxes, grown by MASK_REGION_SCALE. With `flips`, they are means over flipped images.
 
         Parameters
         ----------
@@ -162,20 +172,52 @@ class Detection:
             self._models = tuple(model and jit(model) for model in self.graph.detection_models())
         detect, mask = self._models
         anchors = self.anchors(molded.shape[1:3])[1]
-        detections, *maps = detect([molded, metas, np.broadcast_to(anchors, (len(molded), *anchors.shape))])
+        anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
+        detections, *maps, last = detect([molded, metas, anchors])
         detections = np.asarray(detections)
+        limits = limits_reached(detections, last, self.config)
         if mask is None:
-            return detections, None
+            return detections, None, limits
         kept = int((detections[:, :, 4] > 0).sum(axis=1).max())
         if not kept:
-            return detections, np.zeros((len(molded), 0, *self.config.MASK_SHAPE), np.float32)
-        parts = []
-        for start in range(0, kept, MASKS_AT_ONCE):
-            part = slice(start, start + min(MASKS_AT_ONCE, padded_count(kept - start)))
-            masks = np.asarray(mask([detections[:, part, :4], metas, *maps]))
-            class_ids = detections[:, part, 4].astype(np.int64)
-            parts.append(np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0])
-        return detections, np.concatenate(parts, axis=1)
+            return detections, np.zeros((len(molded), 0, *self.config.MASK_SHAPE), np.float32), limits
+        boxes, class_ids = detections[..., :4], detections[..., 4].astype(np.int64)
+        masks = masks_in_parts(mask, boxes, class_ids, metas, maps, kept)
+        for axes in FLIPS[1:] if self.flips else ():
+            _, *maps, _ = detect([np.flip(molded, axes), metas, anchors])
+            found = masks_in_parts(mask, flipped_boxes(boxes, axes), class_ids, metas, maps, kept)
+            masks += np.flip(found, [axis + 1 for axis in axes])
+        return detections, masks / len(FLIPS) if self.flips else masks, limits
+
+
+def masks_in_parts(mask, boxes, class_ids, metas, maps, count):
+    """Masks float32 [B, n, h, w] of the first `count` boxes or somewhat more, for their own class.
+
+    Parameters
+    ----------
+    mask : callable
+        The second of `MaskRCNNGraph.detection_models`.
+    boxes : float32 [B, D, 4]
+    class_ids : int64 [B, D]
+    metas : float32 [B, M]
+    maps : list of arrays
+        P2 to P5, and what else the masks need.
+    count : int
+    """
+    parts = []
+    for start in range(0, count, MASKS_AT_ONCE):
+        part = slice(start, start + min(MASKS_AT_ONCE, padded_count(count - start)))
+        masks = np.asarray(mask([boxes[:, part], metas, *maps]))
+        parts.append(np.take_along_axis(masks, class_ids[:, part, None, None, None], axis=4)[..., 0])
+    return np.concatenate(parts, axis=1)
+
+
+def flipped_boxes(boxes, axes):
+    """Normalised boxes [B, N, 4] in an image [B, H, W, C] that is flipped along these axes (1: y, 2: x)."""
+    boxes = boxes.copy()
+    for axis in axes:
+        boxes[..., [axis - 1, axis + 1]] = 1 - boxes[..., [axis + 1, axis - 1]]
+    return boxes
 
 
 def refuse_single(images):

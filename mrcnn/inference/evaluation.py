@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrcnn.config_checks import check_class_order
 from mrcnn.data.dataset import name_of
 from mrcnn.errors import DataError
-from mrcnn.evaluate.classes import ScoreCurve
-from mrcnn.evaluate.joint import evaluate_all
+from mrcnn.evaluate.classes import counted_objects
+from mrcnn.evaluate.curves import ScoreCurve
+from mrcnn.evaluate.intervals import Sample, intervals
+from mrcnn.evaluate.joint import score_all
 from mrcnn.evaluate.report import evaluate_set
 from mrcnn.geometry.instances import Instances
+from mrcnn.inference.ceilings import without_warnings_of_limits
 from mrcnn.inference.scale import tiling_of
 from mrcnn.inference.tiling import detect_windows
 from mrcnn.inference.whole_or_tiled import detect_at, source_of, warn_of_assumed_scale
@@ -42,21 +46,27 @@ def evaluate_dataset(detector, dataset, limit=None, keep=0, progress=None):
     ------
     DataError
         An image cannot be used; the message names its file.
+    ConfigError
+        A class has another id in the data set than in CLASS_NAMES of the model.
     """
+    if names := getattr(detector.config, "CLASS_NAMES", None):
+        check_class_order(names, dataset.class_names)
     ids = np.asarray(dataset.image_ids)[:limit]
-    truths, found, names, shown, by_boxes = [], [], [], [], 0
+    truths, found, names, shown, masked = [], [], [], [], []
     for image_id in progress(ids) if progress else ids:
-        image, gt = dataset.load_image(image_id), targets(dataset, image_id)
+        image, gt = dataset.load_image(image_id), dataset.load_instances(image_id)
         with _naming(dataset, image_id):
             prediction = detector.predict([image])[0]
         if len(shown) < keep:
             shown.append((image, gt, prediction))
-        if not compares_masks(detector, dataset, image_id):
-            gt, prediction, by_boxes = gt.as_boxes(), prediction.as_boxes(), by_boxes + 1
+        masked.append(compares_masks(detector, dataset, image_id))
+        if not masked[-1]:
+            gt, prediction = gt.as_boxes(), prediction.as_boxes()
         truths.append(gt)
         found.append(prediction)
         names.append(str(dataset.image_info[image_id]["id"]))
-    return {**evaluate_set(truths, found, dataset.class_names, names), "images_by_boxes": by_boxes}, shown
+    report = evaluate_set(truths, found, dataset.class_names, names, with_masks=masked)
+    return {**report, "images_by_boxes": masked.count(False)}, shown
 
 
 @dataclass(frozen=True)
@@ -66,18 +76,25 @@ class Outcome:
     Attributes
     ----------
     report : dict
-        As from `mrcnn.evaluate.joint.evaluate_all`, with `images_by_boxes`, the number of images whose objects were
-        compared by their filled boxes.
+        As from `mrcnn.evaluate.joint.evaluate_all`, but without intervals, and with `images_by_boxes`, the number of
+        images whose objects were compared by their filled boxes.
     curves : dict of str to ScoreCurve
         By class name.
     truths, counted : list of Instances
-        The objects of each image as they were compared, without crowds, and the detections counted.
+        The objects of each image as they were compared, with crowds, and the detections counted.
+    sample : Sample
+        What the scores are made of, for intervals.
     """
 
     report: dict
     curves: dict[str, ScoreCurve]
     truths: list[Instances]
     counted: list[Instances]
+    sample: Sample
+
+    def with_intervals(self) -> dict:
+        """The report, with the confidence intervals of its scores as `intervals`."""
+        return {**self.report, "intervals": intervals(self.sample)}
 
     @property
     def by_boxes(self) -> bool:
@@ -112,20 +129,22 @@ def judge(detect, dataset, masks_of, min_score, iou=0.5, progress=None):
     DataError
         An image cannot be used; the message names its file.
     """
-    truths, found, counted, names, by_boxes = [], [], [], [], 0
+    truths, found, counted, names, masked = [], [], [], [], []
     for image_id in progress(dataset.image_ids) if progress else dataset.image_ids:
-        image, gt = dataset.load_image(image_id), targets(dataset, image_id)
-        with _naming(dataset, image_id):
+        image, gt = dataset.load_image(image_id), dataset.load_instances(image_id)
+        with _naming(dataset, image_id), without_warnings_of_limits():
             objects = (gt, *detect(image, int(image_id), gt.pixel_size_nm))
-        if not masks_of(image_id):
-            objects, by_boxes = [o.as_boxes() for o in objects], by_boxes + 1
+        masked.append(bool(masks_of(image_id)))
+        if not masked[-1]:
+            objects = [o.as_boxes() for o in objects]
         for part, one in zip((truths, found, counted), objects, strict=True):
             part.append(one)
         names.append(str(dataset.image_info[image_id]["id"]))
     # Filled boxes have the same IoU as their boxes, which is faster to compute.
-    iou_type = "bbox" if by_boxes == len(truths) else "segm"
-    report, curves = evaluate_all(truths, counted, found, dataset.class_names, names, min_score, iou, iou_type)
-    return Outcome({**report, "images_by_boxes": by_boxes}, curves, truths, counted)
+    iou_type = "segm" if any(masked) else "bbox"
+    scores = score_all(truths, counted, found, dataset.class_names, names, min_score, iou, iou_type, masked)
+    report = {**scores.report, "images_by_boxes": masked.count(False)}
+    return Outcome(report, scores.curves, truths, counted, scores.sample)
 
 
 def detect_counted(detector, image, min_score):
@@ -149,7 +168,7 @@ def detect_counted(detector, image, min_score):
         tiling = tiling_of(detector.config, image.shape, "auto", detector.scale)
     if tiling is None:
         found = detector.predict([image])[0]
-        return found, found.select(found.scores >= min_score)
+        return found, *counted_objects([found], min_score)
     if tiling.assumed:
         warn_of_assumed_scale(detector)
     source, options = source_of(image, detector.config), {"progress": False, "executor": _KeptTiles()}
@@ -168,12 +187,6 @@ class _KeptTiles:
         for key, found, *_ in detect_windows(detector, source, missing, tile, batch):
             self.found[key] = found
         yield from ((key, self.found[key]) for key in windows)
-
-
-def targets(dataset, image_id):
-    """The true objects of an image without crowds (class ids below 0), which are neither targets nor errors."""
-    gt = dataset.load_instances(image_id)
-    return gt.select(gt.class_ids > 0)
 
 
 @contextmanager

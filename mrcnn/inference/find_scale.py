@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mrcnn.data.window_levels import decided, levelled
+from mrcnn.inference.ceilings import without_warnings_of_limits
 from mrcnn.inference.scale import LARGEST, SMALLEST, default_scale, trained_scale, whole_side
 from mrcnn.inference.tile_reading import read_window
 from mrcnn.inference.whole_or_tiled import at_scale
@@ -50,7 +51,7 @@ def find_scale(detector, source):
         A window cannot be read.
     """
     source = levelled(source, detector.config, read_window)  # all windows get the grey levels of the image
-    with decided(detector, source):
+    with decided(detector, source), without_warnings_of_limits():
         return _found_scale(detector, source)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrcnn.errors import MrcnnError, without_frames
+from mrcnn.errors import DataError, MrcnnError, without_frames
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Job:
 THREADS = 8  # default maximum; reading and molding an image takes a small fraction of the network's time
 HELD_BYTES = 2**30  # of large images in memory: no more are read until the first of these are finished
 _END = object()
+OF_ONE_FILE = (MemoryError, RecursionError)  # errors that concern one file, and must not end the run of the others
 
 
 def stream(detector, items, read, finish, batch=1, threads=None, ahead=None, size=None):
@@ -86,7 +87,7 @@ def stream(detector, items, read, finish, batch=1, threads=None, ahead=None, siz
                 if good and good[0][0].detect is not None:
                     found = iter([_outcome(good[0][0].detect, detector)])
                 else:
-                    found = iter(network.run([made for _, made in good]) if good else ())
+                    found = iter(_each(network, [made for _, made in good]))
             except BaseException:  # such as Ctrl+C: the images before it are done
                 for item, future in finishing:
                     yield item, future.result()
@@ -131,6 +132,27 @@ def _outcome(function, *arguments):
         return function(*arguments)
     except (MrcnnError, OSError) as error:
         return without_frames(error)
+    except OF_ONE_FILE as error:
+        return without_frames(without_room("image", error))
+
+
+def without_room(path, error):
+    """A MemoryError, or a RecursionError of a file that is nested too deeply, as the `DataError` of a file."""
+    if isinstance(error, RecursionError):
+        return DataError(path, "is nested too deeply", "Write it again with another program, or leave it out")
+    return DataError(
+        path, "needs more memory than there is", "Crop or reduce the image, use --tile, or a machine with more memory"
+    )
+
+
+def _each(network, made):
+    """What the network finds in each image of a batch; one by one if the batch needs too much memory."""
+    try:
+        return network.run(made) if made else []
+    except OF_ONE_FILE as error:
+        if len(made) == 1:
+            return [without_frames(without_room("image", error))]
+    return [found for one in made for found in _each(network, [one])]
 
 
 def _same(value):
@@ -159,12 +181,13 @@ class _Network:
         self.mold, self.detection = detection.molder(), detection
 
     def run(self, made):
-        """(detections, masks or None) of each molded image."""
-        detections, masks = self.detection.run(np.stack([m[0] for m in made]), np.stack([m[1] for m in made]))
-        return [(detections[i], None if masks is None else masks[i]) for i in range(len(made))]
+        """(detections, masks or None, limit or None) of each molded image."""
+        detections, masks, limits = self.detection.run(np.stack([m[0] for m in made]), np.stack([m[1] for m in made]))
+        return [(detections[i], None if masks is None else masks[i], limits[i]) for i in range(len(made))]
 
     def place(self, image, made, found):
-        return self.detection.place(*found, image.shape, made)
+        detections, masks, limit = found
+        return self.detection.place(detections, masks, image.shape, made, limit)
 
 
 class _Whole:

@@ -160,6 +160,16 @@ class TileStore:
         return before if isinstance(before, dict) else {}
 
 
+def remove_tiles(folder):
+    """Delete the tiles in a folder and the run that they belong to, the latter last; other files stay."""
+    folder = Path(folder)
+    remove_drafts(folder)
+    for path in folder.glob("tile_*.npz"):
+        if re.fullmatch(r"tile_\d{6,}", path.stem):
+            path.unlink(missing_ok=True)
+    (folder / RUN_FILE).unlink(missing_ok=True)
+
+
 def _is_older(before, run):
     """Whether an earlier version stored a run, whose tiles may depend on more than it recorded."""
     if not isinstance(before.get("format"), int) or before["format"] > FORMAT:
@@ -193,6 +203,7 @@ def write_instances(path, found, digest=None):
             scores=found.scores,
             bits=np.packbits(flat),
             **({} if digest is None else {"digest": digest}),
+            **({} if found.limit_reached is None else {"limit": found.limit_reached}),
         )
 
 
@@ -211,6 +222,7 @@ def _read_tile(path):
             flat = np.unpackbits(file["bits"], count=int(ends[-1]) if len(ends) else 0).astype(bool)
             masks = [part.reshape(size) for part, size in zip(np.split(flat, ends[:-1]), sizes)]
             found = Instances(tuple(file["shape"]), boxes, file["class_ids"], file["scores"], masks)
+            found.limit_reached = str(file["limit"]) if "limit" in file else None
             return found, str(file["digest"]) if "digest" in file else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None, None

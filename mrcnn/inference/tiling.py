@@ -13,6 +13,7 @@ from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.geometry.stitching import centre_instances, corner_instances, merge_instances
 from mrcnn.geometry.tile_rules import RULES, rule_name
 from mrcnn.geometry.tile_windows import as_pair, corner_windows, owner_regions, tile_windows
+from mrcnn.inference.ceilings import without_warnings_of_limits
 from mrcnn.inference.protocols import is_detector
 from mrcnn.inference.tile_reading import current_digests, pixel_digest, read_ahead, read_window, source_name
 from mrcnn.inference.tile_store import TileStore, fingerprint
@@ -317,7 +318,8 @@ def detect_windows(detector, source, windows, tile, batch):
 
 def predict_padded(detector, images, batch):
     """Objects of up to `batch` images; the first is repeated to fill the batch, so no second program is compiled."""
-    return detector.predict([*images, *images[:1] * (batch - len(images))])[: len(images)]
+    with without_warnings_of_limits():  # that of the image is told when its tiles are joined
+        return detector.predict([*images, *images[:1] * (batch - len(images))])[: len(images)]
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """Detection in images of any size: as a whole where the network takes them, otherwise in tiles at the same scale."""
 
-import sys
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
 
 from mrcnn.data.molding import to_channels
-from mrcnn.errors import DataError
+from mrcnn.errors import DataError, warn
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.inference.scale import check_scale, check_tile, default_scale, tiling_of, whole_side
 from mrcnn.inference.tiling import ArraySource, detect_tiled
@@ -114,17 +112,8 @@ def warn_of_assumed_scale(detector):
     """Warn once per detector that the scale of its training is not known."""
     if not getattr(detector, "_assumed_scale_told", False):
         detector._assumed_scale_told = True
-        warnings.warn(
+        warn(
             "This model does not record the scale of its training images. Images larger than "
             f"{whole_side(detector.config)} pixels are detected in tiles at their own scale. If it was trained on "
-            "reduced images, set TRAINED_SCALE to the factor (0.5: to half the size), or use tile='off'.",
-            stacklevel=_level_of_caller(),
+            "reduced images, set TRAINED_SCALE to the factor (0.5: to half the size), or use tile='off'."
         )
-
-
-def _level_of_caller():
-    """`stacklevel` of the code that called this package, for a warning by the caller of this function."""
-    frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mrcnn":
-        frame, level = frame.f_back, level + 1
-    return level

@@ -236,3 +236,49 @@ class PyramidROIAlign(keras.layers.Layer):
             "aligned": self.aligned,
             "geometry": self.geometry,
         }
+
+
+def roi_cells(boxes, feature_map, size, image_shape, images=None):
+    """Features in the middles of the cells of a grid over each box, from one map.
+
+    Parameters
+    ----------
+    boxes, image_shape, images
+        As for `pyramid_roi_align`.
+    feature_map : [B, H, W, C]
+    size : int
+        Cells per side, even.
+
+    Returns
+    -------
+    [B, N, size, size, C], in the dtype of the map
+        Interpolated linearly; border pixels are repeated.
+    """
+    boxes = ops.stop_gradient(boxes)
+    boxes = ops.where(ops.isfinite(boxes), boxes, 0.0)
+    image_shape = tuple(ops.cast(v, "float32") for v in image_shape)
+    if images is None:
+        images = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None]
+    table, *layout = flatten_pyramid([feature_map])
+    level = ops.zeros_like(boxes[..., 0], dtype="int32")
+    rows, weights = sample_corners(boxes, images, level, *layout, size // 2, image_shape, aligned=True)
+    return sum(ops.take(table, r, axis=0) * ops.cast(w, table.dtype)[..., None] for r, w in zip(rows, weights))
+
+
+class RoICells(keras.layers.Layer):
+    """`roi_cells` as a layer: called with [boxes, image_meta, feature map], and with `images` as `PyramidROIAlign`."""
+
+    def __init__(self, size, geometry="matterport", **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.geometry, self.autocast = int(size), geometry, False
+
+    def call(self, inputs, images=None):
+        boxes, image_meta, feature_map = inputs
+        shape = image_meta[0, 4], image_meta[0, 5]
+        if self.geometry == "area":
+            boxes = from_edges(boxes, *shape)
+        return roi_cells(boxes, feature_map, self.size, shape, images)
+
+    def compute_output_spec(self, inputs, images=None):
+        boxes, _, features = inputs
+        return keras.KerasTensor((*boxes.shape[:2], self.size, self.size, features.shape[-1]), dtype=features.dtype)

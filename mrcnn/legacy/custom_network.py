@@ -3,6 +3,7 @@
 import numpy as np
 
 from mrcnn.errors import ConfigError
+from mrcnn.inference.ceilings import limits_reached
 from mrcnn.inference.detection import Detection
 from mrcnn.legacy.keras_models import InferenceModel, OriginalTrainingModel
 
@@ -40,7 +41,8 @@ class OwnDetection(Detection):
         detections, _, _, masks, *_ = self.keras_model.predict([molded, metas, anchors], verbose=0)
         detections, masks = (np.asarray(values, np.float32) for values in (detections, masks))
         class_ids = detections[:, : masks.shape[1], 4].astype(np.int64)
-        return detections, np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0]
+        masks = np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0]
+        return detections, masks, limits_reached(detections, None, self.config)
 
 
 class CheckpointTemplate(str):

@@ -11,10 +11,11 @@ from mrcnn.engine import mask_rcnn as detector
 from mrcnn.engine.base import Trainable
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.hardware import precision_of
+from mrcnn.inference.ceilings import warn_of_limits
 from mrcnn.inference.detection import Detection
-from mrcnn.inference.unmolding import detections_to_instances
+from mrcnn.inference.unmolding import place_detections
 from mrcnn.legacy.custom_network import CheckpointTemplate, OwnDetection, is_own
-from mrcnn.legacy.grey_levels import as_scripts_mean, in_grey_levels
+from mrcnn.legacy.grey_levels import in_grey_levels, of_one_call
 from mrcnn.legacy.imagenet import imagenet_weights
 from mrcnn.legacy.inspection import DetectionTensors
 from mrcnn.legacy.keras2_layers import as_then
@@ -196,10 +197,10 @@ class MaskRCNN(detector.MaskRCNN):
     # --- Detection ---
     def _in_grey_levels(self, images):
         single = isinstance(images, np.ndarray) and images.ndim < 4  # rejected later
-        return images if single else [as_scripts_mean(np.asarray(image), self.config) for image in images]
+        return images if single else of_one_call(images, self.config)
 
     def mold_inputs(self, images):
-        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `as_scripts_mean` for intensity scaling."""
+        """Resize and centre images; see `mrcnn.MaskRCNN.mold_inputs`, and `of_one_call` for intensity scaling."""
         return super().mold_inputs(self._in_grey_levels(images))
 
     def predict(self, images, pixel_size_nm=None, min_score=None, tile="auto", scale=None):
@@ -247,12 +248,14 @@ class MaskRCNN(detector.MaskRCNN):
         self.get_anchors(shape)
         for start in range(0, len(molded_images), size):
             part = slice(start, start + size)
-            detections, masks = self.detection.run(molded_images[part], image_metas[part])
+            detections, masks, limits = self.detection.run(molded_images[part], image_metas[part])
             masks = [None] * len(detections) if masks is None else masks
             whole = (0, 0, *shape[:2])
-            results += [detections_to_instances(d, m, shape, shape, whole).to_matterport()
-                        for d, m in zip(detections, masks)]  # fmt: skip
-        return results
+            found = [place_detections(d, m, shape, shape, whole, self.config) for d, m in zip(detections, masks)]
+            for one, one.limit_reached in zip(found, limits):
+                results.append(one)
+        warn_of_limits(results, self.config)
+        return [found.to_matterport() for found in results]
 
     def unmold_detections(self, detections, mrcnn_mask, original_image_shape, image_shape, window):
         """Convert the network's detections of one image to pixels of the original image.
@@ -275,7 +278,7 @@ class MaskRCNN(detector.MaskRCNN):
         own = detections[: len(mrcnn_mask), 4].astype(np.int64)
         masks = np.take_along_axis(mrcnn_mask, own[:, None, None, None], axis=3)[..., 0]
         shapes = tuple(original_image_shape), tuple(image_shape)
-        found = detections_to_instances(detections, masks, *shapes, window).to_matterport()
+        found = place_detections(detections, masks, *shapes, window, self.config).to_matterport()
         return found["rois"], found["class_ids"], found["scores"], found["masks"]
 
     # --- Inspection ---

@@ -4,6 +4,8 @@ import logging
 
 import numpy as np
 
+from mrcnn.data.ceilings import tell_of_ceiling
+from mrcnn.data.dataset import name_of
 from mrcnn.data.molding import mold_image
 from mrcnn.errors import DataError
 from mrcnn.images import decoder_errors
@@ -108,6 +110,7 @@ def _sample(dataset, config, image_id, how, anchors, random_rois, detection_targ
     inputs, outputs = [rpn_match[:, None], rpn_bbox], []
     slots = int(config.MAX_GT_INSTANCES)
     if len(boxes) > slots:
+        tell_of_ceiling(dataset, config, len(boxes), name_of(dataset, image_id))
         chosen = np.random.choice(len(boxes), slots, replace=False)
         class_ids, boxes, masks = class_ids[chosen], boxes[chosen], masks[..., chosen]
     missing = slots - len(boxes)

@@ -10,6 +10,7 @@ from mrcnn.data.grey_levels import is_raw_by_mean, is_stretched, stretching_rule
 # An 8-bit image has a pixel above this value. An image in the unit range has none, even if resizing overshoots.
 UNIT_RANGE = 2
 ROUNDING = 1e-3  # of float32, at 255
+CAMERA_TYPES = (np.dtype(np.uint16), np.dtype(np.int16))  # of cameras with more than 8 bit; scripts make other types
 
 
 def holds_grey_levels(image):
@@ -20,16 +21,36 @@ def holds_grey_levels(image):
     return -0.5 <= low and UNIT_RANGE < high < 255.5
 
 
-def as_scripts_mean(image, config):
+def of_one_call(images, config):
+    """`as_scripts_mean` of the images of one call, with one rule for all images of a camera's type.
+
+    If one of the 16-bit images has values above 255, the darker ones (a bleaching movie) are not 8 bit either.
+    """
+    images = [np.asarray(image) for image in images]
+    deep = {i.dtype for i in images if i.dtype in CAMERA_TYPES and i.size and i.max() > 255}
+    return [as_scripts_mean(image, config, image.dtype in deep) for image in images]
+
+
+def as_scripts_mean(image, config, deep=False):
     """Convert a script's image to grey levels if it contains them (`to_grey_levels`), unless its values are used as
     they are (`mrcnn.data.grey_levels.is_stretched`).
 
-    Warns if the image will be stretched, which the original did not do.
+    Warns if the image will be stretched, which the original did not do; and if a 16-bit image is taken as 8 bit because
+    its values are small, which other images of the same movie may not be. `deep`: it is known to have more than 8 bit.
     """
     rule = stretching_rule(config)
     if rule is False or rule is None and is_raw_by_mean(image, config):
         return image
-    image = to_grey_levels(image, config.MEAN_PIXEL)
+    given = image
+    image = image if deep else to_grey_levels(image, config.MEAN_PIXEL)
+    if config.SCALE_INTENSITY == "auto" and given.dtype in CAMERA_TYPES and image.dtype == np.uint8:
+        warnings.warn(
+            f"A {given.dtype} image without a value above 255 is taken as 8 bit, and not stretched to 0 ... 255 as "
+            "brighter images of this type are. If it comes from a camera with more than 8 bit, pass it together with "
+            "the others in one call, or use mrcnn.MaskRCNN, which stretches every image that is not uint8. Set "
+            "SCALE_INTENSITY to True to silence this warning.",
+            stacklevel=2,
+        )
     if config.SCALE_INTENSITY == "auto" and image.size and is_stretched(image, config):
         warnings.warn(
             "Images that are not 8 bit are stretched to 0 ... 255. If the original trained the weights on such images, "

@@ -239,6 +239,11 @@ class OriginalGraph(MaskRCNNGraph):
     def _original(self, model):
         """A model with the original's inputs and outputs that uses the same layers."""
         config, given = self.config, {t.name: t for t in model.inputs}
+        if config.MASK_GEOMETRY != "matterport":
+            raise ConfigError(
+                "The original's inputs hold masks in Matterport's geometry: set MASK_GEOMETRY = 'matterport' and "
+                "MASK_REGION_SCALE = 1, or train with `train`."
+            )
         with self._scope():
             match = given.setdefault("input_rpn_match", keras.Input((None, 1), name="input_rpn_match", dtype="int32"))
             target = given.setdefault("input_rpn_bbox", keras.Input((None, 4), name="input_rpn_bbox", dtype="float32"))
@@ -251,10 +256,9 @@ class OriginalGraph(MaskRCNNGraph):
             rois, class_ids, deltas, masks = choose(
                 [proposals, given["input_gt_class_ids"], gt_boxes, given["input_gt_masks"]]
             )
-            maps = self.pyramid[:4]
-            pooled = self._pool(config.POOL_SIZE, "original_roi_align")([rois, self.meta, *maps])
+            pooled = self._pool(config.POOL_SIZE, "original_roi_align")([rois, self.meta, *self.maps[:4]])
             logits, probabilities, bbox = self.box_head(pooled)
-            mask = self._masks_of(rois, self.meta, maps)
+            mask = self._masks_of(rois, self.meta, self.maps)
             active = ActiveClasses()(self.meta)
             found = [
                 losses.rpn_class_loss_graph(match, self.rpn_logits),

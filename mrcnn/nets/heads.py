@@ -67,17 +67,21 @@ def interleave(blocks):
 
 
 class MaskClassifier(layers.Conv2D):
-    """A 1 x 1 convolution and a float32 sigmoid on the blocks of RoIs: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K]."""
+    """A 1 x 1 convolution and a float32 sigmoid on the blocks of RoIs: [B, N, h, w, 2, 2, C] -> [B, N, 2h, 2w, K].
+
+    `refinement` [B, N, 2h, 2w, K], if given, is added to the logits.
+    """
 
     def build(self, input_shape):
         super().build((None, *input_shape[-3:]))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, refinement=None, training=None):
         product = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), self.kernel[0, 0])
         logits = ops.reshape(with_bias(product, self.bias, training), (*ops.shape(inputs)[:-1], self.filters))
-        return ops.sigmoid(ops.cast(interleave(logits), "float32"))
+        logits = ops.cast(interleave(logits), "float32")
+        return ops.sigmoid(logits if refinement is None else logits + ops.cast(refinement, "float32"))
 
-    def compute_output_spec(self, inputs, training=None):
+    def compute_output_spec(self, inputs, refinement=None, training=None):
         *lead, height, width, _, _, _ = inputs.shape
         return keras.KerasTensor((*lead, 2 * height, 2 * width, self.filters), dtype="float32")
 
@@ -111,10 +115,69 @@ class BoxHead:
         return logits, self.probabilities(logits), deltas
 
 
-class MaskHead:
-    """Masks of pooled regions (Matterport's `build_fpn_mask_graph` after the pooling)."""
+class Interleave(layers.Layer):
+    """`interleave` as a layer."""
 
-    def __init__(self, num_classes, width=256, train_bn=False):
+    def call(self, blocks):
+        return interleave(blocks)
+
+    def compute_output_spec(self, blocks):
+        *lead, height, width, _, _, channels = blocks.shape
+        return keras.KerasTensor((*lead, 2 * height, 2 * width, channels), dtype=blocks.dtype)
+
+
+class FineMasks:
+    """Refinement of masks at their own resolution, from features of the image at stride 2.
+
+    The mask head knows which object it outlines, but its features have the stride of P2 or more; the edge itself is in
+    the image. Its last features are joined with those of the image (as in PointRend, Kirillov et al. 2020, and
+    RefineMask, Zhang et al. 2021, but on the whole grid), and what two convolutions make of both is added to the
+    logits. The last layer starts from zeros, so loaded weights of the mask head are as good as before.
+    """
+
+    def __init__(self, num_classes, width):
+        def convolution(name, **options):
+            return layers.Conv2D(
+                width, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name, **options
+            )
+
+        # Pixels without their mean, so that most are between -2 and 2.
+        self.scale = layers.Rescaling(1 / 64, name="mrcnn_fine_scale")
+        self.stem = [convolution("mrcnn_fine_conv1", strides=2), convolution("mrcnn_fine_conv2")]
+        self.reduce = layers.Dense(width, activation="relu", name="mrcnn_mask_fine_reduce")
+        self.interleave, self.fold = Interleave(), FoldRegions()
+        self.join = layers.Concatenate()
+        self.convolutions = [convolution(f"mrcnn_mask_fine_conv{i}") for i in (1, 2)]
+        self.logits = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="mrcnn_mask_fine")
+
+    @property
+    def layers(self):
+        """The layers that work on regions."""
+        return [self.reduce, *self.convolutions, self.logits]
+
+    def features(self, image):
+        """Molded image [B, H, W, C] -> features [B, H / 2, W / 2, width]."""
+        x = self.scale(image)
+        for convolve in self.stem:
+            x = convolve(x)
+        return x
+
+    def __call__(self, blocks, cells):
+        """Blocks [B * N, h, w, 2, 2, W] and the image's features [B, N, 2h, 2w, width] -> logits [B, N, 2h, 2w, K]."""
+        x = self.join([self.interleave(self.reduce(blocks)), self.fold(cells)])
+        for convolve in self.convolutions:
+            x = convolve(x)
+        return UnfoldRegions()([self.logits(x), cells])
+
+
+class MaskHead:
+    """Masks of pooled regions (Matterport's `build_fpn_mask_graph` after the pooling).
+
+    With `fine`, a `FineMasks`, they are refined.
+    """
+
+    def __init__(self, num_classes, width=256, train_bn=False, fine=None):
+        self.fine = fine
         self.convolutions = [
             ConvNorm(
                 layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{i}"),
@@ -130,14 +193,41 @@ class MaskHead:
     def layers(self):
         """All layers with names, in order."""
         hidden = [layer for pair in zip(self.convolutions, self.activations) for layer in pair]
-        return [*hidden, self.deconvolution, self.classify]
+        return [*hidden, self.deconvolution, self.classify, *(self.fine.layers if self.fine else ())]
 
-    def __call__(self, pooled):
-        """Pooled [B, N, h, w, C] -> probabilities [B, N, 2h, 2w, K], float32."""
+    def __call__(self, pooled, cells=None):
+        """Pooled [B, N, h, w, C] -> probabilities [B, N, 2h, 2w, K], float32.
+
+        With `fine`, `cells` [B, N, 2h, 2w, c] are the image's features there.
+        """
         x = FoldRegions()(pooled)
         for convolve, activate in zip(self.convolutions, self.activations):
             x = activate(convolve(x))
-        return self.classify(UnfoldRegions()([self.deconvolution(x), pooled]))
+        blocks = self.deconvolution(x)
+        refinement = None if self.fine is None else self.fine(blocks, cells)
+        return self.classify(UnfoldRegions()([blocks, pooled]), refinement)
+
+
+class RegionMasks:
+    """Masks of regions of feature maps: pooling and mask head.
+
+    Parameters
+    ----------
+    head : MaskHead
+    pool : PyramidROIAlign
+    cells : RoICells or None
+        If the head is refined.
+    """
+
+    def __init__(self, head, pool, cells=None):
+        self.head, self.pool, self.cells = head, pool, cells
+
+    def __call__(self, boxes, meta, maps, images=None):
+        """Boxes [B, N, 4], image meta and maps (P2 to P5, and the image's features) -> [B, N, 2h, 2w, K]."""
+        pooled = self.pool([boxes, meta, *maps[:4]], images=images)
+        if self.cells is None:
+            return self.head(pooled)
+        return self.head(pooled, self.cells([boxes, meta, maps[4]], images=images))
 
 
 class PositiveMasks(layers.Layer):
@@ -148,13 +238,12 @@ class PositiveMasks(layers.Layer):
     images go through the head, together. With other backends, each image sends as many regions through the head as the
     image with the most wanted regions.
 
-    Called with [rois [B, P, 4], class_ids int32 [B, P] (above 0 where wanted), image_meta, P2, P3, P4, P5]; returns
-    [B, P, 2h, 2w, K] float32.
+    Called with [rois [B, P, 4], class_ids int32 [B, P] (above 0 where wanted), image_meta, *maps of `RegionMasks`];
+    returns [B, P, 2h, 2w, K] float32.
 
     Parameters
     ----------
-    head : MaskHead
-    pool : PyramidROIAlign
+    masks : RegionMasks
     slots : int
         P.
     all_slots : bool
@@ -162,14 +251,19 @@ class PositiveMasks(layers.Layer):
         the number of regions.
     """
 
-    def __init__(self, head, pool, slots, all_slots=False, **kwargs):
+    def __init__(self, masks, slots, all_slots=False, **kwargs):
         super().__init__(**kwargs)
-        self.head, self.pool, self.slots, self.all_slots = head, pool, int(slots), bool(all_slots)
-        self.head_layers = head.layers
+        self.masks, self.slots, self.all_slots = masks, int(slots), bool(all_slots)
+        self.head_layers = masks.head.layers
         self.autocast = False
 
     def build(self, input_shape):
-        self.head(keras.Input((None, *self.pool.pool_shape, input_shape[3][-1]), dtype=self.compute_dtype))
+        pooled = keras.Input((None, *self.masks.pool.pool_shape, input_shape[3][-1]), dtype=self.compute_dtype)
+        if self.masks.cells is None:
+            self.masks.head(pooled)
+        else:
+            size = self.masks.cells.size
+            self.masks.head(pooled, keras.Input((None, size, size, input_shape[7][-1]), dtype=self.compute_dtype))
         self.built = True
 
     def call(self, inputs):
@@ -184,7 +278,7 @@ class PositiveMasks(layers.Layer):
         return with_count(needed, self.slots, lambda count: self._first(count, rois, meta, maps))
 
     def _first(self, count, rois, meta, maps):
-        found = self.head(self.pool([rois[:, :count], meta, *maps]))
+        found = self.masks(rois[:, :count], meta, maps)
         padded = ops.pad(found, [[0, 0], [0, self.slots - count], [0, 0], [0, 0], [0, 0]])
         return ops.reshape(padded, (-1, self.slots, *found.shape[2:]))
 
@@ -195,11 +289,11 @@ class PositiveMasks(layers.Layer):
         # At least one region, because the head needs an input; its result is not used.
         chosen = ops.cast(order[: ops.maximum(ops.sum(ops.cast(flat, "int32")), 1)], "int32")
         boxes = ops.take(ops.reshape(rois, (-1, 4)), chosen, axis=0)
-        found = self.head(self.pool([boxes[None], meta, *maps], images=(chosen // self.slots)[None]))[0]
+        found = self.masks(boxes[None], meta, maps, images=(chosen // self.slots)[None])[0]
         placed = ops.scatter(chosen[:, None], found, (ops.size(wanted), *found.shape[1:]))
         return ops.reshape(placed, (-1, self.slots, *found.shape[1:]))
 
     def compute_output_spec(self, inputs):
-        side = 2 * self.pool.pool_shape[0]
-        classes = self.head.classify.filters
+        side = 2 * self.masks.pool.pool_shape[0]
+        classes = self.masks.head.classify.filters
         return keras.KerasTensor((*inputs[0].shape[:2], side, side, classes), dtype="float32")

@@ -13,12 +13,13 @@ from mrcnn.layers.anchor_targets import AnchorTargets, GivenAnchorTargets
 from mrcnn.layers.boxes import grow_boxes, normalize_boxes
 from mrcnn.layers.detection_targets import DetectionTargetLayer
 from mrcnn.layers.detections import DetectionLayer
+from mrcnn.layers.last_scores import LastScores
 from mrcnn.layers.proposals import ProposalLayer
-from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.layers.roi_align import PyramidROIAlign, RoICells
 from mrcnn.nets.backbones.applications import application, is_application
 from mrcnn.nets.backbones.resnet import resnet
 from mrcnn.nets.fpn import feature_pyramid
-from mrcnn.nets.heads import BoxHead, MaskHead, PositiveMasks
+from mrcnn.nets.heads import BoxHead, FineMasks, MaskHead, PositiveMasks, RegionMasks
 from mrcnn.nets.rpn import RPNHead, SampledRPN
 from mrcnn.nets.training_model import TrainingModel
 
@@ -135,12 +136,20 @@ class MaskRCNNGraph:
         self.box_head = BoxHead(
             config.NUM_CLASSES, config.POOL_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE, config.TRAIN_BN
         )
-        self.mask_head = (
-            MaskHead(config.NUM_CLASSES, config.MASK_HEAD_SIZE, config.TRAIN_BN) if config.USE_MASK_HEAD else None
-        )
+        self.maps, self.mask_head = self.pyramid[:4], None
+        if config.USE_MASK_HEAD:
+            fine = FineMasks(config.NUM_CLASSES, config.MASK_FINE_SIZE) if config.MASK_FINE_SIZE else None
+            self.mask_head = MaskHead(config.NUM_CLASSES, config.MASK_HEAD_SIZE, config.TRAIN_BN, fine)
+            self.maps = [*self.maps, fine.features(self.image)] if fine else self.maps
 
     def _pool(self, size, name):
         return PyramidROIAlign((size, size), self.config.ROI_ALIGN == "aligned", self.config.MASK_GEOMETRY, name=name)
+
+    def _region_masks(self):
+        config = self.config
+        pool = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")
+        fine = self.mask_head.fine and RoICells(2 * config.MASK_POOL_SIZE, config.MASK_GEOMETRY, name="roi_cells_mask")
+        return RegionMasks(self.mask_head, pool, fine)
 
     def _mask_regions(self, boxes):
         """The regions [B, N, 4] in which the mask head looks for the objects of these boxes."""
@@ -253,10 +262,9 @@ class MaskRCNNGraph:
         }
         if self.mask_head:
             slots = config.MASK_SLOTS
-            pool = self._pool(config.MASK_POOL_SIZE, "roi_align_mask")
-            masks_of = PositiveMasks(self.mask_head, pool, slots, config.TRAIN_BN is not False, name="mrcnn_masks")
+            masks_of = PositiveMasks(self._region_masks(), slots, config.TRAIN_BN is not False, name="mrcnn_masks")
             masks, mask_class_ids = mask_targets
-            predicted = masks_of([self._mask_regions(rois[:, :slots]), mask_class_ids, self.meta, *maps])
+            predicted = masks_of([self._mask_regions(rois[:, :slots]), mask_class_ids, self.meta, *self.maps])
             outputs.update(target_masks=masks, mask_class_ids=mask_class_ids, mrcnn_mask=predicted)
         return inputs, outputs
 
@@ -299,27 +307,28 @@ class MaskRCNNGraph:
             outputs = [graph["detections"], graph["mrcnn_class"], graph["mrcnn_bbox"]]
             if self.mask_head:
                 if "masks" not in graph:
-                    graph["masks"] = self._masks_of(graph["detections"], self.meta, self.pyramid[:4])
+                    graph["masks"] = self._masks_of(graph["detections"], self.meta, self.maps)
                 outputs.append(graph["masks"])
             outputs += [graph["rois"], self.rpn_class, self.rpn_bbox]
             return self.inference_class([self.image, self.meta, graph["anchors"]], outputs, name="mask_rcnn")
 
     def _masks_of(self, detections, meta, maps):
-        regions = self._mask_regions(detections[..., :4])
-        pooled = self._pool(self.config.MASK_POOL_SIZE, "roi_align_mask")([regions, meta, *maps])
-        return self.mask_head(pooled)
+        return self._region_masks()(self._mask_regions(detections[..., :4]), meta, maps)
 
     def detection_models(self):
         """The detection network as two models, so masks are computed only for detections that are kept.
 
-        The first model: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5]. The second model, or None
-        without a mask head: [boxes [B, n, 4] normalised, meta, P2, P3, P4, P5] -> masks [B, n, h, w, C].
+        The first model: [image, meta, anchors] -> [detections [B, D, 6], P2, P3, P4, P5 and, with MASK_FINE_SIZE, the
+        image's features, and at last `LastScores` [B, 2]]. The second model, or None without a mask head: [boxes
+        [B, n, 4] normalised, meta, the same maps] -> masks [B, n, h, w, C].
         """
         with self._scope():
-            graph = self._detection_graph()
-            maps = self.pyramid[:4]
+            graph, maps = self._detection_graph(), self.maps
+            last = LastScores(self.config.PRE_NMS_LIMIT, self.config.RPN_BBOX_STD_DEV, name="last_scores")(
+                [self.rpn_class, self.rpn_bbox, graph["anchors"], graph["rois"]]
+            )
             first = keras.Model(
-                [self.image, self.meta, graph["anchors"]], [graph["detections"], *maps], name="detector"
+                [self.image, self.meta, graph["anchors"]], [graph["detections"], *maps, last], name="detector"
             )
             if not self.mask_head:
                 return first, None

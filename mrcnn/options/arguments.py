@@ -4,6 +4,7 @@ Nothing here imports Keras or NumPy, so `--help` and mistyped options answer at 
 """
 
 import argparse
+import os
 import sys
 
 from mrcnn.errors import MissingExtra, MrcnnError, OutdatedLibrary
@@ -21,6 +22,17 @@ EXIT_CODES = (
     "exit codes: 0 success, 1 some files failed and the others were processed, 2 nothing could be done (because of "
     "options, data or weights, or because every file failed), 130 interrupted with Ctrl+C"
 )
+# What --dataset may be, for its help; the readers of `mrcnn.data.readers.open`.
+MASK_LAYOUTS = (
+    "images/ with labels/ (a label image for each: 0 is background, every other value an object), with labels/CLASS/ "
+    "(the same for each class), or with labels/ and classes.csv (columns image, label, class); Images/ with "
+    "Masks/NAME/, or ID/images/ with ID/masks/ (one mask file for each object); a folder of images, with --truth; a "
+    "TIFF stack, with --truth"
+)
+ANNOTATION_LAYOUTS = (
+    "annotations, which name their images: a file of COCO, the VGG Image Annotator or keras-frcnn, or a folder of the "
+    "files of LabelImg (Pascal VOC) or YOLO"
+)
 TRAINING_EXIT_CODES = (
     "exit codes: 0 success, 2 failure because of options, data or weights, 130 interrupted with Ctrl+C"
 )
@@ -37,11 +49,23 @@ def run(function, *arguments):
     try:
         return function(*arguments)
     except (MrcnnError, MissingExtra, OutdatedLibrary, OSError) as error:
+        if isinstance(error, BrokenPipeError) and _leave_closed_output():
+            return FAILED
         print(f"error: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
+
+
+def _leave_closed_output():
+    """Whether the reader of standard output is gone, as in `mrcnn ... | head`; then nothing more is written there."""
+    try:
+        print(flush=True)  # an empty line tells: what failed before may not be in the buffer any more
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def base_parser(description, epilog, default=argparse.SUPPRESS):
@@ -54,19 +78,18 @@ def add_flips(parser):
     parser.add_argument(
         "--flips",
         action="store_true",
-        help="U-Net and FCN only: average the predictions for four mirrored versions of every tile, which takes four "
-        "times as long",
+        help="average the predictions for four mirrored versions of every image or tile, for better outlines; this "
+        "takes four times as long. A Mask R-CNN averages the masks of the objects that it finds without mirroring",
     )
 
 
-def add_dataset(group):
-    """Add --dataset, --truth, --slices, --dataset-option and --pixel-size-nm."""
+def add_dataset(group, layouts=MASK_LAYOUTS):
+    """Add --dataset, --truth, --slices, --dataset-option and --pixel-size-nm; `layouts` describes what can be read."""
     group.add_argument(
         "--dataset",
         "--annotations",
         metavar="PATH",
-        help="a folder of images with their masks (in one of the layouts of the README), or a TIFF stack; without it, "
-        "synthetic images are used",
+        help=f"the images and their ground truth: {layouts}; without it, synthetic images are used",
     )
     group.add_argument(
         "--truth",
@@ -96,7 +119,8 @@ def add_pixel_size(group):
         "--pixel-size-nm",
         type=pixel_size,
         metavar="X",
-        help="pixel size in nm: one number, or Y,X (default: from the file)",
+        help="pixel size in nm: one number, or Y,X; used instead of what files state (default: from the file, else "
+        "PIXEL_SIZE_NM of the settings)",
     )
 
 

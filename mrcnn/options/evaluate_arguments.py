@@ -2,7 +2,16 @@
 
 import argparse
 
-from mrcnn.options.arguments import EXIT_CODES, add_dataset, add_flips, add_preparation, add_weights, base_parser
+from mrcnn.options.arguments import (
+    ANNOTATION_LAYOUTS,
+    EXIT_CODES,
+    MASK_LAYOUTS,
+    add_dataset,
+    add_flips,
+    add_preparation,
+    add_weights,
+    base_parser,
+)
 from mrcnn.options.option_values import count, option, positive_number, score, whole_number
 from mrcnn.options.predict_arguments import add_object_size
 from mrcnn.options.train_arguments import add_reading
@@ -72,17 +81,9 @@ def compare_parser(description, min_score=None, by="masks"):
 
 
 def _add_data(parser):
-    # The descriptions for all kinds of data sets replace those for folders of masks.
+    # The description of the options for all kinds of data sets replaces that for folders of masks.
     group = parser.add_argument_group("data", conflict_handler="resolve")
-    add_dataset(group)
-    group.add_argument(
-        "--dataset",
-        "--annotations",
-        dest="dataset",
-        metavar="PATH",
-        help="the images and their ground truth: a folder or TIFF stack in one of the layouts of the README, or "
-        "annotations in one of its formats; without it, synthetic images are used",
-    )
+    add_dataset(group, f"{MASK_LAYOUTS}; {ANNOTATION_LAYOUTS}")
     add_reading(group, "those of the run")
     group.add_argument(
         "--dataset-option",

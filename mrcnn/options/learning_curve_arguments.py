@@ -79,8 +79,8 @@ def learning_curve_parser(description, networks=NETWORKS, presets=PRESETS, prepa
         "--seeds",
         type=seeds,
         metavar="N,N,...",
-        help="seeds: each number of images is trained once per seed, with different images and random weights "
-        "(default: 0)",
+        help="seeds, such as 0,1,2: each number of images is trained once per seed, with other images and weights "
+        "(default: 0); with several, mean and range are in summary.csv and the figures",
     )
     group.add_argument(
         "--blocks",
@@ -98,7 +98,9 @@ def learning_curve_parser(description, networks=NETWORKS, presets=PRESETS, prepa
     group.add_argument("--test-dataset", metavar="DIR|STACK.tif", help="a separate data set for testing")
     group.add_argument("--test-truth", metavar="STACK.tif|DIR", help="its ground truth")
     group.add_argument(
-        "--out", metavar="DIR", help="folder for the runs, runs.csv and the figures (default: learning_curve)"
+        "--out",
+        metavar="DIR",
+        help="folder for the runs, runs.csv, summary.csv and the figures (default: learning_curve)",
     )
     return parser
 

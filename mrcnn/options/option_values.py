@@ -6,6 +6,8 @@ Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 import argparse
 import re
 
+from mrcnn.geometry.unit_names import LARGEST_NM, SMALLEST_NM
+
 
 def slices(text):
     """`0:120` as (0, 120)."""
@@ -37,6 +39,8 @@ def pixel_size(text):
         raise argparse.ArgumentTypeError(
             f"'{text}' is not a pixel size; write nm, such as 5, or height and width, such as 5,4"
         )
+    if not all(SMALLEST_NM <= v <= LARGEST_NM for v in values):
+        raise argparse.ArgumentTypeError(f"no microscope has pixels of '{text}' nm; write the size of one pixel in nm")
     return values[0], values[-1]
 
 
@@ -70,8 +74,11 @@ def score(text):
 
 
 def distance(text):
-    """A positive number of nm."""
-    return positive_number(text, "is not a distance; write nm, such as 5")
+    """A distance of slices in nm."""
+    value = positive_number(text, "is not a distance; write nm, such as 5")
+    if not SMALLEST_NM <= value <= LARGEST_NM:
+        raise argparse.ArgumentTypeError(f"no microscope has slices '{text}' nm apart; write their distance in nm")
+    return value
 
 
 def scores(text):

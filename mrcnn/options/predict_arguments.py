@@ -45,6 +45,12 @@ def predict_parser(description, min_score=None, write=None, pictures=None):
         help="folder for the results, which have the size of the original images (default: predictions)",
     )
     parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files in --out that this program did not write, or that were changed since; without it, such "
+        "files end the run before the first image",
+    )
+    parser.add_argument(
         "--write",
         type=lambda text: writers(text, WRITERS),
         metavar="WHAT,...",
@@ -100,7 +106,6 @@ def add_object_size(group):
     group.add_argument(
         "--object-size",
         type=object_size,
-        default="pixel-size",
         metavar="pixel-size|auto|PX|off",
         help="bring objects to the size that the model was trained on. pixel-size: by the pixel sizes of image and "
         "training, if both are known and differ by more than 20 %%; auto: try several scales on a few windows of each "
@@ -114,9 +119,9 @@ def _add_linking(parser):
     group.add_argument(
         "--link-slices",
         action="store_true",
-        help="same as adding volumes to --write: link the objects in the slices of a stack through z; writes "
-        "NAME_objects.tif with one value per object, objects.csv with volumes, and stacks.csv with the number of "
-        "objects per stack",
+        help="same as adding volumes to --write: link the objects in the slices of a stack through z, each time point "
+        "apart (pages that the file does not name count as slices, time points do not); writes NAME_objects.tif with "
+        "one value per object, objects.csv with volumes, and stacks.csv with the number of objects per stack",
     )
     group.add_argument(
         "--slice-distance-nm",

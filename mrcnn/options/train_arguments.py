@@ -5,14 +5,22 @@ Nothing here imports Keras or NumPy, as in `mrcnn.options.arguments`.
 
 import argparse
 
-from mrcnn.options.arguments import TRAINING_EXIT_CODES, add_dataset, add_preparation, add_set, base_parser
+from mrcnn.options.arguments import (
+    ANNOTATION_LAYOUTS,
+    MASK_LAYOUTS,
+    TRAINING_EXIT_CODES,
+    add_dataset,
+    add_preparation,
+    add_set,
+    base_parser,
+)
 from mrcnn.options.option_values import name_pairs, names, positive_number, slices, whole_number
 
 NETWORKS = ("mask", "faster", "unet", "fcn")
 PRESETS = ("small", "full", "demo")
 
 
-def train_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=True):
+def train_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=True, layouts=None):
     """Options of a training; those not given are absent (see `TrainingOptions.with_defaults`).
 
     Parameters
@@ -25,9 +33,11 @@ def train_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True,
         Add --keep-rows and --downscale.
     annotations : bool
         Add the options for reading annotations: --images, --classes, --class-map, --difficult, --boxes-as-masks.
+    layouts : str, optional
+        What --dataset may be; by default folders of images with their masks, and with `annotations` these.
     """
     parser = base_parser(description, TRAINING_EXIT_CODES)
-    training = add_training(parser, networks, presets, prepares, annotations)
+    training = add_training(parser, networks, presets, prepares, annotations, layouts)
     if "unet" in networks:
         training.add_argument(
             "--hours",
@@ -51,10 +61,10 @@ def train_parser(description, networks=NETWORKS, presets=PRESETS, prepares=True,
     return parser
 
 
-def add_training(parser, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=True):
+def add_training(parser, networks=NETWORKS, presets=PRESETS, prepares=True, annotations=True, layouts=None):
     """Add the options that every training has; returns the parser's group "training". Parameters as `train_parser`."""
     data = parser.add_argument_group("data")
-    add_dataset(data)
+    add_dataset(data, layouts or (f"{MASK_LAYOUTS}; {ANNOTATION_LAYOUTS}" if annotations else MASK_LAYOUTS))
     if prepares:
         add_preparation(data, "all", "1")
     _add_validation(data)

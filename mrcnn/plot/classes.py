@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mrcnn.evaluate.classes import ALL_CLASSES, MIN_SCORE, ScoreCurve, pooled_curve
+from mrcnn.evaluate.classes import MIN_SCORE
+from mrcnn.evaluate.curves import ALL_CLASSES, ScoreCurve, pooled_curve
 from mrcnn.plot.figures import PAGE_WIDTH, new_figure, save_figure
 
 # A matrix with more cells is drawn without numbers, because they would not be readable.
@@ -94,12 +95,15 @@ def plot_class_curves(curves, min_score=MIN_SCORE, path=None, ax=None):
         # Without predictions there is no precision: the curve starts at the precision of the first prediction.
         start = precisions[1:2] if len(precisions) > 1 else np.ones(1)
         ax.plot(
-            recalls, np.concatenate([start, precisions[1:]]), color=f"C{i}", label=f"{name} (AP {curve.voc_area:.3f})"
+            recalls,
+            np.concatenate([start, precisions[1:]]),
+            color=f"C{i}",
+            label=f"{name} (VOC AP {curve.voc_area:.3f})",
         )
         if min_score is not None:
             counts = curve.counts(min_score)
             ax.plot(counts.recall, counts.precision, "o", color=f"C{i}", markersize=6)
-    note = "" if min_score is None else f" (points: scores above {min_score:g})"
+    note = "" if min_score is None else f" (points: scores from {min_score:g})"
     ax.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1.02), ylim=(0, 1.02), title=f"Precision and recall{note}")
     return _finished(ax, path)
 
@@ -128,9 +132,10 @@ def plot_f1(curves, min_score=MIN_SCORE, path=None, ax=None):
             np.append(f1s, f1s[-1]),
             drawstyle="steps-mid",
             color=color,
-            label=f"{name} ({best:.3f} at {threshold:.2f})",
+            label=f"{name} ({best:.3f} at {threshold:.2f})" if best else f"{name} (none found)",
         )
-        ax.plot(threshold, best, "o", color=color, markersize=6)
+        if best:
+            ax.plot(threshold, best, "o", color=color, markersize=6)
     if min_score is not None:
         ax.axvline(min_score, color="grey", linestyle="--", linewidth=1)
     ax.set(xlabel="Score threshold", ylabel="F1", xlim=(0, 1), ylim=(0, 1.02), title="F1 by score threshold")
@@ -160,7 +165,7 @@ def plot_classes(report: dict, curves: dict[str, ScoreCurve], path: str | os.Pat
     figure = new_figure(2 * other + side, side, layout="constrained")
     first, second, third = figure.subplots(1, 3, width_ratios=(side, other, other))
     plot_confusion(report["confusion"]["counts"], names, ax=first)
-    first.set_title(f"Confusion (scores above {report['min_score']:g})")
+    first.set_title(f"Confusion (scores from {report['min_score']:g})")
     plot_class_curves(curves, report["min_score"], ax=second)
     second.set_title("Precision and recall")  # the first panel gives the score of the points
     plot_f1(curves, report["min_score"], ax=third)
@@ -191,21 +196,25 @@ def plot_class_counts(
 
     Notes
     -----
-    The axis is logarithmic if the rarest class present occurs less than a hundredth as often as the most frequent one.
+    The axis is logarithmic if the rarest class present occurs less than a hundredth as often as the most frequent one;
+    its label says so.
     """
     rows = sorted(((str(name), int(count)) for name, count in dict(counts).items()), key=lambda row: row[1])
     names, values = zip(*rows) if rows else ((), ())
     ax = new_figure(8, max(2.0, 0.28 * len(rows) + 1), layout="constrained").subplots() if ax is None else ax
-    bars = ax.barh(np.arange(len(rows)), values, color="C0")
-    ax.bar_label(bars, [f"{value:,}".replace(",", " ") for value in values], padding=3, fontsize="small")
+    ax.barh(np.arange(len(rows)), values, color="C0")
     ax.set_yticks(np.arange(len(rows)), names)
-    ax.set(xlabel=unit, title=title)
     seen = [value for value in values if value]
-    if seen and max(seen) > 100 * min(seen):
+    log = bool(seen) and max(seen) > 100 * min(seen)
+    ax.set(xlabel=f"{unit} (logarithmic scale)" if log else unit, title=title)
+    least = 0.5 if log else 0
+    if log:
         ax.set_xscale("log")
-        ax.set_xlim(0.5, 5 * max(seen))
-    else:
-        ax.set_xlim(0, 1.15 * max(seen, default=1))
+    ax.set_xlim(least, 5 * max(seen) if log else 1.15 * max(seen, default=1))
+    for y, value in enumerate(values):
+        # A count of 0 has no place on a logarithmic axis: its label is at the left end.
+        label, end = f"{value:,}".replace(",", " "), (max(value, least), y)
+        ax.annotate(label, end, xytext=(3, 0), textcoords="offset points", va="center", fontsize="small")
     return _saved(ax.figure, path)
 
 

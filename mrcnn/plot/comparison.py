@@ -79,7 +79,8 @@ def plot_learning_curve(
     score: str = "foreground_iou",
     label: str = "Foreground IoU",
 ) -> Figure:
-    """Plot a score against the number of training images: the mean over runs as a line, each run as a point.
+    """Plot a score against the number of training images: each run as a point, their mean as a line, their range as a
+    band.
 
     Parameters
     ----------
@@ -98,14 +99,19 @@ def plot_learning_curve(
     ax = figure.subplots()
     for i, (model, rows) in enumerate(table.groupby("model", sort=False)):
         color = MODEL_COLORS[i % len(MODEL_COLORS)]
-        means = rows.groupby(by)[score].mean()
+        groups = rows.groupby(by)[score]
+        means = groups.mean()
         ax.plot(means.index, means.to_numpy(), color=color, marker="o", label=str(model))
+        ax.fill_between(means.index, groups.min(), groups.max(), color=color, alpha=0.15, linewidth=0)
         ax.scatter(rows[by], rows[score], color=color, s=14, alpha=0.5)
     counts = np.unique(table[by])
     ax.set_xscale("log")
     ax.set_xticks(counts, [str(n) for n in counts])
     ax.set_xticks([], minor=True)
-    ax.set(xlabel="Training images", ylabel=label, ylim=(0, 1.02), title=f"{label} against the number of images")
+    seeds = table.groupby(["model", by]).size().max()
+    spread = f"\n(mean and range of up to {seeds} seeds)" if seeds > 1 else ""
+    title = f"{label} against the number of images{spread}"
+    ax.set(xlabel="Training images", ylabel=label, ylim=(0, 1.02), title=title)
     ax.grid(alpha=0.3)
     ax.legend()
     if path is not None:

@@ -21,7 +21,7 @@ _LOSS_LABELS = {
 }
 _SCORE_LABELS = {
     "val_threat_score": "threat score at IoU 0.5",
-    "val_ap50": "AP at IoU 0.5",
+    "val_ap50": "COCO's AP at IoU 0.5",
     "val_foreground_iou": "foreground IoU",
 }
 

@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mrcnn.errors import DataError
+from mrcnn.files import draft_of
 
 # Maximum width of a figure with several panels in inches. At matplotlib's 100 dots per inch, a notebook in a browser
 # window of 1280 pixels shrinks it to about 1000 pixels, where 8-point text is still 9 pixels high.
@@ -47,7 +48,7 @@ def picture_axes(image_shape, columns=1, side=9.0, margin=0.4):
 
 
 def save_figure(figure, path, dpi=100):
-    """Write a figure to a file in the format of its suffix (.png, .pdf, .svg, ...).
+    """Write a figure to a file in the format of its suffix (.png, .pdf, .svg, ...), whole or not at all.
 
     Raises
     ------
@@ -62,7 +63,8 @@ def save_figure(figure, path, dpi=100):
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=dpi)
+        with draft_of(path) as draft:
+            figure.savefig(draft, dpi=dpi)
     except OSError as error:
         raise DataError(
             path,

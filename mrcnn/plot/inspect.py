@@ -15,8 +15,10 @@ from mrcnn.plot.instances import blend, overlay_image, rectangle
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
 _ANCHOR_KINDS = ((0, "neutral", "0.7", 0.5), (-1, "negative", "#D55E00", 0.8), (1, "positive", "#009E73", 1.6))
-# Style of a box by its visibility (0, 1, 2): colour (None: the box's own), line style, opacity.
-_VISIBILITY = (("0.9", "dotted", 0.7), (None, "dotted", 1.0), (None, "solid", 1.0))
+# Style of a box by its visibility (0, 1, 2): colour (None: the box's own), line style, width. A white line with a black
+# rim can be seen on any image.
+_VISIBILITY = (("white", "solid", 0.8), (None, "dotted", 1.5), (None, "solid", 1.5))
+_RIM = [withStroke(linewidth=2, foreground="black")]
 
 
 def display_images(
@@ -122,7 +124,7 @@ def draw_boxes(
         Masks of the boxes.
     captions : sequence of str, optional
     visibilities : sequence of int, optional
-        0: faint and grey, without the refined box; 1: dotted in the colour of the box; 2: solid. Default: 1.
+        0: a fine white line, without the refined box; 1: dotted in the colour of the box; 2: solid. Default: 1.
     title : str
     ax : Axes, optional
 
@@ -151,14 +153,14 @@ def draw_boxes(
     ax.set_title(title)
     for i in np.flatnonzero(main.any(axis=1)).tolist():
         visibility = 1 if visibilities is None else int(visibilities[i])
-        color, style, opacity = _VISIBILITY[visibility]
-        color = own[i] if color is None else color
+        color, style, width = _VISIBILITY[visibility]
+        rim, color = (_RIM, color) if color is not None else (None, own[i])
         if boxes is not None:
-            _lines(ax, [rectangle(boxes[i])], color, style, opacity)
+            _lines(ax, [rectangle(boxes[i])], color, style, width, rim)
         if refined is not None and (boxes is None or visibility > 0):
-            _lines(ax, [rectangle(refined[i])], color, "solid", opacity)
+            _lines(ax, [rectangle(refined[i])], color, "solid", width, rim)
             if boxes is not None:
-                _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", opacity)
+                _lines(ax, [[rectangle(b)[0] for b in (boxes[i], refined[i])]], color, "solid", width, rim)
         if captions is not None and captions[i]:
             y1, x1 = (main if refined is None else refined)[i, :2]
             ax.text(
@@ -169,7 +171,7 @@ def draw_boxes(
                 color="white",
                 va="top",
                 clip_on=True,
-                path_effects=[withStroke(linewidth=2, foreground="black")],
+                path_effects=_RIM,
             )
     return ax
 
@@ -221,9 +223,9 @@ def show_anchors(
     return ax
 
 
-def _lines(ax, lines, color, style, opacity):
+def _lines(ax, lines, color, style, width, rim):
     ax.add_collection(
-        LineCollection(lines, colors=[color], linestyles=style, linewidths=1.5, alpha=opacity), autolim=False
+        LineCollection(lines, colors=[color], linestyles=style, linewidths=width, path_effects=rim), autolim=False
     )
 
 

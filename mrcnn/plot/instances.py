@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,19 +11,20 @@ from matplotlib.colors import to_rgb as named_color
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
-from scipy.ndimage import binary_erosion, distance_transform_edt
+from scipy.ndimage import binary_erosion
 from skimage.measure import find_contours
 
 from mrcnn.evaluate.counts import Errors, find_errors
 from mrcnn.evaluate.matching import match_instances
 from mrcnn.geometry.instances import Instances, class_label
+from mrcnn.plot.captions import CLASS_AND_SCORE, captions_of, um2, write_captions
 from mrcnn.plot.figures import PAGE_WIDTH, picture_axes, save_figure
 from mrcnn.plot.rgb import instance_colors, to_rgb
 
 # From the colour-blind-safe palette of Okabe and Ito (2008).
 ERROR_COLORS = {"correct": "#009E73", "split": "#F0E442", "merged": "#CC79A7", "missed": "#D55E00", "false": "#56B4E9"}
+IGNORED_COLOR = "#999999"  # crowds, and predictions in them
 
 
 def draw_instances(
@@ -48,10 +50,10 @@ def draw_instances(
         Ground truth or detections; the size must match the image.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
-    captions : None, "index", "area", "score", "class" or list of str
-        Text inside each object. "index" is its number from 1, as in tables and label images. The others add a line
+    captions : None, "index", "area", "score", "class", "class and score" or list of str
+        Text inside each object. "index" is its number from 1, as in tables and label images. The next three add a line
         below the number: "area" the area in µm², truncated to three decimals, or in pixels if the pixel size is
-        unknown; "score" the confidence; "class" the class.
+        unknown; "score" the confidence; "class" the class. "class and score" has no number.
     colors : array [N, 3] or list of colours, optional
         One matplotlib colour per object; default: `instance_colors`.
     show_box, show_mask, outlines : bool
@@ -78,7 +80,7 @@ def draw_instances(
         ax.add_collection(
             LineCollection([rectangle(b) for b in instances.boxes], colors=colors, linewidths=1, linestyles="dashed")
         )
-    _write_captions(ax, instances, _captions(instances, captions, class_names))
+    write_captions(ax, instances, captions_of(instances, captions, class_names))
     if title:
         ax.set_title(title)
     return ax
@@ -145,6 +147,7 @@ def compare_truth(
     path: str | os.PathLike | None = None,
     captions: str | Sequence[str] | None = None,
     title: str | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Show ground truth next to prediction; objects that match at IoU 0.5 have the same colour on both sides.
 
@@ -155,8 +158,8 @@ def compare_truth(
         True objects and predictions of this image.
     path : str or Path, optional
         Also save the figure to this file.
-    captions
-        As for `draw_instances`.
+    captions, class_names
+        As for `draw_instances`; the ground truth has no scores.
     title : str, optional
         Title above both, for example the file name.
 
@@ -168,9 +171,12 @@ def compare_truth(
     true, found = match_instances(gt, pred, class_aware=False).pairs.T
     colors = palette[len(gt) :]
     colors[found] = palette[true]
+    of_truth = [class_label(int(c), class_names) for c in gt.class_ids] if captions == CLASS_AND_SCORE else captions
     left, right = picture_axes(gt.image_shape, columns=2, side=PAGE_WIDTH / 2, margin=0.8 if title else 0.4)
-    draw_instances(picture, gt, left, captions, palette[: len(gt)], title=f"Ground truth: {_count(gt)}")
-    draw_instances(picture, pred, right, captions, colors, title=f"Found: {_count(pred)}")
+    objects = gt.select(gt.class_ids > 0)  # a crowd is drawn, but is no object
+    draw = partial(draw_instances, picture, class_names=class_names)
+    draw(gt, left, of_truth, palette[: len(gt)], title=f"Ground truth: {_count(objects)}")
+    draw(pred, right, captions, colors, title=f"Found: {_count(pred)}")
     if title:
         left.figure.suptitle(title)
     if path is not None:
@@ -186,46 +192,56 @@ def draw_errors(
     ax: Axes | None = None,
     path: str | os.PathLike | None = None,
     title: str | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Axes:
     """Draw predictions and missed objects, coloured by kind of error.
 
     Predictions are filled and have solid outlines; true objects that were split, merged or missed have white dashed
     outlines (missed objects are also filled). One dashed outline around two filled parts therefore is a split object,
-    and two dashed outlines in one filled area are merged objects.
+    and two dashed outlines in one filled area are merged objects. Crowds and the predictions in them, which do not
+    count, are grey. With `class_names`, class and score are written into the predictions that are not correct.
 
     Parameters
     ----------
     image : array [H, W] or [H, W, C]
     gt, pred : Instances
     errors : mrcnn.evaluate.counts.Errors, optional
-        Default: `find_errors` at IoU 0.5, without the crowds of the ground truth.
+        Default: `find_errors` at IoU 0.5.
     ax : Axes, optional
     path : str or Path, optional
         Also save the figure to this file.
     title : str, optional
+    class_names : sequence of str, optional
+        By class id, background first.
 
     Returns
     -------
     Axes
     """
-    if errors is None:
-        gt = gt.select(gt.class_ids > 0)  # a crowd cannot be missed
-        errors = find_errors(gt, pred)
+    errors = find_errors(gt, pred) if errors is None else errors
     ax = picture_axes(gt.image_shape, margin=0.9)[0] if ax is None else ax
     found, true = (
-        _colors([ERROR_COLORS[s] for s in states], len(states)) for states in (errors.pred_states, errors.gt_states)
+        _colors([ERROR_COLORS.get(s, IGNORED_COLOR) for s in states], len(states))
+        for states in (errors.pred_states, errors.gt_states)
     )
-    missed, wrong = errors.gt_indices("missed"), np.flatnonzero(errors.gt_states != "correct")
+    missed, crowds = errors.gt_indices("missed"), errors.gt_indices("ignored")
+    wrong = np.flatnonzero(~np.isin(errors.gt_states, ("correct", "ignored")))
     picture = blend(to_rgb(image), gt.select(missed), true[missed], 0.35)
     ax.imshow(blend(picture, pred, found, 0.35))
     ax.set_axis_off()
     _draw_outlines(ax, pred, found)
     _draw_outlines(ax, gt.select(wrong), np.ones((len(wrong), 3)), (0, (4, 3)))
+    _draw_outlines(ax, gt.select(crowds), true[crowds], (0, (1, 2)))
+    if class_names is not None:
+        unclear = pred.select(errors.pred_states != "correct")
+        write_captions(ax, unclear, captions_of(unclear, CLASS_AND_SCORE, class_names))
     counts = errors.counts()
     handles = [
         *(Patch(color=color, label=f"{name} {counts[name]}") for name, color in ERROR_COLORS.items()),
         Line2D([], [], color="0.5", linestyle="dashed", label="ground truth of an error"),
     ]
+    if len(crowds):
+        handles.append(Line2D([], [], color=IGNORED_COLOR, linestyle="dotted", label="crowd, not counted"))
     # One row of handles is as wide as a single image; below one of several images there is room for half of them.
     room = ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
     ax.legend(
@@ -254,11 +270,7 @@ def _colors(colors, count):
 
 def _count(instances):
     text = f"{len(instances)} object{'' if len(instances) == 1 else 's'}"
-    return text if instances.pixel_size_nm is None else f"{text}, {_um2(instances.areas().sum(), instances):.3f} µm²"
-
-
-def _um2(pixels, instances):
-    return float(pixels) * instances.pixel_size_nm[0] * instances.pixel_size_nm[1] / 1e6
+    return text if instances.pixel_size_nm is None else f"{text}, {um2(instances.areas().sum(), instances):.3f} µm²"
 
 
 def rectangle(box):
@@ -279,57 +291,3 @@ def _draw_outlines(ax, instances, colors, style="solid", width=1.2):
         ax.add_collection(
             LineCollection(lines, colors=colors[owners], linewidths=width, linestyles=style), autolim=False
         )
-
-
-def _captions(instances, captions, class_names):
-    """Lines of text for each object; the first is drawn larger."""
-    if captions is None:
-        return []
-    if not isinstance(captions, str):
-        if len(captions) != len(instances):
-            raise ValueError(f"{len(captions)} captions for {len(instances)} objects: pass one per object.")
-        return [str(c).split("\n") for c in captions]
-    if captions == "index":
-        below = [None] * len(instances)
-    elif captions == "area" and instances.pixel_size_nm is None:
-        below = [f"{area}px" for area in instances.areas()]
-    elif captions == "area":
-        # Truncated, not rounded, to three decimals; the tiny term prevents a float error from turning 0.087 into 0.086.
-        below = [f"{int(_um2(area, instances) * 1000 + 1e-9) / 1000}um2" for area in instances.areas()]
-    elif captions == "score":
-        below = [f"{score:.2f}" for score in instances.scores]
-    elif captions == "class":
-        below = [class_label(int(c), class_names) for c in instances.class_ids]
-    else:
-        raise ValueError(f"captions must be 'index', 'area', 'score', 'class' or a list of strings, not {captions!r}.")
-    return [[str(i + 1)] + ([text] if text else []) for i, text in enumerate(below)]
-
-
-def _write_captions(ax, instances, captions):
-    """Write each caption inside its object; at a corner of the box it could lie on a neighbouring object."""
-    if not captions:
-        return
-    figure = ax.get_figure()
-    # For hundreds of small objects the text shrinks with them, down to what is still readable in a larger print.
-    points = ax.get_window_extent().width / np.ptp(ax.get_xlim()) * 72 / figure.dpi
-    sides = np.sqrt(np.prod(instances.boxes[:, 2:] - instances.boxes[:, :2], axis=1))
-    scale = np.clip(np.median(sides) * points / 30, 0.4, 1)
-    stroke = [withStroke(linewidth=2 * scale, foreground="black")]
-    height, width = instances.image_shape
-    room_y, room_x = 11 * scale / points, 18 * scale / points
-    for (y1, x1, _, _), mask, lines in zip(instances.boxes, instances.masks, captions, strict=True):
-        y, x = inner_point(mask) + np.array([y1, x1])
-        y, x = np.clip(y, room_y, height - room_y), np.clip(x, room_x, width - room_x)
-        top = y - (10 if len(lines) > 1 else 5) * scale / points
-        for n, line in enumerate(lines):
-            size = (8 if n else 10) * scale
-            ax.text(x, top, line, color="white", size=size, va="top", ha="center", path_effects=stroke, clip_on=True)
-            top += size * 1.15 / points
-
-
-def inner_point(mask):
-    """The pixel (y, x) of a mask [h, w] farthest from its border, which is also inside bent or hollow objects."""
-    if not mask.any():
-        return np.array(mask.shape) // 2
-    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    return np.array(np.unravel_index(depth.argmax(), depth.shape))

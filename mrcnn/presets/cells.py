@@ -19,7 +19,10 @@ class CellConfig(Config):
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
     MASK_GEOMETRY = "area"  # outlines without bias
     MASK_REGION_SCALE = 1.2  # the network sees the whole outline, even if a box is slightly off
+    MASK_FINE_SIZE = 32
     TRAIN_ROIS_PER_IMAGE = 100
+    MAX_GT_INSTANCES = 200
+    DETECTION_MAX_INSTANCES = 400  # masks are computed only for the objects that are found
     STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None
     LEARNING_RATE_SCHEDULE = "cosine"
@@ -34,9 +37,9 @@ class CellSmallConfig(CellConfig):
     TOP_DOWN_PYRAMID_SIZE = 128
     RPN_CONV_SIZE = 128
     RPN_TRAIN_ANCHORS_PER_IMAGE = 128
-    PRE_NMS_LIMIT = 2000
+    PRE_NMS_LIMIT = 4000
     POST_NMS_ROIS_TRAINING = 500
-    POST_NMS_ROIS_INFERENCE = 300
+    POST_NMS_ROIS_INFERENCE = 1000
     TRAIN_ROIS_PER_IMAGE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
@@ -61,9 +64,9 @@ class CellKerasFrcnnConfig(CellConfig):
     """A Faster R-CNN with the defaults of keras-frcnn, as far as they apply.
 
     Anchors of 128, 256 and 512 pixels at three ratios, 32 regions per image of which half are positive, RPN thresholds
-    0.3 and 0.7, 300 proposals, one image per step and 1000 steps per epoch, Adam at 1e-5, shorter side 600, scores
-    above 0.8 and NMS at 0.5. Differences: a feature pyramid, whose three finest levels share the smallest anchors,
-    and negative regions with any IoU below 0.5 (in keras-frcnn at least 0.1).
+    0.3 and 0.7, 300 proposals in training, one image per step and 1000 steps per epoch, Adam at 1e-5, shorter side 600,
+    scores above 0.8 and NMS at 0.5. Differences: a feature pyramid, whose three finest levels share the smallest
+    anchors, and negative regions with any IoU below 0.5 (in keras-frcnn at least 0.1).
     """
 
     NAME = "cells_keras_frcnn"
@@ -78,7 +81,7 @@ class CellKerasFrcnnConfig(CellConfig):
     RPN_NEGATIVE_IOU = 0.3
     RPN_POSITIVE_IOU = 0.7
     POST_NMS_ROIS_TRAINING = 300
-    POST_NMS_ROIS_INFERENCE = 300
+    POST_NMS_ROIS_INFERENCE = 1000
     TRAIN_ROIS_PER_IMAGE = 32
     ROI_POSITIVE_RATIO = 0.5
     OPTIMIZER = "adam"
@@ -90,11 +93,15 @@ class CellKerasFrcnnConfig(CellConfig):
 
 
 class CellMatterportConfig(Config):
-    """Mask R-CNN with Matterport's defaults throughout and filled boxes as masks; initialize it with COCO weights."""
+    """Mask R-CNN with Matterport's defaults and filled boxes as masks; initialize it with COCO weights.
+
+    But DETECTION_MAX_INSTANCES: a field may show more than 100 cells.
+    """
 
     NAME = "cells_matterport"
     NUM_CLASSES = 2
     CLASS_NAMES = ("BG", "cell")
     BOXES_AS_MASKS = True
+    DETECTION_MAX_INSTANCES = 400
     STEPS_PER_EPOCH = None
     VALIDATION_STEPS = None

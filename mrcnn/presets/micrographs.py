@@ -22,7 +22,10 @@ class MicrographConfig(Config):
     RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
     MASK_GEOMETRY = "area"  # outlines without bias
     MASK_REGION_SCALE = 1.2  # the network sees the whole outline, even if a box is slightly off
+    MASK_FINE_SIZE = 32
     TRAIN_ROIS_PER_IMAGE = 100
+    MAX_GT_INSTANCES = 200
+    DETECTION_MAX_INSTANCES = 400  # masks are computed only for the objects that are found
     STEPS_PER_EPOCH = None  # every image once
     VALIDATION_STEPS = None
     LEARNING_RATE = 0.001  # for the heads; when all layers of a loaded model are trained, a tenth of it (1e-4)
@@ -43,9 +46,9 @@ class MicrographSmallConfig(MicrographConfig):
     IMAGES_PER_GPU = 2
     TOP_DOWN_PYRAMID_SIZE = 128
     RPN_CONV_SIZE = 128
-    PRE_NMS_LIMIT = 2000
+    PRE_NMS_LIMIT = 4000
     POST_NMS_ROIS_TRAINING = 500
-    POST_NMS_ROIS_INFERENCE = 300
+    POST_NMS_ROIS_INFERENCE = 1000
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
     ROI_ALIGN = "aligned"  # Matterport's version, one sample per bin, is only needed for Matterport's weights
@@ -63,9 +66,9 @@ class MicrographDemoConfig(MicrographSmallConfig):
     TOP_DOWN_PYRAMID_SIZE = 64
     RPN_CONV_SIZE = 64
     MAX_GT_INSTANCES = 20
-    PRE_NMS_LIMIT = 1000
+    PRE_NMS_LIMIT = 4000
     POST_NMS_ROIS_TRAINING = 250
-    POST_NMS_ROIS_INFERENCE = 150
+    POST_NMS_ROIS_INFERENCE = 1000
     TRAIN_ROIS_PER_IMAGE = 64
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
     MASK_HEAD_SIZE = 64

@@ -28,6 +28,7 @@ class SectionConfig(Config):
     POST_NMS_ROIS_INFERENCE = 1024
     MASK_GEOMETRY = "area"  # outlines without bias
     MASK_REGION_SCALE = 1.2  # the network sees the whole outline, even if a box is slightly off
+    MASK_FINE_SIZE = 32
     TRAIN_ROIS_PER_IMAGE = 128
     MINI_MASK_SHAPE = (64, 64)
     MAX_GT_INSTANCES = 420
@@ -47,11 +48,11 @@ class SectionSmallConfig(SectionConfig):
     RPN_TRAIN_ANCHORS_PER_IMAGE = 128
     TOP_DOWN_PYRAMID_SIZE = 128
     RPN_CONV_SIZE = 128
-    PRE_NMS_LIMIT = 2000
+    PRE_NMS_LIMIT = 4000
     POST_NMS_ROIS_TRAINING = 500
-    POST_NMS_ROIS_INFERENCE = 400
+    POST_NMS_ROIS_INFERENCE = 1000
     MAX_GT_INSTANCES = 80
-    DETECTION_MAX_INSTANCES = 200
+    DETECTION_MAX_INSTANCES = 400
     FPN_CLASSIF_FC_LAYERS_SIZE = 512
     MASK_HEAD_SIZE = 128
     ROI_ALIGN = "aligned"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn.errors import DataError, MissingExtra
+from mrcnn.errors import DataError
 from mrcnn.files import whole_folder
 from mrcnn.geometry.instances import Instances
+from mrcnn.images.zarr_files import import_zarr
 from mrcnn.results.units import unit_factors
 
 CHUNK = 1024
@@ -52,8 +53,7 @@ def write_label_zarr(
     MissingExtra
         The package `zarr` is not installed.
     """
-    need_zarr()
-    import zarr
+    zarr = import_zarr()
 
     if pixel_size_um is None and instances.pixel_size_nm is not None:
         pixel_size_um = tuple(v / 1e3 for v in instances.pixel_size_nm)
@@ -80,14 +80,6 @@ def write_label_zarr(
         for finer, coarser in zip(levels, levels[1:]):
             _halve(finer, coarser, chunk)
         group.attrs.update(_metadata(len(levels), size, properties))
-
-
-def need_zarr() -> None:
-    """Raise `MissingExtra` if the package `zarr` is not installed, before hours of detection and not after."""
-    try:
-        import zarr  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("zarr", "zarr") from error
 
 
 def _properties(instances, sections):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mrcnn.errors import ConfigError, DataError, MissingExtra
 from mrcnn.files import remove_drafts, whole_file, write_json
+from mrcnn.results.places import in_order
 
 FORMAT = 2  # 1: with only some of the settings in "settings"
 RUN_FILE = "run.json"
@@ -91,7 +92,7 @@ class PartStore:
             The file cannot be written, or a part is missing.
         """
         headers = [self._columns(name, number) for number in numbers]
-        columns = list(dict.fromkeys(column for header in headers for column in header))
+        columns = in_order(column for header in headers for column in header)
         with whole_file(target) as temporary, open(temporary, "w", encoding="utf-8", newline="") as joined:
             for number, header in zip(numbers, headers):
                 first = number == numbers[0]

@@ -1,5 +1,7 @@
 """Shape of one object, in pixels and nm, from its box-local mask."""
 
+import math
+
 import numpy as np
 from skimage.measure import regionprops_table
 
@@ -18,6 +20,8 @@ SHAPE_COLUMNS = {
 }
 _PROPERTIES = tuple(name for name in SHAPE_COLUMNS.values() if not name.startswith("centroid")) + ("centroid",)
 _DIRECTIONAL = ("axis_major_length", "axis_minor_length", "orientation", "eccentricity")
+# By how much height and width of a pixel may differ and count as the same: files round them.
+_SQUARE = 1e-3
 PHYSICAL_COLUMNS = (
     "area_um2",
     "equivalent_diameter_nm",
@@ -67,9 +71,9 @@ def _physical(mask, values, size):
         "centroid_y_nm": values["centroid_y_px"] * height,
         "centroid_x_nm": values["centroid_x_px"] * width,
     }
-    if height == width:
+    if math.isclose(height, width, rel_tol=_SQUARE):
         lengths = ("perimeter", "major_axis", "minor_axis")
-        return physical | {f"{name}_nm": values[f"{name}_px"] * width for name in lengths}
+        return physical | {f"{name}_nm": values[f"{name}_px"] * math.sqrt(height * width) for name in lengths}
     found = regionprops_table(mask.astype(np.uint8), properties=_DIRECTIONAL, spacing=size)
     found = {name: float(v[0]) for name, v in found.items()}
     physical["perimeter_nm"] = _crofton_perimeter(mask, size)

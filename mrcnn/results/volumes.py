@@ -9,6 +9,7 @@ import pandas as pd
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.length_units import as_pixel_size
+from mrcnn.images.page_axes import checked_axes
 from mrcnn.results.label_tiff import check_pages, label_dtype, write_label_pages
 from mrcnn.results.measure import names_of
 from mrcnn.results.shapes import touches_border
@@ -180,6 +181,7 @@ def write_volume_tiff(
     ids: Sequence[np.ndarray],
     pixel_size_nm: float | tuple[float, float] | None = None,
     voxel_depth_nm: float | None = None,
+    page_axes: Sequence[tuple[str, int]] = (),
 ) -> None:
     """Write the label stack [Z, H, W]: an object has the same value in all slices, background is 0.
 
@@ -188,6 +190,8 @@ def write_volume_tiff(
     path : str or Path
     pages, ids, pixel_size_nm, voxel_depth_nm
         As for `measure_volumes`.
+    page_axes : sequence of (str, int)
+        As for `mrcnn.results.label_tiff.write_label_tiff`: pages of several time points give [T, Z, H, W].
 
     Notes
     -----
@@ -203,8 +207,12 @@ def write_volume_tiff(
     """
     size, depth = _voxel(pages, ids, pixel_size_nm, voxel_depth_nm)
     dtype = label_dtype(max(int(n.max(initial=0)) for n in ids))
-    labels = (label_slice(page, values, dtype) for page, values in zip(pages, ids, strict=True))
-    write_label_pages(path, labels, (len(pages), *pages[0].image_shape), dtype, size, as_pixel_size(depth))
+    axes = checked_axes(page_axes, len(pages))
+
+    def labels(number):
+        return label_slice(pages[number], ids[number], dtype)
+
+    write_label_pages(path, labels, axes, pages[0].image_shape, dtype, size, as_pixel_size(depth))
 
 
 def label_slice(page, ids, dtype=np.int32):

@@ -69,8 +69,9 @@ def score_watershed(
     list of dict
         The settings by name, and `threat_score`, `f1`, `panoptic_quality`, `tp`, `fp`, `fn` over all images.
     """
-    truths = [gt.select(gt.class_ids > 0) for gt in truths]
-    sizes = _sizes_of(truths) if min_sizes_px is None else sorted(int(s) for s in min_sizes_px)
+    truths = list(truths)
+    objects = [gt.select(gt.class_ids > 0) for gt in truths]
+    sizes = _sizes_of(objects) if min_sizes_px is None else sorted(int(s) for s in min_sizes_px)
     pairs = [WatershedSettings(t, max_hole_px, d) for t, d in product(thresholds, seed_depths_px)]
     counts = {(pair, size): Counts() for pair in pairs for size in sizes}
     if not truths or not counts:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from mrcnn.data.dataset import name_of
-from mrcnn.data.grey_levels import is_8_bit, is_raw_by_mean, stretching_rule
+from mrcnn.data.empty_fields import noise_among_objects
+from mrcnn.data.grey_levels import is_8_bit, is_raw_by_mean, is_stretched, scale_intensity, stretching_rule
 from mrcnn.data.molding import to_channels
 from mrcnn.data.split import evenly_spread
 from mrcnn.errors import DataError, MrcnnError
@@ -16,6 +17,8 @@ FLAT = 0.2  # standard deviation of a float image up to which it does not show w
 # --- Training ---
 def record_stretching(detector, dataset, say=True):
     """At the start of a new training, record in TRAINED_STRETCHED how images that are not 8 bit are treated.
+
+    And in TRAINED_GREY the grey levels of the training images, see `typical_grey`.
 
     A training that is continued or resumed keeps the rule of its run, also if that was written before the rule was
     recorded. The caller's config is not changed: see `own_config`.
@@ -36,12 +39,31 @@ def record_stretching(detector, dataset, say=True):
     if detector.progress is not None or detector.epoch:
         return
     config = own_config(detector)
-    config.TRAINED_STRETCHED = None
+    config.TRAINED_STRETCHED = config.TRAINED_GREY = None
     stretched, decided_by = decide(config, dataset)
     config.TRAINED_STRETCHED = stretched
+    config.TRAINED_GREY = typical_grey(config, dataset)
     if decided_by is not None and say:
         treated = "stretched to 0 ... 255" if stretched else "used unchanged, as MEAN_PIXEL says"
         print(f"The values of images that are not 8 bit, such as {decided_by}, are {treated} (SCALE_INTENSITY).")
+
+
+def typical_grey(config, dataset):
+    """Median grey level and noise of up to 16 training images, as the network sees them: the medians of all channels.
+
+    None if no image is stretched or 8 bit, or none can be read.
+    """
+    found = []
+    for image_id in evenly_spread(dataset.image_ids, SAMPLED):
+        try:
+            image = to_channels(dataset.load_image(image_id), int(config.IMAGE_CHANNEL_COUNT))
+            if not is_8_bit(image) and not is_stretched(image, config):
+                continue
+            image = scale_intensity(image)
+        except (MrcnnError, OSError, ValueError):
+            continue  # training raises it, when it comes to this image
+        found += [(float(np.median(image[..., c])), noise_among_objects(image[..., c])) for c in range(image.shape[2])]
+    return [round(float(v), 2) for v in np.median(found, axis=0)] if found else None
 
 
 def decide(config, dataset):

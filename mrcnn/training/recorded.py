@@ -10,6 +10,7 @@ from mrcnn.weights.files import stored_settings
 
 RECORDED = (
     "TRAINED_STRETCHED",
+    "TRAINED_GREY",
     "TRAINED_SCALE",
     "TRAINED_RESCALED",
     "TRAINED_OBJECT_PX",

@@ -8,7 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from mrcnn.data.class_lists import check_same_classes
 from mrcnn.errors import ConfigError, MrcnnError
+from mrcnn.files import remove_drafts
 from mrcnn.training.callbacks import (
     Board,
     Checkpoints,
@@ -27,10 +29,9 @@ from mrcnn.training.progress_bar import EpochLines, ProgressBar, shown
 from mrcnn.training.recipes import MASK_RCNN
 from mrcnn.training.recorded import own_config, record_mask_geometry
 from mrcnn.training.resume import next_stage
-from mrcnn.training.run_folders import is_ahead, model_name, new_folder, run_name
+from mrcnn.training.run_folders import check_folder, is_ahead, model_name, new_folder, run_name
 from mrcnn.training.time_budget import NO_END, TimeBudget
-from mrcnn.training.trained_on import record_training_set
-from mrcnn.weights.files import remove_leftovers
+from mrcnn.training.trained_on import config_to_check, record_training_set
 
 
 def run_training(
@@ -63,7 +64,7 @@ def run_training(
     """
     config, model = own_config(detector), detector.keras_model
     bar, lines = shown(verbose)
-    check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours, recipe)
+    check_call(config_to_check(detector), train_dataset, val_dataset, learning_rate, epochs, hours, recipe)
     record_stretching(detector, train_dataset, say=lines)
     record_training_set(detector, train_dataset)
     epochs = NO_END if epochs is None else epochs
@@ -99,6 +100,7 @@ def check_call(config, train_dataset, val_dataset, learning_rate, epochs, hours=
     recipe.check(train_dataset, config)
     if has_images(val_dataset):
         recipe.check_validation(val_dataset, config)
+        check_same_classes(train_dataset, val_dataset)
     if hours is not None:
         if epochs is not None:
             raise ConfigError(
@@ -134,8 +136,9 @@ def _prepare_folder(detector, progress, resumed):
         print(f"{detector.log_dir} holds later checkpoints, which are kept: this training is written to {own}.")
         detector.log_dir = own
     log_dir = Path(detector.log_dir)
+    check_folder(log_dir, detector.model_dir, run_name(detector.config))
     log_dir.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(log_dir)
+    remove_drafts(log_dir)
     detector.config.to_json(log_dir / "config.json")
     # From here on, the checkpoint to resume from counts as used.
     detector.resume_state, detector.progress = None, progress

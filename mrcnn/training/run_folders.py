@@ -1,9 +1,13 @@
 """Folders of runs: `<name><date>T<time>` below one folder, as in Matterport's package."""
 
 import datetime
+import os
 import re
 from pathlib import Path
 
+from mrcnn.errors import ConfigError
+from mrcnn.files import name_problem
+from mrcnn.formats.checked import cut
 from mrcnn.training.checkpoints import (
     BEST,
     INTERRUPTED,
@@ -13,6 +17,7 @@ from mrcnn.training.checkpoints import (
     run_checkpoints,
 )
 
+_LONGEST_NAME = 200  # bytes; date and time follow
 # A second run in the same minute has a number after the time.
 _STAMP = r"(\d{8}T\d{4})(?:_(\d+))?"
 
@@ -28,11 +33,24 @@ def run_name(config):
     return model_name(config) if semantic is None else f"{model_name(config)}_{semantic}"
 
 
+def check_folder(folder, model_dir, name):
+    """Raise `ConfigError` if a run is about to create a folder whose name begins with a NAME that cannot begin one.
+
+    NAME may hold anything, and `cells/v2` or `../cells` would be written where no later run finds them. Folders that
+    exist, and those that the user names, are not checked.
+    """
+    problem = name_problem(name, _LONGEST_NAME)
+    if problem and str(folder).startswith(str(Path(model_dir) / name)) and not os.path.isdir(folder):
+        raise ConfigError(
+            f"NAME begins the name of the run's folder, but {cut(name, 60)!r} {problem}. Choose another NAME."
+        )
+
+
 def new_folder(model_dir, name):
     """Path of a run's folder that does not exist yet."""
     first = Path(model_dir) / f"{name}{datetime.datetime.now():%Y%m%dT%H%M}"
     folder, number = first, 2
-    while folder.exists():
+    while os.path.exists(folder):  # False for what cannot be the name of a folder, on which `Path.exists` fails
         folder, number = first.with_name(f"{first.name}_{number}"), number + 1
     return folder
 

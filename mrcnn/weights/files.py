@@ -308,10 +308,3 @@ def written_whole(path):
         raise WeightsError(
             f"{path}: cannot be written ({reason}). {state}. Free some space or choose another folder."
         ) from error
-
-
-def remove_leftovers(folder):
-    """Remove temporary files (of checkpoints, settings and history) from the folder of a run that was killed."""
-    for path in Path(folder).glob(".writing-*"):
-        with contextlib.suppress(OSError):
-            path.unlink()

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from scipy.ndimage import label
 
-from mrcnn.commands import comparison
+from mrcnn.commands import compared_images, comparison
 from mrcnn.commands.comparison import Entry, compare, entries_of, named_runs, shown_images
 from mrcnn.commands.comparison_table import format_comparison
 from mrcnn.data.prepared import Preparation
@@ -112,8 +112,8 @@ def test_a_score_is_counted_from_that_of_each_model_on(compared):
     table = pd.read_csv(out / "comparison.csv").iloc[0]
     assert (table["min_score"], table["images_by_boxes"], table["AP_mean"]) == (0.7, 0, 1)
     text = (out / "comparison.md").read_text()
-    assert "| counted from score | 0.700 |" in text and "| COCO's AP | 1.000 |" in text
-    assert "| s per training epoch | - |" in text and "by boxes" not in text and "mean" not in text
+    assert "| counted from score | 0.700 |" in text and "| COCO's AP | 1.000 [1.000, 1.000] |" in text
+    assert "| s per training epoch | - |" in text and "by boxes" not in text and ", mean |" not in text
 
 
 def test_preparation_of_the_images_replaces_that_of_the_training(compared, stack):
@@ -133,9 +133,95 @@ def test_markdown_has_one_column_per_model(compared):
     _, out, _ = compared("good=runs/50", "blind=runs/150", pictures=0)
     lines = [line for line in (out / "comparison.md").read_text().splitlines() if line.startswith("|")]
     assert lines[0] == "|  | good | blind |"
-    assert "| foreground IoU | 1.000 | 0.500 |" in lines
+    assert "| foreground IoU | 1.000 [1.000, 1.000] | 0.500 [0.500, 0.500] |" in lines
     assert "| missed | 0 | 4 |" in lines
     assert not list(out.glob("compare_*.png"))
+
+
+def test_scores_have_intervals_and_differences_are_paired(compared, stack, capsys):
+    truth = tifffile.imread(stack / "truth.tif")
+    truth[:2, 30:35, 5:10] = 3  # an object that no model finds, in half of the images
+    tifffile.imwrite(stack / "truth.tif", truth, photometric="minisblack")
+    _, out, _ = compared("good=runs/50", "blind=runs/150", "again=runs/50", pictures=0)
+    reports = json.loads((out / "comparison.json").read_text())["reports"]
+    own = reports["good"]["intervals"]
+    assert own["recall"]["0.50"] == pytest.approx([2 / 3, 1]) and own["draws"] == 1000
+    assert reports["good"]["difference_to_first"] is None
+    # 2 of 3 or 2 of 2 against 1 of 3 or 1 of 2: half of what the first finds, in every draw
+    low, high = reports["blind"]["difference_to_first"]["recall"]["0.50"]
+    assert [low, high] == pytest.approx([-0.5, -1 / 3])
+    assert reports["again"]["difference_to_first"]["foreground_iou"] == [0, 0]
+    said = capsys.readouterr().out
+    assert "minus good" in said and "differences are of the same draws" in said
+    lines = (out / "comparison.md").read_text().splitlines()
+    assert "| minus good | blind | again |" in lines
+    (line,) = [line for line in lines if line.startswith("| threat score at 0.50 | -")]
+    assert line.endswith("| 0.000 [0.000, 0.000] |")
+    table = pd.read_csv(out / "comparison.csv").set_index("model")
+    assert table.loc["good", ["threat_score_50_low", "threat_score_50_high"]].tolist() == pytest.approx([2 / 3, 1])
+    assert table["area_ratio_median"].tolist() == [1, 1, 1]
+
+
+def test_one_image_has_no_interval_and_it_is_said(compared, capsys):
+    _, out, _ = compared("a=runs/50", "b=runs/150", limit=1)
+    said = capsys.readouterr().out
+    assert "No intervals: they are by drawing from the images, which takes at least two." in said
+    assert "[" not in said and "minus" not in said
+    assert "foreground_iou_low" not in pd.read_csv(out / "comparison.csv")
+
+
+def test_models_of_other_classes_are_named_with_both_lists(domain, stack, monkeypatch):
+    classes = {"two": ("BG", "cell", "nucleus"), "turned": ("BG", "nucleus", "cell"), "one": ("BG", "cell")}
+
+    def load(domain, options):
+        names = classes.get(options["weights"])
+        config = domain.configs["small"](NUM_CLASSES=4 if names is None else len(names), CLASS_NAMES=names)
+        return Brighter(config, 50), 0.7
+
+    monkeypatch.setattr(comparison, "scored_detector", load)
+    monkeypatch.setattr(compared_images, "model_data", lambda *given: SimpleNamespace(class_names=classes["two"]))
+    monkeypatch.setattr(compared_images, "judged_images", lambda *given: ([0], []))
+    images = compared_images.ComparedImages(domain, {})
+    images._by_channels[1] = SimpleNamespace(class_names=classes["two"])
+    (first,) = entries_of(domain, "A", "two", {})
+    images.of(first)
+    for weights, message in (
+        ("turned", "'B' has the classes nucleus, cell, but 'A' has the classes cell, nucleus. Compare only models"),
+        ("one", "'B' has the class cell, but 'A' has the classes cell, nucleus"),
+        ("unknown", "'B' has 3 classes, whose names its run does not record, but 'A' has the classes cell, nucleus"),
+    ):
+        (other,) = entries_of(domain, "B", weights, {})
+        with pytest.raises(ConfigError, match=message):
+            images.of(other)
+
+
+def test_the_model_is_named_if_its_classes_are_not_those_of_the_images(compared, monkeypatch):
+    def refuse(*given):
+        raise ConfigError("NUM_CLASSES is 3")
+
+    monkeypatch.setattr(compared_images, "model_data", refuse)
+    with pytest.raises(ConfigError, match="The model 'a' cannot be compared on these images: NUM_CLASSES is 3"):
+        compared("a=runs/50")
+
+
+def test_the_scale_of_each_model_is_said_with_its_reason(domain, stack, monkeypatch, capsys):
+    def load(domain, options):
+        detector = Brighter(domain.configs["small"](TRAINED_OBJECT_PX=[4, 5, 6], TRAINED_SCALE=1.0), 50)
+        detector.scale = None
+        predict = detector.predict
+        detector.predict = lambda images, pixel_size_nm=None, tile="auto": predict(images)
+        return detector, 0.7
+
+    monkeypatch.setattr(comparison, "scored_detector", load)
+    options = {"dataset": str(stack / "stack.tif"), "truth": str(stack / "truth.tif"), "pictures": 0}
+    options |= {"models": ["a=1", "b=2"], "out": str(stack / "out")}
+    compare(domain, {**options, "object_size": 10.0})
+    said = capsys.readouterr().out.splitlines()
+    sentence = "Images are detected at 50 % of their size: objects of 10 pixels are brought to the size of those in"
+    assert [line.startswith(f"{name}: {sentence}") for name, line in zip("ab", said)] == [True, True]
+    compare(domain, {**options, "object_size": "auto"})
+    said = [line for line in capsys.readouterr().out.splitlines() if " detected at " in line]
+    assert [line[:3] for line in said] == ["a: ", "b: "] and all(line.count("(") for line in said)
 
 
 def test_the_first_image_is_not_timed_because_it_compiles(compared):

@@ -15,6 +15,9 @@ from mrcnn.options.predict_arguments import predict_parser
 TINY = (*small_models.TINY_SETTINGS, "STEPS_PER_EPOCH=1", "DETECTION_MIN_CONFIDENCE=0.0")
 
 
+pytestmark = pytest.mark.long  # tests/samples/test_mitochondria.py runs the same demonstration
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, quick_compiles):
     """Folder and exit code of the demonstration, in a folder that holds one killed earlier and a file of the user's."""

@@ -47,14 +47,20 @@ def test_metrics_table_and_figures(evaluated, capsys):
     assert metrics["threat_score"]["0.50"] == pytest.approx(6 / 7)
     assert metrics["errors"] == {"correct": 6, "split": 0, "merged": 0, "missed": 1, "false": 0}
     assert {p.name for p in out.iterdir()} == {
+        "areas.png",
         "metrics.json",
         "threat_scores.png",
         "worst_1_p2.png",
         "worst_1_p2_errors.png",
     }
     table = capsys.readouterr().out
-    assert "threat score" in table
-    assert "0.857" in table
+    low, high = metrics["intervals"]["threat_score"]["0.50"]
+    label = "threat score (StarDist's AP)"
+    assert f"{label:30}   0.857 [{low:.3f}, {high:.3f}]" in table and low < 6 / 7 < high
+    assert "Matterport's AP at 0.50" in table and "AP voc is Pascal VOC's" in table
+    assert f"{'area found / true, median':30}   1.000 [1.000, 1.000]" in table
+    assert metrics["outlines"]["boundary_f1"] == {"1": 1, "2": 1}
+    assert "StarDist" in metrics["definitions"]["threat_score"]
 
 
 def test_images_are_prepared_as_in_training(evaluated, tmp_path):
@@ -105,7 +111,7 @@ def test_objects_of_low_scores_are_in_the_curves_but_not_counted(evaluated, dete
     row = metrics["per_class"]["mitochondrion"]
     assert row["AP50_counted"] == metrics["coco_ap"]["AP50"] == pytest.approx(43 / 101)  # 3 of 7 objects
     assert row["AP50"] == pytest.approx(86 / 101) and row["best_threshold"] < 0.3  # 6 of 7
-    figures = {"threat_scores.png", "classes.png", "confusion.png", "precision_recall.png", "f1.png"}
+    figures = {"areas.png", "threat_scores.png", "classes.png", "confusion.png", "precision_recall.png", "f1.png"}
     assert {p.name for p in out.iterdir()} == {"metrics.json", *figures}
 
 

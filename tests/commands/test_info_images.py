@@ -70,3 +70,22 @@ def test_a_zarr_folder_is_an_image(tmp_path):
     array[:] = 3
     found, _ = describe(tmp_path / "wafer.zarr")
     assert (found["format"], found["height"], found["width"], found["range"]) == ("Zarr", 50, 60, [3, 3])
+
+
+@pytest.mark.parametrize("axes, linked", [("ZYX", True), ("TZYX", True), ("TYX", False)])
+def test_whether_pages_can_be_linked(tmp_path, axes, linked):
+    shape = {"T": 2, "Z": 3, "Y": 8, "X": 9}
+    metadata = {"axes": axes, "unit": "um", "spacing": 1.0}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros([shape[a] for a in axes], np.uint8), imagej=True, metadata=metadata)
+    found, _ = describe(tmp_path / "a.tif")
+    assert any("--link-slices" in note for note in found["notes"]) == linked
+    assert any("no slices" in note for note in found["notes"]) != linked
+    assert (found["slice_distance_nm"] is None) != linked
+
+
+def test_sizes_that_are_not_used(tmp_path):
+    sizes = {"PhysicalSizeX": 2, "PhysicalSizeXUnit": "furlong", "PhysicalSizeY": 2, "PhysicalSizeZ": -1}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 8, 9), np.uint8), ome=True, metadata={"axes": "ZYX", **sizes})
+    notes = " ".join(describe(tmp_path / "a.tif")[0]["notes"])
+    assert "the unit 'furlong', which is not known, so it is not used: give it with --pixel-size-nm" in notes
+    assert "states a slice distance of -1 um, which no microscope has, so it is not used" in notes

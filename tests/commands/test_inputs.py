@@ -1,13 +1,23 @@
 """Image files from files, folders and patterns, and a unique name for each."""
 
+import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrcnn.commands.inputs import file_name, find_images, result_names, results_folder, table_names
-from mrcnn.errors import ConfigError
+from mrcnn.commands.inputs import (
+    check_writable,
+    file_name,
+    find_images,
+    result_names,
+    results_folder,
+    same_name,
+    table_names,
+)
+from mrcnn.errors import ConfigError, DataError
 
 
 def test_files_folders_and_patterns(pictures):
@@ -39,9 +49,14 @@ def test_same_stems_get_their_folder_and_then_their_suffix():
     assert result_names([Path("a/x.tif"), Path("a/x.png")]) == ["a_x_tif", "a_x_png"]
 
 
-def test_names_that_cannot_be_made_unique_are_refused():
-    with pytest.raises(ConfigError, match="same name"):
-        result_names([Path("p/A/x.tif"), Path("p/a/x.tif")])
+def test_names_that_some_file_systems_take_for_one_are_numbered():
+    assert result_names([Path("p/a.tif"), Path("p/A.tif")]) == ["a", "A_2"]
+    assert result_names([Path("p/A/x.tif"), Path("p/a/x.tif"), Path("p/x_2.tif")]) == ["x", "x_3", "x_2"]
+    composed, separate = "caf\u00e9.tif", "cafe\u0301.tif"
+    paths = [Path("p") / composed, Path("p") / separate]
+    assert result_names(paths) == ["caf\u00e9", "cafe\u0301_2"]
+    first, second = table_names(paths)
+    assert first.endswith(composed) and second.endswith(f"{separate} (2)")
 
 
 def test_fields_of_a_screen_are_named_with_as_many_folders_as_needed():
@@ -56,7 +71,7 @@ def test_fields_of_a_screen_are_named_with_as_many_folders_as_needed():
     st.sets(
         st.tuples(
             st.sampled_from(["a", "b", "a_b"]),
-            st.sampled_from(["x", "X", "b_x", "a_x", "x_tif"]),
+            st.sampled_from(["x", "X", "b_x", "a_x", "x_tif", "x_2", "\u00e9", "e\u0301", "E\u0301"]),
             st.sampled_from([".tif", ".png"]),
         ),
         max_size=12,
@@ -64,12 +79,9 @@ def test_fields_of_a_screen_are_named_with_as_many_folders_as_needed():
 )
 def test_names_never_clash(parts):
     paths = [Path(folder) / f"{stem}{suffix}" for folder, stem, suffix in sorted(parts)]
-    assert len(set(table_names(paths))) == len(paths)
-    try:
-        names = result_names(paths)
-    except ConfigError:
-        return
-    assert len({n.lower() for n in names}) == len(paths)
+    assert len({unicodedata.normalize("NFC", name) for name in table_names(paths)}) == len(paths)
+    names = result_names(paths)
+    assert len({same_name(n) for n in names}) == len(paths)
 
 
 def test_results_are_not_written_among_the_input_images(tmp_path):
@@ -84,3 +96,15 @@ def test_file_names_have_only_characters_that_every_system_accepts(text):
     name = file_name(text)
     assert len(name) == len(text) and not set(name) & set('/\\:*?"<>| \0')
     assert file_name(name) == name
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    check_writable(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder").is_dir() and not any((tmp_path / "new" / "folder").iterdir())
+    (tmp_path / "file").write_text("of the user")
+    with pytest.raises(DataError, match=r"file: cannot be written") as error:
+        check_writable(tmp_path / "file")
+    assert ".writing" not in str(error.value)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))
+    with pytest.raises(DataError, match=r"has only 1\.0 MB of space left\. Free some"):
+        check_writable(tmp_path / "new")

@@ -16,6 +16,7 @@ from mrcnn.data.scaled import ScaledDataset
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
 from mrcnn.options.learning_curve_arguments import CurveOptions, learning_curve_parser
+from mrcnn.options.training_options import TrainingOptions
 
 
 class Pretender:
@@ -103,6 +104,48 @@ def test_every_number_is_trained_with_every_seed_and_evaluated_on_the_same_image
     assert {"foreground_iou.png", "threat_score.png", "mask"} <= {p.name for p in out.iterdir()}
 
 
+@pytest.mark.long
+def test_mean_and_range_over_the_seeds_are_in_the_table(curve, capsys):
+    out = curve("--images", "2,6", "--seeds", "0,1,2")
+    summary = pd.read_csv(out / "summary.csv")
+    assert summary[["model", "images", "runs"]].values.tolist() == [["mask", 2, 3], ["mask", 6, 3]]
+    assert summary["foreground_iou"].tolist() == summary["foreground_iou_max"].tolist() == [0.5, 1]
+    assert "0.500 (0.500 to 0.500)" in capsys.readouterr().out
+    curve("--images", "4", "--seeds", "3")
+    said = capsys.readouterr().out
+    assert "Only the seed 3 is used; for 3 seeds give --seeds 0,1,2." in said
+
+
+def test_mean_and_range_are_over_the_seeds_of_one_number_of_images():
+    rows = [("mask", 2, 0.5), ("mask", 2, 0.7), ("mask", 6, 0.9), ("unet", 2, 0.1)]
+    table = pd.DataFrame(rows, columns=["model", "images", "foreground_iou"]).assign(images_by_boxes=0)
+    table["threat_score_50"] = table["f1_50"] = table["foreground_iou"]
+    columns = ["runs", "foreground_iou", "foreground_iou_min", "foreground_iou_max"]
+    assert module.summary_of(table)[columns].values.tolist() == [
+        [2, pytest.approx(0.6), 0.5, 0.7],
+        [1, 0.9, 0.9, 0.9],
+        [1, 0.1, 0.1, 0.1],
+    ]
+    assert "0.600 (0.500 to 0.700)" in module.format_curve(table)
+    assert "parentheses" not in module.format_curve(table[2:]) and "boxes" not in module.format_curve(table)[200:]
+    table.loc[3, "images_by_boxes"] = 3
+    assert "others by boxes" in module.format_curve(table)
+
+
+def test_networks_that_are_taught_from_other_parts_of_the_annotations_share_a_table(tmp_path):
+    def options(**reading):
+        training = TrainingOptions(dataset="cells", dataset_option=[("classes", ["a"]), *reading.items()])
+        return CurveOptions(training=training, images=[2])
+
+    module.keep_options(tmp_path / "mask", options())
+    module.keep_options(tmp_path / "faster", options(outlines=False))
+    module.keep_options(tmp_path / "filled", options(boxes_as_masks=True))
+    with pytest.raises(ConfigError, match="different dataset_option"):
+        module.keep_options(tmp_path / "other", options(difficult="drop"))
+    with pytest.raises(ConfigError, match="different dataset_option"):
+        module.keep_options(tmp_path / "mask", options(outlines=False))
+
+
 def test_all_trainings_take_the_same_number_of_steps(curve, domain, monkeypatch):
     monkeypatch.setattr(domain.configs["small"], "STEPS_PER_EPOCH", None)
     curve("--images", "2,6", "--batch", "2")
@@ -155,8 +198,10 @@ def test_invalid_choices_of_images_are_refused(curve, words, judged, message):
 
 
 def test_evaluation_on_a_separate_data_set(curve, stack):
-    tifffile.imwrite(stack / "other.tif", np.full((1, 40, 50), 100, np.uint8), photometric="minisblack")
-    tifffile.imwrite(stack / "other_truth.tif", np.full((1, 40, 50), 255, np.uint8), photometric="minisblack")
+    pages = np.full((1, 40, 50), 100, np.uint8)
+    pages[:, 30:] = 0
+    tifffile.imwrite(stack / "other.tif", pages, photometric="minisblack")
+    tifffile.imwrite(stack / "other_truth.tif", (pages > 0).astype(np.uint8) * 255, photometric="minisblack")
     out = curve(
         "--images",
         "2,6",

@@ -181,6 +181,7 @@ def test_faster_rcnn_writes_boxes_and_refuses_masks_in_one_line(cells, tmp_path,
         "detections.json",
         "instances.csv",
         "summary.csv",
+        "written_by_mrcnn.json",
     }
 
 

@@ -45,6 +45,7 @@ def test_files_of_a_folder(predicted, pictures):
         "stack_overlay_0002.png",
         "instances.csv",
         "summary.csv",
+        "written_by_mrcnn.json",
     }
 
 

@@ -47,6 +47,7 @@ def test_small_sets_are_joined_whatever_the_size_of_the_parts(predict, tmp_path)
         "cells.csv",
         "instances.csv",
         "summary.csv",
+        "written_by_mrcnn.json",
     }
     detections, cells = (pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in ("detections", "cells"))
     assert counts(detections) == counts(cells) == IMAGES

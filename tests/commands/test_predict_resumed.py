@@ -10,9 +10,10 @@ import tifffile
 from large_images import DOMAIN, Blobs, assert_same_results, called, results, scene, with_pixels_of
 from PIL import Image
 
-from mrcnn.commands import pages, predict_worker
+from mrcnn.commands import pages, predict_page, predict_worker
 from mrcnn.commands import predict as module
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.inference.find_scale import FoundScale
 from mrcnn.options.arguments import FAILED
 from mrcnn.options.predict_arguments import predict_parser
 
@@ -100,7 +101,7 @@ def damaged(large):
         offset, count = file.pages[0].dataoffsets[6], file.pages[0].databytecounts[6]
     content = path.read_bytes()
     path.write_bytes(content[:offset] + b"\0" * count + content[offset + count :])
-    path.with_suffix(".good").write_bytes(content)
+    (large.parent / "good").write_bytes(content)
     return path
 
 
@@ -119,7 +120,7 @@ def test_a_damaged_tile_fails_the_file_and_the_others_are_processed(damaged, lar
     kept = len(tiles_of(out))
     assert kept and not (out / "tiles" / "a").exists() and not (out / "c_labels.tif").exists()
     # Repaired: the same command takes the finished tiles, and computes only the others.
-    damaged.write_bytes(damaged.with_suffix(".good").read_bytes())
+    damaged.write_bytes((large.parent / "good").read_bytes())
     detector = Blobs(TRAINED_SCALE=1.0)
     assert called(detector, "--out", out, damaged) == 0 and not (out / "failed.csv").exists()
     whole = Blobs(TRAINED_SCALE=1.0)
@@ -152,7 +153,8 @@ def test_a_file_of_results_that_cannot_be_written_names_the_image_and_the_file(t
     for name in ("a", "b"):
         tifffile.imwrite(tmp_path / f"{name}.tif", scene((40, 40), 1))
     (tmp_path / "o" / "a_labels.tif").mkdir(parents=True)
-    assert called(Blobs(TRAINED_SCALE=1.0), "--out", tmp_path / "o", tmp_path / "a.tif", tmp_path / "b.tif") == FAILED
+    files = tmp_path / "a.tif", tmp_path / "b.tif"
+    assert called(Blobs(TRAINED_SCALE=1.0), "--out", tmp_path / "o", "--overwrite", *files) == FAILED
     failed = pd.read_csv(tmp_path / "o" / "failed.csv")
     assert failed["file"].tolist() == [str(tmp_path / "a.tif")]
     assert "a.tif: " in failed["problem"][0] and "a_labels.tif" in failed["problem"][0]
@@ -164,7 +166,8 @@ def test_an_overlay_that_cannot_be_written_fails_its_file_and_the_others_are_pro
         tifffile.imwrite(tmp_path / f"{name}.tif", scene((40, 40), 1))
     (tmp_path / "o" / "a_overlay.png").mkdir(parents=True)
     files = tmp_path / "a.tif", tmp_path / "b.tif"
-    assert called(Blobs(TRAINED_SCALE=1.0), "--out", tmp_path / "o", *files, write="overlay,instances") == FAILED
+    given = "--out", tmp_path / "o", "--overwrite", *files
+    assert called(Blobs(TRAINED_SCALE=1.0), *given, write="overlay,instances") == FAILED
     failed = pd.read_csv(tmp_path / "o" / "failed.csv")
     assert failed["file"].tolist() == [str(tmp_path / "a.tif")] and "a_overlay.png" in failed["problem"][0]
     assert set(pd.read_csv(tmp_path / "o" / "instances.csv")["image"]) == {"b.tif"}
@@ -184,6 +187,116 @@ def test_a_cluster_that_does_not_answer_costs_no_finished_tiles(large, tmp_path,
     monkeypatch.setattr("mrcnn.inference.tiling_dask.on_dask", lambda dask: no_answer)
     assert called(Blobs(TRAINED_SCALE=1.0), "--out", out, "--resume", "--dask", "tcp://host:1", image) == 2
     assert "no Dask scheduler answers" in capsys.readouterr().err and len(tiles_of(out)) == 4
+
+
+def test_the_scale_that_was_found_is_kept_with_the_tiles(large, tmp_path, monkeypatch):
+    """Found again, it may differ in its last digit, and all tiles would be of another run."""
+    found = []
+
+    def find_scale(detector, source):
+        found.append(FoundScale(0.999 + 1e-9 * len(found), "there they fit"))
+        return found[-1]
+
+    monkeypatch.setattr(predict_page, "find_scale", find_scale)
+    image, settings = large / "a.tif", {"TRAINED_SCALE": 1.0, "TRAINED_OBJECT_PX": [5, 10, 15]}
+    given = "--out", tmp_path / "o", "--object-size", "auto", image
+    detector = Blobs(**settings)
+    detector.stop_after = 4
+    assert called(detector, *given) == 130 and len(tiles_of(tmp_path / "o")) == 4
+    again = Blobs(**settings)
+    assert called(again, *given, "--resume") == 0 and len(found) == 1
+    assert {scale for _, scale, _ in again.seen} == {0.999} and len(again.seen) == 12  # of 16
+    assert not (tmp_path / "o" / "tiles").exists()
+    # Of another state of the image it is not taken.
+    detector = Blobs(**settings)
+    detector.stop_after = 4
+    assert called(detector, *given) == 130 and len(found) == 2
+    tifffile.imwrite(image, scene((150, 151), 9))
+    assert called(Blobs(**settings), *given, "--resume") == 0 and len(found) == 3
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"key": 1}', '{"scale": "x"}'])
+def test_a_damaged_scale_is_found_again(large, tmp_path, damage):
+    settings = {"TRAINED_SCALE": 1.0, "TRAINED_OBJECT_PX": [5, 10, 15]}
+    given = "--out", tmp_path / "o", "--object-size", "auto", large / "a.tif"
+    detector = Blobs(**settings)
+    detector.stop_after = 200
+    code = called(detector, *given)
+    for path in (tmp_path / "o").rglob("scale.json"):
+        path.write_text(damage)
+    assert code == 0 or called(Blobs(**settings), *given, "--resume") == 0
+
+
+def test_tiles_that_a_kill_left_after_their_part_was_stored_are_removed(large, tmp_path, monkeypatch):
+    out = tmp_path / "o"
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Prediction, "_remove_tiles", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert called(Blobs(TRAINED_SCALE=1.0), "--out", out, "--part-size", "1", large) == 130
+    assert len(tiles_of(out)) > 8
+    (out / "tiles" / "of_the_user").mkdir()
+    (out / "tiles" / "a" / "notes.txt").write_text("of the user")
+    assert called(Blobs(TRAINED_SCALE=1.0), "--out", out, "--part-size", "1", "--resume", large) == 0
+    left = sorted(str(p.relative_to(out / "tiles")) for p in (out / "tiles").rglob("*"))
+    assert left == ["a", "a/notes.txt", "of_the_user"]
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 900 GiB"), RecursionError("too deep")])
+@pytest.mark.parametrize("where", ["read", "detect", "write"])
+def test_memory_that_one_file_needs_does_not_end_the_run_of_the_others(tmp_path, monkeypatch, capsys, error, where):
+    for name in ("a", "b", "c"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", scene((40, 40), ord(name)))
+
+    def of_b(real, path_of):
+        def fail(*arguments, **options):
+            if Path(path_of(*arguments)).name.startswith("b"):
+                raise error
+            return real(*arguments, **options)
+
+        return fail
+
+    if where == "read":
+        monkeypatch.setattr(predict_page, "load_page", of_b(predict_page.load_page, lambda page: page.source.path))
+    elif where == "write":
+        monkeypatch.setattr(
+            predict_worker, "write_files", of_b(predict_worker.write_files, lambda w, out, page, *_: page.name)
+        )
+    detector = Blobs(TRAINED_SCALE=1.0)
+    if where == "detect":
+        real = detector.predict
+
+        def predict(images, tile="auto"):
+            if len(detector.seen) == 1 and not detector.seen.append(((40, 40), None, tile)):
+                raise error
+            return real(images, tile)
+
+        detector.predict = predict
+    files = [tmp_path / f"{name}.tif" for name in ("a", "b", "c")]
+    assert called(detector, "--out", tmp_path / "o", *files) == FAILED
+    assert pd.read_csv(tmp_path / "o" / "summary.csv")["image"].tolist() == ["a.tif", "c.tif"]
+    (problem,) = pd.read_csv(tmp_path / "o" / "failed.csv")["problem"]
+    words = "needs more memory than there is" if isinstance(error, MemoryError) else "nested too deeply"
+    assert "b.tif: " in problem and words in problem and problem.strip() in capsys.readouterr().err
+
+
+def test_one_image_that_is_not_tiled_is_not_distributed_and_that_is_said(tmp_path, capsys):
+    pytest.importorskip("distributed", exc_type=ModuleNotFoundError)
+    tifffile.imwrite(tmp_path / "small.tif", scene((40, 40), 1))
+    given = "--out", tmp_path / "o", "--dask", "local:2", tmp_path / "small.tif"
+    assert called(Blobs(TRAINED_SCALE=1.0), *given) == 0
+    assert "--dask: a single image is distributed by its tiles, and this one needs none" in capsys.readouterr().out
+
+
+def test_a_pixel_size_that_is_missing_is_said_once(tmp_path, capsys):
+    for i in range(3):
+        tifffile.imwrite(tmp_path / f"{i}.tif", scene((40, 40), i))
+    detector = Blobs(TRAINED_SCALE=1.0, TRAINED_PIXEL_NM=[10, 10])
+    assert called(detector, "--out", tmp_path / "o", "--part-size", "1", tmp_path) == 0
+    assert capsys.readouterr().out.count("Images that do not state their pixel size are not scaled") == 1
+    given = "--out", tmp_path / "p", "--object-size", "pixel-size", tmp_path / "1.tif"
+    assert called(Blobs(TRAINED_SCALE=1.0), *given) == 0
+    assert "does not record the pixel size of its training images" in capsys.readouterr().out
+    assert called(Blobs(TRAINED_SCALE=1.0), "--out", tmp_path / "q", tmp_path / "1.tif") == 0
+    assert "pixel size" not in capsys.readouterr().out
 
 
 # --- Names, Zarr, Dask ---

@@ -18,6 +18,7 @@ def test_seconds_are_those_of_the_median_epoch(tmp_path):
     assert epoch_seconds(tmp_path / "missing") is None
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="The peak is read from /proc.")
 def test_the_peak_of_memory_covers_what_is_allocated():
     assert restart_peak() in (True, False)

@@ -31,8 +31,19 @@ def test_the_pixel_size_of_the_image_decides():
     assert sentence == (
         "Images are detected at 25 % of their size: its pixels of 2.5 nm are brought to the 10 nm of the training."
     )
-    assert chosen_scale(PIXEL_SIZE, CONFIG, None) == chosen_scale(PIXEL_SIZE, CONFIG, (5, 5)) == (0.5, None)
-    assert chosen_scale(PIXEL_SIZE, Config(), (5, 5)) == (None, None)
+    assert chosen_scale(PIXEL_SIZE, CONFIG, (5, 5)) == (0.5, None)
+
+
+def test_a_pixel_size_that_lacks_is_told_if_the_other_is_known_or_it_was_asked_for():
+    scale, sentence = chosen_scale(PIXEL_SIZE, CONFIG, None)
+    assert scale == 0.5 and sentence.startswith("Images that do not state their pixel size are not scaled")
+    unknown = Config(TRAINED_SCALE=0.5)
+    scale, sentence = chosen_scale(PIXEL_SIZE, unknown, (5, 5))
+    assert scale == 0.5 and sentence.startswith("This run does not record the pixel size of its training images")
+    assert chosen_scale(PIXEL_SIZE, unknown, None) == (0.5, None)  # neither is known
+    assert "--object-size auto" in chosen_scale(PIXEL_SIZE, unknown, None, asked=True)[1]
+    assert chosen_scale("off", CONFIG, None) == (0.5, None)
+    assert chosen_scale(PIXEL_SIZE, Config(), (5, 5))[0] is None
 
 
 def test_a_diameter_and_off():

@@ -1,10 +1,12 @@
 """Settings of a model, from the options or from the files next to the weights."""
 
+import json
+
 import numpy as np
 import pytest
 
 from mrcnn.commands.domain import Domain
-from mrcnn.commands.settings import class_names, load_detector, new_config
+from mrcnn.commands.settings import class_names, load_detector, new_config, recorded_config
 from mrcnn.config import SemanticConfig
 from mrcnn.errors import ConfigError, WeightsError
 from mrcnn.options.training_options import TrainingOptions
@@ -93,6 +95,36 @@ def test_missing_weights_and_weights_without_settings_are_errors(domain, tmp_pat
     np.savez(tmp_path / "plain.npz", **{"conv1/kernel": np.zeros((1, 1, 1, 1))})
     with pytest.raises(ConfigError, match="--config FILE.json"):
         load_detector(domain, {"weights": tmp_path / "plain.npz"})
+
+
+def test_flips_need_masks(domain, tmp_path):
+    np.savez(tmp_path / "plain.npz", **{"conv1/kernel": np.zeros((1, 1, 1, 1))})
+    domain.configs["small"](USE_MASK_HEAD=False).to_json(tmp_path / "config.json")
+    with pytest.raises(ConfigError, match="--flips averages masks.*Faster R-CNN: leave it out"):
+        load_detector(domain, {"weights": tmp_path / "plain.npz", "flips": True})
+
+
+@pytest.mark.parametrize(
+    ("changed", "geometry", "scale"),
+    [
+        ({"MASK_GEOMETRY": None}, "area", 1.0),  # of an earlier version: read as it was taught
+        ({"MASK_GEOMETRY": "matterport", "MASK_REGION_SCALE": 1.0}, "matterport", 1.0),  # chosen by the user
+        ({"MASK_GEOMETRY": "area", "MASK_REGION_SCALE": 1.5}, "area", 1.5),
+    ],
+)
+def test_masks_of_earlier_runs_are_read_as_they_were_taught(domain, tmp_path, changed, geometry, scale):
+    """Whatever the presets have become since. To go on with a training, it keeps its own rule."""
+    settings = {**domain.configs["small"]().to_dict(), **changed}
+    if changed["MASK_GEOMETRY"] is None:
+        for name in ("MASK_GEOMETRY", "MASK_REGION_SCALE", "MASK_FINE_SIZE", "TRAINED_MASK_GEOMETRY"):
+            settings.pop(name, None)
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    np.savez(tmp_path / "plain.npz", **{"conv1/kernel": np.zeros((1, 1, 1, 1))})
+    config = recorded_config(domain, {"weights": tmp_path / "plain.npz"})
+    assert (config.MASK_GEOMETRY, config.MASK_REGION_SCALE) == (geometry, scale)
+    again = domain.configs["small"].from_json(tmp_path / "config.json")
+    assert again.MASK_GEOMETRY == ("matterport" if changed["MASK_GEOMETRY"] is None else geometry)
+    assert changed["MASK_GEOMETRY"] is not None or again.MASK_FINE_SIZE == 0
 
 
 def test_names_are_those_recorded_in_the_run_otherwise_those_of_the_domain(domain):

@@ -118,3 +118,23 @@ def test_a_watershed_belongs_to_the_best_weights(tmp_path):
     assert not lacks_watershed(tmp_path)
     os.utime(tmp_path / "best.h5", (3000, 3000))  # the training continued, and was killed before it was chosen anew
     assert lacks_watershed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "asked", "before"),
+    [
+        ({}, {"model": "unet"}, "unet", "mask"),
+        ({"SEMANTIC_MODEL": "unet"}, {"model": "fcn"}, "fcn", "unet"),
+        ({"SEMANTIC_MODEL": "unet"}, {"model": "mask"}, "mask", "unet"),
+        ({"USE_MASK_HEAD": False}, {"model": "mask", "set": ("USE_MASK_HEAD=True",)}, "mask", "faster"),
+        ({}, {"model": "mask", "set": ("USE_MASK_HEAD=False",)}, "faster", "mask"),
+    ],
+)
+def test_a_run_of_another_kind_is_not_resumed(domain, tmp_path, stored, given, asked, before):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / OPTIONS_FILE).write_text(json.dumps({"weights": "none", "size": "small"}))
+    domain.configs["full"](**stored).to_json(run / "config.json")
+    with pytest.raises(ConfigError, match=rf"--network {asked}: .*another kind \({before}\).*Leave --network out"):
+        train(domain, TrainingOptions(logs=str(tmp_path), resume=True, **given))
+    assert json.loads((run / OPTIONS_FILE).read_text()) == {"weights": "none", "size": "small"}

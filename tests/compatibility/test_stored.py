@@ -72,7 +72,7 @@ def test_a_run_is_resumed(kind, writer, stored, capsys):
 
 def test_tiles_are_computed_again(writer, stored, capsys):
     """Their key lacks the pixels of each tile and most settings."""
-    detector = writer.load_detector(writer.DOMAIN, {"weights": STORED / "runs" / "mask"})
+    detector = writer.detector_of(STORED / "runs" / "mask")
     predict, seen = detector.predict, []
     detector.predict = lambda images: seen.extend(images) or predict(images)
     found = writer.detect_tiled(detector, writer.micrograph(), resume_dir=stored / "tiles", **writer.TILES)

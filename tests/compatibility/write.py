@@ -86,16 +86,21 @@ def objective(values, watch):
     return abs(values["LEARNING_RATE"] - 0.01)
 
 
+def detector_of(run):
+    """The detector of a run. Its masks are pasted as at the time when it was written, whatever is right today."""
+    return load_detector(DOMAIN, {"weights": run, "set": ["MASK_GEOMETRY=matterport"]})
+
+
 def write_detections(out, runs):
     """What is found in a micrograph, a wafer and cells; by tiles in the first two."""
     out.mkdir()
-    detector = load_detector(DOMAIN, {"weights": runs / "mask"})
+    detector = detector_of(runs / "mask")
     found = {
         "micrograph": detect_tiled(detector, micrograph(), **TILES),
         "wafer": detect_tiled(detector, wafer(), **TILES),
         "cells": detector.predict([cells()], tile="off")[0],
     }
-    found["boxes"] = load_detector(DOMAIN, {"weights": runs / "faster"}).predict([cells()], tile="off")[0]
+    found["boxes"] = detector_of(runs / "faster").predict([cells()], tile="off")[0]
     for kind in ("unet", "fcn"):
         found[kind] = load_detector(DOMAIN, {"weights": runs / kind}).predict([micrograph()])[0]
     for name, instances in found.items():
@@ -110,7 +115,7 @@ def main():
     out = parser.parse_args().out
     out.mkdir(parents=True)
     write_runs(out / "runs")
-    write_tiles(out / "tiles", load_detector(DOMAIN, {"weights": out / "runs" / "mask"}))
+    write_tiles(out / "tiles", detector_of(out / "runs" / "mask"))
     write_parts(out / "parts", out / "runs" / "faster")
     write_study(out / "study.db")
     found = write_detections(out / "detections", out / "runs")

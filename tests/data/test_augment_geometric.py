@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_erosion
 
 from mrcnn.data.augment import Affine, Elastic, FlipLR, FlipUD, Rot90, apply_augmentation
-from mrcnn.data.augment.maps import MIN_AREA_PX
+from mrcnn.data.augment.maps import MIN_AREA_PX, SLIVER_PX
 from mrcnn.data.augment.smooth_noise import smooth_noise
 from mrcnn.errors import ConfigError
 from mrcnn.geometry.instances import Instances
@@ -42,10 +43,12 @@ def assert_tight(instances):
 
 def assert_aligned(image, instances):
     """Channel i of the image is white where the masks of class i + 1 are, and nowhere else."""
-    masks = instances.to_masks()
+    masks, rim = instances.to_masks(), np.ones(image.shape[:2], bool)
+    rim[SLIVER_PX:-SLIVER_PX, SLIVER_PX:-SLIVER_PX] = False
     for i in range(image.shape[-1]):
         white, masked = image[..., i] >= 128, masks[..., instances.class_ids == i + 1].any(axis=-1)
-        # Up to 5 % and a few pixels: parts below the minimum object size are dropped on purpose.
+        # Up to 5 % and a few pixels: parts below the minimum object size are dropped on purpose, and slivers.
+        masked[rim] |= white[rim]
         assert (white ^ masked).sum() <= 0.05 * (white | masked).sum() + 2 * (MIN_AREA_PX - 1)
 
 
@@ -140,6 +143,37 @@ def test_mirrored_objects_get_masks_too():
     assert sorted(by_class[1]) == [[10, 0, 20, 5], [10, 55, 20, 60], [40, 0, 50, 5], [40, 55, 50, 60]]
     assert by_class[2] == [[24, 44, 36, 50], [24, 10, 36, 16]]  # above and below the border it is one object
     assert list(moved.class_ids[:2]) == [1, 2]  # reflections come last
+
+
+@given(seed=seeds, elastic=st.booleans())
+@settings(max_examples=40)
+def test_the_mirror_leaves_no_slivers(seed, elastic):
+    """Whatever touches the border and is one or two pixels wide was an object at that border, or is as thin itself."""
+    image, instances = ellipses(seed, count=6, low=4, high=12)
+    transform = Elastic((2, 4), 16) if elastic else Affine((-180, 180), (0.8, 1.2), (-0.2, 0.2))
+    rng = np.random.default_rng(seed)
+    _, moved = apply_augmentation(transform, image, instances, rng)
+    first = {int(class_id): i for i, class_id in reversed(list(enumerate(moved.class_ids)))}
+    for i, ((y1, x1, y2, x2), mask) in enumerate(zip(moved.boxes, moved.masks)):
+        cut = y1 == 0 or x1 == 0 or y2 == 96 or x2 == 96
+        if cut and i != first[int(moved.class_ids[i])]:
+            assert binary_erosion(mask, np.ones((3, 3))).any()
+
+
+@pytest.mark.parametrize("gap", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("side", [2, 10])
+def test_a_reflection_is_dropped_if_it_is_a_sliver_but_not_if_the_object_is_thin(gap, side):
+    labels = np.zeros((60, 60), np.int32)
+    labels[10 : 10 + side, 30:40] = 1
+    image = labels[..., None].astype(np.uint8)
+    instances = Instances.from_label_image(labels, class_ids=[5])
+    # The reflection lies at rows -10 - side to -10: `gap` rows of it are seen, at most.
+    shift = (10 + gap) / 60
+    _, moved = apply_augmentation(Affine(0, 1.0, (shift, shift)), image, instances, np.random.default_rng(0))
+    seen = [box for box in moved.boxes.tolist() if box[2] <= gap]
+    assert len(seen) == (1 if gap >= 3 or side == 2 else 0)
+    assert all(box[0] == max(0, gap - side) and box[2] == gap for box in seen)
+    assert len(moved) == 1 + len(seen)
 
 
 def test_what_leaves_the_image_is_dropped_with_its_class():

@@ -151,6 +151,10 @@ def test_too_many_objects_are_cut_by_the_generator_with_classes_boxes_and_masks_
     crops = [np.ones((i + 1, i + 1), bool) for i in range(10)]
     dataset = Pictures((image, Instances((128, 128), boxes, np.arange(1, 11), masks=crops)))
     chosen = set()
+    with pytest.warns(UserWarning, match="cells_0.tif: has 10 objects, but MAX_GT_INSTANCES is 6") as said:
+        prepare_sample(dataset, SmallConfig(), 0)
+        prepare_sample(dataset, SmallConfig(), 0)
+    assert len(said) == 1  # once per data set
     for seed in range(20):
         sample = prepare_sample(dataset, SmallConfig(USE_MINI_MASK=False), 0, rng=np.random.default_rng(seed))
         np.testing.assert_array_equal(sample.boxes[:, 2] - sample.boxes[:, 0], sample.class_ids)

@@ -75,8 +75,8 @@ def reference(gt_list, pred_list, class_count, iou_type, max_detections):
                     {
                         "id": len(annotations) + 1,
                         "image_id": image,
-                        "category_id": int(instances.class_ids[i]),
-                        "iscrowd": 0,
+                        "category_id": abs(int(instances.class_ids[i])),
+                        "iscrowd": int(instances.class_ids[i] < 0),
                         "bbox": [x1, y1, x2 - x1, y2 - y1],
                         "score": float(instances.scores[i]),
                         "area": int(mask.sum()),
@@ -104,13 +104,15 @@ def reference(gt_list, pred_list, class_count, iou_type, max_detections):
     return run.eval["precision"][..., 0, 0]
 
 
-@given(SEEDS, st.sampled_from(["segm", "bbox"]), st.sampled_from([2, 100]))
+@given(SEEDS, st.sampled_from(["segm", "bbox"]), st.sampled_from([2, 100]), st.booleans())
 @settings(max_examples=40)
-def test_coco_ap_equals_pycocotools(scene, seed, iou_type, max_detections):
+def test_coco_ap_equals_pycocotools(scene, seed, iou_type, max_detections, crowds):
     rng = np.random.default_rng(seed)
     images = [scene(int(s), max_count=10, classes=3) for s in rng.integers(0, 2**31, 4)]
     images.append((Instances((40, 50)), Instances((40, 50))))  # an empty image
     gt_list, pred_list = zip(*images, strict=True)
+    for gt in gt_list if crowds else ():
+        gt.class_ids[rng.random(len(gt)) < 0.4] *= -1
     ours = coco_ap(gt_list, pred_list, 5, iou_type, max_detections)  # no object has class 4
     precision = reference(gt_list, pred_list, 5, iou_type, max_detections)
 

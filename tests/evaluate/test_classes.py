@@ -8,14 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.evaluate.average_precision import coco_ap, pair_ious
-from mrcnn.evaluate.classes import (
-    class_confusion,
-    evaluate_classes,
-    format_classes,
-    pooled_curve,
-    score_curves,
-)
+from mrcnn.evaluate.classes import class_confusion, counted_objects, evaluate_classes
 from mrcnn.evaluate.counts import f1
+from mrcnn.evaluate.curves import pooled_curve, score_curves
+from mrcnn.evaluate.joint import evaluate_all
+from mrcnn.evaluate.text import format_classes
 from mrcnn.geometry.instances import Instances
 
 NAMES = ["BG", "Nucleoli", "Not Nucleoli", "absent"]
@@ -41,7 +38,7 @@ def counted(gt, pred, class_id, min_score, iou_type):
     columns = [
         j
         for j in np.argsort(-pred.scores, kind="stable")
-        if pred.class_ids[j] == class_id and pred.scores[j] > min_score
+        if pred.class_ids[j] == class_id and pred.scores[j] >= np.float32(min_score)
     ]
     ious, free, found = pair_ious(gt, pred, iou_type), set(np.flatnonzero(gt.class_ids == class_id).tolist()), 0
     for j in columns:
@@ -53,7 +50,7 @@ def counted(gt, pred, class_id, min_score, iou_type):
 
 
 @given(seeds=sets, iou_type=st.sampled_from(["bbox", "segm"]), min_score=st.sampled_from([0.0, 0.3, 0.51, 0.9]))
-def test_counts_at_any_threshold_use_the_predictions_above_it(scene, seeds, iou_type, min_score):
+def test_counts_at_any_threshold_use_the_predictions_from_it_on(scene, seeds, iou_type, min_score):
     truths, preds = pairs_of(scene, seeds)
     for class_id, curve in enumerate(score_curves(truths, preds, NAMES, iou_type=iou_type).values(), start=1):
         tp, kept = np.sum([counted(gt, pred, class_id, min_score, iou_type) for gt, pred in zip(truths, preds)], axis=0)
@@ -112,7 +109,7 @@ def test_every_object_is_in_the_confusion_matrix_once(scene, seeds, min_score):
     for class_id in (1, 2, 3):
         assert table[class_id].sum() == sum(np.count_nonzero(gt.class_ids == class_id) for gt in truths)
         assert table[:, class_id].sum() == sum(
-            np.count_nonzero((p.class_ids == class_id) & (p.scores > min_score)) for p in preds
+            np.count_nonzero((p.class_ids == class_id) & (p.scores >= np.float32(min_score))) for p in preds
         )
     assert table[0, 0] == 0
     np.testing.assert_array_equal(
@@ -140,7 +137,7 @@ def test_a_worked_example():
     assert evaluate_classes([gt], [pred], NAMES, min_score=0.5)["confusion"]["counts"][2] == [1, 0, 1, 0]
     json.dumps(report, allow_nan=False)
     text = format_classes(report)
-    assert "scores above 0.7" in text and "Not Nucleoli" in text and "nan" not in text
+    assert "scores of at least 0.7" in text and "Not Nucleoli" in text and "nan" not in text
 
 
 def test_the_higher_score_wins_if_two_classes_are_predicted_for_one_object():
@@ -149,12 +146,27 @@ def test_the_higher_score_wins_if_two_classes_are_predicted_for_one_object():
     assert class_confusion([gt], [pred], 3).tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
 
 
-def test_a_score_equal_to_the_threshold_is_not_above_it():
+@pytest.mark.parametrize("score", [0.5, 0.7, 0.1, 0.3])  # 0.7 as float32, the type of scores, is less than 0.7
+def test_a_score_equal_to_the_threshold_counts(score):
     gt = boxed(squares((0, 0)), [1])
-    pred = boxed(squares((0, 0)), [1], [0.5])
-    assert class_confusion([gt], [pred], 2, 0.5).tolist() == [[0, 0], [1, 0]]
+    pred = boxed(squares((0, 0)), [1], [score])
+    assert class_confusion([gt], [pred], 2, score).tolist() == [[0, 0], [0, 1]]
     curve = score_curves([gt], [pred], NAMES[:2])["Nucleoli"]
-    assert curve.counts(0.5).tp == 0 and curve.counts(0.49).tp == 1 and curve.best() == (0.25, 1)
+    assert curve.counts(score).tp == 1 and curve.counts(score + 0.01).tp == 0
+    assert curve.best() == (pytest.approx(score / 2), 1)
+    report, _ = evaluate_all([gt], counted_objects([pred], score), [pred], NAMES[:2], min_score=score)
+    row = report["per_class"]["Nucleoli"]
+    assert row["precision_50"] == row["recall_50"] == row["precision"] == row["recall"] == row["f1"] == 1
+
+
+def test_a_class_of_which_nothing_is_found_at_any_score_has_no_best_threshold():
+    gt = boxed(squares((0, 0), (0, 40)), [1, 2])
+    pred = boxed(squares((50, 50), (0, 40)), [1, 2], [0.853, 0.9])
+    report = evaluate_classes([gt], [pred], NAMES)
+    assert report["per_class"]["Nucleoli"]["best_threshold"] is None
+    assert report["per_class"]["Nucleoli"]["best_f1"] == 0
+    text = format_classes(report)
+    assert "No object of these classes was found at any score: Nucleoli\n" in text and "0.853" not in text
 
 
 def test_only_the_best_predictions_of_an_image_count_if_limited():

@@ -96,23 +96,50 @@ def test_confusion_shows_the_wrong_class():
     "gt, pred, gt_states, pred_states",
     [
         ([(0, 10)], [(0, 10)], "correct", "correct"),
-        ([(0, 10)], [(0, 5), (5, 10)], "split", "split split"),
-        ([(0, 10)], [(0, 6), (7, 10)], "split", "split split"),  # although the first alone has an IoU of 0.6
-        ([(0, 5), (5, 10)], [(0, 10)], "merged merged", "merged"),
-        ([(0, 6), (7, 10)], [(0, 10)], "merged merged", "merged"),
+        ([(0, 10)], [(0, 4), (4, 7), (7, 10)], "split", "split split split"),
+        ([(0, 10)], [(0, 6), (7, 10)], "correct", "correct split"),  # the first is a match (IoU 0.6), so a TP
+        ([(0, 4), (4, 7), (7, 10)], [(0, 10)], "merged merged merged", "merged"),
+        ([(0, 6), (7, 10)], [(0, 10)], "correct merged", "correct"),
+        ([(0, 10)], [(0, 10), (1, 5)], "correct", "correct false"),  # a duplicate inside a perfect mask
+        ([(0, 10)], [(0, 10), (0, 10)], "correct", "correct false"),
+        ([(0, 10), (1, 5)], [(0, 10)], "correct missed", "correct"),
         ([(0, 10)], [], "missed", ""),
         ([], [(0, 10)], "", "false"),
         ([(0, 10)], [(20, 30)], "missed", "false"),
         ([(0, 30)], [(0, 28), (28, 30)], "correct", "correct false"),  # a speck of less than a tenth does not split
         ([(0, 10)], [(2, 5)], "missed", "false"),  # too small to match, and the only part
         ([(0, 10), (12, 20)], [(0, 9), (11, 20)], "correct correct", "correct correct"),
-        ([(0, 10), (20, 24), (24, 28)], [(0, 4), (5, 10), (20, 28)], "split merged merged", "split split merged"),
+        ([(0, 10), (20, 23), (25, 28)], [(0, 4), (6, 10), (20, 28)], "split merged merged", "split split merged"),
     ],
 )
 def test_each_kind_of_error(gt, pred, gt_states, pred_states):
     errors = find_errors(rows(*gt), rows(*pred))
     assert errors.gt_states.tolist() == gt_states.split()
     assert errors.pred_states.tolist() == pred_states.split()
+
+
+@pytest.mark.parametrize(
+    "gt, pred, counts",
+    [
+        ([(0, 10)], [(0, 6), (7, 10)], {"correct": 1, "split": 1}),
+        ([(0, 6), (7, 10)], [(0, 10)], {"correct": 1, "merged": 1}),
+        ([(0, 10)], [(0, 10), (1, 5)], {"correct": 1, "false": 1}),
+        ([(0, 10), (1, 5)], [(0, 10)], {"correct": 1, "missed": 1}),
+    ],
+)
+def test_what_is_wrong_beside_a_match_is_an_event_of_its_own(gt, pred, counts):
+    assert {name: n for name, n in find_errors(rows(*gt), rows(*pred)).counts().items() if n} == counts
+
+
+@given(SEEDS, st.booleans(), st.sampled_from([0.5, 0.75]))
+def test_errors_agree_with_the_threat_score(scene, seed, separate, iou):
+    gt, pred = scene(seed, separate=separate)
+    errors, (counts,) = find_errors(gt, pred, iou), count_objects(gt, pred, [iou])
+    events = errors.counts()
+    assert events["correct"] == counts.tp
+    assert np.count_nonzero(errors.gt_states != "correct") == counts.fn
+    assert np.count_nonzero(errors.pred_states != "correct") == counts.fp
+    assert (counts.threat_score == 1) == (sum(n for name, n in events.items() if name != "correct") == 0)
 
 
 def test_a_good_match_stays_correct_next_to_a_prediction_that_merges():

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.evaluate.classes import evaluate_classes, score_curves
-from mrcnn.evaluate.joint import evaluate_all, format_all
+from mrcnn.evaluate.classes import counted_objects, evaluate_classes
+from mrcnn.evaluate.curves import score_curves
+from mrcnn.evaluate.joint import evaluate_all
 from mrcnn.evaluate.report import evaluate_set
+from mrcnn.evaluate.text import format_all
 from mrcnn.geometry.instances import Instances
 
 NAMES = ["BG", "round", "flat"]
@@ -32,10 +34,11 @@ def _filled(boxes):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9), st.sampled_from(["segm", "bbox"]))
+@settings(max_examples=20)
 def test_every_score_is_that_of_its_own_function(seed, min_score, iou_type):
     rng = np.random.default_rng(seed)
     truths, found = zip(*(image_of(rng) for _ in range(3)))
-    counted = [objects.select(objects.scores >= min_score) for objects in found]
+    counted = counted_objects(found, min_score)
     report, curves = evaluate_all(truths, counted, found, NAMES, "abc", min_score, 0.4, iou_type)
     objects = evaluate_set(truths, counted, NAMES, "abc")
     classes = evaluate_classes(truths, found, NAMES, min_score, 0.4, iou_type)
@@ -50,6 +53,18 @@ def test_every_score_is_that_of_its_own_function(seed, min_score, iou_type):
     expected = score_curves(truths, found, NAMES, 0.4, iou_type)
     assert all(np.array_equal(curves[n].hits, expected[n].hits) for n in NAMES[1:])
     assert "nan" not in format_all(report)
+
+
+def test_precision_and_the_number_found_are_of_the_same_objects():
+    """In tiles, what is counted is joined anew, so it is not a part of the predictions of all scores."""
+    gt = Instances((40, 40), [(5, 5, 15, 15), (25, 5, 35, 15)], [1, 1], masks=[np.ones((10, 10), bool)] * 2)
+    whole = Instances((40, 40), gt.boxes, [1, 1], [0.3, 0.9], gt.masks)  # the first as a view with a low score
+    counted = Instances((40, 40), gt.boxes, [1, 1], [0.8, 0.9], gt.masks)  # as joined without the low view
+    report, _ = evaluate_all([gt], [counted], [whole], NAMES, min_score=0.7)
+    row = report["per_class"]["round"]
+    assert (row["objects_predicted"], row["precision"], row["recall"], row["recall_50"]) == (2, 1, 1, 1)
+    assert report["all_classes"]["recall"] == 1 and report["confusion"]["counts"] == report["confusion_50"]["counts"]
+    assert row["best_threshold"] < 0.3  # the curve is of the predictions of all scores
 
 
 def test_the_text_says_which_objects_each_part_is_about():

@@ -15,6 +15,22 @@ from mrcnn.geometry.instances import Instances
 SEEDS = st.integers(0, 2**31)
 
 
+@given(SEEDS, st.booleans())
+def test_crowds_are_neither_found_nor_missed_and_take_what_matches_nothing(scene, seed, class_aware):
+    gt, pred = scene(seed)
+    gt.class_ids[::2] *= -1
+    crowds = gt.class_ids < 0
+    ious, shared = mask_overlaps(gt, pred)
+    np.testing.assert_allclose(ious[crowds], shared[crowds] / pred.areas())
+    matching = match_instances(gt, pred, class_aware=class_aware)
+    assert not crowds[matching.pairs[:, 0]].any() and not crowds[matching.unmatched_gt].any()
+    assert matching.tp == match_instances(gt.select(~crowds), pred, class_aware=class_aware).tp
+    for j in [*matching.ignored_pred, *matching.unmatched_pred]:
+        own = crowds & (-gt.class_ids == pred.class_ids[j]) if class_aware else crowds
+        assert (ious[own, j] >= 0.5).any() == (j in matching.ignored_pred)
+    assert matching.tp + matching.fp + len(matching.ignored_pred) == len(pred)
+
+
 def test_compute_matches_agrees_with_matterport(parity):
     data = load(parity / "fn_compute_matches.npz")
     for case in (f"{i:02d}" for i in range(int(data["cases"]))):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
+from mrcnn.evaluate.report import evaluate_set, worst_images
+from mrcnn.evaluate.text import format_table
 from mrcnn.geometry.instances import Instances
 
 NAMES = ["BG", "mitochondrion", "vesicle"]

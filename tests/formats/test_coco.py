@@ -107,7 +107,7 @@ def annotation(**changes):
             for v in (float("inf"), float("nan"), 10**400, "6")
         ),
         (annotation(segmentation={"size": [40, 60], "counts": [3, 9]}), "a segmentation that is neither"),
-        ({"images": [{"id": 1, "file_name": "../a.png"}]}, "image 1: names the image ../a.png, which is outside"),
+        ({"images": [{"id": 1, "file_name": "../c.png"}]}, "image 1: names the image ../c.png, which is outside"),
         (
             {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}], "annotations": []},
             "image 2: is for the image .*a.png, which is already listed in .*image 1",
@@ -118,7 +118,10 @@ def annotation(**changes):
             "image 1: states an image size of 0 x 4",
         ),
         ({"images": [{"file_name": "a.png"}]}, "images number 1: lacks an id"),
-        ({"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}, "two categories with the name 'a'"),
+        (
+            {"categories": [{"id": 1, "name": "a"}, {"id": "1", "name": "b"}]},
+            "categories number 2: has the id 1 of the category 'a', but the name 'b'",
+        ),
         ({"images": {}}, "its images are not a list"),
     ],
 )

@@ -35,3 +35,12 @@ def test_rois_need_the_extra_and_a_zip(tmp_path, objects, monkeypatch):
     monkeypatch.setitem(sys.modules, "roifile", None)
     with pytest.raises(MissingExtra, match="pip install roifile$"):
         write_imagej_rois(tmp_path / "a.zip", objects)
+
+
+@pytest.mark.parametrize("axes", [[("t", 2), ("z", 3)], [("z", 3), ("t", 2)]])
+def test_rois_of_a_hyperstack_lie_in_their_slice_and_frame(tmp_path, objects, axes):
+    roifile = pytest.importorskip("roifile", exc_type=ModuleNotFoundError)
+    write_imagej_rois(tmp_path / "a.zip", [objects.select([0])] * 6, axes)
+    found = [{"t": roi.t_position, "z": roi.z_position} for roi in roifile.roiread(tmp_path / "a.zip")]
+    (first, n), (second, m) = axes
+    assert found == [{first: i, second: j} for i in range(1, n + 1) for j in range(1, m + 1)]

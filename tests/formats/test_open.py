@@ -4,7 +4,7 @@ import pytest
 
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.formats.annotation import ImageAnnotation
-from mrcnn.formats.open import FORMATS, find_format, read_annotations
+from mrcnn.formats.open import FORMATS, find_format, format_of_folder, read_annotations
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_what_is_not_known_is_refused(tmp_path, annotation):
     refused("is not a known annotation file. Supported formats", tmp_path / "a.doc")
     for content, message in (
         ({"shapes": []}, "is a labelme file"),
-        ({"a": 1}, "from neither COCO nor"),
+        ({"a": 1}, "from neither COCO nor Label Studio nor"),
         ([], "neither"),
         ([{"image_id": 1, "bbox": []}], "is a list of COCO results"),
     ):
@@ -72,9 +72,31 @@ def test_options_of_another_format_are_refused(tmp_path, annotation):
         read_annotations(tmp_path, annotation_format="voc")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if hasattr(FORMATS[name], "write")])
 def test_an_image_is_not_written_twice(tmp_path, pictures, annotation, name):
     options = {} if name in ("labelimg", "yolo") else {"images": pictures}
     with pytest.raises(DataError, match="is for the image .*a.png, which is already listed"):
         FORMATS[name].write(tmp_path / "x", iter([annotation, annotation]), **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_file_holds_decides_not_its_name(tmp_path, pictures):
+    """A folder of XML of a microscope is none of annotations, and `annotations.xml` of CVAT is not LabelImg's."""
+    (tmp_path / "scan_properties.xml").write_text('<?xml version="1.0"?><Data><Image/></Data>')
+    (tmp_path / "a.txt").write_text("exposure 5 ms")
+    assert format_of_folder(tmp_path) is None
+    project = tmp_path / "annotations.xml"
+    project.write_text('<annotations><image id="0" name="a.png" width="60" height="40"/></annotations>')
+    assert find_format(tmp_path) == find_format(project) == ("cvat", project)
+    assert [a.image.name for a in read_annotations(tmp_path, pictures)] == ["a.png"]
+    (tmp_path / "second.xml").write_text("<annotations/>")
+    with pytest.raises(DataError, match="holds several annotation files .annotations.xml, second.xml"):
+        find_format(tmp_path)
+    (tmp_path / "broken.xml").write_text("<annot")  # whatever it was, it is not passed over
+    assert find_format(tmp_path / "broken.xml")[0] == "labelimg"
+
+
+def test_projects_of_via_3_are_told_what_to_export(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"project": {}, "attribute": {}, "view": {}, "metadata": {}}))
+    with pytest.raises(DataError, match="is a project of VIA 3. Export it from VIA as CSV"):
+        find_format(tmp_path / "a.json")

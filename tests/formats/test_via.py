@@ -105,7 +105,7 @@ def test_where_the_class_is(tmp_path, attributes, options, name):
         ([region({**RECT, "width": 400})], "region 1: has a box .* partly outside"),
         ([region({"name": "point", "cx": 3, "cy": 3})], "region 1: is a point, but an object needs an area"),
         ([region({**POLYGON, "all_points_x": [1, 2]})], "region 1: is a polygon with fewer than 3 points"),
-        ([region({"name": "circle", "cx": 3, "cy": 3, "r": 0})], "region 1: is a circle with the radius 0"),
+        ([region({"name": "circle", "cx": 3, "cy": 3, "r": 0})], "region 1: is a circle or ellipse with the radius 0"),
         ([region(cell="")], "region 1: has no class"),
         ([region(cell={"a": 1, "b": 1})], "has several classes in 'cell'"),
         ([region(cell="WBC")], "region 1: has the class 'WBC', which is not in the list"),

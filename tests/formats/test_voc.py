@@ -162,3 +162,14 @@ def test_real_blood_cells(real_data, tmp_path, assert_same):
     assert found[0].boxes[0].tolist() == [176, 259, 376, 491] and found[0].class_names[0] == "WBC"
     voc.write(tmp_path, found[:20])
     assert_same(voc.read(tmp_path, real_data / "bccd" / "JPEGImages"), found[:20])
+
+
+def test_numbers_and_flags_are_checked(tmp_path):
+    write_xml(tmp_path / "a.xml", {"x1": "9" * 5000})
+    with pytest.raises(DataError, match="object 1: has xmin = '999.*, but a number is expected") as caught:
+        voc.read(tmp_path)
+    assert len(str(caught.value)) < 300
+    for size in ("<width>1e400</width><height>3</height>", "<width>3.5</width><height>3</height>"):
+        write_xml(tmp_path / "a.xml", {}, size=size)
+        with pytest.raises(DataError, match="has width = .*expected. Correct its size, or delete the element"):
+            voc.read(tmp_path)

@@ -44,7 +44,10 @@ def test_rows_are_parts_of_the_images_size(folder):
     "row, message",
     [
         ("0 0.5 0.5 1", "a.txt, line 2: has 4 numbers"),
-        ("0 .1 .1 .2 .2 .3 .3", "line 2: has 7 numbers"),
+        ("0 .1 .1 .2 .2 .3 .3 .4", "line 2: has 8 numbers, but a box has 5"),
+        ("0 .1 .1 .2 .2 .9", "line 2: has 6 numbers, as detections have"),
+        ("0 .1 .1 .2 .2 1e400 .3", "line 2: has x3 = '1e400'"),
+        ("9" * 5000 + " .1 .1 .2 .2", "line 2: has the class number 999"),
         ("2 0.5 0.5 1 1", "line 2: has the class number 2, but .*classes.txt has 2 classes"),
         ("Nucleoli 0.5 0.5 1 1", "line 2: has the class number Nucleoli"),
         ("-1 0.5 0.5 1 1", "the class number -1"),
@@ -120,3 +123,53 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     refused("the class 'x', which is not in the list", ImageAnnotation("a.png", class_names=["x"], **box), classes="y")
     refused("control characters", ImageAnnotation("a.png", class_names=["x\ny"], **box))
     refused("needs the size", ImageAnnotation("a.png"))
+
+
+def test_outlines_and_oriented_boxes(folder):
+    rows = "1 0.1 0.25 0.5 0.25 0.5 0.5 0.1 0.5\n0 0.5 0.5 0.6 0.5 0.5 0.75\n0 0.5 0.5 0.1 0.1\n"
+    (folder / "labels" / "a.txt").write_text(rows)
+    (found,) = yolo.read(folder / "labels")
+    assert found.class_names == ["Not Nucleoli", "Nucleoli", "Nucleoli"]
+    assert found.boxes.tolist()[:2] == [[10, 6, 20, 30], [20, 30, 30, 36]]
+    assert found.segment(0).mask((40, 60)).sum() == 240 and found.segment(2) is None
+    assert found.segment(1).mask((40, 60)).sum() == pytest.approx(30, abs=8)
+
+
+def test_names_in_another_spelling_belong_to_the_image(folder):
+    (folder / "labels" / "A.TXT").write_text("0 0.5 0.5 0.5 0.5\n")
+    assert len(yolo.read(folder / "labels")[0]) == 1
+
+
+def test_the_classes_of_roboflow_and_ultralytics(tmp_path, pictures):
+    """data.yaml at the top, and `images` in the path where the labels have `labels`."""
+    for labels, images in (("train/labels", "train/images"), ("labels/val", "images/val")):
+        for name in (labels, images):
+            (tmp_path / name).mkdir(parents=True)
+        shutil.copy(pictures / "a.png", tmp_path / images / "x.png")
+        (tmp_path / labels / "x.txt").write_text("2 0.5 0.5 0.5 0.5\n")
+        (tmp_path / "data.yaml").write_text("nc: 3\nnames:\n  0: a\n  1: b\n  2: c\n")
+        (found,) = yolo.read(tmp_path / labels)
+        assert found.class_names == ["c"] and found.image == tmp_path / images / "x.png"
+    (tmp_path / labels / "x.txt").write_text("3 0.5 0.5 0.5 0.5\n")
+    with pytest.raises(DataError, match="has the class number 3, but .*data.yaml has 3 classes, counted from 0"):
+        yolo.read(tmp_path / labels)
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("", True),
+        ("0 .1 .2 .3 .4", True),
+        ("\n\ncell 1 2 3 4 5 6\n", True),
+        ("About these labels", False),
+        ("0 .1 .2 .3", False),
+        ("cell\ndust\n", False),
+        ("images/a.png\n", False),
+    ],
+)
+def test_what_looks_like_labels(tmp_path, text, found):
+    (tmp_path / "x.txt").write_text(text)
+    assert yolo.holds_rows(tmp_path / "x.txt") == found
+    assert yolo.is_labels(tmp_path) == (found and text != "")
+    (tmp_path / "x.png").touch()
+    assert yolo.is_labels(tmp_path)  # the name of an image

@@ -1,6 +1,7 @@
 """Polygons: filled like whole masks, cut by windows without seams, rectangles of smallest area."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.errors import DataError
+from mrcnn.geometry import polygons as polygons_module
 from mrcnn.geometry.polygons import (
     check_polygon,
     oriented_box,
@@ -162,6 +164,8 @@ def test_area_of_an_outline_that_crosses_itself_is_that_of_its_loops():
         ([0, 1, 2], "shape"),
         ([[0, 0], [0, 5], ["a", 5]], "not pairs"),
         ([[0, 0], [0, 5], [1]], "not pairs"),
+        ([[0, 0], [0, 5], [10**400, 5]], "not pairs"),
+        ([[0, 0], [0, 5], [1e10, 5]], r"a corner at 1e\+10, which no image has"),
     ],
 )
 def test_what_is_no_polygon_is_refused_by_name(points, problem):
@@ -173,3 +177,26 @@ def test_what_is_no_polygon_is_refused_by_name(points, problem):
 def test_a_good_polygon_comes_back_as_float64():
     polygon = check_polygon([[1, 2], [3, 4], [5, 2]], "labels.json")
     assert polygon.dtype == np.float64 and polygon.tolist() == [[1, 2], [3, 4], [5, 2]]
+
+
+@given(polygons, st.tuples(st.integers(-10, 70), st.integers(-10, 70), st.integers(0, 60), st.integers(0, 60)))
+def test_a_window_of_a_large_polygon_is_filled_alone_and_the_same(polygon, place):
+    y1, x1, h, w = place
+    window = (y1, x1, y1 + h, x1 + w)
+    expected = polygon_mask(polygon, window)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polygons_module, "_FILLED_WHOLE", 0)
+        patch.setattr(polygons_module, "_BAND", 100)
+        np.testing.assert_array_equal(polygon_mask(polygon, window), expected)
+
+
+def test_one_corner_typed_wrongly_costs_no_memory():
+    """A corner at 140,000 instead of 14 had asked for 20 GiB."""
+    outline = np.array([[10.0, 10], [10, 30], [140_000, 150_000], [30, 10]])
+    tracemalloc.start()
+    found = polygons_to_instances([outline], [1], (100, 120))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6 and found.boxes.tolist() == [[10, 10, 100, 120]] and 1000 < found.areas()[0] < 100 * 120
+    with pytest.raises(DataError, match="needs a mask of 140000 x 150000 pixels, more than the limit"):
+        polygon_mask(outline, (0, 0, 140_000, 150_000))

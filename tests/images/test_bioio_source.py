@@ -178,7 +178,6 @@ def test_pixel_sizes_that_the_file_does_not_state(path, monkeypatch, sizes, expe
 @pytest.mark.parametrize(
     "shape, native, problem",
     [
-        ((2, 1, 3, 5, 6), None, r"holds 3 slices \(z\) at 2 time points"),
         ((1, 2, 1, 5, 6, 3), None, "holds 2 channels of colour images"),
         ((1, 1, 1, 5, 6), ("VCYX", (4, 1, 5, 6)), r"has the further axes V \(4\). Save each part as a separate file"),
     ],
@@ -214,7 +213,7 @@ def test_files_that_are_missing_empty_or_damaged(path, monkeypatch, caplog):
         source.window(1, 3, 4, 5, 6)
 
 
-@pytest.mark.parametrize("error", [TypeError("a"), AttributeError("b"), NotImplementedError("c"), MemoryError()])
+@pytest.mark.parametrize("error", [TypeError("a"), AttributeError("b"), NotImplementedError("c")])
 def test_a_bug_is_not_a_damaged_file(path, monkeypatch, error):
     source = open_image(path)
 

@@ -1,10 +1,23 @@
 import importlib.util
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from mrcnn.errors import DataError
-from mrcnn.images.folders import check_bioio, is_zarr, list_images
+from mrcnn.images.folders import (
+    check_bioio,
+    folder_content,
+    is_zarr,
+    left_out_files,
+    left_out_sentence,
+    list_images,
+)
+from mrcnn.images.read import read_image
+from mrcnn.images.source import open_image
 
 
 def install(monkeypatch, *names):
@@ -91,3 +104,103 @@ def test_what_is_a_zarr(tmp_path):
         assert is_zarr(tmp_path / str(number))
     (tmp_path / "file.zarr").write_text("{}")
     assert not is_zarr(tmp_path / "file.zarr") and not is_zarr(tmp_path / "none.zarr")
+
+
+GREY = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
+WRITERS = {
+    "tif": lambda path: tifffile.imwrite(path, GREY),
+    "jpg": lambda path: Image.fromarray(GREY).save(path, "JPEG"),
+    "png": lambda path: Image.fromarray(GREY).save(path, "PNG"),
+    "bmp": lambda path: Image.fromarray(GREY).save(path, "BMP"),
+    "pgm": lambda path: Image.fromarray(GREY).save(path, "PPM"),
+    "gif": lambda path: Image.fromarray(GREY).save(path, "GIF"),
+}
+
+
+@pytest.mark.parametrize("any_kind", [False, True])
+@pytest.mark.parametrize(
+    "names, kind",
+    [
+        (("a.jfif", "a.jpe", "a.JPE", "a.jif", "a.jpeg_large", "a"), "jpg"),
+        (("a.lsm", "a.STK", "a.btf", "a.svs", "a.flex", "a.qptiff", "a.gel", "a.oir"), "tif"),
+        (("a.pgm", "a.pnm", "a.dat"), "pgm"),
+        (("a.gif", "a.001"), "png"),
+        (("a.dib", "a.x"), "bmp"),
+    ],
+)
+def test_an_image_is_told_by_its_first_bytes(tmp_path, names, kind, any_kind):
+    for name in names:
+        WRITERS[kind](tmp_path / name)
+    assert {p.name for p in list_images(tmp_path, any_kind)} == set(names)
+    content = folder_content(tmp_path, any_kind)
+    assert (content.refused, content.others) == ([], [])
+    for name in names:
+        assert read_image(tmp_path / name).shape == GREY.shape
+        assert open_image(tmp_path / name).shape == (*GREY.shape, 1)
+
+
+@pytest.mark.parametrize("suffix", ["vsi", "mrxs", "nef", "CR2", "dng"])
+def test_a_preview_of_an_image_stored_elsewhere_is_no_image(tmp_path, suffix):
+    WRITERS["tif"](tmp_path / f"a.{suffix}")
+    for read in (lambda path: list_images(path.parent), lambda path: list_images(path.parent, True), read_image):
+        with pytest.raises(DataError, match=rf"a.{suffix}: has the format .{suffix.lower()}, of which only a preview"):
+            read(tmp_path / f"a.{suffix}")
+
+
+def test_the_preview_that_a_raw_file_begins_with_is_no_image(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, subfiletype=1, metadata=None)
+    with pytest.raises(DataError, match="a.tif: begins with a preview"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_images_of_other_formats_are_refused_whatever_their_name(tmp_path):
+    WRITERS["gif"](tmp_path / "a.x")
+    (tmp_path / "b").write_bytes(b"ZISRAWFILE" + bytes(60))
+    content = folder_content(tmp_path)
+    assert [str(error).partition(". ")[0] for error in content.refused] == [
+        f"{tmp_path / 'a.x'}: is a file of the format GIF, which is not read under this name",
+        f"{tmp_path / 'b'}: is a file of the format CZI, which is not read under this name",
+    ]
+    assert "Rename it to b.czi" in str(folder_content(tmp_path, any_kind=True).refused[1])
+    WRITERS["gif"](tmp_path / "c.png")
+    with pytest.raises(DataError, match=r"c.png: is not a TIFF, PNG, JPEG or BMP file, but GIF"):
+        read_image(tmp_path / "c.png")
+
+
+def test_files_that_are_not_read_are_collected_and_named(tmp_path):
+    for folder, names in (("one", ("a.tif~", "b.bak", "roi.zip", "notes.txt", "Thumbs.db")), ("two", ("x.pdf",))):
+        (tmp_path / folder).mkdir()
+        WRITERS["tif"](tmp_path / folder / "a.tif")
+        for name in names:
+            WRITERS["tif"](tmp_path / folder / name)
+    (tmp_path / "one" / "roi.zip").write_bytes(b"PK\3\4")
+    (tmp_path / "two" / "x.pdf").write_bytes(b"%PDF-1.4")
+    content = folder_content(tmp_path / "one")
+    assert [p.name for p in content.images] == ["a.tif"]
+    assert [p.name for p in content.others] == ["a.tif~", "b.bak", "notes.txt", "roi.zip"]
+    assert left_out_sentence(content.others) == (
+        f"In {tmp_path / 'one'}, 4 files are not read, because they are not images or are backup copies: a.tif~, "
+        "b.bak, notes.txt, roi.zip."
+    )
+    with left_out_files() as unread:
+        for folder in ("one", "two", "one"):
+            list_images(tmp_path / folder)
+    assert [p.name for p in unread] == ["a.tif~", "b.bak", "roi.zip", "x.pdf"]  # a text may be an annotation
+    assert left_out_sentence(unread) == (
+        "In 2 folders, 4 files are not read, because they are not images or are backup copies: one/a.tif~, one/b.bak, "
+        "one/roi.zip, two/x.pdf."
+    )
+    assert left_out_sentence([]) is None
+    list_images(tmp_path / "one")  # nobody listens
+
+
+def test_only_some_files_are_named():
+    paths = [Path("f", f"{n}.zip") for n in range(9)]
+    assert left_out_sentence(paths) == (
+        "In f, 9 files are not read, because they are not images: 0.zip, 1.zip, 2.zip, 3.zip, 4.zip and 4 more."
+    )
+    assert left_out_sentence([Path("f/a~")]) == "In f, 1 file is not read, because it is a backup copy: a~."
+    assert left_out_sentence([Path("f/a~"), Path("f/b.bak")]) == (
+        "In f, 2 files are not read, because they are backup copies: a~, b.bak."
+    )
+    assert left_out_sentence(paths[:1]) == "In f, 1 file is not read, because it is not an image: 0.zip."

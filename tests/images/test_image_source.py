@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.images.image_source import ImageSource, page_axis
+from mrcnn.images.image_source import ImageSource, page_axes_of
+from mrcnn.images.stated_size import StatedSize
 
 
 class Declared(ImageSource):
@@ -36,7 +37,15 @@ def test_pixels_are_in_the_byte_order_of_this_machine(order):
 
 
 def test_what_counts_the_pages():
-    assert page_axis("a.czi", {"y": 5, "x": 5, "c": 3}) is page_axis("a.czi", {"t": 1, "z": 1, "y": 5}) is None
-    assert page_axis("a.czi", {"t": 1, "z": 4}) == "z" and page_axis("a.czi", {"t": 4, "z": 1}) == "t"
-    with pytest.raises(DataError, match=r"a.czi: holds 3 slices \(z\) at 2 time points.*Save each time point as a sep"):
-        page_axis("a.czi", {"t": 2, "z": 3})
+    assert page_axes_of("yxc", {"y": 5, "x": 5, "c": 3}) == page_axes_of("tzy", {"t": 1, "z": 1, "y": 5}) == ()
+    assert page_axes_of("tz", {"t": 1, "z": 4}) == (("z", 4),) and page_axes_of("tz", {"t": 4, "z": 1}) == (("t", 4),)
+    assert page_axes_of("tczyx", {"t": 2, "z": 3, "c": 4, "y": 5, "x": 6}) == (("t", 2), ("z", 3))
+
+
+def test_a_movie_has_no_distance_of_slices():
+    size, image = StatedSize(5.0, 2.0, 2.0, None, "states a slice distance of 0 um"), np.zeros((3, 4, 1), np.uint8)
+    expected = {"t": (None, None), "p": (None, None), "z": (5.0, size.slice_problem), "i": (5.0, size.slice_problem)}
+    for axis, stated in expected.items():
+        source = ImageSource("a.tif", 3, image.shape, image.dtype, by_window=False, size=size, page_axes=((axis, 3),))
+        assert (source.slice_distance_nm, source.slice_problem) == stated
+        assert source.page_axes == ((axis, 3),) and source.pixel_size_nm == (2, 2)

@@ -11,6 +11,7 @@ from PIL import Image
 from mrcnn.errors import DataError
 from mrcnn.images import read as images
 from mrcnn.images.read import image_shape, list_images, natural_key, page_count, read_image
+from mrcnn.images.source import open_image
 
 
 def picture(shape, dtype=np.uint8, seed=0):
@@ -239,3 +240,49 @@ def test_list_images_is_natural_and_skips_what_is_no_image(tmp_path):
 def test_natural_key_sorts_any_names(names):
     assert sorted(sorted(names, key=natural_key), key=natural_key) == sorted(names, key=natural_key)
     assert sorted(["a10", "a9", "A1"], key=natural_key) == ["A1", "a9", "a10"]
+
+
+@pytest.mark.parametrize("dtype, refused", [(np.uint8, False), (np.float32, False), (np.float64, True)])
+def test_the_limit_is_in_bytes_as_well(tmp_path, monkeypatch, dtype, refused):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((300, 400), dtype), compression="zlib")
+    monkeypatch.setattr(images, "MAX_PIXELS", 300 * 400)
+    for read in (read_image, image_shape, lambda path: open_image(path).read()):
+        if not refused:
+            read(path)
+            continue
+        with pytest.raises(DataError, match=r"a.tif: declares 300 x 400( x 1)? values of 8 bytes, .* 480000 bytes"):
+            read(path)
+
+
+def test_a_small_file_that_declares_gigabytes_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.float64), compression="zlib", metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            tif.pages[0].tags[name].overwrite(30_000)
+    assert path.stat().st_size < 1000
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: pytest.fail("decoded"))
+    for read in (read_image, image_shape, open_image, lambda path: open_image(path).window(0, 0, 0, 1, 1)):
+        with pytest.raises(DataError, match="a.tif: declares 30000 x 30000(?: x 1)? values of 8 bytes, more than"):
+            read(path)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "deep.png"])
+@pytest.mark.parametrize("text", ["", "Unable to allocate 20.8 GiB"])
+def test_an_image_without_room_in_memory_is_an_error_of_this_file(tmp_path, monkeypatch, name, text):
+    path = tmp_path / name
+    if name == "a.tif":
+        tifffile.imwrite(path, picture((30, 40)), compression="zlib")
+    else:
+        path.write_bytes(imagecodecs.png_encode(picture((30, 40, 3), np.uint16 if name == "deep.png" else np.uint8)))
+    source = open_image(path)
+
+    def fail(*_, **__):
+        raise MemoryError(text)
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", fail)
+    monkeypatch.setattr(images._Pillow, "pixels", fail)
+    for read in (lambda: read_image(path), source.read):
+        with pytest.raises(DataError, match=f"{name}: does not fit into memory" + (r" \(Unable" if text else "")):
+            read()

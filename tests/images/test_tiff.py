@@ -251,3 +251,38 @@ def test_channels_written_as_columns_are_no_stack_of_slivers(tmp_path, channels)
         tiff_layout(path)
     tifffile.imwrite(path, np.moveaxis(image, -1, 0), imagej=True, metadata={"axes": "CYX"})
     np.testing.assert_array_equal(read_image(path), image)
+
+
+@pytest.mark.parametrize(
+    "options, axes, expected",
+    [
+        ({"imagej": True}, "TZCYX", (("t", 2), ("z", 3))),
+        ({"imagej": True}, "ZYX", (("z", 6),)),
+        ({"imagej": True}, "TYX", (("t", 6),)),
+        ({"ome": True}, "CZTYX", (("z", 3), ("t", 2))),
+        ({"metadata": {"axes": "PZYX"}}, "PZYX", (("p", 2), ("z", 3))),
+        ({"metadata": None}, "", (("i", 6),)),
+    ],
+)
+def test_axes_of_the_pages(tmp_path, options, axes, expected):
+    lengths = dict(expected)
+    shape = [lengths.get(a.lower(), 2) for a in axes[:-2]] or [6]
+    options = {"metadata": {"axes": axes}, **options}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((*shape, 8, 9), np.uint8), photometric="minisblack", **options)
+    layout = tiff_layout(tmp_path / "a.tif")
+    assert layout.page_axes == expected and layout.count == 6
+
+
+def test_channels_of_different_depth_in_an_uncompressed_file(tmp_path):
+    """Tags that are valid each, but contradict one another."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.dstack([STACK[0, 0]] * 3), photometric="rgb", metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        bits = tif.pages[0].tags["BitsPerSample"].valueoffset
+        counts = tif.pages[0].tags["StripByteCounts"].valueoffset
+    data = bytearray(path.read_bytes())
+    data[bits] = 7
+    data[counts : counts + 2] = b"\0\0"
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="a.tif: (cannot be read as a TIFF file: its tags contradict|has pixels of)"):
+        read_image(path)

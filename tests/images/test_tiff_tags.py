@@ -49,6 +49,16 @@ def test_a_tag_of_another_type_is_named(tmp_path, options, name, kind):
     assert unsound_tag(path) == name
 
 
+def test_a_number_stored_as_a_byte_is_named_if_nothing_else_is(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY, metadata=None)
+    (place, order), (other, _) = entry_of(path, "RowsPerStrip"), entry_of(path, "BitsPerSample")
+    patch(path, place + 2, 1, 2, order)
+    assert unsound_tag(path) == "RowsPerStrip"
+    patch(path, other + 2, 2, 2, order)
+    assert unsound_tag(path) == "BitsPerSample"
+
+
 @pytest.mark.parametrize("name", ["ImageWidth", "Compression", "SamplesPerPixel"])
 def test_several_values_where_there_is_one_are_named_on_any_page(tmp_path, name):
     path = tmp_path / "a.tif"

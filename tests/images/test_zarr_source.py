@@ -175,10 +175,18 @@ def test_plates_and_wells_are_no_image(tmp_path, version, kind, cure):
         open_image(tmp_path / "a.zarr")
 
 
-def test_axes_that_are_no_image_and_pages_that_are_ambiguous(tmp_path):
-    write(tmp_path / "a.zarr", pixels("tzyx", t=2), "tzyx")
-    with pytest.raises(DataError, match=r"a.zarr: holds 3 slices \(z\) at 2 time points"):
-        open_image(tmp_path / "a.zarr")
+@pytest.mark.parametrize("axes", ["tzyx", "ztyx", "tczyx", "cztyx"])
+def test_slices_at_several_time_points_are_pages(tmp_path, axes):
+    array = pixels(axes, t=2)
+    source = open_image(write(tmp_path / "a.zarr", array, axes))
+    expected = np.moveaxis(array if "c" in axes else array[..., None], axes.find("c"), -1)
+    order = [a for a in axes if a in "tz"]
+    assert source.page_axes == tuple((a, {"t": 2, "z": 3}[a]) for a in order)
+    for page, place in enumerate(np.ndindex(*expected.shape[:2])):
+        assert (source.read(page) == expected[place]).all()
+
+
+def test_axes_that_are_no_image(tmp_path):
     assert open_image(write(tmp_path / "b.zarr", pixels("tzyx", t=2, z=1), "tzyx")).pages == 2
     for axes in ("qyx", "zyc", "yyx", "yx"):
         path = write(tmp_path / "c.zarr", pixels("zyx"), "zyx")
@@ -301,3 +309,26 @@ def test_without_zarr_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingExtra, match="pip install zarr$"):
         open_image(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(
+    "shape, chunks, problem",
+    [
+        (
+            (10**9, 10**9),
+            (64, 64),
+            r"declares 1 pages of 1000000000 x 1000000000 x 1 values, more than the limits of 1 TiB",
+        ),
+        ((10**12, 64, 64), (1, 64, 64), "declares 1000000000000 pages of 64 x 64 x 1 values, more than the limits"),
+        ((60_000, 60_000), (60_000, 60_000), "declares 60000 x 60000 = 3600000000 values"),
+        ((30_000, 30_000), (30_000, 30_000), "declares 30000 x 30000 values of 8 bytes"),
+    ],
+)
+def test_a_few_bytes_that_declare_more_than_any_image_has_are_refused(tmp_path, shape, chunks, problem):
+    path, axes = tmp_path / "a.zarr", "zyx"[-len(shape) :]
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("full", shape=shape, dtype="f8", chunks=chunks)
+    image = {"version": "0.4", "datasets": [{"path": "full"}], "axes": [{"name": a} for a in axes]}
+    group.attrs.update({"multiscales": [image]})
+    with pytest.raises(DataError, match=f"a.zarr: {problem}"):
+        open_image(path)

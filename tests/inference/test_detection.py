@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrcnn.engine.mask_rcnn import MaskRCNN
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError, DataError, LimitReached
 from mrcnn.geometry.boxes import denorm_boxes, norm_boxes
 from mrcnn.geometry.masks import unmold_mask
 from mrcnn.geometry.resample import scaled_image
@@ -132,6 +132,21 @@ def test_maximum_number_of_detections(make):
     few = make(DETECTION_MAX_INSTANCES=3, DETECTION_NMS_THRESHOLD=0.99).predict(make_images((64, 64)), tile="off")[0]
     assert len(most) > 3 == len(few)
     assert_alike(few, most.select(np.arange(3)))
+    assert "DETECTION_MAX_INSTANCES" in few.limit_reached.split(";")
+
+
+def test_limits_are_told_for_each_image_and_warned_of_once(make):
+    detector, images = make(DETECTION_MAX_INSTANCES=3), make_images((64, 64), (64, 64), (50, 80))
+    with pytest.warns(LimitReached, match="DETECTION_MAX_INSTANCES = 3") as said:
+        found = detector.predict(images, tile="off")
+    assert len(said) == 1 and said[0].filename == __file__
+    assert all("DETECTION_MAX_INSTANCES" in one.limit_reached for one in found)
+    with pytest.warns(LimitReached) as said:
+        tiled = detector.detect_tiled(make_images((150, 150))[0], tile=64, overlap=16, progress=False)
+    assert len(said) == 1 and "DETECTION_MAX_INSTANCES" in tiled.limit_reached
+    detector = make(DETECTION_MAX_INSTANCES=200, POST_NMS_ROIS_INFERENCE=20, PRE_NMS_LIMIT=10**6)
+    reached = [one.limit_reached for one in detector.predict(images, tile="off")]
+    assert all(limit in (None, "POST_NMS_ROIS_INFERENCE") for limit in reached)
 
 
 def test_minimum_score_and_pixel_size(make):
@@ -311,3 +326,35 @@ def test_fewer_proposals_than_detections_in_batches_of_two_sizes(make):
     for found, other in zip(together, alone):
         assert 0 < len(found) <= 4
         assert_alike(found, other)
+
+
+@pytest.mark.parametrize("geometry", ["matterport", "area"])
+def test_masks_with_flips_are_means_over_flipped_images(make, geometry):
+    """The objects are the same; a mask is the mean of what the mask head finds in the four images, turned back."""
+    detector = make(IMAGES_PER_GPU=2, MASK_GEOMETRY=geometry)
+    molded, metas, _ = detector.mold_inputs(make_images((64, 64), (64, 64), seed=5))
+    detection = detector.detection
+    detections, plain, _ = detection.run(molded, metas)
+    detection.flips = True
+    try:
+        found, averaged, _ = detection.run(molded, metas)
+    finally:
+        detection.flips = False
+    np.testing.assert_array_equal(found, detections)
+    detect, mask = detection._models
+    anchors = np.broadcast_to(detection.anchors((64, 64))[1], (2, *detection.anchors((64, 64))[1].shape))
+    expected = plain.copy()
+    for y, x in ((1, 0), (0, 1), (1, 1)):
+        image = molded[:, :: -1 if y else 1, :: -1 if x else 1]
+        _, *maps, _ = detect([image, metas, anchors])
+        y1, x1, y2, x2 = np.moveaxis(detections[:, : plain.shape[1], :4], 2, 0)
+        boxes = np.stack([1 - y2 if y else y1, 1 - x2 if x else x1, 1 - y1 if y else y2, 1 - x1 if x else x2], axis=2)
+        masks = np.asarray(mask([boxes, metas, *maps]))
+        class_ids = detections[:, : plain.shape[1], 4].astype(int)
+        own = np.take_along_axis(masks, class_ids[:, :, None, None, None], axis=4)[..., 0]
+        expected += own[:, :, :: -1 if y else 1, :: -1 if x else 1]
+    np.testing.assert_allclose(averaged, expected / 4, atol=1e-5)
+    assert np.abs(averaged - plain).max() > 1e-3
+    detector.flips = True
+    assert detection.flips and "flips" in detector.PREDICTION_ATTRIBUTES
+    detector.flips = False

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from mrcnn.layers.roi_align import PyramidROIAlign, flatten_pyramid, pyramid_roi_align, roi_levels
+from mrcnn.geometry.regions import to_normalised
+from mrcnn.layers.roi_align import PyramidROIAlign, RoICells, flatten_pyramid, pyramid_roi_align, roi_levels
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 # A large image with small maps, so boxes of moderate size use every level.
@@ -211,3 +212,37 @@ def test_layer():
     assert symbolic.shape == (None, 7, 3, 3, 3)
     with pytest.raises(ValueError, match="square"):
         PyramidROIAlign((3, 4))
+
+
+def ramp(side):
+    """A map [1, side, side, 2] of an image of 64 x 64 pixels: y and x of the middles, in pixels of the image."""
+    middle = (np.arange(side, dtype=np.float32) + 0.5) * 64 / side
+    return np.stack(np.meshgrid(middle, middle, indexing="ij"), axis=-1)[None]
+
+
+@pytest.mark.parametrize("geometry", ["matterport", "area"])
+def test_cells_are_sampled_in_their_middles(geometry):
+    boxes = np.array([[8, 12, 40, 28], [3.5, 20.25, 30, 55]])
+    normalised = to_normalised(boxes, (64, 64), geometry)[None]
+    meta = np.zeros((1, 14), np.float32)
+    meta[:, 4:6] = 64
+    found = ops.convert_to_numpy(RoICells(4, geometry)([normalised, meta, ramp(32)]))
+    assert found.shape == (1, 2, 4, 4, 2)
+    for box, cells in zip(boxes, found[0]):
+        y, x = (box[i] + (np.arange(4) + 0.5) * (box[i + 2] - box[i]) / 4 for i in (0, 1))
+        np.testing.assert_allclose(cells[..., 0], np.broadcast_to(y[:, None], (4, 4)), atol=1e-3)
+        np.testing.assert_allclose(cells[..., 1], np.broadcast_to(x, (4, 4)), atol=1e-3)
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_regions_in_continuous_coordinates_are_the_same_pixels(aligned):
+    boxes, meta = np.array([[8, 12, 40, 28], [3, 20, 30, 55]]), np.zeros((1, 14), np.float32)
+    meta[:, 4:6] = 64
+    maps = [ramp(side) for side in (16, 8, 4, 2)]
+    found = [
+        ops.convert_to_numpy(
+            PyramidROIAlign((3, 3), aligned, geometry)([to_normalised(boxes, (64, 64), geometry)[None], meta, *maps])
+        )
+        for geometry in ("matterport", "area")
+    ]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)

@@ -17,6 +17,8 @@ import pytest
 HERE = Path(__file__).parent
 
 
+pytestmark = pytest.mark.long  # all follow the training of shapes
+
 # Scripts of one sample run one after the other in one process, as cells do, because importing the framework is slow.
 FOLLOW = """
 import json, runpy, sys
@@ -104,7 +106,6 @@ def test_balloons_are_learned_from_via_polygons_and_splashed(balloon_folder, log
     assert (~grey).any() == (int(found) > 0)
 
 
-@pytest.mark.long
 def test_nuclei_are_learned_from_crops_and_submitted_as_run_lengths(nucleus_folder, logs):
     everywhere = ["--dataset", nucleus_folder, "--logs", logs]
     run(
@@ -128,7 +129,6 @@ def test_nuclei_are_learned_from_crops_and_submitted_as_run_lengths(nucleus_fold
         assert taken.sum() <= pixels
 
 
-@pytest.mark.long
 def test_coco_is_trained_on_and_evaluated_with_the_official_tools(coco_folder, logs):
     everywhere = ["--dataset", coco_folder, "--logs", logs]
     said = run(

@@ -113,6 +113,7 @@ class LoadsTheCheckpoint(keras.callbacks.Callback):
         logs["val_mean_average_precision"] = (epoch + 1) / 4
 
 
+@pytest.mark.long
 def test_runs_are_found_and_continued(config, tmp_path, capsys, shapes):
     settings = config(MEAN_PIXEL=np.zeros(3))
     settings.BATCH_SIZE, settings.MEAN_PIXEL = 1, np.array([10.0, 20.0, 30.0])

@@ -39,6 +39,7 @@ def typed_shapes(factor):
     return dataset
 
 
+@pytest.mark.filterwarnings("ignore:.*is taken as 8 bit")
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16, np.uint16, np.int32, np.int64])
 def test_grey_levels_of_any_dtype_are_used_unchanged(model, dtype):
     image = make_image()
@@ -173,6 +174,7 @@ def test_train_decides_for_all_images_at_once(tiny, tmp_path, monkeypatch):
     np.testing.assert_allclose(model.mold_inputs([positive])[0][0], positive, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*is taken as 8 bit")
 def test_tiles_of_an_array_are_what_the_whole_image_is(model, monkeypatch):
     seen = []
     monkeypatch.setattr("mrcnn.engine.mask_rcnn.MaskRCNN.detect_tiled", lambda self, source, **_: seen.append(source))

@@ -1,6 +1,7 @@
 """Images with ground truth boxes only: they train everything except the masks."""
 
 import numpy as np
+import pytest
 
 from mrcnn.config import LOSS_NAMES
 from mrcnn.training.inspection import gradient_norms
@@ -8,6 +9,7 @@ from mrcnn.training.inspection import gradient_norms
 MASK = "mrcnn_mask_loss"
 
 
+@pytest.mark.long
 def test_gradients_of_images_with_and_without_masks(tiny):
     """All gradients except those of the mask loss equal those of the same images with masks, also in a mixed batch."""
     config = tiny.config()

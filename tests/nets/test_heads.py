@@ -5,10 +5,19 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.layers.roi_align import PyramidROIAlign, RoICells
 from mrcnn.nets.batch_norm import BatchNorm, ConvNorm, with_bias
 from mrcnn.nets.fpn import feature_pyramid
-from mrcnn.nets.heads import BoxHead, FoldRegions, MaskHead, PositiveMasks, UnfoldRegions, WholePatchConv
+from mrcnn.nets.heads import (
+    BoxHead,
+    FineMasks,
+    FoldRegions,
+    MaskHead,
+    PositiveMasks,
+    RegionMasks,
+    UnfoldRegions,
+    WholePatchConv,
+)
 from mrcnn.nets.mask_rcnn import building
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
@@ -108,21 +117,43 @@ def test_shapes_and_names():
     assert names == {f"mrcnn_{n}" for n in expected}
 
 
+def test_refined_masks_start_as_those_of_the_mask_head():
+    """With any features of the image, until the last layer of the refinement has learnt something."""
+    head, fine = MaskHead(4, width=6), FineMasks(4, width=8)
+    pooled, cells = random(1, 7, 4, 4, 5), random(1, 7, 8, 8, 8)
+    plain = ops.convert_to_numpy(head(pooled))
+    head.fine = fine
+    refined = head(pooled, cells)
+    assert refined.shape == (1, 7, 8, 8, 4) and keras.backend.standardize_dtype(refined.dtype) == "float32"
+    np.testing.assert_array_equal(ops.convert_to_numpy(refined), plain)
+    fine.logits.kernel.assign(random(*fine.logits.kernel.shape))
+    assert (np.abs(ops.convert_to_numpy(head(pooled, cells)) - plain) > 1e-3).any()
+    names = {layer.name for layer in head.layers}
+    assert {"mrcnn_mask_fine", "mrcnn_mask_fine_conv1", "mrcnn_mask_fine_conv2", "mrcnn_mask_fine_reduce"} <= names
+    assert fine.features(random(1, 64, 96, 3)).shape == (1, 32, 48, 8)
+
+
+@pytest.mark.parametrize("refined", [False, True])
 @pytest.mark.parametrize(("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 0.02)])
-def test_masks_of_wanted_regions_are_those_of_all_regions(policy, tolerance, jitted):
+def test_masks_of_wanted_regions_are_those_of_all_regions(policy, tolerance, refined, jitted):
     """For any number of wanted regions in any image; masks that are not computed are zero."""
     with building(0, policy):
-        head, pool, slots = MaskHead(2, width=4), PyramidROIAlign((2, 2)), 8
-        masks_of, all_of = (PositiveMasks(head, pool, slots, all_slots) for all_slots in (False, True))
+        pool, slots = PyramidROIAlign((2, 2)), 8
+        head = MaskHead(2, width=4, fine=FineMasks(2, 3) if refined else None)
+        masks = RegionMasks(head, pool, RoICells(4) if refined else None)
+        masks_of, all_of = (PositiveMasks(masks, slots, all_slots) for all_slots in (False, True))
     corner = np.random.default_rng(0).uniform(0, 0.5, (2, slots, 2))
     rois = np.concatenate([corner, corner + 0.3], axis=2).astype(np.float32)
     meta = np.zeros((2, 14), np.float32)
     meta[:, 4:6] = 64
-    maps = [ops.cast(random(2, side, side, 3, seed=side), pool.compute_dtype) for side in (16, 8, 4, 2)]
+    sides = (16, 8, 4, 2, 32) if refined else (16, 8, 4, 2)
+    maps = [ops.cast(random(2, side, side, 3, seed=side), pool.compute_dtype) for side in sides]
     for layer in (masks_of, all_of):
         layer.build([(2, slots, 4), (2, slots), (2, 14), *(m.shape for m in maps)])
+    if refined:
+        head.fine.logits.kernel.assign(random(*head.fine.logits.kernel.shape))
     run = jitted(lambda class_ids: masks_of([rois, class_ids, meta, *maps]))
-    everything = ops.convert_to_numpy(jitted(lambda rois: head(pool([rois, meta, *maps])))(rois))
+    everything = ops.convert_to_numpy(jitted(lambda rois: masks(rois, meta, maps))(rois))
     for wanted in ((0, 0), (1, 0), (0, 2), (3, 1), (2, 4), (5, 8)):
         class_ids = np.array([[1] * n + [0] * (slots - n) for n in wanted], np.int32)
         found = ops.convert_to_numpy(run(class_ids))

@@ -46,7 +46,8 @@ def test_masks_in_a_second_model_are_the_same(tiny, graph):
     inputs = inputs_of(tiny, graph.config, 64, 64)
     whole = numpy_of(jit(graph.inference_model())(inputs))
     detector, masker = graph.detection_models()
-    detections, *maps = numpy_of(jit(detector)(inputs))
+    detections, *maps, last = numpy_of(jit(detector)(inputs))
+    assert last.shape == (len(detections), 2)
     np.testing.assert_allclose(detections, whole[0], atol=1e-5)
     kept = detections[:, :3, :4]
     masks = keras.ops.convert_to_numpy(jit(masker)([kept, inputs[1], *maps]))

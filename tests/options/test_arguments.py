@@ -98,6 +98,8 @@ def test_run_prints_errors_without_traceback(capsys):
     assert run(fail, KeyboardInterrupt()) == 130
     assert run(fail, OSError(28, "No space left on device")) == 2
     assert "No space left" in capsys.readouterr().err
+    assert run(fail, BrokenPipeError(32, "Broken pipe")) == 2  # of something else than standard output
+    assert "Broken pipe" in capsys.readouterr().err
 
 
 def test_run_does_not_hide_bugs():

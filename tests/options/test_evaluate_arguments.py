@@ -46,6 +46,9 @@ def test_an_iou_that_matches_everything_or_nothing_is_refused(parsed, value, cap
 
 def test_numbers_of_figures(capsys):
     assert evaluate_parser("x").parse_args(["--weights", "w", "--worst", "0"]).worst == 0
+    for parser in (evaluate_parser, compare_parser):
+        words = " ".join(parser("x").format_help().split())
+        assert "labels/CLASS/" in words and "LabelImg" in words and "README" not in words
     assert compare_parser("x").parse_args(["a=b", "c", "--pictures", "0"]).models == ["a=b", "c"]
     with pytest.raises(SystemExit):
         evaluate_parser("x").parse_args(["--weights", "w", "--worst", "-1"])

@@ -24,6 +24,8 @@ from mrcnn.options.tuning_arguments import hours
     [
         (distance, "0"),
         (distance, "five"),
+        (distance, "1e300"),
+        (distance, "1e-9"),
         (scores, "0.7,0.3"),
         (scores, "2"),
         (count, "-1"),
@@ -33,6 +35,8 @@ from mrcnn.options.tuning_arguments import hours
         (slices, "a:b"),
         (slices, "3:3"),
         (pixel_size, "0"),
+        (pixel_size, "1e300"),
+        (pixel_size, "5,1e-9"),
         (pixel_size, "x"),
         (pixel_size, "1,2,3"),
         (pixel_size, "inf"),

@@ -13,7 +13,7 @@ def parsed(*arguments, **defaults):
 
 def test_defaults():
     found = parsed()
-    assert (found.images, found.tile, found.object_size, found.out) == (["a.tif"], "auto", "pixel-size", "predictions")
+    assert (found.images, found.tile, found.object_size, found.out) == (["a.tif"], "auto", None, "predictions")
     assert found.write is None and found.min_score is None and not (found.resume or found.masks or found.cells)
     assert parsed(min_score=0.3).min_score == 0.3 and parsed("--min-score", "0.7", min_score=0.3).min_score == 0.7
     assert {*MASK_DEFAULT, *BOX_DEFAULT} <= WRITERS.keys()

@@ -87,4 +87,8 @@ def test_help_of_every_combination_is_complete():
     for networks in (NETWORKS, ("mask",), ("mask", "faster")):
         text = train_parser("about", networks, ("full",), False, False).format_help()
         assert ("--hours" in text) == ("unet" in networks) and "U-Net, FCN and" not in text or "unet" in networks
+        words = " ".join(text.split())
+        assert "images/ with labels/" in words and "Masks/NAME/" in words and "classes.csv" in words
+        assert "LabelImg" not in words and "README" not in words
+        assert "LabelImg" in " ".join(train_parser("about", networks).format_help().split())
         assert "--settings" not in text and "--small" not in text and "None" not in text

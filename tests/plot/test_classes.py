@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from mrcnn.errors import DataError
-from mrcnn.evaluate.classes import evaluate_classes, score_curves
+from mrcnn.evaluate.classes import evaluate_classes
+from mrcnn.evaluate.curves import score_curves
 from mrcnn.geometry.instances import Instances
 from mrcnn.plot.classes import plot_class_counts, plot_class_curves, plot_classes, plot_confusion, plot_f1
 from mrcnn.plot.figures import new_figure
@@ -59,9 +60,17 @@ def test_precision_against_recall_of_each_class_with_the_point_of_the_threshold(
     ax = plot_class_curves(curves).axes[0]
     np.testing.assert_allclose(lines(ax)["Nucleoli"], [[0, 0.5, 0.5], [1, 1, 0.5]])
     assert points(ax) == [(0.5, 1), (1, 1)]
-    assert "(AP 0.500)" in ax.get_legend().texts[0].get_text() and "above 0.7" in ax.get_title()
+    assert "(VOC AP 0.500)" in ax.get_legend().texts[0].get_text() and "from 0.7" in ax.get_title()
     own = new_figure(3, 3).subplots()
     assert plot_class_curves(curves, None, ax=own) is own.figure and points(own) == []
+
+
+def test_a_class_that_is_never_found_has_no_best_threshold(images):
+    truths, found = images
+    drawn = plot_f1(score_curves(truths, [found[0].select([1, 2])], NAMES), 0.6).axes[0]
+    labels = [text.get_text() for text in drawn.get_legend().texts]
+    assert labels[0] == "Nucleoli (none found)" and " at " in labels[1]
+    assert len(points(drawn)) == 2  # of the other class, and of all
 
 
 def test_f1_by_threshold_marks_the_best_one(images):
@@ -99,8 +108,10 @@ def test_counts_are_bars_with_the_most_frequent_on_top(tmp_path):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["none", "rare", "frequent"]
     assert [bar.get_width() for bar in ax.patches] == [0, 3, 12500]
     assert [text.get_text() for text in ax.texts] == ["0", "3", "12 500"] and ax.get_xscale() == "log"
+    assert [text.xy[0] for text in ax.texts] == [ax.get_xlim()[0], 3, 12500]  # a logarithmic axis has no place for 0
+    assert ax.get_xlabel() == "Images (logarithmic scale)"
     even = plot_class_counts(pd.Series({"a": 3, "b": 5})).axes[0]
-    assert even.get_xscale() == "linear" and even.get_xlim()[1] > 5
+    assert even.get_xscale() == "linear" and even.get_xlabel() == "Objects" and even.get_xlim()[1] > 5
     assert len(plot_class_counts({}).axes[0].patches) == 0
 
 

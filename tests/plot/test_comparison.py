@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_rgb
 
 from mrcnn.geometry.instances import Instances
@@ -52,6 +53,13 @@ def test_learning_curve_has_means_and_runs(tmp_path):
     ax = figure.axes[0]
     assert [line.get_label() for line in ax.lines] == ["unet", "mask"]
     assert ax.lines[0].get_xydata() == pytest.approx(np.array([[12, 0.7], [120, 0.86]]))
-    assert [len(points.get_offsets()) for points in ax.collections] == [4, 2]
+    points = [drawn for drawn in ax.collections if isinstance(drawn, PathCollection)]
+    assert [len(drawn.get_offsets()) for drawn in points] == [4, 2]
+    band, none = (drawn for drawn in ax.collections if isinstance(drawn, PolyCollection))
+    corners = band.get_paths()[0].vertices
+    assert {tuple(c) for c in corners} >= {(12, 0.6), (12, 0.8), (120, 0.85), (120, 0.87)}
+    assert np.ptp(none.get_paths()[0].vertices[:, 1]) == pytest.approx(0.4)  # no wider than the line
+    assert "mean and range of up to 2 seeds" in ax.get_title()
+    assert "seeds" not in plot_learning_curve(table[4:]).axes[0].get_title()
     assert [t.get_text() for t in ax.get_xticklabels()] == ["12", "120"]
     assert (tmp_path / "l.png").is_file()

@@ -42,7 +42,7 @@ def test_history_file_becomes_three_panels(tmp_path):
     assert lines(total) == {"training": [5, 4, 3], "validation": [6, 5, 4]}
     assert list(lines(parts)) == ["RPN class", "RPN box", "class", "box", "mask"]
     assert len(parts.get_lines()) == 10
-    assert lines(scores) == {"threat score at IoU 0.5": [0.4], "AP at IoU 0.5": [0.1, 0.5, 0.6]}
+    assert lines(scores) == {"threat score at IoU 0.5": [0.4], "COCO's AP at IoU 0.5": [0.1, 0.5, 0.6]}
     assert (tmp_path / "curves.png").stat().st_size > 5000
 
 

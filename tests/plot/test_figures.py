@@ -55,3 +55,19 @@ def test_drawing_needs_no_pyplot():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    figure = picture_axes((30, 60))[0].figure
+    save_figure(figure, tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+
+    def full(path, dpi):
+        Path(path).write_bytes(before[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure, "savefig", full)
+    for name in ("a.png", "b.png"):
+        with pytest.raises(DataError, match="No space left on device"):
+            save_figure(figure, tmp_path / name)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"] and (tmp_path / "a.png").read_bytes() == before

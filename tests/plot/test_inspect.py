@@ -72,7 +72,17 @@ def test_refined_boxes_are_joined_with_their_originals():
 def test_refined_boxes_alone_and_visibilities():
     ax = draw_boxes(IMAGE, refined_boxes=BOXES, visibilities=[0, 2, 1])
     faint, bright = ax.collections
-    assert faint.get_alpha() < bright.get_alpha()
+    assert faint.get_linewidth()[0] < bright.get_linewidth()[0]
+
+
+@pytest.mark.parametrize("grey", [0, 90, 128, 166, 230, 255])
+def test_a_faint_box_is_seen_on_any_ground(grey):
+    figure = new_figure(3, 3)
+    ax = figure.add_axes((0, 0, 1, 1))
+    draw_boxes(np.full((100, 100), grey, np.uint8), [(20, 20, 80, 80)], visibilities=[0], ax=ax)
+    figure.canvas.draw()
+    drawn = np.asarray(figure.canvas.buffer_rgba())[60:240, 60:240, 0].astype(int)
+    assert (np.abs(drawn - drawn[90, 90]) > 90).sum() > 150
 
 
 def test_a_faint_box_has_no_refined_one():

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.geometry.instances import Instances
+from mrcnn.plot.captions import inner_point
 from mrcnn.plot.instances import (
     ERROR_COLORS,
     blend,
     compare_truth,
     draw_errors,
     draw_instances,
-    inner_point,
     overlay_image,
 )
 
@@ -153,8 +153,21 @@ def test_other_captions():
     assert texts(draw_instances(GREY, objects, captions="class"))[1] == "1 (crowd)"
 
 
+def test_class_and_score_are_written_into_what_was_found():
+    gt = squares((5, 5, 15, 25), (20, 30, 35, 50), class_ids=[1, -1])
+    found = squares((5, 5, 15, 25), (20, 2, 30, 12), class_ids=[1, 2], scores=[0.91, 0.52])
+    names = ["BG", "cell", "nucleus"]
+    left, right = compare_truth(GREY, gt, found, captions="class and score", class_names=names).axes
+    assert texts(left) == ["cell", "cell (crowd)"] and left.get_title() == "Ground truth: 1 object"
+    assert texts(right) == ["cell", "0.91", "nucleus", "0.52"]
+    assert texts(draw_errors(GREY, gt, found, class_names=names)) == ["nucleus", "0.52"]  # the other is correct
+    assert texts(draw_errors(GREY, gt, found)) == []
+
+
 def test_bad_captions_are_rejected():
-    with pytest.raises(ValueError, match="captions must be 'index', 'area', 'score', 'class' or a list"):
+    with pytest.raises(
+        ValueError, match="captions must be 'index', 'area', 'score', 'class', 'class and score' or a list"
+    ):
         draw_instances(GREY, TWO, captions="volume")
     with pytest.raises(ValueError, match="1 captions for 2 objects"):
         draw_instances(GREY, TWO, captions=["a"])
@@ -213,7 +226,14 @@ def test_errors_are_coloured_and_counted(tmp_path):
 def test_a_crowd_is_not_missed():
     gt, nothing = squares((5, 5, 15, 25), (20, 30, 35, 50), class_ids=[1, -1]), TWO.select([])
     labels = [t.get_text() for t in draw_errors(GREY, gt, nothing).get_legend().get_texts()]
-    assert "missed 1" in labels
+    assert "missed 1" in labels and labels[-1] == "crowd, not counted"
+
+
+def test_what_is_found_in_a_crowd_is_grey():
+    gt, found = squares((5, 5, 15, 25), (20, 30, 35, 50), class_ids=[1, -1]), squares((22, 32, 30, 40))
+    ax = draw_errors(GREY, gt, found)
+    assert np.allclose(pixels(ax)[25, 35], 0.65 * 100 + 0.35 * 0x99, atol=1)
+    assert "false 0" in [t.get_text() for t in ax.get_legend().get_texts()]
 
 
 def test_true_objects_are_outlined_only_where_something_is_wrong():

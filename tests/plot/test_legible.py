@@ -7,7 +7,8 @@ from matplotlib.text import Text
 
 from mrcnn.config import LOSS_NAMES
 from mrcnn.domains.wafer.plot.views import show_patches
-from mrcnn.evaluate.classes import evaluate_classes, score_curves
+from mrcnn.evaluate.classes import evaluate_classes
+from mrcnn.evaluate.curves import score_curves
 from mrcnn.geometry.instances import Instances
 from mrcnn.plot.class_views import show_classes
 from mrcnn.plot.classes import plot_classes

@@ -29,7 +29,17 @@ for _module, _names in FITTED:
 for _module, _settings in BEFORE.items():
     for _name, _values in _settings.items():
         if "Matterport" not in _name and not _values["SEMANTIC_MODEL"]:
-            _values.update(MASK_GEOMETRY="area", MASK_REGION_SCALE=1.2)
+            _values.update(MASK_GEOMETRY="area", MASK_REGION_SCALE=1.2, MASK_FINE_SIZE=32)
+# Changed since on purpose: fields of hundreds of objects. Presets for a GPU had Matterport's limits, except for wafers.
+_LIMITS = {"PRE_NMS_LIMIT": 4000, "POST_NMS_ROIS_INFERENCE": 1000, "DETECTION_MAX_INSTANCES": 400}
+for _module, _settings in BEFORE.items():
+    for _name, _values in _settings.items():
+        if _values["SEMANTIC_MODEL"]:
+            continue
+        for _limit, _least in _LIMITS.items():
+            _values[_limit] = max(_values[_limit], _least)
+        if _module != "wafer_sections" and _values["MAX_GT_INSTANCES"] == 100 and "Matterport" not in _name:
+            _values["MAX_GT_INSTANCES"] = 200
 MODULES = [importlib.import_module(f"mrcnn.presets.{m.name}") for m in pkgutil.iter_modules(mrcnn.presets.__path__)]
 PRESETS = [
     value
@@ -110,3 +120,9 @@ def test_a_run_of_any_settings_of_a_domain_is_loaded_with_its_full_ones(samples,
             made().to_json(tmp_path / "config.json")
             read = configs["full"].from_json(tmp_path / "config.json")
             assert read.to_dict() == {**configs["full"]().to_dict(), **made().to_dict()}, name
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if not issubclass(p, SemanticConfig)])
+def test_a_field_of_196_objects_fits(preset):
+    assert preset.DETECTION_MAX_INSTANCES >= 400 and preset.POST_NMS_ROIS_INFERENCE >= 1000
+    assert preset.PRE_NMS_LIMIT >= 4000

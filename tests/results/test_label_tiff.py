@@ -55,6 +55,13 @@ def test_any_pixel_size_is_stored_in_numbers_that_imagej_can_read(tmp_path, obje
         assert 1e7 * denominator / numerator == pytest.approx(size, rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [1e-3, 0.004, (1e-3, 1e9)])
+def test_sizes_below_what_a_resolution_tag_in_cm_can_hold(tmp_path, objects, size):
+    write_label_tiff(tmp_path / "a.tif", [objects] * 2, size, 0.5)
+    y, x = size if isinstance(size, tuple) else (size, size)
+    assert read_voxel_size_nm(tmp_path / "a.tif") == pytest.approx((0.5, y, x))
+
+
 def test_single_image_without_pixel_size(tmp_path, objects):
     objects.pixel_size_nm = None
     write_label_tiff(tmp_path / "a.tif", objects)
@@ -106,3 +113,29 @@ def test_disk_full_keeps_the_old_file(tmp_path, objects, monkeypatch):
         write_label_tiff(tmp_path / "a.tif", objects)
     assert (tmp_path / "a.tif").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+@pytest.mark.parametrize(
+    "axes, letters, order",
+    [
+        ([("t", 2), ("z", 3)], "TZ", range(6)),
+        ([("z", 3), ("t", 2)], "TZ", [0, 2, 4, 1, 3, 5]),
+        ([("t", 6)], "T", range(6)),
+        ([("p", 6)], "T", range(6)),
+        ([("i", 6)], "Z", range(6)),
+        ([], "Z", range(6)),
+    ],
+)
+def test_pages_keep_their_axes(tmp_path, monkeypatch, dtype, axes, letters, order):
+    if dtype == np.uint32:
+        monkeypatch.setattr(label_tiff, "_UINT16_MAX", 0)
+    labels = np.arange(1, 7)[:, None, None] * np.ones((1, 4, 5), int)
+    pages = [Instances.from_label_image(one * np.tri(4, 5, page)) for page, one in enumerate(labels)]
+    write_label_tiff(tmp_path / "a.tif", pages, 10, 20, page_axes=axes)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.series[0].axes == f"{letters}YX" and file.series[0].dtype == dtype
+        found = file.asarray().reshape(6, 4, 5)
+    np.testing.assert_array_equal(found, [pages[n].to_label_image() for n in order])
+    assert read_voxel_size_nm(tmp_path / "a.tif")[1:] == pytest.approx((10, 10))
+    assert read_voxel_size_nm(tmp_path / "a.tif")[0] == (pytest.approx(20) if "Z" in letters else None)

@@ -266,11 +266,6 @@ def test_incompatible_options(sample, options, message, tmp_path, capsys):
     assert not (tmp_path / "logs").exists()
 
 
-def test_flips_are_refused_for_a_mask_rcnn(sample, run_folder, stack, capsys):
-    assert sample["predict"].main(["--weights", str(run_folder), "--flips", str(stack / "stack.tif")]) == 2
-    assert "--flips is for unet and fcn" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("script", ["predict", "evaluate"])
 def test_missing_weights_are_one_line_and_exit_code_2(sample, script, tmp_path, capsys):
     images = [str(tmp_path / "a.tif")] if script == "predict" else []

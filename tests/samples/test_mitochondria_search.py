@@ -42,6 +42,7 @@ def test_search_settings_of_a_unet(sample, unet_options, tmp_path):
     domain.with_backbone(domain.configs["full"].from_json(out / "best.json")).validate()  # as train.py takes it
 
 
+@pytest.mark.long
 def test_search_settings_of_a_mask_rcnn(sample, tiny_network, tmp_path, monkeypatch):
     for part, seed in (("train", 1), ("validation", 2)):
         monkeypatch.setitem(SYNTHETIC, part, (2, seed))

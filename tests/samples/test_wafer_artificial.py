@@ -34,6 +34,7 @@ def contents(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.long
 def test_a_killed_and_resumed_command_gives_the_same_files(script, wafer, tmp_path):
     arguments = [
         "--labels",

@@ -33,6 +33,7 @@ def folder(synthetic, tmp_path_factory):
     return root
 
 
+@pytest.mark.long
 def test_channels_and_mean_pixel_come_from_the_images(sample, folder, tiny_network, tmp_path):
     code = sample["train"].main(
         [

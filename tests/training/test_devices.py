@@ -26,6 +26,7 @@ def results(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1]), done.stdout
 
 
+@pytest.mark.long
 def test_a_batch_shared_by_two_has_the_losses_of_the_whole(results):
     one, two = results[0]["one"], results[0]["two"]
     assert one["devices"] == [] and len(two["devices"]) == 2
@@ -36,6 +37,7 @@ def test_a_batch_shared_by_two_has_the_losses_of_the_whole(results):
             assert float(row[name]) == pytest.approx(float(other[name]), rel=near), name
 
 
+@pytest.mark.long
 def test_weights_after_shared_steps_are_the_same(results):
     one, two = (results[0][key]["weights"] for key in ("one", "two"))
     assert len(one) == len(two) > 20
@@ -43,6 +45,7 @@ def test_weights_after_shared_steps_are_the_same(results):
         assert value == pytest.approx(other, rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.long
 def test_a_message_for_more_devices_than_exist(results):
     found, said = results
     assert found["three"] == []

@@ -15,8 +15,9 @@ from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.engine.segmenter import SemanticSegmenter
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.training.checkpoints import read_config
-from mrcnn.training.grey_levels import decide
+from mrcnn.training.grey_levels import decide, typical_grey
 from mrcnn.training.recorded import own_config
+from mrcnn.weights.load import save_weights
 
 ZERO = {"IMAGE_CHANNEL_COUNT": 1, "MEAN_PIXEL": 0.0}
 RNG = np.random.default_rng(0)
@@ -191,11 +192,16 @@ def test_a_resumed_run_keeps_its_rule(run, config, tmp_path, monkeypatch, capsys
 
 
 def test_weights_without_a_record_are_used_by_the_callers_config(run, older, config, tmp_path):
-    weights_alone = tmp_path / "weights.h5"
-    run[0].save_weights(weights_alone)
+    weights_alone, with_record = tmp_path / "weights.h5", tmp_path / "recorded.h5"
+    save_weights(run[0].keras_model, weights_alone)
+    run[0].save_weights(with_record)
     for given in (None, True):
         segmenter = SemanticSegmenter("inference", config(TRAINED_STRETCHED=given), tmp_path)
-        for weights, expected in ((weights_alone, given), (run[0].checkpoint_path, False)):
+        for weights, expected in (
+            (weights_alone, given),
+            (run[0].checkpoint_path, False),
+            (with_record, False),
+        ):
             segmenter.load_weights(weights, verbose=0)
             assert segmenter.config.TRAINED_STRETCHED is expected
         segmenter.load_weights(older / "best.h5", verbose=0)
@@ -275,3 +281,27 @@ def test_settings_that_a_script_changes_between_trainings_take_effect(detector):
 def test_the_record_is_checked():
     with pytest.raises(ConfigError, match="TRAINED_STRETCHED must be one of None, False, True"):
         Config(TRAINED_STRETCHED="yes").validate()
+
+
+class Fields:
+    """Fields of cells in several types, and one that cannot be read."""
+
+    image_ids = np.arange(4)
+
+    def load_image(self, image_id):
+        if image_id == 3:
+            raise DataError("d.tif", "is damaged", "Copy it again")
+        image = np.random.default_rng(image_id).normal(40, 3, (64, 64))
+        image[20:40, 20:40] += 150
+        return (image * (1, 100, 1)[image_id]).astype((np.uint8, np.uint16, np.float32)[image_id])[..., None]
+
+
+def test_the_grey_levels_of_the_training_images_are_recorded_as_the_network_sees_them():
+    config = Config(IMAGE_CHANNEL_COUNT=1, MEAN_PIXEL=np.array([128.0]))
+    median, noise = typical_grey(config, Fields())
+    assert 5 < median < 45 and 2 < noise < 6
+    config.SCALE_INTENSITY = False
+    assert typical_grey(config, Fields())[0] == pytest.approx(40, abs=1)  # only the image of 8 bit
+    config.validate()
+    config.TRAINED_GREY = [median, noise]
+    assert Config.from_dict(config.to_dict()).TRAINED_GREY == [median, noise]

@@ -14,6 +14,7 @@ from mrcnn.training.trained_on import record_training_set, seen_by_network
 
 ALL = {
     "TRAINED_STRETCHED": True,
+    "TRAINED_GREY": [40.0, 3.0],
     "TRAINED_SCALE": 0.5,
     "TRAINED_RESCALED": 0.75,
     "TRAINED_OBJECT_PX": [10.0, 20.0, 30.0],

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from mrcnn.config import Config
-from mrcnn.training.run_folders import is_ahead, last_resumable, new_folder, run_folders, run_name, run_of
+from mrcnn.errors import ConfigError
+from mrcnn.training.run_folders import check_folder, is_ahead, last_resumable, new_folder, run_folders, run_name, run_of
 
 
 def made(folder, *files):
@@ -17,6 +18,32 @@ def made(folder, *files):
 
 def test_name():
     assert run_name(Config(NAME="Cells")) == "cells" and run_name(Config()) == "model"
+
+
+@pytest.mark.parametrize(
+    "name, problem",
+    [
+        ("cells/v2", "contains '/'"),
+        ("..\\cells", "contains"),
+        ("../../cells", "contains '/'"),
+        ("cells\0", "contains"),
+        ("c" * 5000, "is 5000 bytes long, more than 200"),
+        ("C:cells", "begins like a drive of Windows"),
+    ],
+)
+def test_a_name_that_cannot_begin_a_folder_is_refused(tmp_path, name, problem):
+    folder = new_folder(tmp_path, name)  # does not fail, as a model for detection has such a folder too
+    with pytest.raises(ConfigError, match="NAME begins the name of the run's folder") as caught:
+        check_folder(folder, tmp_path, name)
+    assert problem in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_folders_that_users_name_and_those_that_exist_are_not_checked(tmp_path):
+    check_folder(tmp_path / "elsewhere" / "run", tmp_path / "logs", "cells/v2")
+    old = tmp_path / "cells" / "v220200101T0000"
+    old.mkdir(parents=True)
+    check_folder(old, tmp_path, "cells/v2")
+    check_folder(new_folder(tmp_path, "Zellen, Gruppe 2"), tmp_path, "Zellen, Gruppe 2")
 
 
 def test_new_folders_never_exist(tmp_path):

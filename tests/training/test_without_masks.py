@@ -8,7 +8,7 @@ from mrcnn.config import LOSS_NAMES
 from mrcnn.data.synthetic.shapes import ShapesDataset
 from mrcnn.engine.mask_rcnn import MaskRCNN
 from mrcnn.errors import WeightsError
-from mrcnn.evaluate.report import format_table
+from mrcnn.evaluate.text import format_table
 from mrcnn.inference.evaluation import evaluate_dataset
 
 LOSSES = [name for name in LOSS_NAMES if name != "mrcnn_mask_loss"]

@@ -15,7 +15,6 @@ from mrcnn.weights.files import (
     MAX_NODES,
     open_weights,
     reading,
-    remove_leftovers,
     write_legacy_group,
     written_whole,
 )
@@ -268,15 +267,6 @@ def test_written_whole_or_not_at_all(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["file.h5"]
     with h5py.File(path) as file:
         assert list(file) == ["whole"] and file["whole"][-1] == 99_999
-
-
-def test_leftovers_of_a_killed_run_are_removed(tmp_path):
-    for suffix in ("tmp", "json", "csv"):
-        (tmp_path / f".writing-0123456789abcdef.{suffix}").write_bytes(b"half")
-    (tmp_path / "best.h5").write_bytes(b"whole")
-    (tmp_path / ".hidden").write_bytes(b"of the user")
-    remove_leftovers(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "best.h5"]
 
 
 @pytest.mark.parametrize("bug", [AttributeError, NameError, ImportError, TypeError, NotImplementedError])

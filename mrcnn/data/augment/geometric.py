@@ -97,7 +97,8 @@ class Affine(Geometric):
     translate : fraction of the height (downwards) and, drawn separately, of the width (to the right)
     shear : degrees
     mode : {"reflect", "constant"}
-        The area outside the image is filled with its reflection, objects included, or with black.
+        The area outside the image is filled with its reflection, objects included (but for slivers, see
+        `ResamplingMap`), or with black.
     p : float
         Probability.
     """
@@ -145,7 +146,8 @@ class Elastic(Geometric):
     sigma : pixels
         Of the Gaussian that smooths the displacements: the larger, the smoother.
     mode : {"reflect", "constant"}
-        The area outside the image is filled with its reflection, objects included, or with black.
+        The area outside the image is filled with its reflection, objects included (but for slivers, see
+        `ResamplingMap`), or with black.
     p : float
         Probability.
     """

@@ -8,6 +8,7 @@ from mrcnn.geometry.boxes import tight_box
 from mrcnn.geometry.instances import Instances
 
 MIN_AREA_PX = 4  # objects with less than this left are dropped
+SLIVER_PX = 3  # reflected objects of which the border of the image leaves less than this in width are dropped, too
 HALF = 0.5 - 1e-4  # threshold for a mask's bilinear values; the slack keeps float32 ties inside
 
 
@@ -55,7 +56,8 @@ class ResamplingMap:
     mode : {"reflect", "constant"}
         What lies outside the input: its reflection (``d c b a | a b c d | d c b a``) or black. Reflected objects are
         objects too: they join the original if it touches the border, otherwise they become separate objects, so every
-        visible object has a mask.
+        visible object has a mask. The exception are slivers: a reflected object that the border of the output cuts so
+        that it is nowhere `SLIVER_PX` wide has no mask, unless the object is as thin itself.
     """
 
     def __init__(self, shape, mode):
@@ -73,7 +75,9 @@ class ResamplingMap:
             smallest = min(MIN_AREA_PX, np.count_nonzero(mask))
             for is_mirrored, copies in self._copies(box, mask):
                 tight = self._resampled(copies)
-                if tight is not None and np.count_nonzero(tight[1]) >= smallest:
+                if tight is None or np.count_nonzero(tight[1]) < smallest:
+                    continue
+                if not (is_mirrored and self._is_sliver(*tight) and _is_wide(mask)):
                     found.append((is_mirrored, index, *tight))
         found.sort(key=lambda entry: entry[:2])
         kept = [index for _, index, _, _ in found]
@@ -85,6 +89,11 @@ class ResamplingMap:
             [mask for *_, mask in found],
             instances.pixel_size_nm,
         )
+
+    def _is_sliver(self, box, mask):
+        """Whether what is seen of an object is thin and cut off by the border of the image."""
+        cut = box[0] == 0 or box[1] == 0 or box[2] == self.shape[0] or box[3] == self.shape[1]
+        return cut and not _is_wide(mask)
 
     def _resampled(self, copies):
         """(box, mask) of the union of copies [(box, mask), ...] of one object in the output, or None."""
@@ -219,6 +228,16 @@ class DisplacementMap(ResamplingMap):
         """(y_low, x_low, y_high, x_high) of all input positions that the output samples."""
         y_low, x_low, y_high, x_high = self.reach
         return y_low, x_low, self.shape[0] - 1 + y_high, self.shape[1] - 1 + x_high
+
+
+def _is_wide(mask):
+    """Whether a mask contains a square of `SLIVER_PX` pixels."""
+    for axis in (0, 1):
+        length = mask.shape[axis] - SLIVER_PX + 1
+        if length < 1:
+            return False
+        mask = np.logical_and.reduce([np.take(mask, range(k, k + length), axis) for k in range(SLIVER_PX)])
+    return bool(mask.any())
 
 
 def tight_crop(mask, origin=(0, 0)):

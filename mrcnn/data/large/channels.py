@@ -6,6 +6,8 @@ import numpy as np
 
 from mrcnn.data.large.planes import ArrayPlane, open_plane
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.pixel_size import read_stated_size
+from mrcnn.images.zarr_files import open_zarr
 
 DERIVED = ("edges", "zeros")  # computed here; all other names are planes of files
 PERCENTILES = (0.1, 99.9)
@@ -84,6 +86,16 @@ class ChannelStack:
     def path(self):
         """File of the first plane, or None for arrays."""
         return next(iter(self.files.values()), None)
+
+    def stated_sizes(self):
+        """Size of a voxel as each file states it, {path: StatedSize}."""
+        paths = dict.fromkeys(self.files.values())
+        return {path: open_zarr(path).size if path.is_dir() else read_stated_size(path) for path in paths}
+
+    @property
+    def pixel_size_nm(self):
+        """Height and width of a pixel (float, float) from the first file that states it; None if no file does."""
+        return next((size.pixel_nm for size in self.stated_sizes().values() if size.pixel_nm is not None), None)
 
     @property
     def plane_names(self):

@@ -13,6 +13,7 @@ from mrcnn.images import decoder_errors
 from mrcnn.images.decoder_errors import damage_named
 from mrcnn.images.image_source import KEPT_BYTES
 from mrcnn.images.read import image_shape, is_tiff, read_image
+from mrcnn.images.source import open_image
 from mrcnn.images.tiff import check_end, end_of_pixels, open_tiff, tiff_layout
 from mrcnn.images.tiff_segments import TiffSegments
 from mrcnn.images.tiff_windows import MappedPage
@@ -51,6 +52,8 @@ def open_plane(source):
     pages = layout.pages[0]
     channels = layout.shape[2] if len(layout.shape) == 3 else 1
     _check_channel(path, channels, channel)
+    if layout.orientation != 1 or not layout.colours.plain:
+        return ShownPlane(path, channel)
     # Channels are planes of one page, or separate pages.
     page, sample = (pages[0], channel) if len(pages) == 1 else (pages[channel or 0], None)
     with open_tiff(path) as tif:
@@ -140,6 +143,21 @@ class DecodedPlane(_FilePlane):
 
     def _open(self):
         return read_image(self.where)
+
+
+class ShownPlane(_FilePlane):
+    """A TIFF whose stored numbers are not those of the image: inverted, indices of a palette, turned, and so on."""
+
+    def __init__(self, path, channel):
+        source = open_image(path, keep_alpha=True)
+        super().__init__(path, source.shape[:2], source.dtype, channel)
+
+    def _open(self):
+        return open_image(self.where, keep_alpha=True)
+
+    def _cut(self, pixels, rows, columns):
+        block = pixels.window(0, rows.start, columns.start, rows.stop, columns.stop)
+        return block[..., 0] if block.shape[-1] == 1 else block
 
 
 class SegmentedPlane(_FilePlane):

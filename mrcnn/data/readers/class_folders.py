@@ -2,7 +2,8 @@
 
 from mrcnn.data.readers.file_dataset import FileDataset, checked_classes, pictures_by_stem, source_name
 from mrcnn.data.readers.label_images import image_and_label_folders, label_files
-from mrcnn.data.readers.labels import LabelRules, objects_from_labels, objects_of_classes, read_label_image
+from mrcnn.data.readers.label_mode import LabelMode, pieces_sentence
+from mrcnn.data.readers.labels import LabelRules, objects_from_labels, objects_of_classes
 from mrcnn.errors import DataError
 from mrcnn.formats.annotation import check_class
 from mrcnn.images.read import image_shape, list_images, natural_key
@@ -25,7 +26,7 @@ class ClassFolderDataset(FileDataset):
     classes : sequence of str, optional
         Class names in the order of their ids, from 1; by default the names of the folders, in natural order. Set them
         if several data sets must agree; there need not be a folder for every class.
-    suffix, mode, connectivity, watershed_distance_px, min_size_px
+    suffix, mode, connectivity, watershed_distance_px, min_size_px, no_background
         As in `LabelImageDataset`; they apply to the label images of each class.
     source, pixel_size_nm, channels
         As in `FileDataset`.
@@ -46,15 +47,16 @@ class ClassFolderDataset(FileDataset):
         classes=None,
         source="labels",
         suffix="",
-        mode="instances",
+        mode=None,
         connectivity=2,
         watershed_distance_px=None,
         min_size_px=0,
         pixel_size_nm=None,
         channels=None,
+        no_background=False,
     ):
         super().__init__(source=source, pixel_size_nm=pixel_size_nm, channels=channels)
-        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
+        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px, no_background)
         images, labels = image_and_label_folders(path, truth)
         folders = class_folders(labels)
         if not folders:
@@ -82,15 +84,25 @@ class ClassFolderDataset(FileDataset):
                     "the same name",
                 )
             self.add_image(source, stem, picture, labels=files, group=str(images / source_name(stem)))
+        self._modes = {
+            class_id: LabelMode([(path, pictures[stem]) for stem, path in files.items()], self._rules)
+            for class_id, files in found.items()
+        }
         self.prepare()
 
     def read_instances(self, info):
         """Objects from the label images of one image; raises `DataError` if one cannot be used."""
         parts = []
         for class_id, path in info["labels"]:
-            labels, semantic = read_label_image(path, info["path"], self._rules)
-            parts.append((class_id, objects_from_labels(labels, self._rules, semantic)[0]))
+            labels, semantic = self._modes[class_id].read(path, info["path"])
+            objects, values = objects_from_labels(labels, self._rules, semantic)
+            if not semantic and self._rules.mode is None:
+                self._tell_pieces(objects, values, path)
+            parts.append((class_id, objects))
         return objects_of_classes(image_shape(info["path"])[:2], parts)
+
+    def _tell_pieces(self, objects, values, path):
+        self.tell_once("pieces", lambda: pieces_sentence(objects, values, path))
 
 
 def class_folders(labels):

@@ -8,7 +8,8 @@ import numpy as np
 
 from mrcnn.data.readers.file_dataset import checked_classes
 from mrcnn.data.readers.label_images import LabelImageDataset
-from mrcnn.data.readers.labels import objects_from_labels, objects_of_classes, read_label_image
+from mrcnn.data.readers.label_mode import pieces_sentence
+from mrcnn.data.readers.labels import objects_from_labels, objects_of_classes
 from mrcnn.errors import DataError
 from mrcnn.formats.annotation import check_class
 from mrcnn.formats.paths import read_text
@@ -36,10 +37,10 @@ class ClassTableDataset(LabelImageDataset):
     classes : sequence of str, optional
         Class names in the order of their ids, from 1; by default those in the table, in natural order. Set them if
         several data sets must agree.
-    mode : "instances", "semantic" or "auto"
+    mode : "instances", "semantic" or "auto", optional
         "instances": each value is an object. "semantic": the connected components of each value are the objects.
-        "auto": a file is semantic if it holds only 0 and one other value.
-    suffix, connectivity, watershed_distance_px, min_size_px
+        "auto": a file is semantic if it holds only 0 and one other value. By default as in `LabelImageDataset`.
+    suffix, connectivity, watershed_distance_px, min_size_px, no_background
         As in `LabelImageDataset`.
     source, pixel_size_nm, channels
         As in `FileDataset`.
@@ -61,12 +62,13 @@ class ClassTableDataset(LabelImageDataset):
         classes=None,
         source="labels",
         suffix="",
-        mode="instances",
+        mode=None,
         connectivity=2,
         watershed_distance_px=None,
         min_size_px=0,
         pixel_size_nm=None,
         channels=None,
+        no_background=False,
     ):
         super().__init__(
             path,
@@ -79,6 +81,7 @@ class ClassTableDataset(LabelImageDataset):
             min_size_px=min_size_px,
             pixel_size_nm=pixel_size_nm,
             channels=channels,
+            no_background=no_background,
         )
         self._table = table_beside(path, truth) if table is None else Path(table)
         classes = checked_classes(classes)
@@ -128,7 +131,7 @@ class ClassTableDataset(LabelImageDataset):
     def read_instances(self, info):
         """Objects from the label image of one image and their classes; raises `DataError` if they do not agree."""
         path, class_of = info["labels"], info["classes"]
-        labels, semantic = read_label_image(path, info["path"], self._rules)
+        labels, semantic = self._mode.read(path, info["path"])
         values = np.unique(labels[labels > 0]).astype(np.int64).tolist()
         without, surplus = set(values) - set(class_of), set(class_of) - set(values)
         if without:
@@ -147,6 +150,8 @@ class ClassTableDataset(LabelImageDataset):
             parts = ((class_of[v], objects_from_labels(labels == v, self._rules, True)[0]) for v in values)
             return objects_of_classes(labels.shape, parts)
         objects, kept = objects_from_labels(labels, self._rules, False)
+        if self._rules.mode is None:
+            self.tell_once("pieces", lambda: pieces_sentence(objects, kept, path))
         objects.class_ids = np.array([class_of[v] for v in kept.tolist()], np.int32)
         return objects
 

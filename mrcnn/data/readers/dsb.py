@@ -1,7 +1,7 @@
 """The layout of the 2018 Data Science Bowl: `<id>/images/<id>.png` and `<id>/masks/*.png`, one file per object."""
 
 from mrcnn.data.readers.file_dataset import MISSING, FileDataset, check_choice, child_folder, existing_folder
-from mrcnn.data.readers.masks import check_threshold, read_mask_files
+from mrcnn.data.readers.masks import check_threshold, pieces_sentence, read_mask_files
 from mrcnn.errors import DataError
 from mrcnn.images.read import list_images, natural_key
 
@@ -16,7 +16,7 @@ class DSBDataset(FileDataset):
     ----------
     path : str or Path
         The folder that holds the image folders.
-    threshold, images_without_masks, drop_empty
+    threshold, images_without_masks, drop_empty, no_background
         As in `MaskFolderDataset`; by default it is an error if only some images have a folder `masks`.
     class_name, source, pixel_size_nm, channels
         As in `FileDataset`.
@@ -37,11 +37,13 @@ class DSBDataset(FileDataset):
         drop_empty=False,
         pixel_size_nm=None,
         channels=None,
+        no_background=False,
     ):
         super().__init__(class_name, source, pixel_size_nm, channels)
         check_choice("images_without_masks", images_without_masks, MISSING)
         check_threshold(threshold)
-        self._threshold, self._drop_empty = threshold, drop_empty
+        check_choice("no_background", no_background, (False, True))
+        self._threshold, self._drop_empty, self._no_background = threshold, drop_empty, no_background
         path = existing_folder(path, "<id>/images and <id>/masks inside")
         members = []
         for folder in sorted((p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")), key=natural_key):
@@ -87,7 +89,11 @@ class DSBDataset(FileDataset):
         """Decode the mask files of one image."""
         if info["masks"] is None:
             return super().read_instances(info)
-        return read_mask_files(info["masks"], info["path"], self._threshold, self._drop_empty)
+        found = read_mask_files(
+            info["masks"], info["path"], self._threshold, self._drop_empty, no_background=self._no_background
+        )
+        self.tell_once("pieces", lambda: pieces_sentence(found, info["masks"]))
+        return found
 
     def object_count(self, image_id):
         """Number of mask files; if empty ones are dropped, the masks are decoded and counted."""

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.dataset import Dataset
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError, DataError, warn
 from mrcnn.formats.annotation import check_class
 from mrcnn.geometry.instances import Instances
 from mrcnn.geometry.length_units import as_pixel_size
-from mrcnn.images.read import EXTENSIONS, image_shape, list_images, read_pixel_size_nm
+from mrcnn.images.pixel_size import read_stated_size
+from mrcnn.images.read import EXTENSIONS, image_shape, list_images
 from mrcnn.images.recent import Recent
 
 CACHE_BYTES = 512 * 2**20  # of box-sized masks cached per data set
@@ -45,6 +46,7 @@ class FileDataset(Dataset):
         self._source = source
         self._given_pixel_size = as_pixel_size(pixel_size_nm)
         self._cache = Recent(CACHE_BYTES)
+        self._told: set[object] = set()  # kinds of warnings given, for all subsets together
         self._new_ids = None  # set by `renumber_classes`: new id of each id that `read_instances` gives
         self.set_classes([class_name])
 
@@ -88,6 +90,15 @@ class FileDataset(Dataset):
             "To train or evaluate, provide the ground truth too",
         )
 
+    def tell_once(self, kind, sentence):
+        """Warn of a kind of problem once per data set; `sentence` () -> str, or None if there is no such problem."""
+        if kind in self._told:
+            return
+        text = sentence()
+        if text is not None:
+            self._told.add(kind)
+            warn(text)
+
     def load_instances(self, image_id):
         """The objects of an image with box-sized masks; decoded one mask at a time, and cached.
 
@@ -124,8 +135,23 @@ class FileDataset(Dataset):
         if self._given_pixel_size is not None:
             return self._given_pixel_size
         if "pixel_size_nm" not in info:
-            info["pixel_size_nm"] = read_pixel_size_nm(info["path"])
+            stated = read_stated_size(info["path"])
+            info["pixel_size_nm"], info["pixel_size_problem"] = stated.pixel_nm, stated.pixel_problem
+            self.tell_once(("pixel size", stated.pixel_problem), lambda: _size_sentence(info["path"], stated))
         return as_pixel_size(info["pixel_size_nm"])
+
+    def states_unusable_size(self, image_id):
+        """Whether the file states a pixel size that cannot be used, such as one in an unknown unit."""
+        return self.pixel_size_nm(image_id) is None and self.image_info[image_id].get("pixel_size_problem") is not None
+
+
+def _size_sentence(path, stated):
+    if stated.pixel_problem is None:
+        return None
+    return (
+        f"{path}: {stated.pixel_problem}, so it is not used: give the true size with pixel_size_nm (--pixel-size-nm). "
+        "Other images of which this is true are not named."
+    )
 
 
 def _bytes(instances):

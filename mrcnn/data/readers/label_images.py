@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import FileDataset, child_folder, existing_folder, pictures_by_stem, source_name
-from mrcnn.data.readers.labels import LabelRules, objects_from_labels, read_label_image
+from mrcnn.data.readers.label_mode import LabelMode, pieces_sentence
+from mrcnn.data.readers.labels import LabelRules, objects_from_labels
+from mrcnn.data.readers.plausible import check_lossless
 from mrcnn.errors import ConfigError, DataError
 
 TRUTH_FOLDERS = ("labels", "label", "masks", "truth", "groundtruth", "ground_truth")
@@ -15,7 +17,7 @@ class LabelImageDataset(FileDataset):
     """Images, and for each a label image of the same name: 0 is background, every other value is an object.
 
     Label images are TIFF, PNG or BMP with whole numbers (8, 16 or 32 bit, or a palette); JPEG changes values and is
-    rejected. A label image of zeros means that the image has no object.
+    rejected, also in a TIFF or under another name. A label image of zeros means that the image has no object.
 
     Parameters
     ----------
@@ -25,13 +27,18 @@ class LabelImageDataset(FileDataset):
         The folder of label images.
     suffix : str
         What follows the name of the image in the name of the label image, such as "_labels".
-    mode : "instances", "semantic" or "auto"
+    mode : "instances", "semantic" or "auto", optional
         "instances": each value is an object. "semantic": the connected components of the non-zero pixels are the
-        objects. "auto": a file is semantic if it holds only 0 and one other value.
+        objects. "auto": a file is semantic if it holds only 0 and one other value. By default "semantic" if all label
+        images together hold only 0 and one other value, which a warning says where it makes a difference; otherwise
+        "instances", with a warning of labels in pieces far apart.
     class_map : dict, optional
         Class name for each label value, if there is more than one class ("instances" only).
     connectivity, watershed_distance_px, min_size_px
         As in `LabelRules`.
+    no_background : bool
+        True: label images without a pixel of 0 are meant; False: they are an error if one value looks like the
+        background.
     class_name, source, pixel_size_nm, channels
         As in `FileDataset`.
 
@@ -48,16 +55,19 @@ class LabelImageDataset(FileDataset):
         class_name="mitochondrion",
         source="labels",
         suffix="",
-        mode="instances",
+        mode=None,
         class_map=None,
         connectivity=2,
         watershed_distance_px=None,
         min_size_px=0,
         pixel_size_nm=None,
         channels=None,
+        no_background=False,
     ):
         super().__init__(class_name, source, pixel_size_nm, channels)
-        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
+        self._pieces_are_meant = mode is not None
+        mode = "instances" if mode is None and class_map is not None else mode
+        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px, no_background)
         self._class_of = self._add_classes(class_map)
         images, labels = image_and_label_folders(path, truth)
         pictures = pictures_by_stem(images)
@@ -70,6 +80,7 @@ class LabelImageDataset(FileDataset):
                     "Add it (all zeros if the image has no object), or give both files the same name",
                 )
             self.add_image(source, stem, picture, labels=found[stem], group=str(images / source_name(stem)))
+        self._mode = LabelMode([(info["labels"], info["path"]) for info in self.image_info], self._rules)
         self.prepare()
 
     def _add_classes(self, class_map):
@@ -84,8 +95,11 @@ class LabelImageDataset(FileDataset):
     def read_instances(self, info):
         """Objects from the label image of one image; raises `DataError` if it cannot be used."""
         path = info["labels"]
-        labels, semantic = read_label_image(path, info["path"], self._rules)
+        labels, semantic = self._mode.read(path, info["path"])
         objects, values = objects_from_labels(labels, self._rules, semantic)
+        if not semantic and not self._pieces_are_meant:
+            before = "" if self._class_of is None else "give the classes by classes.csv instead of class_map, and "
+            self.tell_once("pieces", lambda: pieces_sentence(objects, values, path, before))
         if self._class_of is not None:
             unknown = sorted(set(values.tolist()) - set(self._class_of))
             if unknown:
@@ -126,8 +140,7 @@ def label_files(labels, images, pictures, suffix="", required=True):
                 f"is a label image, but {images} has no image {name.removesuffix(suffix) if suffix else name}",
                 "Add the image, or give both files the same name",
             )
-        if file.suffix.lower() in (".jpg", ".jpeg"):
-            raise DataError(file, "is a JPEG label image, and JPEG changes the values", "Save it as TIFF or PNG")
+        check_lossless(file, inside=False)
     return {stem: found[name] for name, stem in stems.items() if name in found}
 
 

@@ -1,10 +1,12 @@
 """Convert label images to objects: type checks, connected components, watershed split, minimum size."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import check_choice
+from mrcnn.data.readers.plausible import check_alpha, check_background, check_lossless, values_at_edges
 from mrcnn.errors import ConfigError, DataError
 from mrcnn.geometry.instances import Instances
 from mrcnn.images.read import check_shape, image_shape, read_image
@@ -19,9 +21,10 @@ class LabelRules:
 
     Attributes
     ----------
-    mode : "auto", "semantic" or "instances"
+    mode : "auto", "semantic", "instances" or None
         "instances": each value except 0 is an object. "semantic": everything except 0 is foreground, and its connected
-        components are the objects. "auto": semantic if there are only 0 and one other value.
+        components are the objects. "auto": semantic if there are only 0 and one other value. None: as
+        `mrcnn.data.readers.label_mode.LabelMode` decides.
     connectivity : 1 or 2
         Connectivity of the components: 1 joins pixels that share an edge, 2 also a corner (`skimage.measure.label`).
     watershed_distance_px : int or None
@@ -29,15 +32,20 @@ class LabelRules:
         least this far apart. None: no split.
     min_size_px : int
         Objects with fewer pixels are left out.
+    no_background : bool
+        True: a label image in which no pixel is 0 is meant; otherwise it is an error if one value looks like the
+        background (`mrcnn.data.readers.plausible.check_background`).
     """
 
-    mode: str = "auto"
+    mode: str | None = "auto"
     connectivity: int = 2
-    watershed_distance_px: int = None
+    watershed_distance_px: int | None = None
     min_size_px: int = 0
+    no_background: bool = False
 
     def __post_init__(self):
-        check_choice("mode", self.mode, MODES)
+        check_choice("mode", self.mode, (*MODES, None))
+        check_choice("no_background", self.no_background, (False, True))
         check_choice("connectivity", self.connectivity, (1, 2))
         for name, low in (("watershed_distance_px", 1), ("min_size_px", 0)):
             value = getattr(self, name)
@@ -50,14 +58,14 @@ class LabelRules:
 def check_labels(labels, path, mode="instances"):
     """Raise `DataError` unless the array can be a label image: [H, W], non-negative whole numbers.
 
-    Unless `mode` is "instances", a foreground with blurred edges is also rejected: its values between 0 and 255 would
-    be taken for objects, or all for foreground.
+    Unless `mode` is "instances", blurred edges are also rejected: their values would be taken for objects, or all for
+    foreground.
     """
     if labels.ndim != 2:
         raise DataError(
             path,
             f"has {labels.shape[-1]} channels, but a label image has one",
-            "Save the label numbers, not a colour image of them",
+            "Save the label numbers, not a colour image of them; where each object has a colour, give each a number",
         )
     if labels.dtype.kind not in "bui":
         raise DataError(
@@ -67,12 +75,25 @@ def check_labels(labels, path, mode="instances"):
         )
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
         raise DataError(path, f"has the negative label {labels.min()}", "Labels must be 0 (background) or positive")
-    if mode != "instances" and labels.dtype == np.uint8 and _is_blurred_foreground(labels):
+    if mode == "instances":
+        return
+    if (labels.dtype == np.uint8 and _is_blurred_foreground(labels)) or _is_blurred(labels):
         raise DataError(
             path,
-            "holds shades of grey between 0 and 255, like a binary mask saved as JPEG or resized with interpolation",
-            "Threshold it at 128 and save it losslessly; or pass mode='instances' if each number is an object",
+            "holds shades of grey between 0 and 255, or other values that occur only at edges, like a binary mask (or "
+            "numbers) once saved as JPEG or resized with interpolation",
+            "Threshold a binary mask at 128 and save it losslessly, resize numbers without interpolation; or pass "
+            "mode='instances' (--dataset-option mode=instances) if each number is an object",
         )
+
+
+def _is_blurred(labels):
+    """Whether most values occur only at the edges of the others."""
+    values = np.unique(labels[labels > 0])
+    if len(values) < BLURRED_SHADES:
+        return False
+    at_edges = len(values_at_edges(labels, values))
+    return at_edges >= BLURRED_SHADES and at_edges > len(values) / 2
 
 
 def _is_blurred_foreground(labels):
@@ -104,16 +125,21 @@ def read_label_image(path, picture, rules):
     -------
     labels : bool or integer array [H, W]
     semantic : bool
-        Outcome of `rules.mode`.
+        Outcome of `rules.mode`; False for None.
 
     Raises
     ------
     DataError
-        A file cannot be read, the sizes differ, or `check_labels` raises it.
+        A file cannot be read, the sizes differ, it is stored as JPEG, or its values cannot be right (`check_labels`,
+        `check_background`).
     """
+    check_lossless(Path(path))
     check_shape(path, image_shape(path), image_shape(picture), picture)
+    check_alpha(path)
     labels = read_image(path, indices=True)
     check_labels(labels, path, rules.mode)
+    if not rules.no_background:
+        check_background(labels, path)
     return labels, rules.mode == "semantic" or (rules.mode == "auto" and is_semantic([labels]))
 
 

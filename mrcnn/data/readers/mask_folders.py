@@ -9,7 +9,7 @@ from mrcnn.data.readers.file_dataset import (
     pictures_by_stem,
     source_name,
 )
-from mrcnn.data.readers.masks import check_threshold, read_mask_files
+from mrcnn.data.readers.masks import check_threshold, pieces_sentence, read_mask_files
 from mrcnn.errors import DataError
 from mrcnn.images.read import list_images
 
@@ -26,11 +26,14 @@ class MaskFolderDataset(FileDataset):
     path : str or Path
         The folder that holds `Images` and `Masks` (upper or lower case).
     threshold : number, optional
-        Grey value above which a pixel belongs to the object; by default 30 for JPEG masks and 0 for lossless ones.
+        Grey value above which a pixel belongs to the object; by default 30 for JPEG masks, whatever their names, and 0
+        for lossless ones, which may then hold neither soft edges nor several objects.
     images_without_masks : "error" or "background"
         Treat an image without a mask folder as an error, or as an image without objects.
     drop_empty : bool
         True: empty masks are left out; False: they are an error when read.
+    no_background : bool
+        True: masks of the whole image are meant; False: they are an error when read.
     class_name, source, pixel_size_nm, channels
         As in `FileDataset`.
 
@@ -50,11 +53,13 @@ class MaskFolderDataset(FileDataset):
         drop_empty=False,
         pixel_size_nm=None,
         channels=None,
+        no_background=False,
     ):
         super().__init__(class_name, source, pixel_size_nm, channels)
         check_choice("images_without_masks", images_without_masks, MISSING)
         check_threshold(threshold)
-        self._threshold, self._drop_empty = threshold, drop_empty
+        check_choice("no_background", no_background, (False, True))
+        self._threshold, self._drop_empty, self._no_background = threshold, drop_empty, no_background
         path = existing_folder(path, "Images and Masks inside")
         images, masks = child_folder(path, "images"), child_folder(path, "masks")
         for name, folder in (("Images", images), ("Masks", masks)):
@@ -87,7 +92,11 @@ class MaskFolderDataset(FileDataset):
 
     def read_instances(self, info):
         """Decode the mask files of one image."""
-        return read_mask_files(info["masks"], info["path"], self._threshold, self._drop_empty)
+        found = read_mask_files(
+            info["masks"], info["path"], self._threshold, self._drop_empty, no_background=self._no_background
+        )
+        self.tell_once("pieces", lambda: pieces_sentence(found, info["masks"]))
+        return found
 
     def object_count(self, image_id):
         """Number of mask files; if empty ones are dropped, the masks are decoded and counted."""

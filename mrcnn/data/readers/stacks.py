@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from mrcnn.data.readers.file_dataset import FileDataset
+from mrcnn.data.readers.label_mode import pieces_sentence
 from mrcnn.data.readers.labels import LabelRules, check_labels, is_semantic, objects_from_labels
+from mrcnn.data.readers.plausible import check_background, check_lossless
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.images.page_axes import place_of
 from mrcnn.images.read import image_shape, is_tiff, page_count, read_image
+from mrcnn.images.tiff import tiff_layout
 
 AUTO_PAGES = 32  # pages, spread over the stack, that "auto" checks before it treats a ground truth as semantic
 
@@ -26,7 +30,7 @@ class StackDataset(FileDataset):
         TIFF with the same number of pages of the same size. Without it, the stack can only be used for prediction.
     mode : "auto", "semantic" or "instances"
         As in `LabelRules`; "auto" checks up to 32 pages, spread evenly over those in use.
-    connectivity, watershed_distance_px, min_size_px
+    connectivity, watershed_distance_px, min_size_px, no_background
         As in `LabelRules`; components are computed per page.
     slices : (int, int), optional
         First page and end page (exclusive); by default all.
@@ -57,11 +61,13 @@ class StackDataset(FileDataset):
         block=20,
         pixel_size_nm=None,
         channels=None,
+        no_background=False,
     ):
         super().__init__(class_name, source, pixel_size_nm, channels)
-        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px)
+        self._rules = LabelRules(mode, connectivity, watershed_distance_px, min_size_px, no_background)
         path, truth = Path(path), None if truth is None else Path(truth)
         pages = _pages(path)
+        self._axes = tiff_layout(path).page_axes
         start, stop = _checked_slices(slices, pages, path)
         if isinstance(block, bool) or not isinstance(block, int) or block < 1:
             raise ConfigError(f"block must be a whole number of at least 1, not {block!r}.")
@@ -81,9 +87,10 @@ class StackDataset(FileDataset):
         self.prepare()
 
     def image_reference(self, image_id):
-        """File and page."""
+        """File and page, and where it is along axes that the file names."""
         info = self.image_info[image_id]
-        return f"{info['path']}, page {info['page']}"
+        place = place_of(self._axes, info["page"]) if len(self._axes) > 1 else {}
+        return ", ".join([str(info["path"]), f"page {info['page']}", *(f"{name} {n}" for name, n in place.items())])
 
     def read_instances(self, info):
         """Objects of one page of the ground truth."""
@@ -91,7 +98,12 @@ class StackDataset(FileDataset):
             return super().read_instances(info)
         if self._semantic is None:
             self._semantic = self._decide(info)
-        return objects_from_labels(self._read_labels(info, info["page"]), self._rules, self._semantic)[0]
+        labels = self._read_labels(info, info["page"])
+        objects, values = objects_from_labels(labels, self._rules, self._semantic)
+        if not self._semantic and self._rules.mode == "auto":
+            where = f"{info['truth']}, page {info['page']}"
+            self.tell_once("pieces", lambda: pieces_sentence(objects, values, where))
+        return objects
 
     def _decide(self, info):
         if self._rules.mode != "auto":
@@ -101,8 +113,10 @@ class StackDataset(FileDataset):
         return is_semantic(self._read_labels(info, int(page)) for page in pages)
 
     def _read_labels(self, info, page):
-        labels = read_image(info["truth"], page)
+        labels = read_image(info["truth"], page, indices=True)
         check_labels(labels, info["truth"], self._rules.mode)
+        if not self._rules.no_background:
+            check_background(labels, f"{info['truth']}, page {page}")
         return labels
 
 
@@ -128,12 +142,21 @@ def _checked_slices(slices, pages, path):
 
 
 def _check_truth(path, truth, pages):
+    check_lossless(truth)
     found = _pages(truth)
     if found != pages:
         raise DataError(
             truth, f"has {found} pages, but {path} has {pages}", "Provide the ground truth that belongs to this stack"
         )
-    shape, expected = image_shape(truth, 0), image_shape(path, 0)
+    axes = [tiff_layout(file).page_axes for file in (truth, path)]
+    if axes[0] != axes[1] and all(len(own) > 1 for own in axes):
+        found, expected = (", ".join(f"{name.upper()} {n}" for name, n in own) for own in axes)
+        raise DataError(
+            truth,
+            f"has pages along {found}, but those of {path} are along {expected}",
+            "Save both with the same axes in the same order",
+        )
+    shape, expected = image_shape(truth, 0, indices=True), image_shape(path, 0)
     if shape[:2] != expected[:2]:
         raise DataError(
             truth,

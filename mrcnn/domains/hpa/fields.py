@@ -8,6 +8,7 @@ import numpy as np
 
 from mrcnn.data.readers.file_dataset import check_choice
 from mrcnn.errors import DataError
+from mrcnn.images.folders import leave_out
 from mrcnn.images.read import check_shape, natural_key, read_image
 
 CHANNELS = ("red", "green", "blue", "yellow")  # microtubules, the protein, nuclei, endoplasmic reticulum
@@ -31,7 +32,9 @@ class Field:
 
 
 def find_fields(folder):
-    """Find the fields in a folder of files `<id>_red|green|blue|yellow.png` (or `.tif`); other files are ignored.
+    """Find the fields in a folder of files `<id>_red|green|blue|yellow.png` (or `.tif`).
+
+    Other files are told to `mrcnn.images.folders.left_out_files`.
 
     Parameters
     ----------
@@ -53,7 +56,10 @@ def find_fields(folder):
     found = {}
     for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.name)
-        if match is None or path.name.startswith("."):
+        if path.name.startswith("."):
+            continue
+        if match is None:
+            leave_out([path] if path.is_file() else [])
             continue
         files, channel = found.setdefault(match[1], {}), match[2].lower()
         if channel in files:

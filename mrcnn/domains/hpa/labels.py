@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from mrcnn.errors import ConfigError, DataError
+from mrcnn.formats.checked import cut, shown
 from mrcnn.formats.paths import read_text
 
 # The competition's 28 labels; label i is the entry at index i.
@@ -86,7 +87,7 @@ def read_hpa_csv(path):
             name, labels = (row[place].strip() for place in places)
             if name in targets:
                 raise DataError(
-                    where, f"lists field {name}, which is already in line {lines[name]}", "Keep one of them"
+                    where, f"lists field {cut(name)}, which is already in line {lines[name]}", "Keep one of them"
                 )
             targets[name], lines[name] = _labels(where, name, labels), rows.line_num
     except csv.Error as error:
@@ -143,17 +144,17 @@ def _labels(where, name, text):
     if not name or not parts:
         raise DataError(
             where,
-            "has no field id" if not name else f"has no label for field {name}",
+            "has no field id" if not name else f"has no label for field {cut(name)}",
             "Complete the row, or delete it",
         )
     for part in parts:
-        if not part.isdecimal() or int(part) >= len(HPA_CLASSES):
+        if not part.isdecimal() or len(part) > 9 or int(part) >= len(HPA_CLASSES):
             raise DataError(
                 where,
-                f"has the label {part!r}, but labels are 0 to {len(HPA_CLASSES) - 1}",
+                f"has the label {shown(part)}, but labels are 0 to {len(HPA_CLASSES) - 1}",
                 "Correct it; labels are separated by spaces",
             )
     labels = tuple(int(part) for part in parts)
     if len(set(labels)) < len(labels):
-        raise DataError(where, f"repeats a label ({text})", "List each label once")
+        raise DataError(where, f"repeats a label ({cut(text)})", "List each label once")
     return labels

@@ -154,7 +154,6 @@ PLANES = {
         AssertionError("e"),
         NotImplementedError("f"),
         RecursionError("g"),
-        MemoryError(),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -64,7 +64,7 @@ def test_every_value_is_written_and_read_back(labels):
         for name, values in labels.items():
             (folder / "labels" / name).mkdir(parents=True)
             tifffile.imwrite(folder / "labels" / name / "x.tif", values)
-        dataset = ClassFolderDataset(folder, classes=["c", "a", "b"])
+        dataset = ClassFolderDataset(folder, classes=["c", "a", "b"], mode="instances", no_background=True)
         expected = [
             (class_id, labels[name] == value)
             for class_id, name in enumerate(("c", "a", "b"), start=1)
@@ -109,10 +109,13 @@ def test_options_are_those_of_label_images(tmp_path):
     write(tmp_path, {"cell": np.uint8(CELLS > 0) * 255, "nucleus": NUCLEI}, suffix="_mask", extension="png")
     (tmp_path / "labels").rename(tmp_path / "drawn")
     given = {"suffix": "_mask", "pixel_size_nm": (4, 5), "channels": 1}
-    dataset = ClassFolderDataset(tmp_path / "images", tmp_path / "drawn", **given)
+    dataset = ClassFolderDataset(tmp_path / "images", tmp_path / "drawn", mode="instances", **given)
     assert found(dataset) == [("cell", 744), ("nucleus", 36), ("nucleus", 48)]
     assert dataset.pixel_size_nm(0) == dataset.load_instances(0).pixel_size_nm == (4, 5)
     assert dataset.load_image(0).shape == (*SHAPE, 1)
+    undecided = ClassFolderDataset(tmp_path / "images", tmp_path / "drawn", **given)
+    with pytest.warns(UserWarning, match="drawn/cell/a_mask.png: this label image and the others hold only 0 and one"):
+        assert found(undecided) == [("cell", 360), ("cell", 384), ("nucleus", 36), ("nucleus", 48)]
     for mode in ("semantic", "auto"):
         several = ClassFolderDataset(tmp_path / "images", tmp_path / "drawn", mode=mode, min_size_px=40, **given)
         assert found(several) == [("cell", 360), ("cell", 384), ("nucleus", 48)]

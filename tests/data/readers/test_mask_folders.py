@@ -216,6 +216,7 @@ print(len(objects), objects.image_shape, peak * 1024)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="The peak is read from /proc on Linux.")
 def test_300_instances_of_a_large_image_need_little_memory(tmp_path):
     (tmp_path / "Images").mkdir()

@@ -231,6 +231,9 @@ def test_what_open_any_cannot_open_is_told_what_is_supported(tmp_path, annotatio
     with pytest.raises(DataError, match=r"layout\. If .*train.json holds the annotations, pass this file"):
         open_any(tmp_path)
     (tmp_path / "annotations" / "train.json").unlink()
+    with pytest.raises(DataError, match="does not match any known layout. Supported"):
+        open_any(tmp_path)
+    (tmp_path / "README.txt").write_text("0 0.5 0.5 0.1 0.1")  # a row of labels
     with pytest.raises(DataError, match="has no file of class names"):
         open_any(tmp_path)
     (tmp_path / "README.txt").unlink()

@@ -151,3 +151,17 @@ def test_real_stack(real_data):
     objects = dataset.load_instances(4)
     np.testing.assert_array_equal(objects.foreground(), truth > 0)
     assert len(objects) > 5 and objects.pixel_size_nm == pytest.approx((5, 5))
+
+
+def test_pages_of_slices_at_several_time_points(tmp_path):
+    shape = (9, 5, 30, 40)
+    paths = [tmp_path / name for name in ("s.tif", "t.tif", "other.tif", "plain.tif")]
+    for path, pixels, axes in zip(paths, (IMAGES, TRUTH, TRUTH, TRUTH), ("TZYX", "TZYX", "ZTYX", "TZYX")):
+        options = {"ome": True, "metadata": {"axes": axes}} if path != paths[3] else {"photometric": "minisblack"}
+        tifffile.imwrite(path, pixels.reshape(shape if path != paths[3] else (45, 30, 40)), **options)
+    dataset = StackDataset(paths[0], paths[1])
+    assert dataset.num_images == PAGES and dataset.image_reference(7).endswith("s.tif, page 7, t 1, z 2")
+    np.testing.assert_array_equal(dataset.load_image(7)[..., 0], IMAGES[7])
+    with pytest.raises(DataError, match="other.tif: has pages along Z 9, T 5, but those of .*s.tif are along T 9, Z 5"):
+        StackDataset(paths[0], paths[2])
+    assert StackDataset(paths[0], paths[3]).num_images == PAGES  # pages without names are in the order of the images

@@ -64,6 +64,7 @@ def test_labels_are_mapped_to_classes():
         (["Id,Target", "a,1", "a,2"], "line 3: lists field a, which is already in line 2"),
         (["Id,Target", "a,28"], "line 2: has the label '28', but labels are 0 to 27"),
         (["Id,Target", "a,-1"], "has the label '-1'"),
+        (["Id,Target", "a," + "9" * 5000], "has the label '999"),
         (["Id,Target", "a,1.0"], "has the label '1.0'"),
         (["Id,Target", "a,1;2"], "has the label '1;2'"),
         (["Id,Target", "a,3 3"], "repeats a label"),

@@ -1,7 +1,8 @@
 """Cut sections out of a wafer and rotate them for artificial images: pixels, outlines and collision masks.
 
-A section is cut along its envelope; if it has none, along the convex hull of its parts plus a small margin. Only the
-neighbourhood of the section is read, whatever the wafer's size.
+A section is cut along its envelope; if it has none, along the convex hull of its parts plus a small margin. It keeps
+its own grey levels: the brightness of the wafer next to it would have to be estimated where other sections may lie,
+labelled or not. Only the neighbourhood of the section is read, whatever the wafer's size.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from mrcnn.domains.wafer.labels.outlines import Section
+from mrcnn.domains.wafer.labels.twins import find_twins
 from mrcnn.errors import DataError
 from mrcnn.geometry.polygons import polygon_box, polygon_boxes, polygon_mask, transform
 
@@ -17,8 +19,7 @@ ENVELOPE_MARGIN_PX = 2.0
 _KEPT_FRAMES, _KEPT_SHAPES, _KEPT_PIXELS = 20_000, 1024, 512
 _PROBES = 32
 _SPLINE_MARGIN_PX = 8
-_RING_PX = 3, 8  # distances from an envelope at which the bare surface is measured, beyond the section's blurred edge
-_LEAST_RING = 50  # minimum number of pixels for this measurement
+_SEAM_PX = 4  # from the border of an envelope inwards, where the surface around the parts turns into the new background
 
 
 @dataclass(eq=False)
@@ -49,12 +50,16 @@ class Cutout:
     frame : Frame
     mask : bool [h, w]
         The pixels to paste, also used to detect collisions: envelope, tissue and magnet together.
+    opacity : float32 [P]
+        Of the pixels in `mask`: 1 in tissue and magnet; in the rest of the envelope it falls to 0 at the border, and is
+        0 where another labelled section lies.
     section : Section
         Outlines in the frame.
     """
 
     frame: Frame
     mask: np.ndarray
+    opacity: np.ndarray
     section: Section
 
 
@@ -68,6 +73,9 @@ class Cutouts:
     labels : WaferLabels
     angles_deg : sequence of float
         Rotation angles, counter-clockwise as seen on the screen; 0 leaves the pixels unchanged.
+    everything : WaferLabels, optional
+        All labelled sections of the wafer, those that are not to be cut out as well: what an envelope holds of them is
+        not pasted. By default `labels`.
 
     Raises
     ------
@@ -75,8 +83,9 @@ class Cutouts:
         No section has both parts, or one extends beyond the image.
     """
 
-    def __init__(self, stack, labels, angles_deg=(0.0,)):
+    def __init__(self, stack, labels, angles_deg=(0.0,), everything=None):
         self.stack, self.angles_deg = stored_channels(stack), [float(angle) for angle in angles_deg]
+        self.pixel_size_nm = self.stack.pixel_size_nm
         where = labels.image_path or "wafer labels"
         self.sections = [
             _with_envelope(section, stack.shape, where)
@@ -88,10 +97,13 @@ class Cutouts:
         self.frame_of = lru_cache(_KEPT_FRAMES)(self._frame_of)
         self.shape_of = lru_cache(_KEPT_SHAPES)(self._shape_of)
         self.pixels_of = lru_cache(_KEPT_PIXELS)(self._pixels_of)
-        self.surface_of = lru_cache(None)(self._surface_of)
         self._inner_points_of = lru_cache(None)(self._inner_points)
-        self._outlines = [p for s in labels.sections for p in (s.tissue, s.magnet, s.envelope) if p is not None]
+        self._neighbours_of = lru_cache(None)(self._neighbours)
+        everything = labels if everything is None else everything
+        self._outlines, _, self._numbers = everything.outlines()
         self._boxes = polygon_boxes(self._outlines, stack.shape)
+        groups = [[everything.sections[i].number for i in group] for group in find_twins(everything)]
+        self._same = {number: group for group in groups for number in group}  # several labels of one section
 
     def __len__(self):
         return len(self.sections)
@@ -126,9 +138,30 @@ class Cutouts:
         """`Cutout` of a section at one of the angles."""
         frame = self.frame_of(index, turn)
         section = self.sections[index].mapped(lambda polygon: transform(polygon, frame.matrix))
-        parts = (section.envelope, section.tissue, section.magnet)
-        masks = [polygon_mask(polygon, (0, 0, *frame.shape)) for polygon in parts]
-        return Cutout(frame, np.any(masks, axis=0), section)
+        box = (0, 0, *frame.shape)
+        parts = polygon_mask(section.tissue, box) | polygon_mask(section.magnet, box)
+        mask = polygon_mask(section.envelope, box) | parts
+        return Cutout(frame, mask, self._opacity(index, frame, mask, parts), section)
+
+    def _opacity(self, index, frame, mask, parts):
+        """`Cutout.opacity`: labelled pixels are pasted as they are; the surface around them leaves no seam."""
+        from scipy.ndimage import distance_transform_edt
+
+        depth = distance_transform_edt(mask) - 0.5  # of the centre of a pixel; the frame has a margin of a pixel
+        opacity = np.clip(depth / _SEAM_PX, 0, 1).astype(np.float32)
+        for polygon in self._neighbours_of(index):
+            opacity[polygon_mask(transform(polygon, frame.matrix), (0, 0, *frame.shape))] = 0
+        opacity[parts] = 1
+        return opacity[mask]
+
+    def _neighbours(self, index):
+        """Outlines of the parts of other sections whose boxes touch the envelope of a section."""
+        y1, x1, y2, x2 = polygon_box(self.sections[index].envelope)
+        boxes = self._boxes
+        near = (boxes[:, 0] < y2) & (boxes[:, 2] > y1) & (boxes[:, 1] < x2) & (boxes[:, 3] > x1)
+        number = self.sections[index].number
+        near &= ~np.isin(self._numbers, self._same.get(number, [number]))
+        return [self._outlines[i] for i in np.flatnonzero(near)]
 
     def _pixels_of(self, index, turn):
         """Pixels of a cutout's frame, uint8 [h, w, C]; pixels outside its mask are meaningless."""
@@ -150,31 +183,6 @@ class Cutouts:
             )
             result[..., channel] = np.clip(np.rint(values), 0, 255)
         return result
-
-    def _surface_of(self, index):
-        """Grey values of the bare wafer surface around a section, float32 [C], or None if too little is visible."""
-        from scipy.ndimage import binary_dilation
-
-        envelope = self.sections[index].envelope
-        y1, x1, y2, x2 = polygon_box(envelope) + np.array([-1, -1, 1, 1]) * (_RING_PX[1] + 1)
-        y1, x1, y2, x2 = max(y1, 0), max(x1, 0), min(y2, self.stack.shape[0]), min(x2, self.stack.shape[1])
-        inside = polygon_mask(envelope, (y1, x1, y2, x2))
-        sections = np.zeros_like(inside)
-        boxes = self._boxes
-        near = (boxes[:, 0] < y2) & (boxes[:, 2] > y1) & (boxes[:, 1] < x2) & (boxes[:, 3] > x1)
-        for other in np.flatnonzero(near):
-            sections |= polygon_mask(self._outlines[other], (y1, x1, y2, x2))
-        ring = binary_dilation(inside, iterations=_RING_PX[1])
-        ring &= ~binary_dilation(inside | sections, iterations=_RING_PX[0])
-        if np.count_nonzero(ring) < _LEAST_RING:
-            return None
-        return middle_grey(self.stack.read(y1, x1, y2, x2)[ring])
-
-
-def middle_grey(values):
-    """Mean float32 [C] of the middle half of values [P, C]: as robust as a median, but finer than one grey level."""
-    count = len(values)
-    return np.sort(values, axis=0)[count // 4 : count - count // 4].mean(axis=0, dtype=np.float32)
 
 
 def stored_channels(stack):

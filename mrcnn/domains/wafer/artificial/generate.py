@@ -17,10 +17,8 @@ from mrcnn.domains.wafer.artificial.scenes import BASKET, paste_scene, throw_sce
 from mrcnn.domains.wafer.patches.cut import MIN_PIXELS, random_patches
 from mrcnn.errors import ConfigError
 
-SETS = {"train": 900, "val": 90, "test": 50}
 _LEAST_CANVAS, _MOST_CANVAS_PX = 1.25, 4096
-_LEAST_PER_SET = 5  # minimum number of sections per set if the sets share none
-_WORTH_SPLITTING = 20
+_PASTING = "own grey levels, soft seam"  # how sections are drawn: patches drawn in another way are not mixed with these
 
 
 def throw_patches(
@@ -37,6 +35,7 @@ def throw_patches(
     min_pixels=MIN_PIXELS,
     workers=None,
     progress=True,
+    everything=None,
 ):
     """v2: throw sections at many angles into a basket larger than the patch, and crop the patch from its centre.
 
@@ -73,6 +72,8 @@ def throw_patches(
         script needs `if __name__ == "__main__":`.
     progress : bool
         Show a progress bar.
+    everything : WaferLabels, optional
+        All labelled sections of the wafer, if `labels` are only some of them; see `Cutouts`.
 
     Returns
     -------
@@ -90,7 +91,8 @@ def throw_patches(
     _check(1, count=count, throws=throws, min_pixels=min_pixels)
     options = {"throws": int(throws), "angles": int(angles)}
     jobs = {index: [f"patch_{index:04d}"] for index in range(first, first + count)}
-    return _run("throw", stack, labels, folder, jobs, size, seed, background, min_pixels, options, workers, progress)
+    wafer = (stack, labels, everything or labels)
+    return _run("throw", wafer, folder, jobs, size, seed, background, min_pixels, options, workers, progress)
 
 
 def paste_patches(
@@ -110,12 +112,13 @@ def paste_patches(
     min_pixels=MIN_PIXELS,
     workers=None,
     progress=True,
+    everything=None,
 ):
     """v1: paste sections in their original orientation into large images, and cut random patches out of these.
 
     Parameters
     ----------
-    stack, labels, folder, count, size, seed, background, min_pixels, workers, progress
+    stack, labels, folder, count, size, seed, background, min_pixels, workers, progress, everything
         As in `throw_patches`; folders are `artif_000_crop00`, ...
     patches_per_picture : int
         Number of patches cut out of each large image.
@@ -163,79 +166,8 @@ def paste_patches(
     for index in range(count):
         picture, crop = divmod(index, patches_per_picture)
         jobs.setdefault(picture, []).append(f"artif_{picture:03d}_crop{crop:02d}")
-    return _run("paste", stack, labels, folder, jobs, size, seed, background, min_pixels, options, workers, progress)
-
-
-def write_artificial_sets(
-    stack, labels, folder, counts=None, generator="throw", size=(512, 512), seed=0, own_sections=None, **options
-):
-    """Write the data sets for training: one folder of patches per entry of `counts`, with no image in common.
-
-    Parameters
-    ----------
-    stack, labels, size
-        As in `throw_patches`.
-    folder : str or Path
-        Output folder, with one folder per set.
-    counts : dict of str to int, optional
-        Number of patches per set; by default 900 `train`, 90 `val`, 50 `test`.
-    generator : str
-        "throw" or "paste".
-    seed : int
-    own_sections : bool, optional
-        Give each set its own sections, so the validation set contains no section of the training set. By default True
-        for several sets and at least 20 sections; fewer sections are used in all sets.
-    **options
-        Further parameters of the generator.
-
-    Returns
-    -------
-    dict of str to list of Path
-
-    Raises
-    ------
-    ConfigError, DataError
-        As in the generator.
-    """
-    counts = SETS if counts is None else counts
-    if generator not in GENERATORS:
-        raise ConfigError(f"generator must be {' or '.join(GENERATORS)}, not {generator!r}.")
-    usable = np.flatnonzero([s.tissue is not None and s.magnet is not None for s in labels.sections])
-    sets = [name for name in counts if counts[name] > 0]
-    if not sets:
-        raise ConfigError("No patches requested: the count is 0 for every set.")
-    if own_sections is None:
-        own_sections = len(sets) > 1 and len(usable) >= _WORTH_SPLITTING
-    shares = dict.fromkeys(sets, usable)
-    if own_sections:
-        shares = _shares(usable, {name: counts[name] for name in sets}, seed)
-    # The background must avoid all sections, including those of the other sets.
-    options["background"] = background_box(labels, stack.shape[:2], options.get("background"))
-    return {
-        name: GENERATORS[generator](
-            stack,
-            labels.select(shares[name]),
-            Path(folder) / name,
-            counts[name],
-            size,
-            seed=[seed, *name.encode()],
-            **options,
-        )
-        for name in sets
-    }
-
-
-def _shares(usable, counts, seed):
-    """Distribute the sections over the sets in proportion to their patches, at least a few per set."""
-    order = np.random.default_rng(seed).permutation(usable)
-    if len(order) < len(counts) * _LEAST_PER_SET:
-        raise ConfigError(
-            f"{len(order)} sections cannot be divided among {len(counts)} sets with at least "
-            f"{_LEAST_PER_SET} per set. Label more sections, or use all sections in all sets."
-        )
-    spare, total = len(order) - len(counts) * _LEAST_PER_SET, sum(counts.values())
-    ends = np.rint(np.cumsum([_LEAST_PER_SET + spare * count / total for count in counts.values()])).astype(int)
-    return {name: np.sort(part) for name, part in zip(counts, np.split(order, ends[:-1]))}
+    wafer = (stack, labels, everything or labels)
+    return _run("paste", wafer, folder, jobs, size, seed, background, min_pixels, options, workers, progress)
 
 
 def _check(least, **numbers):
@@ -251,10 +183,11 @@ def _as_size(size):
     return size
 
 
-def _run(generator, stack, labels, folder, jobs, size, seed, background, min_pixels, options, workers, progress):
+def _run(generator, wafer, folder, jobs, size, seed, background, min_pixels, options, workers, progress):
     size, seed = _as_size(size), [int(v) for v in np.atleast_1d(seed)]
-    box = background_box(labels, stack.shape[:2], background)
-    cutouts = Cutouts(stack, labels)
+    stack, labels, everything = wafer
+    box = background_box(everything, stack.shape[:2], background)
+    cutouts = Cutouts(stack, labels, everything=everything)
     _check_room(cutouts, size, generator)
     sections = [p for s in cutouts.sections for p in (s.tissue, s.magnet, s.envelope)]
     settings = {
@@ -266,11 +199,12 @@ def _run(generator, stack, labels, folder, jobs, size, seed, background, min_pix
         "min_pixels": int(min_pixels),
         **options,
         "background_digest": artificial_runs.digest_of(cutouts.stack.read(*box)),
-        "labels_digest": artificial_runs.digest_of(*sections),
+        "labels_digest": artificial_runs.digest_of(*sections, *everything.outlines()[0]),
+        "pasting": _PASTING,
     }
     return artificial_runs.write_patches(
         _MAKERS[generator],
-        (stack, labels, box, size, seed, int(min_pixels), options),
+        (wafer, box, size, seed, int(min_pixels), options),
         jobs,
         folder,
         settings,
@@ -291,8 +225,9 @@ def _check_room(cutouts, size, generator):
         )
 
 
-def _thrower(stack, labels, box, size, seed, min_pixels, options):
-    cutouts = Cutouts(stack, labels, np.linspace(0, 360, options["angles"])[:-1])
+def _thrower(wafer, box, size, seed, min_pixels, options):
+    stack, labels, everything = wafer
+    cutouts = Cutouts(stack, labels, np.linspace(0, 360, options["angles"])[:-1], everything)
     background = cutouts.stack.read(*box)
 
     def throw(index):
@@ -302,8 +237,9 @@ def _thrower(stack, labels, box, size, seed, min_pixels, options):
     return throw
 
 
-def _paster(stack, labels, box, size, seed, min_pixels, options):
-    cutouts = Cutouts(stack, labels)
+def _paster(wafer, box, size, seed, min_pixels, options):
+    stack, labels, everything = wafer
+    cutouts = Cutouts(stack, labels, everything=everything)
     background = cutouts.stack.read(*box)
     canvas = options["canvas"] or [
         min(max(4 * there, _LEAST_CANVAS * side), max(_MOST_CANVAS_PX, _LEAST_CANVAS * side))
@@ -331,9 +267,10 @@ def _paster(stack, labels, box, size, seed, min_pixels, options):
 def _patch(cutouts, scene, window, min_pixels):
     """Channels {name: uint8 [h, w]} and `Instances` of a window of a scene."""
     y1, x1, y2, x2 = (int(v) for v in window)
-    image = scene.image[y1:y2, x1:x2]
+    image, objects = scene.image[y1:y2, x1:x2], scene.labels.instances((y1, x1, y2, x2), min_pixels)
+    objects.pixel_size_nm = cutouts.pixel_size_nm
     channels = {name: np.ascontiguousarray(image[..., i]) for i, name in enumerate(cutouts.stack.names)}
-    return channels, scene.labels.instances((y1, x1, y2, x2), min_pixels)
+    return channels, objects
 
 
 _MAKERS = {"throw": _thrower, "paste": _paster}

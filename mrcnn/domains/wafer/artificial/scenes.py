@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrcnn.domains.wafer.artificial.background import background_window
-from mrcnn.domains.wafer.artificial.cutouts import middle_grey
 from mrcnn.domains.wafer.labels.outlines import WaferLabels
 
 BASKET = 1.4  # side of the basket that sections are thrown into, relative to the side of the patch
 OTHER_SECTIONS = 5  # other sections tried if one does not fit, before a pasted image is considered full
-_LARGEST_STEP = 60  # in grey levels: a larger difference from the background means it was not the bare surface
 _CHUNK = 256  # places tried at once
 
 
@@ -59,21 +57,16 @@ class _Canvas:
             cutout, pixels = self.cutouts.shape_of(index, turn), self.cutouts.pixels_of(index, turn)
             height, width = cutout.mask.shape
             there = image[y : y + height, x : x + width]
-            there[cutout.mask] = _lit_as(there, cutout.mask, pixels, self.cutouts.surface_of(index))
+            there[cutout.mask] = _pasted(there[cutout.mask], pixels[cutout.mask], cutout.opacity[:, None])
             moved = cutout.section.mapped(lambda polygon, corner=(y, x): polygon + corner)
             moved.number = number
             sections.append(moved)
         return Scene(image, WaferLabels(sections, None, image.shape[:2], None))
 
 
-def _lit_as(background, mask, pixels, surface):
-    """Pixels [P, C] of a cutout, adjusted by the brightness difference between new and original background."""
-    values = pixels[mask]
-    if surface is None:
-        return values
-    step = middle_grey(background[mask]) - surface
-    step[np.abs(step) > _LARGEST_STEP] = 0
-    return np.clip(np.rint(values + step), 0, 255).astype(np.uint8)
+def _pasted(background, pixels, opacity):
+    """Pixels of a cutout over those of the background, uint8 [P, C]."""
+    return np.rint(background + opacity * (pixels.astype(np.float32) - background)).astype(np.uint8)
 
 
 def throw_scene(rng, cutouts, background, size, throws=2000):

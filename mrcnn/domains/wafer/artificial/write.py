@@ -57,7 +57,7 @@ def write_patches(make, arguments, jobs, folder, settings, workers=None, progres
     from tqdm import tqdm
 
     folder = Path(folder)
-    _keep_record(folder, settings)
+    keep_record(folder, settings)
     missing = {job: names for job, names in jobs.items() if not all(patch_written(folder, name) for name in names)}
     bar = tqdm(
         total=sum(map(len, jobs.values())),
@@ -142,9 +142,12 @@ def _write(folder, names, patches):
             write_patch(folder, name, channels, instances)
 
 
-def _keep_record(folder, settings):
-    """Record the settings in the folder, or compare them with those recorded there."""
-    path, text = folder / RECORD, json.dumps(settings, indent=1, sort_keys=True) + "\n"
+def keep_record(folder, settings, name=RECORD):
+    """Record the settings in a folder, or compare them with those recorded there; `name` is that of the record.
+
+    Raises `ConfigError` if they differ, `DataError` if the record cannot be read or written.
+    """
+    path, text = folder / name, json.dumps(settings, indent=1, sort_keys=True) + "\n"
     try:
         if path.is_file():
             there = json.loads(path.read_text(encoding="utf-8"))

@@ -7,24 +7,29 @@ from pathlib import Path
 from mrcnn.geometry.tile_rules import RULES, rule_name
 from mrcnn.options.arguments import EXIT_CODES, add_dataset, add_weights, base_parser
 from mrcnn.options.evaluate_arguments import add_results
-from mrcnn.options.option_values import dask, object_size, positive_number, whole_number
+from mrcnn.options.option_values import dask, object_size, pixel_size, positive_number, whole_number
 from mrcnn.options.train_arguments import train_parser
 
 _EXIT_CODES = (
     "exit codes: 0 success, 2 error (in options, data or weights; the message states how to fix it), 130 "
     "interrupted with Ctrl+C. Finished tiles are kept; use --resume to continue"
 )
+_LAYOUTS = (
+    "folders of patches, as `mrcnn wafer artificial` writes them: PATCH/images/ with PATCH/tissue_masks/ and "
+    "PATCH/magnetic_masks/ (one mask file for each object)"
+)
 
 
 def train_wafer_parser(description):
     """Parser for a script that trains on folders of patches; see `mrcnn.options.train_arguments.train_parser`."""
-    parser = train_parser(description, networks=("mask",), prepares=False, annotations=False)
+    parser = train_parser(description, networks=("mask",), prepares=False, annotations=False, layouts=_LAYOUTS)
     parser.add_argument(
         "--channels",
         metavar="NAME,...",
         help="channels of an image, in order: grey, fluo, edges (Sobel magnitude of grey), zeros; names may repeat "
         "(default grey,fluo)",
     )
+    _add_pixel_size_um(parser, "the patches")
     return parser
 
 
@@ -51,12 +56,23 @@ def predict_wafer_parser(description):
         "--pixel-size-um",
         type=size_um,
         metavar="X",
-        help="pixel size of the given images in um, or Y,X (height and width); used for the columns in um",
+        help="pixel size of the given images in um, or Y,X (height and width), for --object-size and the columns in um "
+        "(default: from the files)",
+    )
+    parser.add_argument(
+        "--pixel-size-nm", dest="pixel_size_um", type=_nm_in_um, metavar="X", help="the same as --pixel-size-um, in nm"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files in --out that this program did not write, or that were changed since, such as labels after "
+        "proofreading; without it, such files end the run before the detection",
     )
     parser.add_argument(
         "--no-zarr", action="store_true", help="do not write the label image; the package zarr is then not needed"
     )
     add_wafer(parser, required=True)
+    _add_object_size(parser)
     _add_tiles(parser, RULES)
     return parser
 
@@ -65,8 +81,10 @@ def evaluate_wafer_parser(description):
     """Parser for a script that evaluates on folders of patches, or on whole wafers with labels."""
     parser = base_parser(description, EXIT_CODES, default=None)
     add_weights(parser)
-    add_dataset(parser)
+    add_dataset(parser, _LAYOUTS)
     add_results(parser)
+    _add_pixel_size_um(parser, "the images")
+    _add_object_size(parser)
     wafer = parser.add_argument_group("a whole wafer, instead of --dataset")
     add_wafer(wafer, required=False)
     wafer.add_argument(
@@ -105,13 +123,7 @@ def add_wafer(group, required):
     )
 
 
-def _add_tiles(group, rules):
-    group.add_argument(
-        "--tile",
-        type=whole_number,
-        metavar="PX",
-        help="side length of the square tiles in pixels (default 1024 at the scale of the training)",
-    )
+def _add_object_size(group):
     group.add_argument(
         "--object-size",
         type=object_size,
@@ -120,6 +132,44 @@ def _add_tiles(group, rules):
         help="bring sections to the size that the model was trained on. pixel-size: by the pixel sizes of wafer and "
         "training, if both are known and differ by more than 20 %%; auto: try several scales on a few windows; PX: the "
         "diameter of a part in pixels of the given images; off: at the scale of the training (default pixel-size)",
+    )
+
+
+def _add_pixel_size_um(group, images):
+    """Add --pixel-size-um as another spelling of --pixel-size-nm."""
+    group.add_argument(
+        "--pixel-size-um",
+        dest="pixel_size_nm",
+        type=_um_in_nm,
+        metavar="X",
+        help=f"pixel size of {images} in um, or Y,X (default: from the files)",
+    )
+
+
+def _um_in_nm(text):
+    return tuple(1e3 * value for value in size_um(text))
+
+
+def _nm_in_um(text):
+    return tuple(value / 1e3 for value in pixel_size(text))
+
+
+def add_drop_twins(group):
+    """Add the option --drop-twins."""
+    group.add_argument(
+        "--drop-twins",
+        action="store_true",
+        help="of sections that are labelled twice (outlines that cover each other by more than half) leave out all but "
+        "the first; they are always told",
+    )
+
+
+def _add_tiles(group, rules):
+    group.add_argument(
+        "--tile",
+        type=whole_number,
+        metavar="PX",
+        help="side length of the square tiles in pixels (default 1024 at the scale of the training)",
     )
     group.add_argument(
         "--overlap",
@@ -181,4 +231,5 @@ def size_um(text):
         raise argparse.ArgumentTypeError(
             f"'{text}' is not a pixel size; write a number in um, such as 0.5, or HEIGHT,WIDTH"
         )
+    pixel_size(",".join(f"{1e3 * value:g}" for value in values))  # the sizes that pixels can have
     return values[0], values[-1]

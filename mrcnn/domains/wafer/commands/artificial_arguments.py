@@ -2,7 +2,7 @@
 
 import argparse
 
-from mrcnn.domains.wafer.commands.arguments import channel_files
+from mrcnn.domains.wafer.commands.arguments import add_drop_twins, channel_files
 from mrcnn.options.arguments import base_parser
 from mrcnn.options.option_values import count, positive_number, whole_number
 
@@ -22,13 +22,21 @@ def artificial_parser(description):
     """Options of `mrcnn.domains.wafer.commands.artificial.write_artificial`."""
     parser = base_parser(description, _EPILOG, default=None)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    _add_wafer(parser)
+    group = add_labelled_wafer(parser)
+    group.add_argument(
+        "--background",
+        type=background,
+        metavar="free|X1,Y1,X2,Y2",
+        help="area that provides the background. free: the largest rectangle without a labelled section, if all "
+        "sections are labelled; or a rectangle in pixels (default: the labelled background)",
+    )
     _add_sets(parser)
     _add_making(parser)
     return parser
 
 
-def _add_wafer(parser):
+def add_labelled_wafer(parser):
+    """Add --labels, --scale, --channels and --drop-twins; returns their group."""
     group = parser.add_argument_group("the wafer")
     group.add_argument(
         "--labels",
@@ -52,13 +60,8 @@ def _add_wafer(parser):
         "labels; fluo is the file next to it whose name has DAPI instead of BF_Test, fluo instead of grey, or _fluo "
         "appended)",
     )
-    group.add_argument(
-        "--background",
-        type=background,
-        metavar="free|X1,Y1,X2,Y2",
-        help="area that provides the background. free: the largest rectangle without a labelled section, if all "
-        "sections are labelled; or a rectangle in pixels (default: the labelled background)",
-    )
+    add_drop_twins(group)
+    return group
 
 
 def _add_sets(parser):

@@ -9,16 +9,19 @@ from tqdm import tqdm
 from mrcnn.commands.datasets import evaluation_data, exit_code, judged_images
 from mrcnn.commands.evaluation import draw_worst
 from mrcnn.commands.older_runs import complete_older_run
+from mrcnn.commands.scaling import PIXEL_SIZE, at_object_size, check_object_size
 from mrcnn.commands.settings import load_detector
 from mrcnn.domains.wafer.commands.arguments import RULES
+from mrcnn.domains.wafer.commands.labels import labels_for
+from mrcnn.domains.wafer.commands.pixel_size import pixel_size_um
 from mrcnn.domains.wafer.commands.predict import at_learnt_scale, detect, open_stack, trained_order
 from mrcnn.domains.wafer.evaluate.sections import evaluate_sections, format_sections, image_scores
-from mrcnn.domains.wafer.labels.read import read_labels
 from mrcnn.domains.wafer.plot.overview import draw_wafer
 from mrcnn.domains.wafer.sections.export import write_sections_csv
 from mrcnn.domains.wafer.sections.sections import known_sections, pair_sections
 from mrcnn.errors import ConfigError
-from mrcnn.evaluate.report import evaluate_set, format_table, worst_images
+from mrcnn.evaluate.report import evaluate_set, worst_images
+from mrcnn.evaluate.text import format_table
 from mrcnn.files import write_json
 from mrcnn.hardware import one_operation_at_a_time
 from mrcnn.inference.tiling import TilePlan
@@ -54,7 +57,10 @@ def evaluate_wafer(domain, options):
 
 def _whole_wafer(domain, options):
     stack = open_stack(options)
-    labels = read_labels(options["labels"], options.get("labels_scale"), stack.shape[:2])
+    size = options.get("pixel_size_nm")
+    size = pixel_size_um(stack, None if size is None else tuple(v / 1e3 for v in size))
+    options = {**options, "pixel_size_um": size}
+    labels = labels_for(options["labels"], options.get("labels_scale"), stack.shape[:2], kept="each counts once.")
     labels.check_inside(stack.shape[:2], options["labels"])
     gt = labels.instances()
     gt_sections = known_sections(
@@ -63,7 +69,7 @@ def _whole_wafer(domain, options):
     one_operation_at_a_time()
     detector = load_detector(domain, options)
     complete_older_run(domain, detector, options["weights"])
-    options = at_learnt_scale(detector, stack, options)
+    options = at_learnt_scale(detector, stack, options, Path(options["out"]) / "tiles")
     out, reports, begun = Path(options["out"]), {}, set()
     for rule in RULES if options["rule"] == "all" else (options["rule"],):
         # The rules "centre" and "merge" use the same tiles, so detection runs only once for both.
@@ -83,12 +89,13 @@ def _whole_wafer(domain, options):
         }
         print(f"\nRule {rule}, {len(windows)} tiles, {seconds:.0f} s\n{format_sections(reports[rule])}")
         folder = out / rule if options["rule"] == "all" else out
-        write_sections_csv(folder / "sections.csv", sections)
+        write_sections_csv(folder / "sections.csv", sections, pixel_size_um=size)
         draw_wafer(stack, found, sections, folder / "sections_overlay.png", title=f"rule {rule}")
         _draw_errors(stack, gt, found, reports[rule]["errors"][: options.get("worst", 5)], folder)
     content = {
         "weights": str(options["weights"]),
         "labels": str(options["labels"]),
+        "found_at_scale": options["found_at_scale"],
         **({"rules": reports} if len(reports) > 1 else reports[options["rule"]]),
     }
     write_json(out / "metrics.json", content)
@@ -126,11 +133,16 @@ def _patches(domain, options):
     dataset = evaluation_data(domain, options)
     detector.config.validate(dataset.class_names)
     ids, errors = judged_images(dataset, options, thing="patch")
+    choice, said = options.get("object_size") or PIXEL_SIZE, set()
+    check_object_size(choice, detector.config)
     truths, found = [], []
     for image_id in tqdm(ids, unit="patch", disable=None):
         truths.append(dataset.load_instances(image_id))
-        found.append(detector.predict([dataset.load_image(image_id)])[0])
-    report = evaluate_set(truths, found, dataset.class_names, [str(dataset.image_info[i]["id"]) for i in ids])
+        image = dataset.load_image(image_id)
+        with at_object_size(detector, image, choice, dataset.pixel_size_nm(image_id), said):
+            found.append(detector.predict([image])[0])
+    names = [str(dataset.image_info[i]["id"]) for i in ids]
+    report = evaluate_set(truths, found, dataset.class_names, names, intervals=True)
     scores = [image_scores(gt, seen) for gt, seen in zip(truths, found)]
     # Metrics of the first wafer projects: AP and recall of boxes at IoU 0.5, averaged over patches.
     report["map_50_boxes"], report["mean_recall_50_boxes"] = (
@@ -139,7 +151,8 @@ def _patches(domain, options):
     out = Path(options["out"])
     write_json(out / "metrics.json", {"weights": str(options["weights"]), **report})
     for place, i in enumerate(worst_images(report, options.get("worst", 5)), start=1):
-        draw_worst(dataset.load_image(ids[i])[..., :1], truths[i], found[i], out, place, report["per_image"][i]["name"])
+        image = dataset.load_image(ids[i])[..., :1]
+        draw_worst(image, truths[i], found[i], out, place, report["per_image"][i]["name"], dataset.class_names)
     print(format_table(report))
     print(
         f"{'mAP of boxes at 0.50':24}{report['map_50_boxes']:8.3f}\n"

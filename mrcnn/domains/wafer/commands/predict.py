@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+from mrcnn.commands.inputs import check_writable
+from mrcnn.commands.limits import limit_sentences
 from mrcnn.commands.older_runs import complete_older_run
+from mrcnn.commands.own_results import OwnResults, refuse_taken
+from mrcnn.commands.predict_tiles import keep_scale, kept_scale, scale_key
 from mrcnn.commands.scaling import AUTO, PIXEL_SIZE, check_object_size, chosen_scale, percent
 from mrcnn.commands.settings import OPTIONS_FILE, load_detector
 from mrcnn.data.large.channels import DERIVED, ChannelStack
+from mrcnn.domains.wafer.commands.pixel_size import pixel_size_um
 from mrcnn.domains.wafer.domain import CHANNELS
 from mrcnn.domains.wafer.labels.outlines import Section, WaferLabels
 from mrcnn.domains.wafer.labels.write import write_labelme
@@ -15,13 +20,21 @@ from mrcnn.domains.wafer.sections.sections import pair_sections
 from mrcnn.errors import ConfigError
 from mrcnn.files import read_json, remove_drafts
 from mrcnn.hardware import has_gpu, one_operation_at_a_time
+from mrcnn.images.zarr_files import import_zarr
 from mrcnn.inference.find_scale import find_scale
 from mrcnn.inference.scale import default_scale, trained_scale
 from mrcnn.inference.tiling import detect_tiled
 from mrcnn.inference.whole_or_tiled import at_scale
-from mrcnn.results.label_zarr import need_zarr, write_label_zarr
+from mrcnn.results.label_zarr import write_label_zarr
 from mrcnn.training.checkpoints import resolve_weights
 
+RESULTS = (
+    "sections.csv",
+    "sections.json",
+    "sections_labelme.json",
+    "sections_overlay.png",
+    "sections_labels.ome.zarr",
+)
 TILE = 1024  # side of a tile in pixels of images at the scale of the training
 
 
@@ -39,13 +52,15 @@ def predict_wafer(domain, options):
         Exit code 0; any failure raises an error.
     """
     if not options.get("no_zarr"):
-        need_zarr()  # check before hours of detection, not afterwards
+        import_zarr()  # check before hours of detection, not afterwards
     stack = open_stack(options)
+    options = {**options, "pixel_size_um": pixel_size_um(stack, options.get("pixel_size_um"))}
     one_operation_at_a_time()
     detector = load_detector(domain, options)
     complete_older_run(domain, detector, options["weights"])
-    options = at_learnt_scale(detector, stack, options)
     out = Path(options["out"])
+    options = at_learnt_scale(detector, stack, options, out / "tiles")
+    results = writable_results(out, stack, bool(options.get("overwrite")))
     print(
         f"Detecting in {stack.shape[0]} x {stack.shape[1]} pixels (rows x columns), channels "
         f"{', '.join(stack.names)}, tiles of {options['tile']} pixels."
@@ -53,18 +68,38 @@ def predict_wafer(domain, options):
     instances = detect(detector, stack, options, out / "tiles")
     sections = pair_sections(instances)
     remove_drafts(out)
+    results.claim((), (), RESULTS)
     write_results(out, stack, instances, sections, options)
+    results.settle()
     counts = section_counts(sections)
     print(
         f"Found {counts['paired']} sections with tissue and magnetic part; without a partner: "
         f"{counts['tissue_alone']} tissue and {counts['magnet_alone']} magnetic parts. The results are in {out}."
     )
+    if instances.limit_reached:
+        print(*limit_sentences([("A tile of the wafer", instances.limit_reached)], detector.config), sep="\n")
     if not sections:
         print(
             "No sections were found. Check that the channels are in the right order. If sections are larger or smaller "
             "than in the training data, try --object-size auto; otherwise a lower --min-score."
         )
     return 0
+
+
+def writable_results(out, stack, overwrite=False):
+    """The `OwnResults` of a folder, after checks that the results can be written there and replace nothing else's.
+
+    Raises
+    ------
+    DataError
+        Nothing can be written there.
+    ConfigError
+        A file is there that this program did not write, or that was changed since, such as labels after proofreading.
+    """
+    check_writable(out)
+    results = OwnResults(out)
+    refuse_taken(results.taken((), (), RESULTS), out, stack.files.values(), overwrite)
+    return results
 
 
 def open_stack(options):
@@ -107,8 +142,10 @@ def trained_order(weights):
     return None if chosen is None else tuple(name.strip() for name in str(chosen).split(","))
 
 
-def at_learnt_scale(detector, stack, options):
+def at_learnt_scale(detector, stack, options, tiles=None):
     """The options with `network_scale` by --object-size, and with the size of the tiles at this scale.
+
+    `found_at_scale` in them is the same as a number: the size of the wafer in the network relative to the given images.
 
     Parameters
     ----------
@@ -116,6 +153,8 @@ def at_learnt_scale(detector, stack, options):
     stack : ChannelStack
     options : dict
         With `object_size` as in `mrcnn.commands.scaling`; None: "pixel-size".
+    tiles : Path, optional
+        Folder in which a scale that is found is kept, for `resume`.
 
     Returns
     -------
@@ -130,7 +169,7 @@ def at_learnt_scale(detector, stack, options):
     check_channels(config, stack)
     check_object_size(choice, config)
     if choice == AUTO:
-        scale, why = find_scale(detector, stack)
+        scale, why = _found_scale(detector, stack, options, tiles)
         usual = scale == default_scale(config)
         how = "the scale of the training" if usual else f"{percent(scale)} of its size"
         print(f"The wafer is detected at {how}: {why}.")
@@ -142,7 +181,17 @@ def at_learnt_scale(detector, stack, options):
     factor = 1 if scale is None else scale / trained_scale(config)
     tile = options.get("tile") or round(TILE / factor)
     check_fit(config, tile, trained_scale(config) if scale is None else scale)
-    return {**options, "network_scale": scale, "tile": tile}
+    found_at = trained_scale(config) if scale is None else scale
+    return {**options, "network_scale": scale, "found_at_scale": float(found_at), "tile": tile}
+
+
+def _found_scale(detector, stack, options, tiles):
+    if tiles is None or not options.get("resume") and any(tiles.glob("tile_*.npz")):
+        return find_scale(detector, stack)  # `detect` refuses tiles of an earlier run
+    key = scale_key(detector, stack.files.values())
+    found = (kept_scale(tiles, key) if options.get("resume") else None) or find_scale(detector, stack)
+    keep_scale(tiles, key, found)
+    return found
 
 
 def check_channels(config, stack):
@@ -214,7 +263,10 @@ def write_results(out, stack, instances, sections, options):
         "weights": str(options["weights"]),
         "channels": list(stack.names),
         "files": {name: str(path) for name, path in stack.files.items()},
-        **{name: options.get(name) for name in ("tile", "overlap", "rule", "min_score")},
+        **{
+            name: options.get(name)
+            for name in ("tile", "overlap", "rule", "min_score", "object_size", "found_at_scale")
+        },
     }
     write_sections_json(out / "sections.json", sections, instances, scale, size, about)
     if stack.path is not None:

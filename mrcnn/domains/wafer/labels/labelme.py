@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mrcnn.domains.wafer.labels.outlines import PARTS, Section, WaferLabels
 from mrcnn.errors import DataError
+from mrcnn.formats.checked import listed, shown
 from mrcnn.formats.labelme import read_shapes
 from mrcnn.images.read import image_shape as stored_image_shape
 
@@ -17,8 +18,11 @@ _KINDS = {
     "background": "background",
     "dummy": "dummy",
 }
-_LABEL = re.compile(r"\s*([a-z]+?)s?[\s_-]*(\d+)?\s*", re.IGNORECASE)
+_LABEL = re.compile(r"\s*([a-z]+?)s?[\s_-]*(\d{1,9})?\s*", re.IGNORECASE)
 _NUMBERED = (*PARTS, "dummy")
+# Labels that say nothing of what an outline is, so that its position may: no label, a number or a letter, or such a
+# word
+_NEUTRAL = re.compile(r"\s*(section|slice|part|polygon|outline|shape|label|roi|[a-z])?s?[\s_-]*\d*\s*", re.IGNORECASE)
 
 
 def read_labelme(path, image_shape=None):
@@ -29,7 +33,8 @@ def read_labelme(path, image_shape=None):
     parts; `dummy-i` is ignored because dummies are not to be detected.
 
     By position, if no outline has such a name with a number: three outlines per section (tissue, magnet, envelope),
-    and finally the background. Names are not needed, but if they distinguish several parts they must be consistent.
+    and finally the background. Names are not needed, but if they distinguish several parts they must be consistent;
+    labels of other things, such as `person`, are refused.
 
     Parameters
     ----------
@@ -50,7 +55,7 @@ def read_labelme(path, image_shape=None):
     path = Path(path)
     file = read_shapes(path)
     names, polygons = [shape.label for shape in file.shapes], [shape.polygon for shape in file.shapes]
-    kinds = [_kind(shape) for shape in file.shapes]
+    kinds = [kind_of(shape) for shape in file.shapes]
     if any(kind in PARTS and number is not None for kind, number in kinds):
         sections, background = _by_label(path, names, kinds, polygons)
     else:
@@ -61,7 +66,7 @@ def read_labelme(path, image_shape=None):
 
 
 # --- Labels ---
-def _kind(shape):
+def kind_of(shape):
     """Kind (None if unknown) and section number (None if not given) of a labelled shape."""
     match = _LABEL.fullmatch(shape.label)
     kind = _KINDS.get(match[1].lower()) if match else None
@@ -76,7 +81,7 @@ def _by_label(path, names, kinds, polygons):
         if kind is None or kind in PARTS and number is None:
             raise DataError(
                 path,
-                f"shape {i} has the label {name!r}, while other labels have the form tissue-1",
+                f"shape {i} has the label {shown(name)}, while other labels have the form tissue-1",
                 f"Rename it to {', '.join(f'{n}-<section>' for n in _NUMBERED)} or background",
             )
         if kind == "background":
@@ -95,8 +100,21 @@ def _by_label(path, names, kinds, polygons):
     return [Section(number, **found[number]) for number in sorted(found)], background
 
 
+def _refuse_other_things(path, names, kinds):
+    """Raise `DataError` if outlines without section numbers have labels of things that are no parts of sections."""
+    foreign = [name for name, kind in zip(names, kinds) if kind is None and not _NEUTRAL.fullmatch(name)]
+    if foreign:
+        raise DataError(
+            path,
+            f"has labels that are no parts of sections ({listed(dict.fromkeys(foreign), 5)})",
+            "If these are sections, rename the outlines to tissue-1, magnet-1, ...; labels of other objects are "
+            "read from COCO, to which labelme2coco converts them",
+        )
+
+
 def _by_position(path, names, kinds, polygons):
     count = len(polygons)
+    _refuse_other_things(path, names, kinds)
     if count % 3 != 1 or count < 4:
         raise DataError(
             path,

@@ -176,7 +176,7 @@ class WaferLabels:
         return replace(self, image_shape=shape)
 
     def check_inside(self, image_shape=None, where=None):
-        """Raise `DataError` if a part lies completely outside the image; parts cut off by its border are allowed.
+        """Raise `DataError` if a part lies completely or reaches far outside the image; its border may cut parts off.
 
         Parameters
         ----------
@@ -201,4 +201,13 @@ class WaferLabels:
                 f"{y:.0f}, column {x:.0f}",
                 "Check that the labels belong to this image, and check the scale of the corner files "
                 "(3 for an image downscaled by 3)",
+            )
+        low, high = (np.array([f(polygon, axis=0) for polygon in polygons]).reshape(-1, 2) for f in (np.min, np.max))
+        far = np.flatnonzero((low < -np.array(shape)).any(axis=1) | (high > 2 * np.array(shape)).any(axis=1))
+        if len(far):
+            raise DataError(
+                where or self.image_path or "wafer labels",
+                f"the {CLASS_NAMES[class_ids[far[0]]]} of section {numbers[far[0]]} extends far outside the image of "
+                f"{shape[0]} x {shape[1]} pixels (rows x columns)",
+                "Correct the corner that is wrong",
             )

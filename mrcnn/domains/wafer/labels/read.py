@@ -114,7 +114,7 @@ def read_labels(path, scale=None, image_shape=None):
         labels.image_shape = labels.image_shape if image_shape is None else tuple(image_shape[:2])
         labels.check_inside(where=path)
         return labels
-    tissue, magnet = _corner_files(path)
+    tissue, magnet = corner_files(path)
     if scale is None:
         scale = 1 if tissue.stem.endswith(f"_scale{SCALE}") else SCALE
     return read_corners(tissue, magnet, scale, image_shape)
@@ -141,7 +141,7 @@ def _labels_in(folder):
     raise DataError(folder, "contains no labels", "Expected labels.json, or corner files *tissue*.txt and *mag*.txt")
 
 
-def _corner_files(path):
+def corner_files(path):
     """Paths of the corner files of tissue and magnets, given one of them."""
     pairs = (("tissues", "magnets"), ("tissue", "magnet"), ("tissue", "mag"))
     for own, other in (*pairs, *(pair[::-1] for pair in pairs)):

@@ -49,7 +49,7 @@ def write_labelme(path, labels, image_path=None):
             for name, polygon in outlines
             if polygon is not None
         ],
-        "imagePath": _relative(picture, path.parent),
+        "imagePath": relative_image(picture, path.parent),
         "imageData": None,
         "imageHeight": height,
         "imageWidth": width,
@@ -58,7 +58,8 @@ def write_labelme(path, labels, image_path=None):
         draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _relative(picture, folder):
+def relative_image(picture, folder):
+    """Path of an image from a folder, as labelme stores it."""
     try:
         return Path(os.path.relpath(picture, folder)).as_posix()
     except ValueError:  # a different drive on Windows

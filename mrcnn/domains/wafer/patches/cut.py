@@ -6,8 +6,9 @@ import numpy as np
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.domains.wafer.labels.outlines import CLASS_NAMES, MAGNET, TISSUE
+from mrcnn.domains.wafer.labels.twins import find_twins, twins_said
 from mrcnn.domains.wafer.patches.folders import patch_written, write_patch
-from mrcnn.errors import ConfigError, DataError
+from mrcnn.errors import ConfigError, DataError, warn
 from mrcnn.geometry.length_units import as_pixel_size
 from mrcnn.geometry.tile_windows import as_pair, tile_windows
 
@@ -167,7 +168,7 @@ class WaferPatches(Dataset):
     min_pixels : int
         Objects with fewer pixels in a patch are left out.
     pixel_size_nm : float or (float, float), optional
-        Height and width of a pixel in nm.
+        Height and width of a pixel in nm; by default what the files of the stack state.
 
     Notes
     -----
@@ -189,9 +190,17 @@ class WaferPatches(Dataset):
                 f"The channels {', '.join(stack.names)} differ from those of the other wafer: "
                 f"{', '.join(self.channel_names)}."
             )
+        twins = find_twins(labels)
+        if twins:
+            warn(
+                f"{labels.image_path or 'wafer labels'}: some sections are labelled twice "
+                f"({twins_said(labels, twins)}): their pixels belong to several objects. Leave out the second ones "
+                "with `without_twins` of mrcnn.domains.wafer.labels.twins."
+            )
         wafer = len(self._wafers)
         self._wafers.append((stack, labels.of_image(stack.shape)))
         name = f"{wafer + 1}" if stack.path is None else stack.path.stem
+        pixel_size_nm = as_pixel_size(stack.pixel_size_nm if pixel_size_nm is None else pixel_size_nm)
         for window in windows:
             y1, x1, y2, x2 = (int(v) for v in window)
             self.add_image(
@@ -201,7 +210,7 @@ class WaferPatches(Dataset):
                 wafer=wafer,
                 window=(y1, x1, y2, x2),
                 group=str(stack.path or f"{self._source} {wafer + 1}"),
-                pixel_size_nm=as_pixel_size(pixel_size_nm),
+                pixel_size_nm=pixel_size_nm,
             )
         self.prepare()
 
@@ -243,7 +252,7 @@ def write_patches(folder, stack, labels, windows, prefix="patch", min_pixels=MIN
     min_pixels : int
         Objects with fewer pixels in a patch are left out.
     workers : int
-        Number of threads.
+        Number of threads. The pixel size that the files of the stack state is kept in those of the patches.
     progress : bool
         Show a progress bar.
 
@@ -256,7 +265,7 @@ def write_patches(folder, stack, labels, windows, prefix="patch", min_pixels=MIN
 
     labels = labels.of_image(stack.shape)
     planes = stack.with_names(stack.plane_names)
-    digits = max(4, len(str(len(windows))))
+    digits, pixel_size_nm = max(4, len(str(len(windows)))), stack.pixel_size_nm
 
     def write(numbered):
         number, window = numbered
@@ -265,7 +274,9 @@ def write_patches(folder, stack, labels, windows, prefix="patch", min_pixels=MIN
             return folder / name
         pixels = planes.read(*window)
         images = {channel: np.ascontiguousarray(pixels[..., i]) for i, channel in enumerate(planes.names)}
-        return write_patch(folder, name, images, labels.instances(window, min_pixels))
+        objects = labels.instances(window, min_pixels)
+        objects.pixel_size_nm = pixel_size_nm
+        return write_patch(folder, name, images, objects)
 
     with ThreadPoolExecutor(max(1, int(workers))) as pool:
         return list(

@@ -15,7 +15,7 @@ from mrcnn.geometry.instances import Instances
 from mrcnn.images.read import check_shape, image_shape, list_images, natural_key, read_image
 
 _IMAGES = ("image", "images")
-_MASKS = {TISSUE: ("tissue_masks", "tissue"), MAGNET: ("magnetic_masks", "magnet_masks", "mag", "magnet")}
+MASKS = {TISSUE: ("tissue_masks", "tissue"), MAGNET: ("magnetic_masks", "magnet_masks", "mag", "magnet")}
 # Ending of an image's file name after the last underscore, and the channel it stands for; without ending: grey.
 _SUFFIXES = {"base": "grey", "grey": "grey", "fluo": "fluo", "mf": "fluo", "edges": "edges"}
 _DEPTH = 3  # levels of folders from the given one down to a patch: subset, image, patch
@@ -61,16 +61,14 @@ class PatchFolderDataset(FileDataset):
         check_threshold(threshold)
         self.channel_names, self._threshold = tuple(channels), threshold
         roots = [existing_folder(p, "patches inside") for p in ([path] if isinstance(path, (str, Path)) else path)]
-        members = [(root, folder) for root in roots for folder in _patch_folders(root, _DEPTH)]
+        members = [(root, folder) for root in roots for folder in patch_folders(root)]
         if not members:
             raise DataError(
                 roots[0],
                 "contains no patch",
                 "Expected <id>/images/<id>.tif, <id>/tissue_masks/*.tif and <id>/magnetic_masks/*.tif",
             )
-        masks = [
-            {class_id: child_folder(folder, *names) for class_id, names in _MASKS.items()} for _, folder in members
-        ]
+        masks = [{class_id: child_folder(folder, *names) for class_id, names in MASKS.items()} for _, folder in members]
         labelled = any(found is not None for folders in masks for found in folders.values())
         for (root, folder), folders in zip(members, masks):
             # Patches in different folders may have the same name.
@@ -166,13 +164,13 @@ class PatchFolderDataset(FileDataset):
         return Instances.from_mask_iterator(shape, decoded(), [class_id for _, class_id in files])
 
 
-def _patch_folders(folder, depth):
+def patch_folders(folder, depth=_DEPTH):
     """Folders that contain images in a subfolder `image` or `images`, in natural order."""
     images = child_folder(folder, *_IMAGES)
     if images is not None and list_images(images):
         return [folder]
     inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")] if depth else []
-    return [found for p in sorted(inner, key=natural_key) for found in _patch_folders(p, depth - 1)]
+    return [found for p in sorted(inner, key=natural_key) for found in patch_folders(p, depth - 1)]
 
 
 def _pictures(folder):
@@ -211,7 +209,7 @@ def write_patch(folder, name, image_by_channel, instances):
     image_by_channel : dict of str to uint8 [H, W]
         "grey", and "fluo" or other channels.
     instances : Instances
-        Objects of the classes `TISSUE` and `MAGNET`.
+        Objects of the classes `TISSUE` and `MAGNET`. Their pixel size, if they have one, is stored with the images.
 
     Returns
     -------
@@ -229,12 +227,12 @@ def write_patch(folder, name, image_by_channel, instances):
     _check_writable(target, image_by_channel, instances)
     cure = "Check the folder's permissions and the free space"
     with whole_folder(target, draft_name=f".{name}.part", cure=cure) as draft:
-        for child in ("images", _MASKS[TISSUE][0], _MASKS[MAGNET][0]):
+        for child in ("images", MASKS[TISSUE][0], MASKS[MAGNET][0]):
             (draft / child).mkdir()
         for channel, plane in image_by_channel.items():
             ending = "" if channel == "grey" else f"_{channel}"
             # Uncompressed: noise does not compress well, and training reads these files repeatedly.
-            _write_tiff(draft / "images" / f"{name}{ending}.tif", plane, None)
+            _write_tiff(draft / "images" / f"{name}{ending}.tif", plane, None, instances.pixel_size_nm)
         _write_masks(draft, instances)
     return target
 
@@ -253,7 +251,7 @@ def _check_writable(target, image_by_channel, instances):
                 f"with the image shape of the objects, {instances.image_shape}",
                 "Provide a uint8 image of this shape",
             )
-    strange = set(instances.class_ids.tolist()) - set(_MASKS)
+    strange = set(instances.class_ids.tolist()) - set(MASKS)
     if strange:
         raise DataError(
             target, f"has objects of classes {sorted(strange)}", "Only use the classes tissue (1) and magnet (2)"
@@ -261,7 +259,7 @@ def _check_writable(target, image_by_channel, instances):
 
 
 def _write_masks(folder, instances):
-    for class_id, (child, *_) in _MASKS.items():
+    for class_id, (child, *_) in MASKS.items():
         members = [i for i in np.flatnonzero(instances.class_ids == class_id) if instances.masks[i].any()]
         for number, i in enumerate(members, start=1):
             y1, x1, y2, x2 = instances.boxes[i]
@@ -270,7 +268,12 @@ def _write_masks(folder, instances):
             _write_tiff(folder / child / f"{number:03d}.tif", full, "zlib")
 
 
-def _write_tiff(path, plane, compression):
+def _write_tiff(path, plane, compression, pixel_size_nm=None):
     import tifffile
 
-    tifffile.imwrite(path, plane, compression=compression, photometric="minisblack", metadata=None)
+    if pixel_size_nm is None:
+        tifffile.imwrite(path, plane, compression=compression, photometric="minisblack", metadata=None)
+        return
+    y, x = (nm / 1e3 for nm in pixel_size_nm)
+    # As ImageJ does: it names the unit, so that no size is taken for the resolution of a printer.
+    tifffile.imwrite(path, plane, imagej=True, resolution=(1 / x, 1 / y), metadata={"unit": "um"})

@@ -46,3 +46,15 @@ def test_exit_code_2_if_every_field_fails(tmp_path, capsys):
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
     with pytest.raises(DataError, match="nothing: is not a folder"):
         merged(tmp_path / "nothing", tmp_path / "out")
+
+
+def test_files_that_are_no_stain_are_named(tmp_path, capsys):
+    source = write_fields(tmp_path / "in", 1)
+    assert merged(source, tmp_path / "out") == 0
+    assert "not read" not in capsys.readouterr().err
+    for name in ("f1_red.jpg", "f0_violet.png", "notes.txt", ".hidden"):
+        (source / name).write_bytes(b"x")
+    assert merged(source, tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    assert f"In {source}, 3 files are not read, because only names such as <id>_red.png" in said
+    assert "of a stain: f0_violet.png, f1_red.jpg, notes.txt." in said

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_erosion
 
 from mrcnn.data.large.channels import ChannelStack
 from mrcnn.domains.wafer.artificial.cutouts import Cutouts, stored_channels
 from mrcnn.domains.wafer.labels.outlines import Section, WaferLabels
 from mrcnn.errors import DataError
-from mrcnn.geometry.polygons import polygon_mask
+from mrcnn.geometry.polygons import polygon_mask, transform
 
 TISSUE = np.array([(42.0, 61.5), (60.0, 120.0), (84.2, 110.0), (70.0, 54.0)])
 MAGNET = np.array([(20.0, 66.0), (34.5, 130.0), (59.0, 121.0), (41.5, 62.0)])
@@ -77,8 +78,8 @@ def test_only_the_neighbourhood_of_a_section_is_read():
     image = np.zeros((1500, 1500), np.uint8)
     stack = Watched.from_arrays({"grey": image, "fluo": image})
     cutouts = Cutouts(stack, LABELS.moved(700, 600, (1500, 1500)), [33.0])
-    cutouts.pixels_of(0, 0), cutouts.surface_of(0)
-    assert 1 <= len(read) <= 2 and max(read) < 240**2
+    cutouts.pixels_of(0, 0)
+    assert len(read) == 1 and max(read) < 240**2
 
 
 def test_a_section_at_the_corner_of_the_wafer_can_be_rotated():
@@ -103,17 +104,38 @@ def test_a_missing_envelope_is_the_hull_and_parts_beyond_an_envelope_belong_to_i
     assert np.count_nonzero(alone.shape_of(0, 0).mask) > np.count_nonzero(inside.shape_of(0, 0).mask)
 
 
-def test_the_surface_is_measured_next_to_the_section_and_not_on_a_neighbour():
-    grey = np.full(SHAPE, 100, np.uint8)
+@given(st.floats(0, 360))
+@settings(max_examples=20)
+def test_parts_are_pasted_whole_and_the_surface_around_them_fades_out(angle):
+    cutout = Cutouts(wafer(), LABELS, [angle]).shape_of(0, 0)
+    opacity = np.zeros(cutout.mask.shape, np.float32)
+    opacity[cutout.mask] = cutout.opacity
+    box = (0, 0, *cutout.mask.shape)
+    parts = polygon_mask(cutout.section.tissue, box) | polygon_mask(cutout.section.magnet, box)
+    assert (opacity[parts] == 1).all() and (cutout.opacity > 0).all()
+    rim = cutout.mask & ~parts & ~binary_erosion(cutout.mask)
+    assert rim.sum() > 50 and opacity[rim].max() < 0.2
+
+
+def test_what_an_envelope_holds_of_another_section_is_not_pasted():
     other = Section(2, TISSUE + (-10, 55), MAGNET + (-10, 55))
-    for polygon in (TISSUE, MAGNET, other.tissue, other.magnet):
-        grey[polygon_mask(polygon, (0, 0, *SHAPE))] = 30
-    stack = ChannelStack.from_arrays({"grey": grey})
-    assert Cutouts(stack, WaferLabels([*LABELS.sections, other], None, SHAPE, None)).surface_of(0) == [100]
-    everywhere = Section(
-        1, np.array([(0, 0), (0, 189.0), (60, 189), (60, 0)]), np.array([(61, 0), (61, 189.0), (129, 189), (129, 0)])
-    )
-    assert Cutouts(stack, WaferLabels([everywhere], None, SHAPE, None)).surface_of(0) is None
+    wide = Section(1, TISSUE, MAGNET, np.array([(5.0, 35.0), (5.0, 185.0), (95.0, 185.0), (95.0, 35.0)]))
+    stack = ChannelStack.from_arrays({"grey": np.zeros(SHAPE, np.uint8)})
+    both, one = WaferLabels([wide, other], None, SHAPE, None), WaferLabels([wide], None, SHAPE, None)
+    for cutouts in (Cutouts(stack, both, [0, 20]), Cutouts(stack, one, [0, 20], both)):
+        for turn in (0, 1):
+            cutout = cutouts.shape_of(0, turn)
+            opacity = np.ones(cutout.mask.shape)
+            opacity[cutout.mask] = cutout.opacity
+            box = (0, 0, *cutout.mask.shape)
+            own = polygon_mask(cutout.section.tissue, box) | polygon_mask(cutout.section.magnet, box)
+            for polygon in (other.tissue, other.magnet):
+                there = polygon_mask(transform(polygon, cutout.frame.matrix), box) & cutout.mask & ~own
+                assert there.sum() > 100 and not opacity[there].any()
+    assert (Cutouts(stack, one).shape_of(0, 0).opacity > 0).all()
+    # Another label of the same section is not another section.
+    twice = WaferLabels([wide, Section(2, TISSUE + 2, MAGNET + 2)], None, SHAPE, None)
+    assert (Cutouts(stack, twice).shape_of(0, 0).opacity > 0).all()
 
 
 def test_computed_channels_are_not_stored():

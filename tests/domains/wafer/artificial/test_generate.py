@@ -8,7 +8,7 @@ import pytest
 
 from mrcnn.data.large.channels import ChannelStack
 from mrcnn.domains.wafer.artificial import write as artificial_runs
-from mrcnn.domains.wafer.artificial.generate import paste_patches, throw_patches, write_artificial_sets
+from mrcnn.domains.wafer.artificial.generate import paste_patches, throw_patches
 from mrcnn.domains.wafer.patches.folders import PatchFolderDataset
 from mrcnn.domains.wafer.synthetic.wafer import STYLES, few_sections, synthetic_wafer
 from mrcnn.errors import ConfigError, DataError
@@ -111,27 +111,14 @@ def test_patches_of_other_settings_are_not_mixed(wafer, tmp_path):
         throw_patches(stack, few, tmp_path, 2, seed=5, workers=1, **QUICK)
     with pytest.raises(ConfigError, match=r"other settings \(labels_digest\)"):
         throw_patches(stack, labels, tmp_path, 2, workers=1, **QUICK)
+    record = json.loads((tmp_path / artificial_runs.RECORD).read_text())
+    del record["pasting"]  # of versions that shifted the grey levels of sections
+    (tmp_path / artificial_runs.RECORD).write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=r"other settings \(pasting\)"):
+        throw_patches(stack, few, tmp_path, 2, workers=1, **QUICK)
     (tmp_path / artificial_runs.RECORD).write_text("{")
     with pytest.raises(DataError, match="delete this one"):
         throw_patches(stack, few, tmp_path, 2, workers=1, **QUICK)
-
-
-def test_sets_share_no_image_and_many_sections_are_divided(wafer, tmp_path):
-    stack, few, labels = wafer
-    counts, quick = {"train": 3, "val": 2, "test": 0}, {**QUICK, "workers": 1}
-    written = write_artificial_sets(stack, few, tmp_path / "few", counts, **quick)
-    assert {name: len(folders) for name, folders in written.items()} == {"train": 3, "val": 2}
-    pictures = [p.read_bytes() for p in sorted((tmp_path / "few").rglob("images/*.tif"))]
-    assert len(set(pictures)) == len(pictures) == 10
-    write_artificial_sets(stack, labels, tmp_path / "many", counts, **quick)
-    digests = {json.loads(p.read_text())["labels_digest"] for p in (tmp_path / "many").glob("*/artificial.json")}
-    assert len(digests) == 2  # 24 sections are enough to give each set its own
-    with pytest.raises(ConfigError, match="4 sections cannot be divided among 2 sets"):
-        write_artificial_sets(stack, few, tmp_path / "no", counts, own_sections=True, **quick)
-    with pytest.raises(ConfigError, match="count is 0"):
-        write_artificial_sets(stack, few, tmp_path / "no", {"train": 0})
-    with pytest.raises(ConfigError, match="throw or paste"):
-        write_artificial_sets(stack, few, tmp_path / "no", counts, generator="drop")
 
 
 @pytest.mark.parametrize(

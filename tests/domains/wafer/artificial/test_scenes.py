@@ -104,16 +104,66 @@ def test_a_crowded_image_has_no_place_left():
     assert len(sparse.labels) == 3 < len(crowded.labels) < 150
 
 
-def test_sections_are_adjusted_to_the_brightness_of_the_background():
-    brighter = cutouts_of(surface=GREYS["surface"] + 20)
-    scene = paste_scene(np.random.default_rng(0), brighter, background(), (200, 200), 4)
+def noisy(shape, rng):
+    return rng.integers(0, 256, (*shape, 1), np.uint8)
+
+
+@given(seed=st.integers(0, 2**32 - 1), grey=st.integers(0, 255), angle=st.sampled_from((0.0, 90.0, 180.0)))
+@settings(max_examples=15)
+def test_labelled_pixels_are_those_that_were_cut_out(seed, grey, angle):
+    """Whatever lies around the section on the wafer, and whatever it is pasted on; these angles interpolate nothing."""
+    rng = np.random.default_rng(seed)
+    image = noisy(SHAPE, rng)[..., 0]
+    labels = WaferLabels([Section(1, TISSUE_PART, MAGNET_PART)], None, SHAPE, None)
+    cutouts = Cutouts(ChannelStack.from_arrays({"grey": image}), labels, [angle])
+    scene = throw_scene(rng, cutouts, np.full((40, 50, 1), grey, np.uint8), (150, 150), 200)
+    compared = 0
     for section in scene.labels.sections:
-        seen = scene.image[..., 0][polygon_mask(section.tissue, (0, 0, 200, 200))]
-        np.testing.assert_array_equal(seen, GREYS["tissue"] - 20)
-    # A difference this large is not due to illumination: something else lay next to the section.
-    scene = paste_scene(np.random.default_rng(0), cutouts_of(), background(grey=250), (200, 200), 1)
-    seen = scene.image[..., 0][polygon_mask(scene.labels.sections[0].tissue, (0, 0, 200, 200))]
-    np.testing.assert_array_equal(seen, GREYS["tissue"])
+        for polygon, own in ((section.tissue, TISSUE_PART), (section.magnet, MAGNET_PART)):
+            there, cut = (m[m.any(1)][:, m.any(0)] for m in (_mask(polygon, (150, 150)), _mask(own, SHAPE)))
+            if there.size != cut.size:
+                continue  # cut off by the border of the image
+            seen = _crop(scene.image[..., 0], _mask(polygon, (150, 150)))
+            wanted = np.rot90(_crop(image, _mask(own, SHAPE)), round(angle / 90))
+            # Without the pixels on the outline itself, which rounding moves in or out.
+            np.testing.assert_array_equal(seen[1:-1, 1:-1], wanted[1:-1, 1:-1])
+            compared += 1
+    assert compared
+
+
+def _mask(polygon, shape):
+    return polygon_mask(np.round(polygon, 6), (0, 0, *shape))
+
+
+def _crop(image, mask):
+    return image[mask.any(1)][:, mask.any(0)]
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_unlabelled_neighbours_do_not_change_a_section(seed):
+    """Sections of 110 on a flat ground of 60 stay at 110, whether or not those next to them are labelled."""
+    rng = np.random.default_rng(seed)
+    grey, box = np.full(SHAPE, 60, np.uint8), (0, 0, *SHAPE)
+    for offset in ((0, 0), (36, 0), (-36, 0), (0, 54), (0, -54), (36, 54), (-36, 54)):
+        for part in (TISSUE_PART, MAGNET_PART):
+            grey[polygon_mask(part + offset, box)] = 110
+    labels = WaferLabels([Section(1, TISSUE_PART, MAGNET_PART)], None, SHAPE, None)
+    cutouts = Cutouts(ChannelStack.from_arrays({"grey": grey}), labels, [0.0, 30.0])
+    scene = throw_scene(rng, cutouts, np.full((40, 50, 1), 60, np.uint8), (200, 200), 300)
+    found = scene.labels.instances()
+    for (y1, x1, y2, x2), mask in zip(found.boxes, found.masks):
+        inside = binary_erosion(mask, np.ones((3, 3)), iterations=2)
+        assert np.abs(scene.image[y1:y2, x1:x2, 0][inside].astype(int) - 110).max(initial=0) <= 2
+
+
+def test_the_surface_around_a_section_leaves_no_seam():
+    scene = paste_scene(np.random.default_rng(0), cutouts_of(surface=130), background(), (200, 200), 1)
+    section = scene.labels.sections[0]
+    parts = _mask(section.tissue, (200, 200)) | _mask(section.magnet, (200, 200))
+    grey = scene.image[..., 0].astype(int)
+    step = np.abs(np.diff(grey, axis=1))[~(parts[:, 1:] | parts[:, :-1])]
+    assert 0 < step[step < 60].max() <= 12  # of 40 levels between the two surfaces; the dummy part is darker
 
 
 def test_the_same_rng_gives_the_same_image():

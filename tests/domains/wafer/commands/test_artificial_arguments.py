@@ -2,7 +2,7 @@
 
 import pytest
 
-from mrcnn.domains.wafer.artificial.generate import SETS
+from mrcnn.domains.wafer.artificial.sets import SETS
 from mrcnn.domains.wafer.commands.artificial_arguments import COUNTS, artificial_parser
 
 NEEDED = ["--labels", "x.json", "--out", "y"]

@@ -61,6 +61,17 @@ def test_a_whole_wafer(evaluated, images, folder, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "out" / "sections.csv")) == 15
 
 
+def test_sections_labelled_twice_are_named_and_count_once(evaluated, images, folder, capsys):
+    content = json.loads((folder / "labels.json").read_text())
+    again = [{**shape, "label": shape["label"].replace("-1", "-99")} for shape in content["shapes"]]
+    content["shapes"] += [shape for shape in again if shape["label"] in ("tissue-99", "magnet-99")]
+    path = folder / "twins.json"
+    path.write_text(json.dumps(content))
+    _, metrics, _ = evaluated(*images, "--labels", str(path), "--overlap", "64")
+    assert (metrics["sections_true"], metrics["once"], metrics["labelled_twice"]) == (15, 15, 1)
+    assert "1 sections are labelled twice (1 and 99): each counts once" in capsys.readouterr().err
+
+
 def test_all_rules_share_tiles_where_they_can_and_the_corner_rule_has_gaps(evaluated, images, folder, tmp_path):
     code, metrics, detector = evaluated(
         *images, "--labels", str(folder), "--overlap", "32", "--rule", "all", "--worst", "2"

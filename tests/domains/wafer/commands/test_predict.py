@@ -18,6 +18,7 @@ from mrcnn.domains.wafer.evaluate.sections import evaluate_sections
 from mrcnn.domains.wafer.labels.read import read_labels
 from mrcnn.domains.wafer.sections.sections import known_sections, pair_sections
 from mrcnn.errors import ConfigError, DataError, MissingExtra, WeightsError
+from mrcnn.inference.find_scale import FoundScale
 from mrcnn.options.arguments import run
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -80,6 +81,7 @@ def test_every_section_is_in_every_file(options, detector, tmp_path, capsys):
         "tiles",
         "sections_overlay.png",
         "sections_labels.ome.zarr",
+        "written_by_mrcnn.json",
     }
     table = pd.read_csv(out / "sections.csv")
     truth = wafer_scene.wafer_labels()
@@ -243,3 +245,37 @@ def test_what_a_killed_run_was_writing_is_removed(options, detector, tmp_path):
     (tmp_path / "out" / ".writing-0123456789abcdef" / "0").mkdir(parents=True)
     predict_wafer(wafer_scene.DOMAIN, options("--no-zarr"))
     assert not list((tmp_path / "out").glob(".writing-*"))
+
+
+def test_labels_that_were_proofread_are_not_replaced(options, detector, tmp_path, capsys):
+    assert predict_wafer(None, options()) == predict_wafer(None, options("--resume")) == 0
+    proofread = tmp_path / "out" / "sections_labelme.json"
+    proofread.write_text(proofread.read_text() + " ")
+    seen = detector.seen
+    with pytest.raises(ConfigError, match=r"sections_labelme\.json: is there.*changed since.*--overwrite"):
+        predict_wafer(None, options("--resume"))
+    assert detector.seen == seen
+    assert proofread.read_text().endswith(" ")
+    assert predict_wafer(None, options("--resume", "--overwrite")) == 0
+    assert not proofread.read_text().endswith(" ")
+
+
+def test_a_resumed_run_continues_at_the_scale_that_was_found(options, detector, monkeypatch, tmp_path):
+    """A scale that differs in its last digit would make all tiles those of another run."""
+    searches, tiles = [], tmp_path / "out" / "tiles"
+
+    def find_scale(detector, source):
+        searches.append(0.5 + 1e-9 * len(searches))
+        return FoundScale(searches[-1], "there they fit")
+
+    monkeypatch.setattr(wafer, "find_scale", find_scale)
+    monkeypatch.setattr(wafer, "check_object_size", lambda choice, config: None)
+    given = options("--object-size", "auto")
+    stack = open_stack(given)
+    scales = [
+        wafer.at_learnt_scale(detector, stack, {**given, "resume": resume}, tiles)["network_scale"]
+        for resume in (False, True, True, False)
+    ]
+    assert scales == [searches[0]] * 3 + [searches[1]] and len(searches) == 2
+    detector.config.DETECTION_MIN_CONFIDENCE = 0.123
+    assert wafer.at_learnt_scale(detector, stack, {**given, "resume": True}, tiles)["network_scale"] == searches[2]

@@ -158,6 +158,11 @@ def test_a_rectangle_becomes_its_four_corners(labelme):
         ([shape("tissue-1"), shape("tisue-2")], "shape 2 has the label 'tisue-2'"),
         ([shape("tissue-1"), shape("tissue")], "shape 2 has the label 'tissue'"),
         ([shape("tissue-1"), shape("background"), shape("background")], "second background"),
+        ([shape("tissue-1"), shape("tissue-" + "9" * 500)], "shape 2 has the label 'tissue-999"),
+        ([shape("tissue-1"), shape("tissue", group_id=10**30)], "shape 2 has the label 'tissue'"),
+        ([shape("tissue-\ud800")], "shape 1: has the class"),
+        ([shape("tissue-1", [[0, 0], [9, 0], [9, 10**400]])], "not pairs of numbers"),
+        ([shape("tissue-1", [[0, 0], [9, 0], [9, 1e10]])], "a corner at 1e.10, which no image has"),
         ([], "holds no outline"),
         ("none", "no list of shapes"),
         (["none"], "no list of shapes"),
@@ -183,6 +188,15 @@ def test_labels_outside_the_image_are_named(labelme):
     with pytest.raises(DataError, match="1 of 3 outlines lie outside the image of 40 x 50.*magnet of section 2"):
         read_labelme(labelme(shapes), image_shape=(40, 50))
     assert len(read_labelme(labelme(shapes[:2]), image_shape=(40, 50)).instances()) == 2
+
+
+def test_one_corner_typed_wrongly_is_named(labelme):
+    shapes = [shape("tissue-1"), shape("magnet-1", [[5, 5], [9, 5], [9, 14_000]])]
+    with pytest.raises(
+        DataError, match="labels.json: the magnet of section 1 extends far outside the image of 40 x 50"
+    ):
+        read_labelme(labelme(shapes), image_shape=(40, 50))
+    assert len(read_labelme(labelme([shape("tissue-1", square(-25, 20))]), image_shape=(40, 50))) == 1  # cut off
 
 
 def test_labels_of_a_different_image_are_rejected(labelme):
