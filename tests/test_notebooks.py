@@ -29,7 +29,7 @@ EXPECTED = {
         17,
         [
             "Mean AP over 6 images: ",
-            "1000 boxes go into NMS, ",
+            "4000 boxes go into NMS, ",
             "Remove boxes below 0.5 confidence",
             "suppressed by proposal",
             "Missed in this image: ",
@@ -39,7 +39,7 @@ EXPECTED = {
     "inspect_weights": (
         5,
         [
-            "123 arrays, 2,523,750 numbers",
+            "135 arrays, 2,563,176 numbers",
             "dead?: 0 arrays",
             "stem: 24 filters of 5 x 5 pixels and 1 channels",
             "Before training: all parts and losses together have a gradient norm of ",
