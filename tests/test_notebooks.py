@@ -29,7 +29,7 @@ EXPECTED = {
         17,
         [
             "Mean AP over 6 images: ",
-            "4000 boxes go into NMS, ",
+            "1023 boxes go into NMS, ",
             "Remove boxes below 0.5 confidence",
             "suppressed by proposal",
             "Missed in this image: ",
