@@ -2,29 +2,12 @@
 
 import re
 
-import numpy as np
 import pytest
+from counted_objects import Counted
 
 from mrcnn.commands.training_room import MOST_OBJECTS, make_room, room_gb
 from mrcnn.config import Config
-from mrcnn.data.dataset import Dataset
-from mrcnn.geometry.instances import Instances
 from mrcnn.options.training_options import TrainingOptions
-
-
-class Counted(Dataset):
-    def __init__(self, *counts):
-        super().__init__()
-        self.counts = counts
-        self.add_class("c", 1, "cell")
-        for i in range(len(counts)):
-            self.add_image("c", i, f"i{i}.tif")
-        self.prepare()
-
-    def load_instances(self, image_id):
-        count = self.counts[image_id]
-        boxes = np.tile([[0, 0, 1, 1]], (count, 1))
-        return Instances((64, 64), boxes, np.ones(count, np.int32), masks=[np.ones((1, 1), bool)] * count)
 
 
 @pytest.mark.parametrize(

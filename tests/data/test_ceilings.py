@@ -2,36 +2,12 @@
 
 import numpy as np
 import pytest
+from counted_objects import Counted, grid
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mrcnn.config import Config
 from mrcnn.data.ceilings import in_sample, most_in_crop, most_objects, tell_of_ceiling
-from mrcnn.data.dataset import Dataset
-from mrcnn.errors import DataError
-from mrcnn.geometry.instances import Instances
-
-
-def grid(count, side=400, step=20):
-    """`count` objects of 4 x 4 pixels in an image, in rows."""
-    places = [(y, x) for y in range(0, side, step) for x in range(0, side, step)][:count]
-    boxes = np.array([(y, x, y + 4, x + 4) for y, x in places], np.int32).reshape(-1, 4)
-    return Instances((side, side), boxes, np.ones(count, np.int32), masks=[np.ones((4, 4), bool)] * count)
-
-
-class Counted(Dataset):
-    def __init__(self, *counts):
-        super().__init__()
-        self.counts = counts
-        self.add_class("c", 1, "cell")
-        for i in range(len(counts)):
-            self.add_image("c", i, f"i{i}.tif")
-        self.prepare()
-
-    def load_instances(self, image_id):
-        if self.counts[image_id] is None:
-            raise DataError("i.tif", "is damaged", "Repair it")
-        return grid(self.counts[image_id])
 
 
 def test_the_fullest_image_counts_and_damaged_ones_do_not():

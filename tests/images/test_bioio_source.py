@@ -353,9 +353,15 @@ def test_pixel_size_of_czi(czi):
 
 
 @with_czi
-def test_czi_that_is_ambiguous_cut_off_or_another_file(czi, tmp_path):
-    with pytest.raises(DataError, match=r"both.czi: holds 2 slices \(z\) at 2 time points"):
-        open_image(czi / "both.czi")
+def test_slices_at_several_time_points_of_czi_are_pages_in_this_order(czi):
+    source = open_image(czi / "both.czi")
+    assert tuple(source.page_axes) == (("t", 2), ("z", 2)) and source.pages == 4
+    for page, (t, z) in enumerate(np.ndindex(2, 2)):
+        np.testing.assert_array_equal(source.read(page)[..., 0], SLICES[t, z])
+
+
+@with_czi
+def test_czi_that_is_cut_off_or_another_file(czi, tmp_path):
     sound = (czi / "slices.czi").read_bytes()
     for size in (10, 1000, 5000, len(sound) - 2000):
         (tmp_path / "a.czi").write_bytes(sound[:size])

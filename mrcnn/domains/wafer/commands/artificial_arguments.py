@@ -64,6 +64,17 @@ def add_labelled_wafer(parser):
     return group
 
 
+def add_patch_size(group):
+    """Add --size."""
+    group.add_argument(
+        "--size",
+        type=size,
+        default=(512, 512),
+        metavar="N|HEIGHT,WIDTH",
+        help="size of a patch in pixels (default 512)",
+    )
+
+
 def _add_sets(parser):
     group = parser.add_argument_group("the data sets")
     group.add_argument(
@@ -77,13 +88,7 @@ def _add_sets(parser):
             metavar="N",
             help=f"number of patches in {name}; 0 for none (default {usual})",
         )
-    group.add_argument(
-        "--size",
-        type=size,
-        default=(512, 512),
-        metavar="N|HEIGHT,WIDTH",
-        help="size of a patch in pixels (default 512)",
-    )
+    add_patch_size(group)
     sections = group.add_mutually_exclusive_group()
     sections.add_argument(
         "--own-sections",

@@ -2,7 +2,7 @@
 
 import argparse
 
-from mrcnn.domains.wafer.commands.artificial_arguments import add_labelled_wafer, size
+from mrcnn.domains.wafer.commands.artificial_arguments import add_labelled_wafer, add_patch_size
 from mrcnn.options.arguments import base_parser
 from mrcnn.options.option_values import count, positive_number, whole_number
 
@@ -24,13 +24,7 @@ def patches_parser(description):
     add_labelled_wafer(parser)
     group = parser.add_argument_group("the patches")
     group.add_argument("--out", required=True, metavar="DIR", help="output folder, one folder per patch")
-    group.add_argument(
-        "--size",
-        type=size,
-        default=(512, 512),
-        metavar="N|HEIGHT,WIDTH",
-        help="size of a patch in pixels (default 512)",
-    )
+    add_patch_size(group)
     where = group.add_mutually_exclusive_group()
     where.add_argument(
         "--count",
