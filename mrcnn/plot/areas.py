@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from mrcnn.plot.figures import new_figure, save_figure
@@ -48,6 +49,10 @@ def plot_areas(
     ax.plot(ends, ends, color="black", linewidth=1, label="equal areas")
     ax.scatter(true, found, s=12, alpha=0.5, color="C0", edgecolors="none")
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+    for axis in (ax.xaxis, ax.yaxis):  # few labels, as plain numbers, the same on both axes
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     count = f"{len(true)} object{'' if len(true) == 1 else 's'}"
     ax.set_title(f"Areas of {count}: median found / true {ratio:.3f}")
     ax.grid(alpha=0.3)
